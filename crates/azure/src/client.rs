@@ -89,7 +89,7 @@ pub(crate) enum Repeat {
 pub struct SendTurn(Permit);
 
 /// What to do after an answer.
-enum Next {
+enum AfterAnswer {
     Done(Answer),
     Throttled(Duration),
     TokenRefused(Refusal),
@@ -336,27 +336,27 @@ impl Arm {
         let (mut failures, mut token_refused) = (0, false);
         loop {
             match self.attempt(method, url, body, quota, turn.take()).await? {
-                Next::Done(answer) => return Ok(answer),
-                Next::Throttled(hold) => {
+                AfterAnswer::Done(answer) => return Ok(answer),
+                AfterAnswer::Throttled(hold) => {
                     let refusals = refused.fetch_add(1, Ordering::Relaxed) + 1;
                     if repeat == Repeat::Never || refusals > limits.refusals || hold > LONGEST_REFUSAL {
                         return Err(ArmError::Throttled { refusals, waited: start.elapsed(), after: hold });
                     }
                     // The bucket is held: the next attempt waits there, and no other bucket waits with it.
                 }
-                Next::TokenRefused(refusal) if token_refused => {
+                AfterAnswer::TokenRefused(refusal) if token_refused => {
                     return Err(ArmError::SignIn(format!("Azure refused a fresh token: {refusal}")));
                 }
                 // The pipeline drops a refused token, so the next attempt asks for a fresh one.
-                Next::TokenRefused(_) => token_refused = true,
-                Next::Silence { departed } => {
+                AfterAnswer::TokenRefused(_) => token_refused = true,
+                AfterAnswer::Silence { departed } => {
                     failures += 2;
                     if repeat == Repeat::Never || failures > limits.retries {
                         let text = format!("no data for {} s", limits.request_timeout.as_secs());
                         return Err(if departed { ArmError::Network(text) } else { ArmError::NotSent(text) });
                     }
                 }
-                Next::Transient(error, after) => {
+                AfterAnswer::Transient(error, after) => {
                     if repeat == Repeat::Never || failures >= limits.retries {
                         return Err(error);
                     }
@@ -375,7 +375,7 @@ impl Arm {
         body: Option<&str>,
         quota: &Quota,
         turn: Option<SendTurn>,
-    ) -> Result<Next, ArmError> {
+    ) -> Result<AfterAnswer, ArmError> {
         let SendTurn(permit) = match turn {
             Some(turn) => turn,
             None => self.turn(quota).await,
@@ -395,13 +395,13 @@ impl Arm {
         let answer = timeout(self.inner.limits.request_timeout, sent).await;
         tell_request(method, url, answer.as_ref().map(Result::as_ref), begun.elapsed());
         let Ok(answer) = answer else {
-            return Ok(Next::Silence { departed: departed.is_set() });
+            return Ok(AfterAnswer::Silence { departed: departed.is_set() });
         };
         match answer {
             Ok(answer) => Ok(self.judge(answer, permit, quota)),
             // A token that cannot be had, or an answer that is too large, will not be better the next time.
             Err(error @ (ArmError::SignIn(_) | ArmError::Malformed(_))) => Err(error),
-            Err(error) => Ok(Next::Transient(error, None)),
+            Err(error) => Ok(AfterAnswer::Transient(error, None)),
         }
     }
 
@@ -416,13 +416,13 @@ impl Arm {
         read_whole(response, self.inner.limits.body_bytes).await
     }
 
-    fn judge(&self, answer: Answer, permit: Permit, quota: &Quota) -> Next {
+    fn judge(&self, answer: Answer, permit: Permit, quota: &Quota) -> AfterAnswer {
         let retry_after = answer.retry_after();
         if answer.status == 429 {
             // Without Retry-After: the message of some providers names the seconds, but not in a form to rely on.
             let hold = retry_after.unwrap_or(Duration::from_secs(5));
             permit.refused(hold);
-            return Next::Throttled(hold);
+            return AfterAnswer::Throttled(hold);
         }
         let header = |name| answer.headers.get_optional_str(&HeaderName::from_static(name));
         let remaining = header(quota.header()).and_then(|text| text.trim().parse().ok());
@@ -432,11 +432,12 @@ impl Arm {
             _ => permit.answered(remaining),
         }
         match answer.status {
-            401 => Next::TokenRefused(answer.refusal()),
-            408 | 500 | 502 | 503 | 504 => {
-                Next::Transient(ArmError::Refused(answer.refusal()), retry_after.map(|wait| wait.min(LONGEST_WAIT)))
-            }
-            _ => Next::Done(answer),
+            401 => AfterAnswer::TokenRefused(answer.refusal()),
+            408 | 500 | 502 | 503 | 504 => AfterAnswer::Transient(
+                ArmError::Refused(answer.refusal()),
+                retry_after.map(|wait| wait.min(LONGEST_WAIT)),
+            ),
+            _ => AfterAnswer::Done(answer),
         }
     }
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 /// What to say, and how.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output options")]
-pub(crate) struct OutputArgs {
+pub(crate) struct TerminalArgs {
     /// Print only errors and what could not be checked to stderr.
     #[arg(long, short = 'q', global = true)]
     pub(crate) quiet: bool,

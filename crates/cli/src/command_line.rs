@@ -1,7 +1,7 @@
 //! The whole command line: one definition for parsing, help, completions and the manual page.
 
 use crate::again::Again;
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::commands::{
     apply, audit, ca_bundle, clients, config as config_command, controls, diff, doctor, enforce, evidence, explain,
     iac, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zones,
@@ -28,7 +28,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) talk: OutputArgs,
+    pub(crate) terminal: TerminalArgs,
     /// Read the values of options from this file [default: hostssl.toml in the working directory, if there is one].
     // An empty name stands for none, which the parser of paths would refuse.
     #[arg(
@@ -83,7 +83,7 @@ impl Cli {
             config_use = config::used(&config, &matches);
         }
         let mut cli = Self::from_arg_matches(&matches)?;
-        cli.talk.again = Again::of(&matches, command);
+        cli.terminal.again = Again::of(&matches, command);
         cli.config_use = config_use;
         Ok(cli)
     }

@@ -1,6 +1,6 @@
 //! From the connection options to signed-in clients.
 
-use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
+use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
 use crate::signals::Signals;
 use crate::simulated::{tenants_of, world};
@@ -47,10 +47,10 @@ pub(crate) async fn connect(
     state: &StateArgs,
     tenants: &[String],
     limits: &LimitArgs,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Vec<Tenant>, CliError> {
     connect.refuse_ca_file_with_simulation()?;
-    Ok(connect_whole(connect, state, tenants, limits, talk).await?.tenants)
+    Ok(connect_whole(connect, state, tenants, limits, terminal).await?.tenants)
 }
 
 /// As [`connect`], for a command that needs more than the clients.
@@ -59,18 +59,18 @@ pub(crate) async fn connect_whole(
     state: &StateArgs,
     tenants: &[String],
     limits: &LimitArgs,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Connected, CliError> {
     connect.refuse_with_simulation()?;
     let (stop, listener) = stop_signal(limits);
-    let simulation = world::open(connect, state, talk)?;
+    let simulation = world::open(connect, state, terminal)?;
     let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await;
     let signed_in = signed_in.inspect_err(|_| listener.abort())?;
-    if !talk.quiet {
+    if !terminal.quiet {
         for Tenant { arm, principal } in &signed_in {
             let tenant = principal.tenant.as_deref().unwrap_or("unknown");
             let (name, method, cloud) = (&principal.name, &principal.method, &arm.cloud().name);
-            say!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
+            stderr!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
         }
     }
     Ok(Connected { tenants: signed_in, stop, listener, simulation })
@@ -146,11 +146,11 @@ fn stop_signal(limits: &LimitArgs) -> (StopSignal, AbortHandle) {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
-                say!("--deadline reached: settling what is in progress, then reporting");
+                stderr!("--deadline reached: settling what is in progress, then reporting");
             }
             () = signals.next() => {
                 give.send_replace(Some(Stop::Interrupted));
-                say!("interrupted: settling what is in progress, then reporting; interrupt again to quit immediately");
+                stderr!("interrupted: settling what is in progress, then reporting; interrupt again to quit immediately");
             }
         }
         signals.next().await;

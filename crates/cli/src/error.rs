@@ -84,11 +84,11 @@ impl CliError {
     }
 
     /// Writes the error to stderr. Commands in the hint get the options that they need to work as printed.
-    pub(crate) fn tell(&self, again: &Again) -> Exit {
+    pub(crate) fn report(&self, again: &Again) -> Exit {
         let message = one_line(&self.message);
-        say!("error: {message}");
+        stderr!("error: {message}");
         if let Some(hint) = &self.hint {
-            say!("hint: {}", again.text(hint));
+            stderr!("hint: {}", again.text(hint));
         }
         self.exit
     }

@@ -68,7 +68,7 @@ impl Exit {
     pub(crate) fn of_run(report: &Report) -> Self {
         match report.outcome {
             // The plan says what hostssl does not write; a run that did all the rest has done its work.
-            _ if report.is_left_to_people() => Self::AllPass,
+            _ if report.is_manual_only() => Self::AllPass,
             RunOutcome::Done => Self::AllPass,
             RunOutcome::Failed => Self::Findings,
             RunOutcome::Incomplete | RunOutcome::Open => Self::Incomplete,
@@ -183,7 +183,7 @@ mod tests {
 
     /// A run with two steps that were not started, where these are manual.
     fn report(outcome: RunOutcome, manual: [bool; 2]) -> Report {
-        let step = |by_hand| StepReport {
+        let step = |manual| StepReport {
             id: 1,
             server: String::new(),
             parameter: String::new(),
@@ -194,7 +194,7 @@ mod tests {
             request_id: None,
             undoing: false,
             open: false,
-            by_hand,
+            manual,
             accepted: None,
         };
         let steps = manual.map(step).into();

@@ -23,7 +23,7 @@ pub(crate) fn endpoints_at_once(endpoints: usize, connections: usize) -> usize {
     let granted = if raised { wanted } else { current };
     let room = (1..=endpoints).rev().find(|fewer| files(*fewer) <= granted).unwrap_or(1);
     if room < endpoints {
-        say!(
+        stderr!(
             "note: {room} instead of {endpoints} endpoints at once, because this process may open only {granted} files"
         );
     }

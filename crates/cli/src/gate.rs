@@ -124,11 +124,11 @@ impl Rules {
 }
 
 /// Tells that the next audit compares with this one, which has found something new: a retry of it would find nothing new.
-pub(crate) fn tell_of_latest(args: &GateArgs, report: &AuditReport) {
+pub(crate) fn report_latest(args: &GateArgs, report: &AuditReport) {
     let is_latest = args.baseline.as_deref() == Some(LATEST);
     let compared = report.overlay.gate.as_ref().filter(|gate| is_latest && gate.end == AuditEnd::Findings);
     if let Some(baseline) = compared.and_then(|gate| gate.baseline.as_ref()) {
-        say!(
+        stderr!(
             "warning: this audit is kept and is the latest from now on, so its failures are known to the next one; \
              --baseline {} compares with the same audit again",
             baseline.run
@@ -137,12 +137,12 @@ pub(crate) fn tell_of_latest(args: &GateArgs, report: &AuditReport) {
 }
 
 /// Tells what decided, unless the report for people does; what is doubtful is told with --quiet too.
-pub(crate) fn tell(report: &AuditReport, quiet: bool) {
+pub(crate) fn report_gate(report: &AuditReport, quiet: bool) {
     if !quiet {
         let lines = waiver_text::used(report).into_iter().chain(gate_text::decided(report));
-        lines.for_each(|line| say!("{line}"));
+        lines.for_each(|line| stderr!("{line}"));
     }
-    waiver_text::doubts(report).iter().chain(&gate_text::doubts(report)).for_each(|doubt| say!("warning: {doubt}"));
+    waiver_text::doubts(report).iter().chain(&gate_text::doubts(report)).for_each(|doubt| stderr!("warning: {doubt}"));
 }
 
 fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditReport, CliError> {

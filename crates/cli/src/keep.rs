@@ -43,7 +43,7 @@ impl KeepArgs {
         }
         let kept = self.state.directory(simulated).and_then(|directory| Ok(save(&directory, report, self.retain)?));
         if let Err(error) = kept {
-            say!("warning: this audit was not kept: {}", error.on_one_line());
+            stderr!("warning: this audit was not kept: {}", error.on_one_line());
         }
     }
 
@@ -63,17 +63,17 @@ impl KeepArgs {
         };
         let at = instant(probed_ms);
         if open.total == 0 {
-            say!("note: this audit did not probe; the newest kept probe is from {at}");
+            stderr!("note: this audit did not probe; the newest kept probe is from {at}");
             return;
         }
         let names = open.rows.iter().map(|row| safe(&row.name).into_owned()).collect::<Vec<_>>().join(", ");
         let more = open.total.saturating_sub(open.rows.len() as u64);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        say!(
+        stderr!(
             "warning: this audit did not probe, but the newest kept probes (the last from {at}) found plaintext accepted \
              although Azure declares otherwise: {names}{more}"
         );
-        say!("hint: --probe probes again");
+        stderr!("hint: --probe probes again");
     }
 }
 
@@ -171,7 +171,7 @@ impl ProbeKeeper {
 
     fn give_up(&mut self, error: &CliError) {
         self.kept = None;
-        say!("warning: this probe was not kept: {}", error.on_one_line());
+        stderr!("warning: this probe was not kept: {}", error.on_one_line());
     }
 }
 

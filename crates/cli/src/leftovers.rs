@@ -2,10 +2,10 @@
 
 use crate::again::quoted;
 use crate::args::ConnectArgs;
-use crate::changing::{Site, ask, can_ask};
 use crate::error::CliError;
 use crate::logins::Logins;
 use crate::route::RouteArgs;
+use crate::run_change::{SignedInTenant, ask, can_ask};
 use clap::Args;
 use futures::{StreamExt, stream};
 use hostssl_azure::{ResourceType, StopSignal, get_document, read_server};
@@ -130,7 +130,7 @@ impl<'a> Leftovers<'a> {
             return Ok(());
         }
         for one in &refused {
-            say!("{}", safe(one));
+            stderr!("{}", safe(one));
         }
         let what = format!("sessions cannot be ended on {} of the servers, so nothing was written", refused.len());
         Err(CliError::refused(what, "grant what is missing, name another user with --user, or leave the option out"))
@@ -140,7 +140,7 @@ impl<'a> Leftovers<'a> {
     /// in to, and no other session is ended.
     pub(crate) async fn settle(
         &self,
-        site: &Site,
+        site: &SignedInTenant,
         store: &Store,
         run: &RunId,
         plan: &Plan,
@@ -174,7 +174,7 @@ impl<'a> Leftovers<'a> {
         let mut text = Vec::new();
         let listed: Vec<RunSessions> = found.iter().map(Found::shown).collect();
         let _ = run_sessions::write(&mut text, &listed, Text::plain().palette);
-        say!("{}", String::from_utf8_lossy(&text));
+        stderr!("{}", String::from_utf8_lossy(&text));
         let plural = if count == 1 { "session" } else { "sessions" };
         ask(&format!("This ends {count} {plural} in plaintext."), "add --yes")
     }
@@ -300,7 +300,7 @@ mod tests {
             request_id: None,
             undoing: false,
             open: false,
-            by_hand: false,
+            manual: false,
             accepted: None,
         };
         let is_switch = |step: &Step| step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));

@@ -92,7 +92,7 @@ impl VantageArgs {
         if let [first, ..] = strangers.as_slice() {
             let (count, first) = (strangers.len(), hostssl_formats::safe(first));
             let those = if count == 1 { "1 endpoint" } else { &format!("{count} endpoints") };
-            say!(
+            stderr!(
                 "warning: --looks has {those} that no server in scope has, such as {first}: those looks were not used"
             );
         }

@@ -4,12 +4,11 @@
 //! output, and chooses the exit code. It decides nothing about servers.
 
 #[macro_use]
-mod talk;
+mod stderr;
 
 mod again;
 mod args;
 mod azure_hosts;
-mod changing;
 #[cfg(test)]
 mod codes;
 mod command_line;
@@ -35,6 +34,7 @@ mod plan_file;
 mod probing;
 mod progress;
 mod route;
+mod run_change;
 mod run_progress;
 mod signals;
 mod simulated;
@@ -52,16 +52,16 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_defect));
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(Misread::CommandLine(error)) => return usage::tell(&error).into(),
-        Err(Misread::Config(error)) => return error.tell(&Again::default()).into(),
+        Err(Misread::CommandLine(error)) => return usage::report(&error).into(),
+        Err(Misread::Config(error)) => return error.report(&Again::default()).into(),
     };
-    if cli.talk.verbose > 0 {
-        start_logging(cli.talk.verbose);
+    if cli.terminal.verbose > 0 {
+        start_logging(cli.terminal.verbose);
     }
-    cli.config_use.tell(&cli.talk);
+    cli.config_use.announce(&cli.terminal);
     match run(&cli) {
         Ok(exit) => exit.into(),
-        Err(error) => error.tell(&cli.talk.again).into(),
+        Err(error) => error.report(&cli.terminal.again).into(),
     }
 }
 
@@ -71,38 +71,38 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
     let file = panic.location().map_or("unknown", |location| location.file());
     let place = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let line = panic.location().map_or(0, std::panic::Location::line);
-    say!("error: bug in hostssl at {place}:{line}");
-    say!("hint: please report it with the command that you ran");
+    stderr!("error: bug in hostssl at {place}:{line}");
+    stderr!("hint: please report it with the command that you ran");
 }
 
 fn run(cli: &Cli) -> Result<Exit, error::CliError> {
     match &cli.command {
-        Command::Audit(args) => commands::audit::run(args, &cli.talk),
-        Command::Watch(args) => commands::watch::run(args, &cli.talk),
-        Command::Plan(args) => commands::plan::run(args, &cli.talk),
-        Command::Apply(args) => commands::apply::apply(args, &cli.talk),
-        Command::Resume(args) => commands::apply::resume(args, &cli.talk),
-        Command::Undo(args) => commands::apply::undo(args, &cli.talk),
-        Command::Runs(args) => commands::runs::run(args, &cli.talk),
-        Command::Doctor(args) => commands::doctor::run(args, &cli.talk),
-        Command::Diff(args) => commands::diff::run(args, &cli.talk),
-        Command::Waivers(command) => commands::waivers::run(command, &cli.talk),
-        Command::Evidence(args) => commands::evidence::run(args, &cli.talk),
-        Command::Trend(args) => commands::trend::run(args, &cli.talk),
-        Command::Enforce(args) => commands::enforce::run(args, &cli.talk),
-        Command::Server(command) => commands::server::run(command, &cli.talk),
-        Command::Probe(args) => commands::probe::run(args, &cli.talk),
-        Command::Zones(command) => commands::zones::run(command, &cli.talk),
-        Command::Clients(args) => commands::clients::run(args, &cli.talk),
-        Command::CaBundle(args) => commands::ca_bundle::run(args, &cli.talk),
-        Command::Explain(args) => commands::explain::run(args, &cli.talk),
-        Command::Config(command) => commands::config::run(command, cli, &cli.talk),
-        Command::Controls(args) => commands::controls::run(args, &cli.talk),
-        Command::Policy(args) => commands::policy::run(args, &cli.talk),
-        Command::Iac(command) => commands::iac::run(command, &cli.talk),
-        Command::Role(command) => commands::role::run(command, &cli.talk),
-        Command::Serve(args) => commands::serve::run(args, &cli.talk),
-        Command::Simulate(args) => commands::simulate::run(args, &cli.talk),
+        Command::Audit(args) => commands::audit::run(args, &cli.terminal),
+        Command::Watch(args) => commands::watch::run(args, &cli.terminal),
+        Command::Plan(args) => commands::plan::run(args, &cli.terminal),
+        Command::Apply(args) => commands::apply::apply(args, &cli.terminal),
+        Command::Resume(args) => commands::apply::resume(args, &cli.terminal),
+        Command::Undo(args) => commands::apply::undo(args, &cli.terminal),
+        Command::Runs(args) => commands::runs::run(args, &cli.terminal),
+        Command::Doctor(args) => commands::doctor::run(args, &cli.terminal),
+        Command::Diff(args) => commands::diff::run(args, &cli.terminal),
+        Command::Waivers(command) => commands::waivers::run(command, &cli.terminal),
+        Command::Evidence(args) => commands::evidence::run(args, &cli.terminal),
+        Command::Trend(args) => commands::trend::run(args, &cli.terminal),
+        Command::Enforce(args) => commands::enforce::run(args, &cli.terminal),
+        Command::Server(command) => commands::server::run(command, &cli.terminal),
+        Command::Probe(args) => commands::probe::run(args, &cli.terminal),
+        Command::Zones(command) => commands::zones::run(command, &cli.terminal),
+        Command::Clients(args) => commands::clients::run(args, &cli.terminal),
+        Command::CaBundle(args) => commands::ca_bundle::run(args, &cli.terminal),
+        Command::Explain(args) => commands::explain::run(args, &cli.terminal),
+        Command::Config(command) => commands::config::run(command, cli, &cli.terminal),
+        Command::Controls(args) => commands::controls::run(args, &cli.terminal),
+        Command::Policy(args) => commands::policy::run(args, &cli.terminal),
+        Command::Iac(command) => commands::iac::run(command, &cli.terminal),
+        Command::Role(command) => commands::role::run(command, &cli.terminal),
+        Command::Serve(args) => commands::serve::run(args, &cli.terminal),
+        Command::Simulate(args) => commands::simulate::run(args, &cli.terminal),
         Command::Completion { shell } => commands::generate::completion(*shell),
         Command::Man { dir } => commands::generate::manual(dir.as_deref()),
     }

@@ -66,9 +66,9 @@ impl<F: Copy> Outputs<F> {
         for Output { format, path, place } in &self.files {
             match place.write(path, |out| how(out, *format)) {
                 Ok(()) if quiet || *place == Place::Stderr => {}
-                Ok(()) => say!("written: {}", hostssl_formats::safe(&path.display().to_string())),
+                Ok(()) => stderr!("written: {}", hostssl_formats::safe(&path.display().to_string())),
                 Err(error) if result.is_ok() => result = Err(error),
-                Err(error) => say!("error: {}", error.on_one_line()),
+                Err(error) => stderr!("error: {}", error.on_one_line()),
             }
         }
         result

@@ -1,6 +1,6 @@
 //! Progress on stderr: a bar on a terminal, otherwise a line a minute.
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::stdout::stderr_is_terminal;
 use hostssl_model::Outcome;
 use hostssl_ops::AuditEvent;
@@ -17,8 +17,8 @@ pub(crate) struct EachMinute {
 }
 
 impl EachMinute {
-    pub(crate) fn new(talk: &OutputArgs) -> Self {
-        Self::since(Instant::now(), stderr_is_terminal(), talk.quiet)
+    pub(crate) fn new(terminal: &TerminalArgs) -> Self {
+        Self::since(Instant::now(), stderr_is_terminal(), terminal.quiet)
     }
 
     /// On a terminal a bar shows it, and `--quiet` asks for none.
@@ -27,9 +27,9 @@ impl EachMinute {
     }
 
     /// Says it if a minute has passed.
-    pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
+    pub(crate) fn print_when_due(&mut self, what: impl FnOnce() -> String) {
         if self.is_due(Instant::now()) {
-            say!("{}", what());
+            stderr!("{}", what());
         }
     }
 
@@ -54,8 +54,8 @@ pub(crate) struct AuditBar {
 }
 
 impl AuditBar {
-    pub(crate) fn new(talk: &OutputArgs) -> Self {
-        let shown = stderr_is_terminal() && !talk.quiet && talk.verbose == 0;
+    pub(crate) fn new(terminal: &TerminalArgs) -> Self {
+        let shown = stderr_is_terminal() && !terminal.quiet && terminal.verbose == 0;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} servers {wide_bar} {msg} {elapsed}") {
@@ -64,7 +64,7 @@ impl AuditBar {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, minute: EachMinute::new(talk), servers: (0, 0), subscriptions: (0, 0), failed: 0, unknown: 0 }
+        Self { bar, minute: EachMinute::new(terminal), servers: (0, 0), subscriptions: (0, 0), failed: 0, unknown: 0 }
     }
 
     pub(crate) fn on(&mut self, event: &AuditEvent<'_>) {
@@ -80,7 +80,7 @@ impl AuditBar {
             }
             AuditEvent::Reading(what) => {
                 self.bar.set_message(what.to_string());
-                self.minute.tell(|| what.to_string());
+                self.minute.print_when_due(|| what.to_string());
                 return;
             }
             AuditEvent::Subscription(_, _, servers) => {
@@ -90,7 +90,8 @@ impl AuditBar {
             }
         }
         let (servers, (done, all)) = (self.servers, self.subscriptions);
-        self.minute.tell(|| format!("{} of {} servers, {done} of {all} subscriptions done", servers.0, servers.1));
+        self.minute
+            .print_when_due(|| format!("{} of {} servers, {done} of {all} subscriptions done", servers.0, servers.1));
         if !matches!(event, AuditEvent::Looked) {
             let (done, all) = self.subscriptions;
             let (failed, unknown) = (self.failed, self.unknown);

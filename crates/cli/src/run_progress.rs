@@ -1,9 +1,9 @@
 //! A run's progress on stderr: a bar on a terminal, otherwise a line for each wave and for each step that did not succeed.
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::stdout::stderr_is_terminal;
 use hostssl_formats::safe;
-use hostssl_remediation::{Act, Ending, EventSink, ExecutionEvent, JournalEvent, JournalRecord, Plan};
+use hostssl_remediation::{EventSink, ExecutionEvent, JournalEvent, JournalRecord, Plan, StepEvent, StepOutcome};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,8 +22,8 @@ pub(crate) struct RunReporter<'a> {
 const QUIET: Duration = Duration::from_secs(60);
 
 impl<'a> RunReporter<'a> {
-    pub(crate) fn new(plan: &'a Plan, talk: &OutputArgs) -> Self {
-        let shown = stderr_is_terminal() && !talk.quiet && talk.verbose == 0;
+    pub(crate) fn new(plan: &'a Plan, terminal: &TerminalArgs) -> Self {
+        let shown = stderr_is_terminal() && !terminal.quiet && terminal.verbose == 0;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let steps = plan.steps().iter().filter(|step| step.is_executable()).count();
         let bar = ProgressBar::with_draw_target(Some(steps as u64), target);
@@ -33,16 +33,16 @@ impl<'a> RunReporter<'a> {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { plan, bar, quiet: talk.quiet, told: Mutex::default() }
+        Self { plan, bar, quiet: terminal.quiet, told: Mutex::default() }
     }
 
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
-    fn tell(&self, line: &str) {
+    fn print(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| say!("{line}"));
+            self.bar.suspend(|| stderr!("{line}"));
         }
     }
 
@@ -54,7 +54,7 @@ impl<'a> RunReporter<'a> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let key = format!("{name}: {why}");
         if told.get(&key).is_none_or(|told| told.elapsed() >= QUIET) {
-            self.tell(&key);
+            self.print(&key);
             told.insert(key, Instant::now());
         }
     }
@@ -63,11 +63,11 @@ impl<'a> RunReporter<'a> {
         let JournalEvent::Step { step, act, .. } = &record.event else { return };
         let Some(step) = self.plan.step(*step) else { return };
         let ending = match act {
-            Act::Ended { ending } => ending,
-            Act::Reverted { found } => {
+            StepEvent::Ended { ending } => ending,
+            StepEvent::Reverted { found } => {
                 let (name, found) = (safe(step.server.name()), safe(found.as_str()));
                 return self
-                    .tell(&format!("{name}: failed: {} is {found} again: something else resets it", step.parameter));
+                    .print(&format!("{name}: failed: {} is {found} again: something else resets it", step.parameter));
             }
             _ => return,
         };
@@ -75,22 +75,22 @@ impl<'a> RunReporter<'a> {
         let name = safe(step.server.name());
         match ending {
             ending if ending.waits_for_restart() => {
-                self.tell(&format!("{name}: {} waits for a restart of the server", step.parameter));
+                self.print(&format!("{name}: {} waits for a restart of the server", step.parameter));
             }
-            Ending::Reached { .. }
-            | Ending::Already { .. }
-            | Ending::NotStarted { .. }
-            | Ending::Reverted { .. }
-            | Ending::Unexplained
-            | Ending::Forgotten => {}
-            Ending::Changed { found } => {
-                self.tell(&format!("{name}: skipped: {} is {} now", step.parameter, safe(found.as_str())));
+            StepOutcome::Reached { .. }
+            | StepOutcome::Already { .. }
+            | StepOutcome::NotStarted { .. }
+            | StepOutcome::Reverted { .. }
+            | StepOutcome::Unexplained
+            | StepOutcome::Forgotten => {}
+            StepOutcome::Changed { found } => {
+                self.print(&format!("{name}: skipped: {} is {} now", step.parameter, safe(found.as_str())));
             }
-            Ending::Refused { by, name: what, .. } => {
-                self.tell(&format!("{name}: refused: {} {}", by.as_str(), safe(what.as_str())));
+            StepOutcome::Refused { by, name: what, .. } => {
+                self.print(&format!("{name}: refused: {} {}", by.as_str(), safe(what.as_str())));
             }
-            Ending::Failed { detail } => self.tell(&format!("{name}: failed: {}", safe(detail.as_str()))),
-            Ending::TimedOut { detail } => self.tell(&format!("{name}: timed out: {}", safe(detail.as_str()))),
+            StepOutcome::Failed { detail } => self.print(&format!("{name}: failed: {}", safe(detail.as_str()))),
+            StepOutcome::TimedOut { detail } => self.print(&format!("{name}: timed out: {}", safe(detail.as_str()))),
         }
     }
 }
@@ -98,19 +98,19 @@ impl<'a> RunReporter<'a> {
 impl EventSink for RunReporter<'_> {
     fn emit(&self, event: &ExecutionEvent<'_>) {
         match event {
-            ExecutionEvent::Begun(run) => self.tell(&format!("run {run}")),
+            ExecutionEvent::Begun(run) => self.print(&format!("run {run}")),
             ExecutionEvent::Wave { wave, servers } => {
                 let servers = if *servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
                 self.bar.set_message(format!("wave {wave}: {servers}"));
                 if self.bar.is_hidden() {
-                    self.tell(&format!("wave {wave}: {servers}"));
+                    self.print(&format!("wave {wave}: {servers}"));
                 }
             }
             ExecutionEvent::Soaking { delay } => {
                 let text = format!("waiting {} s, then reading the values of the wave again", delay.as_secs());
                 self.bar.set_message(text.clone());
                 if self.bar.is_hidden() {
-                    self.tell(&text);
+                    self.print(&text);
                 }
             }
             ExecutionEvent::JournalBusy { waited } => {

@@ -4,7 +4,7 @@
 pub(crate) mod past;
 pub(crate) mod world;
 
-use crate::args::{LimitArgs, OutputArgs};
+use crate::args::{LimitArgs, TerminalArgs};
 use crate::error::CliError;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
@@ -23,8 +23,8 @@ const PACE: Duration = Duration::from_millis(180);
 const CLOUD: &str = "simulated:";
 
 /// The same options where what is shown was kept of this cloud: commands that are printed lead there.
-pub(crate) fn of_cloud(talk: &OutputArgs, cloud: &str) -> OutputArgs {
-    OutputArgs { again: talk.again.clone().in_simulation(scenario_of(cloud)), ..talk.clone() }
+pub(crate) fn of_cloud(terminal: &TerminalArgs, cloud: &str) -> TerminalArgs {
+    TerminalArgs { again: terminal.again.clone().in_simulation(scenario_of(cloud)), ..terminal.clone() }
 }
 
 /// The scenario of a simulated cloud.

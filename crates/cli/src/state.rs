@@ -1,6 +1,6 @@
 //! Where runs are kept.
 
-use crate::args::{OutputArgs, StateArgs};
+use crate::args::{StateArgs, TerminalArgs};
 use crate::error::CliError;
 use etcetera::BaseStrategy as _;
 use hostssl_ops::ClientEvidence;
@@ -34,7 +34,7 @@ impl StateArgs {
     /// then it is unknown who would be refused.
     pub(crate) fn censuses(&self, simulated: bool) -> Option<Arc<dyn ClientEvidence>> {
         self.read_censuses(simulated).unwrap_or_else(|error| {
-            say!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
+            stderr!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
             None
         })
     }
@@ -150,16 +150,16 @@ pub(crate) fn find_audit(reader: &StoreReader, text: &str) -> Result<AuditEntry,
 /// The newest two audits of one scope, the earlier one first. Says which newer one is left out, if any.
 pub(crate) fn newest_pair(
     reader: &StoreReader,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Option<(AuditEntry, AuditEntry)>, CliError> {
     let Some((before, after)) = reader.newest_pair()? else { return Ok(None) };
-    if let Some(newest) = reader.newest_audit()?.filter(|newest| newest.id != after.id && !talk.quiet) {
+    if let Some(newest) = reader.newest_audit()?.filter(|newest| newest.id != after.id && !terminal.quiet) {
         let why = if newest.asked.is_narrowed() {
             format!("it checked only {}", newest.asked.only_words())
         } else {
             "no other audit has its scope".to_owned()
         };
-        say!("note: left out {}, which is newer: {why}", newest.id);
+        stderr!("note: left out {}, which is newer: {why}", newest.id);
     }
     Ok(Some((before, after)))
 }

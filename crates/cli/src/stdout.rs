@@ -1,6 +1,6 @@
 //! Standard output: data only.
 
-use crate::args::{AuditFormat, Colour, OutputArgs, ValueFormat};
+use crate::args::{AuditFormat, Colour, TerminalArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Palette, Query, Shape, SubscriptionNames, Text, Wrapping, safe};
@@ -15,13 +15,13 @@ pub(crate) fn write(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resul
 
 /// The same for text that people read: on a terminal no line is longer than it is wide.
 pub(crate) fn write_text(
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
     shape: &Shape,
     how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>,
 ) -> Result<(), CliError> {
     let width = terminal_width().filter(|_| !shape.wide);
-    let command = |command: &str| talk.again.command(command);
-    let text = Text { palette: palette(talk), width, shape, command: &command };
+    let command = |command: &str| terminal.again.command(command);
+    let text = Text { palette: palette(terminal), width, shape, command: &command };
     let how = |out: &mut dyn Write| how(out, &text);
     match width {
         None => write(how),
@@ -35,8 +35,11 @@ pub(crate) fn write_text(
 
 /// What somebody is asked to approve, on the terminal where the question follows: standard error, so that what is piped
 /// stays data.
-pub(crate) fn show_for_approval(talk: &OutputArgs, how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>) {
-    let command = |command: &str| talk.again.command(command);
+pub(crate) fn show_for_approval(
+    terminal: &TerminalArgs,
+    how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>,
+) {
+    let command = |command: &str| terminal.again.command(command);
     let width = stderr_width();
     let text = Text { width, command: &command, ..Text::plain() };
     let mut shown = Vec::new();
@@ -48,7 +51,7 @@ pub(crate) fn show_for_approval(talk: &OutputArgs, how: impl FnOnce(&mut dyn Wri
             how(&mut wrapping, &text).and_then(|()| wrapping.finish())
         }
     };
-    say!("{}", String::from_utf8_lossy(&shown));
+    stderr!("{}", String::from_utf8_lossy(&shown));
 }
 
 /// The columns of the terminal that standard output is.
@@ -84,9 +87,9 @@ pub(crate) fn tolerate(written: io::Result<()>) -> Result<(), CliError> {
 }
 
 /// The palette for standard output.
-pub(crate) fn palette(talk: &OutputArgs) -> Palette {
-    let on = match talk.color {
-        _ if talk.no_color => false,
+pub(crate) fn palette(terminal: &TerminalArgs) -> Palette {
+    let on = match terminal.color {
+        _ if terminal.no_color => false,
         Colour::Always => true,
         Colour::Never => false,
         // Honours NO_COLOR, CLICOLOR and TERM=dumb.
@@ -131,7 +134,7 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap], names: &SubscriptionNames) -> bool {
             Some(permission) => format!("needs {permission}"),
             None => shortened(&gap.blind.detail),
         };
-        say!(
+        stderr!(
             "warning: could not be checked: {}: {}: {}",
             safe(&place(&gap.scope, names)),
             gap.blind.reason,
@@ -139,7 +142,7 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap], names: &SubscriptionNames) -> bool {
         );
     }
     if blinding.len() > GAPS_TOLD {
-        say!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
+        stderr!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
     }
     !blinding.is_empty()
 }

@@ -7,12 +7,12 @@ use clap::CommandFactory as _;
 use clap::error::{Error, ErrorKind};
 
 /// Prints help, the version or a mistake, and says how the program ends.
-pub(crate) fn tell(error: &Error) -> Exit {
+pub(crate) fn report(error: &Error) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match tolerate(error.print()) {
             Ok(()) => Exit::AllPass,
             Err(error) => {
-                say!("error: {}", error.on_one_line());
+                stderr!("error: {}", error.on_one_line());
                 Exit::Failed
             }
         };
@@ -26,8 +26,8 @@ pub(crate) fn tell(error: &Error) -> Exit {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let (message, hint) = shorten(&text, &arguments);
-    say!("error: {message}");
-    say!("hint: {hint}");
+    stderr!("error: {message}");
+    stderr!("hint: {hint}");
     Exit::Usage
 }
 

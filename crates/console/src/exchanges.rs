@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 160;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was said to one server.
-pub(crate) struct Taken {
+pub(crate) struct ServerExchanges {
     key: String,
     /// The audit right after which it was.
     pub(crate) run: String,
@@ -26,16 +26,16 @@ pub(crate) struct Taken {
 
 /// The newest exchanges.
 #[derive(Default)]
-pub(crate) struct Exchanges(Mutex<VecDeque<Arc<Taken>>>);
+pub(crate) struct Exchanges(Mutex<VecDeque<Arc<ServerExchanges>>>);
 
 impl Exchanges {
     /// The newest with the server of this key.
-    pub(crate) fn find(&self, key: &str) -> Option<Arc<Taken>> {
+    pub(crate) fn find(&self, key: &str) -> Option<Arc<ServerExchanges>> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.iter().rev().find(|taken| taken.key == key).cloned()
     }
 
-    fn keep(&self, new: Taken) {
+    fn keep(&self, new: ServerExchanges) {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|one| one.key != new.key);
         taken.push_back(Arc::new(new));
@@ -61,7 +61,7 @@ impl Exchanges {
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(mut listeners) => {
                 listeners.iter_mut().for_each(bound);
-                self.keep(Taken { key: server.to_owned(), run: report.run.id.to_string(), listeners });
+                self.keep(ServerExchanges { key: server.to_owned(), run: report.run.id.to_string(), listeners });
             }
             Err(_) => tracing::warn!("an exchange took too long and is not shown"),
         }

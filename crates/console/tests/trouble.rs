@@ -12,7 +12,8 @@ use hostssl_console::{Connect, Trouble};
 use hostssl_model::Scope;
 use hostssl_ops::{AcceptBreakage, Discovery, PlanRequest, RunContext, make_plan};
 use hostssl_remediation::{
-    Act, Direction, Ending, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId, SafeText,
+    Direction, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId, SafeText, StepEvent,
+    StepOutcome,
 };
 use hostssl_store::{AuditStore, Order, OrderAct, Store, StoreReader};
 use hostssl_test_support::served_console::{Served, gated, serve_over};
@@ -293,10 +294,10 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
         let of_step = |act| JournalEvent::Step { step: 1, direction: Direction::Undo, act };
         let events = [
             JournalEvent::UndoStarted { reason: None },
-            of_step(Act::Intent { found: text(), was_default: false }),
-            of_step(Act::Accepted { request_id: None }),
-            of_step(Act::Observed { found: text(), pending_restart: false }),
-            of_step(Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
+            of_step(StepEvent::Intent { found: text(), was_default: false }),
+            of_step(StepEvent::Accepted { request_id: None }),
+            of_step(StepEvent::Observed { found: text(), pending_restart: false }),
+            of_step(StepEvent::Ended { ending: StepOutcome::Reached { note: None, waits_for_restart: false } }),
         ];
         let at_ms = jiff::Timestamp::now().as_millisecond();
         store.append(&run, &events.map(|event| JournalRecord { at_ms, event })).await.unwrap();

@@ -134,7 +134,7 @@ const SERVERS_NAMED: usize = 5;
 fn entry(step: &StepReport, names: &SubscriptionNames) -> Entry {
     let (word, outcome) = match step.status {
         _ if step.open => (OPEN, Outcome::Unknown),
-        StepStatus::NotStarted if step.by_hand => (MANUAL, Outcome::Unknown),
+        StepStatus::NotStarted if step.manual => (MANUAL, Outcome::Unknown),
         status => (status.as_str(), outcome(status)),
     };
     let (from, to) = if step.undoing { (&step.after, &step.before) } else { (&step.before, &step.after) };
@@ -168,7 +168,7 @@ fn outcome(status: StepStatus) -> Outcome {
 
 fn counts(report: &Report, palette: Palette) -> String {
     let summary = &report.summary;
-    let manual = report.steps.iter().filter(|step| step.status == StepStatus::NotStarted && step.by_hand).count();
+    let manual = report.steps.iter().filter(|step| step.status == StepStatus::NotStarted && step.manual).count();
     let manual = u32::try_from(manual).unwrap_or(u32::MAX);
     let all = [
         (StepStatus::Stuck, summary.stuck),
@@ -224,10 +224,8 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         }
         RunOutcome::Open => (vec![resume("continues with the rest"), undo("restores what was applied")], None),
         RunOutcome::Stuck => (vec![undo("retries")], Some("check the servers that are stuck first")),
-        RunOutcome::Incomplete if report.is_left_to_people() && !applied => (Vec::new(), Some(manually)),
-        RunOutcome::Incomplete if report.is_left_to_people() => {
-            (vec![undo("restores what was applied")], Some(manually))
-        }
+        RunOutcome::Incomplete if report.is_manual_only() && !applied => (Vec::new(), Some(manually)),
+        RunOutcome::Incomplete if report.is_manual_only() => (vec![undo("restores what was applied")], Some(manually)),
         RunOutcome::Failed | RunOutcome::Incomplete if applied => {
             (vec![plan("plans the rest again"), undo("restores what was applied")], None)
         }

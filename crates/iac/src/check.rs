@@ -57,7 +57,7 @@ struct Judging<'a> {
 }
 
 /// What is live of one setting: nothing was compared, or what came of it.
-type Live = Option<Result<Meaning, IacReason>>;
+type LiveComparison = Option<Result<Meaning, IacReason>>;
 
 impl Judging<'_> {
     fn server(&self, server: &ServerBlock, blocks: &[&SettingBlock], homeless: &[&SettingBlock]) -> IacServer {
@@ -127,7 +127,7 @@ impl Judging<'_> {
         control: &'static Control,
         name: ParameterName,
         future: Future,
-        live: Live,
+        live: LiveComparison,
     ) -> Vec<IacFinding> {
         let judge = |meaning| judge(control, &self.profile.settings, server.kind, name, meaning);
         let outcome = outcome(server, name, &future, live, &judge);
@@ -205,7 +205,7 @@ fn outcome(
     server: &ServerBlock,
     name: ParameterName,
     future: &Future,
-    live: Live,
+    live: LiveComparison,
     judge: &impl Fn(Meaning) -> Judged,
 ) -> Decided {
     let is_new = matches!(server.change, IacServerChange::Creates | IacServerChange::Replaces);
@@ -253,7 +253,7 @@ fn every_floor_passes(kind: Kind, name: ParameterName, judge: &impl Fn(Meaning) 
 }
 
 /// That a deleted block makes the server refuse clients, or may do so.
-fn refused(finding: &IacFinding, future: &Future, live: Live) -> Option<IacFinding> {
+fn refused(finding: &IacFinding, future: &Future, live: LiveComparison) -> Option<IacFinding> {
     let after = future.after.ok().filter(|_| future.effect == IacEffect::ResetsToDefault)?;
     let now = live.and_then(Result::ok).or(future.before);
     let (outcome, reason) = match now {

@@ -45,7 +45,7 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) turn: EndpointTurn,
     pub(crate) recorder: TranscriptRecorder,
-    pub(crate) told: Told,
+    pub(crate) told: SharedFacts,
 }
 
 /// When the conversation with an endpoint may begin, and when it must be over.
@@ -86,7 +86,7 @@ impl EndpointTurn {
 
 /// What the jobs of one endpoint share.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct SharedFacts {
     identity: Mutex<Identity>,
     no_alpn: AtomicBool,
 }

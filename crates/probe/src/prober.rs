@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::assemble::{Judging, assemble, unasked, unfinished, unresolved};
 use crate::attempt::AttemptFailure;
-use crate::endpoint::{Endpoint, EndpointTurn, Told};
+use crate::endpoint::{Endpoint, EndpointTurn, SharedFacts};
 use crate::limiter::Limiter;
 use crate::options::ProbeOptions;
 use crate::report::EndpointReport;
@@ -179,7 +179,7 @@ impl Prober {
             permits,
             turn: EndpointTurn::new(Arc::clone(&self.places), self.options.endpoint_timeout),
             recorder: recorder.clone(),
-            told: Told::default(),
+            told: SharedFacts::default(),
         };
         let facts = match target.negotiation {
             SslNegotiation::Postgres => rounds::by_request(&endpoint, &startups).await,

@@ -27,7 +27,7 @@ pub enum JournalEvent {
         /// Which way.
         direction: Direction,
         /// What.
-        act: Act,
+        act: StepEvent,
     },
     /// Every step has ended.
     RunFinished,
@@ -71,7 +71,7 @@ pub enum Direction {
 /// What happened to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]
-pub enum Act {
+pub enum StepEvent {
     /// The value was re-read and is as expected; the write is about to be sent. Recorded before it is.
     Intent {
         /// The value that was read, as Azure spelled it.
@@ -100,7 +100,7 @@ pub enum Act {
     /// The step has ended.
     Ended {
         /// How.
-        ending: Ending,
+        ending: StepOutcome,
     },
     /// The step had ended well, and when the value was read again later, it was another one.
     Reverted {
@@ -112,7 +112,7 @@ pub enum Act {
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ending", rename_all = "kebab-case")]
-pub enum Ending {
+pub enum StepOutcome {
     /// The value was written and read back.
     Reached {
         /// What else to know.
@@ -168,7 +168,7 @@ pub enum Ending {
     },
 }
 
-impl Ending {
+impl StepOutcome {
     /// Whether the value is the wanted one, by reading it.
     #[must_use]
     pub fn is_success(&self) -> bool {

@@ -8,16 +8,17 @@ mod options;
 mod pool;
 mod recorder;
 
+pub(crate) use error::Abort;
 pub use error::ExecuteError;
-pub(crate) use error::Halt;
 pub use event::{EventSink, ExecutionEvent};
 pub use options::ExecutorOptions;
 
 use crate::{
-    Act, Approved, Clock, Direction, Ending, Journal, JournalError, JournalEvent, JournalRecord, Judge, LoadedRun,
-    NewRun, NotStarted, ParameterRef, ParameterWriter, Phase, Plan, Report, RunId, RunState, SafeText, Step,
+    Approved, Clock, Direction, Journal, JournalError, JournalEvent, JournalRecord, Judge, LoadedRun, NewRun,
+    NotStarted, ParameterRef, ParameterWriter, Plan, Report, RunId, RunPhase, RunState, SafeText, Step, StepEvent,
+    StepOutcome,
 };
-use drive::{Drive, Left};
+use drive::{Drive, DriveResult};
 use futures::{TryStreamExt, stream};
 use hostssl_model::{Principal, ResourceId, Stop, same_value};
 use pool::Pool;
@@ -28,11 +29,11 @@ use tokio::sync::watch;
 
 /// What to do with the steps that had not begun when a run was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rest {
+pub enum OnResume {
     /// Continue with them.
     Continue,
     /// Leave them: settle only what was in progress, by reading. Nothing is written.
-    Leave,
+    SettleOnly,
 }
 
 impl LoadedRun {
@@ -103,12 +104,12 @@ impl<W: ParameterWriter> Executor<'_, W> {
     pub async fn resume(
         &self,
         loaded: LoadedRun,
-        rest: Rest,
+        rest: OnResume,
         forgotten: &[ResourceId],
     ) -> Result<Report, ExecuteError> {
         let run = &loaded.id;
         let phase = loaded.state.phase();
-        if !matches!(phase, Phase::Applying | Phase::Undoing) {
+        if !phase.is_unfinished() {
             return Err(ExecuteError::NothingToResume(run.clone()));
         }
         let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
@@ -131,9 +132,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
     ) -> Result<Report, ExecuteError> {
         let run = &loaded.id;
         let phase = loaded.state.phase();
-        let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(Rest::Continue, forgotten);
-        let settled = phase == Phase::Applying && !recorder.has_open();
-        if !settled && !matches!(phase, Phase::Finished | Phase::UndoFinished) {
+        let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(OnResume::Continue, forgotten);
+        let settled = phase == RunPhase::Applying && !recorder.has_open();
+        if !settled && !matches!(phase, RunPhase::Finished | RunPhase::UndoFinished) {
             return Err(ExecuteError::NotEnded(run.clone()));
         }
         let walked = async {
@@ -174,9 +175,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
         self.stop.borrow().is_some()
     }
 
-    async fn walk_on(&self, recorder: &RunRecorder<'_, W>, phase: Phase, rest: Rest) -> Result<(), Halt> {
+    async fn walk_on(&self, recorder: &RunRecorder<'_, W>, phase: RunPhase, rest: OnResume) -> Result<(), Abort> {
         recorder.record_run(JournalEvent::RunResumed).await?;
-        if phase == Phase::Undoing {
+        if phase == RunPhase::Undoing {
             return self.walk_back(recorder).await;
         }
         // What was in progress comes first, whatever else has happened: it is the servers' state already.
@@ -185,13 +186,13 @@ impl<W: ParameterWriter> Executor<'_, W> {
         open.for_each(|step| pool.push(self.drive_all(recorder, vec![step], Direction::Apply)));
         pool.until_done().await?;
         match rest {
-            Rest::Continue => self.walk_and_finish(recorder).await,
-            Rest::Leave => self.end_waiting(recorder, NotStarted::NotContinued).await,
+            OnResume::Continue => self.walk_and_finish(recorder).await,
+            OnResume::SettleOnly => self.end_waiting(recorder, NotStarted::NotContinued).await,
         }
     }
 
     /// Wave by wave; then says of everything that did not begin why.
-    async fn walk_and_finish(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Halt> {
+    async fn walk_and_finish(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
         let mut pool = Pool::new(&recorder.places);
         let mut waves = recorder.plan.waves().peekable();
         let mut first = true;
@@ -238,7 +239,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Reads the values of steps that ended well once more: what something else has set meanwhile is no success.
-    async fn look_again(&self, recorder: &RunRecorder<'_, W>, steps: &[Step]) -> Result<(), Halt> {
+    async fn look_again(&self, recorder: &RunRecorder<'_, W>, steps: &[Step]) -> Result<(), Abort> {
         let held = steps.iter().filter(|step| recorder.holds(step));
         self.in_parallel(held.map(|step| async move {
             let found = tokio::select! {
@@ -250,7 +251,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             match found {
                 Ok(parameter) if !same_value(parameter.value(), &step.after) => {
                     let found = SafeText::new(parameter.value());
-                    recorder.record(step, Direction::Apply, vec![Act::Reverted { found }]).await
+                    recorder.record(step, Direction::Apply, vec![StepEvent::Reverted { found }]).await
                 }
                 // It was read once; that it cannot be read now says nothing else.
                 _ => Ok(()),
@@ -260,7 +261,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// The last wave gets the time of every other one, so that a requested soak reports its result.
-    async fn look_at_all_again(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Halt> {
+    async fn look_at_all_again(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
         if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
             return Ok(());
         }
@@ -288,7 +289,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Ends what did not begin, and the run when nothing is in progress any more.
-    async fn end_waiting(&self, recorder: &RunRecorder<'_, W>, why: NotStarted) -> Result<(), Halt> {
+    async fn end_waiting(&self, recorder: &RunRecorder<'_, W>, why: NotStarted) -> Result<(), Abort> {
         let waiting: Vec<JournalEvent> = recorder
             .plan
             .steps()
@@ -296,7 +297,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             .filter(|step| recorder.is_waiting(step))
             .map(|step| {
                 let why = if step.is_executable() { why } else { NotStarted::Manual };
-                ended(step, Direction::Apply, Ending::NotStarted { why })
+                ended(step, Direction::Apply, StepOutcome::NotStarted { why })
             })
             .collect();
         recorder.record_many(waiting).await?;
@@ -309,7 +310,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder: &RunRecorder<'_, W>,
         steps: Vec<&Step>,
         later_wave: bool,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Abort> {
         let mut blocked = None;
         for step in steps {
             let hold = blocked
@@ -319,12 +320,12 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 // A resumed run continues with it.
                 Some(NotStarted::Interrupted) => return Ok(()),
                 Some(why) if recorder.is_waiting(step) => {
-                    let end = ended(step, Direction::Apply, Ending::NotStarted { why });
+                    let end = ended(step, Direction::Apply, StepOutcome::NotStarted { why });
                     recorder.record_many(vec![end]).await?;
                 }
                 Some(_) => {}
                 None => {
-                    if self.drive(recorder, step, Direction::Apply).await? == Left::Open {
+                    if self.drive(recorder, step, Direction::Apply).await? == DriveResult::Open {
                         return Ok(());
                     }
                 }
@@ -353,7 +354,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// The waves backwards, and within a server the steps backwards. A failed step does not stop the
     /// rest.
-    async fn walk_back(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Halt> {
+    async fn walk_back(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
         for wave in recorder.plan.waves().rev() {
             let wave: Vec<&Step> = wave.iter().filter(|step| recorder.is_undoing(step)).collect();
             let mut groups: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
@@ -373,29 +374,34 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder: &RunRecorder<'_, W>,
         steps: Vec<&Step>,
         direction: Direction,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Abort> {
         for step in steps {
             self.drive(recorder, step, direction).await?;
         }
         Ok(())
     }
 
-    async fn drive(&self, recorder: &RunRecorder<'_, W>, step: &Step, direction: Direction) -> Result<Left, Halt> {
+    async fn drive(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        step: &Step,
+        direction: Direction,
+    ) -> Result<DriveResult, Abort> {
         Drive::new(self, recorder, step, direction).run().await
     }
 
     /// Runs some futures at a time. The first that halts drops the others: without the journal nothing may continue.
-    async fn in_parallel<F: Future<Output = Result<(), Halt>>>(
+    async fn in_parallel<F: Future<Output = Result<(), Abort>>>(
         &self,
         work: impl Iterator<Item = F>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Abort> {
         let most = self.options.max_parallel.max(1);
         stream::iter(work.map(Ok)).try_buffer_unordered(most).try_for_each(|()| async { Ok(()) }).await
     }
 }
 
-fn ended(step: &Step, direction: Direction, ending: Ending) -> JournalEvent {
-    JournalEvent::Step { step: step.id, direction, act: Act::Ended { ending } }
+fn ended(step: &Step, direction: Direction, ending: StepOutcome) -> JournalEvent {
+    JournalEvent::Step { step: step.id, direction, act: StepEvent::Ended { ending } }
 }
 
 fn by_server(wave: &[Step]) -> Vec<Vec<&Step>> {

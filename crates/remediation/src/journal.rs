@@ -1,6 +1,6 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
-use crate::{Ending, InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState};
+use crate::{InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState, StepOutcome};
 use async_trait::async_trait;
 use hostssl_model::{Advice, Fault, Principal, ResourceId};
 use std::borrow::Cow;
@@ -93,7 +93,7 @@ impl LoadedRun {
         let mut tried = BTreeMap::new();
         for step in self.plan.steps() {
             let ending = self.state.step(step.id).and_then(|at| at.apply.ending());
-            if let Some(ending) = ending.filter(|ending| !matches!(ending, Ending::NotStarted { .. })) {
+            if let Some(ending) = ending.filter(|ending| !matches!(ending, StepOutcome::NotStarted { .. })) {
                 *tried.entry(&step.server).or_insert(true) &= ending.is_success();
             }
         }

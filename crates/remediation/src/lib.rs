@@ -28,13 +28,13 @@ mod setting;
 mod text;
 
 pub use clients::{AffectedClient, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
-pub use event::{Act, Direction, Ending, JournalEvent, JournalRecord, NotStarted, RefusedBy};
-pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest};
+pub use event::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
+pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, OnResume};
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LoadedRun, NewRun, RunId};
 pub use lint::{FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, server_tags};
-pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};
+pub use machine::{InvalidTransition, RunPhase, RunState, Stage, StepState, Track};
 #[cfg(feature = "schema")]
 pub use plan::plan_schema;
 pub use plan::{

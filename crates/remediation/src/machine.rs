@@ -18,7 +18,8 @@ mod track;
 
 pub use track::{Stage, Track};
 
-use crate::{Act, Direction, Ending, JournalEvent, JournalRecord, SafeText};
+use crate::{Direction, JournalEvent, JournalRecord, SafeText, StepEvent, StepOutcome};
+use hostssl_model::coded;
 use std::collections::BTreeMap;
 use track::name_of;
 
@@ -42,7 +43,7 @@ pub enum InvalidTransition {
     #[error("`{event}` cannot follow while the run is `{phase:?}`")]
     Run {
         /// Where it stands.
-        phase: Phase,
+        phase: RunPhase,
         /// What happened.
         event: &'static str,
     },
@@ -59,7 +60,7 @@ pub struct StepState {
 
 impl StepState {
     /// The step after an act on one of its tracks.
-    fn next(&self, id: u32, direction: Direction, at_ms: i64, act: &Act) -> Result<Self, InvalidTransition> {
+    fn next(&self, id: u32, direction: Direction, at_ms: i64, act: &StepEvent) -> Result<Self, InvalidTransition> {
         let track = if direction == Direction::Apply { Some(&self.apply) } else { self.undo.as_ref() };
         let stage = track.map_or("nothing to undo", |track| track.stage.name());
         let invalid = InvalidTransition::Step { step: id, stage, act: name_of(act) };
@@ -74,36 +75,47 @@ impl StepState {
     /// been changed by others since as far as is known, and it was not restored yet.
     #[must_use]
     pub fn is_undoable(&self) -> bool {
-        let ours = self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, Ending::Changed { .. }));
+        let ours =
+            self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, StepOutcome::Changed { .. }));
         let settled = match self.undo.as_ref().map(Track::ending) {
             None => false,
             // What somebody else had changed may be this run's value again.
-            Some(Some(ending)) => ending.is_success() || *ending == Ending::Forgotten,
+            Some(Some(ending)) => ending.is_success() || *ending == StepOutcome::Forgotten,
             Some(None) => true,
         };
         ours && !settled
     }
 }
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Nothing was recorded.
-    New,
-    /// The plan is being applied, or applying it was stopped.
-    Applying,
-    /// Every step has ended.
-    Finished,
-    /// It is being undone, or the undo was stopped.
-    Undoing,
-    /// Every step of the undo has ended.
-    UndoFinished,
+coded! {
+    /// Where a run stands.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum RunPhase {
+        /// Nothing was recorded.
+        New = "new",
+        /// The plan is being applied, or applying it was stopped.
+        Applying = "applying",
+        /// Every step has ended.
+        Finished = "finished",
+        /// It is being undone, or the undo was stopped.
+        Undoing = "undoing",
+        /// Every step of the undo has ended.
+        UndoFinished = "undo-finished",
+    }
+}
+
+impl RunPhase {
+    /// Whether the run must be resumed before anything else may change servers.
+    #[must_use]
+    pub fn is_unfinished(self) -> bool {
+        matches!(self, Self::Applying | Self::Undoing)
+    }
 }
 
 /// The whole state of a run: what replaying its journal gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunState {
-    phase: Phase,
+    phase: RunPhase,
     steps: Vec<StepState>,
     undo_reason: Option<SafeText>,
 }
@@ -113,7 +125,7 @@ impl RunState {
     #[must_use]
     pub fn new(steps: usize) -> Self {
         let steps = vec![StepState { apply: Track::new(), undo: None }; steps];
-        Self { phase: Phase::New, steps, undo_reason: None }
+        Self { phase: RunPhase::New, steps, undo_reason: None }
     }
 
     /// Replays a journal.
@@ -133,7 +145,7 @@ impl RunState {
 
     /// Where the run stands.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> RunPhase {
         self.phase
     }
 
@@ -165,32 +177,32 @@ impl RunState {
         let (phase, event) = (self.phase, &record.event);
         let refuse = |event| Err(InvalidTransition::Run { phase, event });
         self.phase = match (phase, event) {
-            (Phase::New, JournalEvent::RunStarted) => Phase::Applying,
-            (Phase::Applying | Phase::Undoing, JournalEvent::RunResumed) => phase,
-            (Phase::Applying | Phase::Undoing, JournalEvent::Step { .. }) => {
+            (RunPhase::New, JournalEvent::RunStarted) => RunPhase::Applying,
+            (RunPhase::Applying | RunPhase::Undoing, JournalEvent::RunResumed) => phase,
+            (RunPhase::Applying | RunPhase::Undoing, JournalEvent::Step { .. }) => {
                 let changed = self.preview_steps(std::slice::from_ref(record))?;
                 self.commit_steps(changed);
                 phase
             }
-            (Phase::Applying, JournalEvent::RunFinished)
+            (RunPhase::Applying, JournalEvent::RunFinished)
                 if self.steps.iter().all(|step| step.apply.ending().is_some()) =>
             {
-                Phase::Finished
+                RunPhase::Finished
             }
-            (Phase::Finished | Phase::UndoFinished, JournalEvent::UndoStarted { reason }) => {
+            (RunPhase::Finished | RunPhase::UndoFinished, JournalEvent::UndoStarted { reason }) => {
                 self.undo_reason.clone_from(reason);
                 for step in self.steps.iter_mut().filter(|step| step.is_undoable()) {
                     step.undo = Some(step.undo.as_ref().unwrap_or(&step.apply).successor());
                 }
-                Phase::Undoing
+                RunPhase::Undoing
             }
-            (Phase::Undoing, JournalEvent::UndoFinished)
+            (RunPhase::Undoing, JournalEvent::UndoFinished)
                 if self.steps.iter().filter_map(|step| step.undo.as_ref()).all(|undo| undo.ending().is_some()) =>
             {
-                Phase::UndoFinished
+                RunPhase::UndoFinished
             }
             // What becomes of sessions changes no step.
-            (Phase::Finished, JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. }) => phase,
+            (RunPhase::Finished, JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. }) => phase,
             (_, JournalEvent::RunStarted) => return refuse("run-started"),
             (_, JournalEvent::RunResumed) => return refuse("run-resumed"),
             (_, JournalEvent::Step { .. }) => return refuse("step"),
@@ -211,7 +223,7 @@ impl RunState {
         let mut changed: BTreeMap<u32, StepState> = BTreeMap::new();
         for record in records {
             let JournalEvent::Step { step: id, direction, act } = &record.event else { continue };
-            if self.phase != (if *direction == Direction::Apply { Phase::Applying } else { Phase::Undoing }) {
+            if self.phase != (if *direction == Direction::Apply { RunPhase::Applying } else { RunPhase::Undoing }) {
                 return Err(InvalidTransition::Run { phase: self.phase, event: "step" });
             }
             let current = changed.get(id).or_else(|| self.step(*id)).ok_or(InvalidTransition::NoSuchStep(*id))?;
@@ -246,29 +258,29 @@ mod tests {
         SafeText::new("on")
     }
 
-    fn any_ending() -> impl Strategy<Value = Ending> {
+    fn any_ending() -> impl Strategy<Value = StepOutcome> {
         prop_oneof![
-            any::<bool>().prop_map(|waits_for_restart| Ending::Reached { note: None, waits_for_restart }),
-            any::<bool>().prop_map(|waits_for_restart| Ending::Already { waits_for_restart }),
-            Just(Ending::Reverted { found: text() }),
-            Just(Ending::Forgotten),
-            Just(Ending::Unexplained),
-            Just(Ending::Changed { found: text() }),
-            Just(Ending::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
-            Just(Ending::Failed { detail: text() }),
-            Just(Ending::TimedOut { detail: text() }),
-            Just(Ending::NotStarted { why: NotStarted::Interrupted }),
+            any::<bool>().prop_map(|waits_for_restart| StepOutcome::Reached { note: None, waits_for_restart }),
+            any::<bool>().prop_map(|waits_for_restart| StepOutcome::Already { waits_for_restart }),
+            Just(StepOutcome::Reverted { found: text() }),
+            Just(StepOutcome::Forgotten),
+            Just(StepOutcome::Unexplained),
+            Just(StepOutcome::Changed { found: text() }),
+            Just(StepOutcome::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
+            Just(StepOutcome::Failed { detail: text() }),
+            Just(StepOutcome::TimedOut { detail: text() }),
+            Just(StepOutcome::NotStarted { why: NotStarted::Interrupted }),
         ]
     }
 
-    fn any_act() -> impl Strategy<Value = Act> {
+    fn any_act() -> impl Strategy<Value = StepEvent> {
         prop_oneof![
-            3 => any::<bool>().prop_map(|was_default| Act::Intent { found: text(), was_default }),
-            1 => Just(Act::Reverted { found: text() }),
-            3 => Just(Act::Accepted { request_id: RequestId::new("r-1").ok() }),
-            3 => Just(Act::Rejected { detail: text() }),
-            3 => Just(Act::Observed { found: text(), pending_restart: false }),
-            2 => any_ending().prop_map(|ending| Act::Ended { ending }),
+            3 => any::<bool>().prop_map(|was_default| StepEvent::Intent { found: text(), was_default }),
+            1 => Just(StepEvent::Reverted { found: text() }),
+            3 => Just(StepEvent::Accepted { request_id: RequestId::new("r-1").ok() }),
+            3 => Just(StepEvent::Rejected { detail: text() }),
+            3 => Just(StepEvent::Observed { found: text(), pending_restart: false }),
+            2 => any_ending().prop_map(|ending| StepEvent::Ended { ending }),
         ]
     }
 
@@ -306,7 +318,7 @@ mod tests {
                 for (old, new) in before.steps.iter().zip(&state.steps) {
                     // An end is an end, but that a success may turn out to be none; only a new undo opens a new track.
                     if let Some(ending) = old.apply.ending() {
-                        let reverted = ending.is_success() && matches!(new.apply.ending(), Some(Ending::Reverted { .. }));
+                        let reverted = ending.is_success() && matches!(new.apply.ending(), Some(StepOutcome::Reverted { .. }));
                         prop_assert!(reverted || Some(ending) == new.apply.ending());
                     }
                     prop_assert!(new.apply.unanswered <= MAX_UNANSWERED);
@@ -323,20 +335,20 @@ mod tests {
             for act in acts {
                 let Some(next) = track.next(7, &act) else { continue };
                 match &act {
-                    Act::Intent { .. } => {
+                    StepEvent::Intent { .. } => {
                         prop_assert!(!accepted);
                         unanswered += 1;
                         prop_assert!(unanswered <= 2);
                     }
-                    Act::Accepted { .. } => (accepted, unanswered) = (true, unanswered - 1),
-                    Act::Rejected { .. } => unanswered -= 1,
-                    Act::Observed { .. } => observed = true,
-                    Act::Reverted { .. } => prop_assert!(track.ending().is_some_and(Ending::is_success)),
-                    Act::Ended { ending } => {
+                    StepEvent::Accepted { .. } => (accepted, unanswered) = (true, unanswered - 1),
+                    StepEvent::Rejected { .. } => unanswered -= 1,
+                    StepEvent::Observed { .. } => observed = true,
+                    StepEvent::Reverted { .. } => prop_assert!(track.ending().is_some_and(StepOutcome::is_success)),
+                    StepEvent::Ended { ending } => {
                         prop_assert!(track.ending().is_none());
-                        let reached = matches!(ending, Ending::Reached { .. });
+                        let reached = matches!(ending, StepOutcome::Reached { .. });
                         prop_assert!(!reached || observed);
-                        let wrote_nothing = matches!(ending, Ending::Already { .. } | Ending::NotStarted { .. });
+                        let wrote_nothing = matches!(ending, StepOutcome::Already { .. } | StepOutcome::NotStarted { .. });
                         prop_assert!(!wrote_nothing || (!accepted && unanswered == 0));
                         prop_assert_eq!(next.touched, accepted || observed || unanswered > 0);
                     }
@@ -360,21 +372,22 @@ mod tests {
         let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
         go(JournalEvent::RunStarted).unwrap();
         for act in [
-            Act::Intent { found: text(), was_default: false },
-            Act::Accepted { request_id: None },
-            Act::Observed { found: text(), pending_restart: false },
-            Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } },
+            StepEvent::Intent { found: text(), was_default: false },
+            StepEvent::Accepted { request_id: None },
+            StepEvent::Observed { found: text(), pending_restart: false },
+            StepEvent::Ended { ending: StepOutcome::Reached { note: None, waits_for_restart: false } },
         ] {
             go(step(Direction::Apply, act)).unwrap();
         }
         go(JournalEvent::RunFinished).unwrap();
         let stuck = go(JournalEvent::UndoStarted { reason: None }).unwrap();
         assert!(stuck.steps()[0].undo.is_some());
-        go(step(Direction::Undo, Act::Ended { ending: Ending::Failed { detail: text() } })).unwrap();
+        go(step(Direction::Undo, StepEvent::Ended { ending: StepOutcome::Failed { detail: text() } })).unwrap();
         go(JournalEvent::UndoFinished).unwrap();
         let again = go(JournalEvent::UndoStarted { reason: Some(text()) }).unwrap();
         assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);
-        go(step(Direction::Undo, Act::Ended { ending: Ending::Already { waits_for_restart: false } })).unwrap();
+        go(step(Direction::Undo, StepEvent::Ended { ending: StepOutcome::Already { waits_for_restart: false } }))
+            .unwrap();
         go(JournalEvent::UndoFinished).unwrap();
         let done = go(JournalEvent::UndoStarted { reason: None }).unwrap();
         assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());

@@ -24,7 +24,7 @@ use decide::{Decision, SettingChange};
 use hostssl_model::{Finding, ManagementLock, Posture, Principal, ResourceId, Scope, Subscription};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use waves::{Group, order};
+use waves::{Group, schedule};
 
 /// One server as it was observed and judged.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +104,7 @@ pub struct PlanInputs<'a> {
 pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     let mut left_out = Vec::new();
     let mut groups: BTreeMap<&ResourceId, Group<'_>> = BTreeMap::new();
-    let mut by_hand: Vec<(&Posture, SettingChange)> = Vec::new();
+    let mut manual: Vec<(&Posture, SettingChange)> = Vec::new();
     let mut seen = BTreeSet::new();
     let subscriptions: HashMap<_, _> = inputs.subscriptions.iter().map(|one| (one.id.clone(), &**one)).collect();
     let tenants = inputs.subscriptions.iter().map(|one| (one.id.clone(), &*one.tenant)).collect();
@@ -134,7 +134,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
                         });
                         group.changes.push(change);
                     }
-                    Decision::ByHand(change) => by_hand.push((target.posture, change)),
+                    Decision::Manual(change) => manual.push((target.posture, change)),
                     Decision::LeaveOut(reason, detail) => left_out.push(leave(reason, detail)),
                     Decision::Gate(impact) => {
                         let reason = match impact.verdict {
@@ -148,7 +148,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
             }
         }
     }
-    for (server, control) in waves::limit(&mut groups, inputs.options.max_servers) {
+    for (server, control) in waves::cap_servers(&mut groups, inputs.options.max_servers) {
         let detail = SafeText::new("the plan has reached its limit of servers: plan again after this one is applied");
         left_out.push(LeftOut {
             server: server.clone(),
@@ -163,8 +163,8 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     left_out.dedup();
     let mut options = inputs.options;
     choose_canary(&groups, inputs.order, &left_out, &mut options)?;
-    let mut steps = number(order(groups, &options, inputs.order));
-    for (posture, change) in by_hand {
+    let mut steps = numbered_steps(schedule(groups, &options, inputs.order));
+    for (posture, change) in manual {
         steps.push(step(posture, change, 0));
     }
     for (id, step) in (1..).zip(&mut steps) {
@@ -222,7 +222,7 @@ fn choose_canary(
 }
 
 /// Turns ordered groups into steps, with the steps that each needs.
-fn number(waves: Vec<Vec<Group<'_>>>) -> Vec<Step> {
+fn numbered_steps(waves: Vec<Vec<Group<'_>>>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut ids: HashMap<ResourceId, Vec<u32>> = HashMap::new();
     for (wave, groups) in (1..).zip(waves) {

@@ -1,6 +1,8 @@
 //! The result of a run, derived from the plan and the state that the journal gives.
 
-use crate::{Consent, Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
+use crate::{
+    Consent, LoadedRun, Plan, RefusedBy, RunId, RunPhase, RunState, Stage, Step, StepOutcome, StepState, Track,
+};
 use hostssl_model::coded;
 
 /// The result of a run. The same journal always gives the same report.
@@ -119,7 +121,7 @@ pub struct StepReport {
     /// Whether a write is, or may be, still in progress: resume the run to settle it.
     pub open: bool,
     /// Whether nothing was written because hostssl does not write there.
-    pub by_hand: bool,
+    pub manual: bool,
     /// Who has accepted what the step does to clients.
     pub accepted: Option<Consent>,
 }
@@ -127,10 +129,10 @@ pub struct StepReport {
 impl Report {
     /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
-    pub fn is_left_to_people(&self) -> bool {
+    pub fn is_manual_only(&self) -> bool {
         let done =
             |step: &StepReport| matches!(step.status, StepStatus::Applied | StepStatus::Already) && !step.undoing;
-        self.outcome == RunOutcome::Incomplete && self.steps.iter().all(|step| done(step) || step.by_hand)
+        self.outcome == RunOutcome::Incomplete && self.steps.iter().all(|step| done(step) || step.manual)
     }
 }
 
@@ -147,7 +149,7 @@ impl LoadedRun {
 pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     let mut summary = RunSummary::default();
     let mut outcome = RunOutcome::Done;
-    let undoing = matches!(state.phase(), Phase::Undoing | Phase::UndoFinished);
+    let undoing = matches!(state.phase(), RunPhase::Undoing | RunPhase::UndoFinished);
     let mut steps = Vec::with_capacity(plan.steps().len());
     for (step, at) in plan.steps().iter().zip(state.steps()) {
         let (status, reason) = judge(at);
@@ -160,7 +162,7 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
         steps.push(step_report(step, at, status, reason));
     }
     // A run that has not ended must be resumed, also when no write of it is in progress.
-    if matches!(state.phase(), Phase::Applying | Phase::Undoing) {
+    if matches!(state.phase(), RunPhase::Applying | RunPhase::Undoing) {
         outcome = outcome.max(RunOutcome::Open);
     }
     let undo_reason = state.undo_reason().map(ToString::to_string);
@@ -180,7 +182,7 @@ fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<S
         request_id: request_id.map(|id| id.as_str().to_owned()),
         undoing: at.undo.is_some(),
         open: at.undo.as_ref().unwrap_or(&at.apply).is_open(),
-        by_hand: !step.is_executable() && status == StepStatus::NotStarted,
+        manual: !step.is_executable() && status == StepStatus::NotStarted,
         accepted: step.accepted.clone(),
     }
 }
@@ -231,18 +233,18 @@ fn judge(step: &StepState) -> (StepStatus, Option<String>) {
 }
 
 /// What an ending means on the way there.
-fn applied(ending: &Ending) -> StepStatus {
+fn applied(ending: &StepOutcome) -> StepStatus {
     match ending {
         ending if ending.waits_for_restart() => StepStatus::WaitsForRestart,
-        Ending::Reached { .. } => StepStatus::Applied,
-        Ending::Already { .. } => StepStatus::Already,
-        Ending::Reverted { .. } => StepStatus::Failed,
-        Ending::Forgotten => StepStatus::Forgotten,
-        Ending::Changed { .. } | Ending::Unexplained => StepStatus::ChangedSincePlan,
-        Ending::NotStarted { .. } => StepStatus::NotStarted,
-        Ending::Refused { .. } => StepStatus::Refused,
-        Ending::Failed { .. } => StepStatus::Failed,
-        Ending::TimedOut { .. } => StepStatus::TimedOut,
+        StepOutcome::Reached { .. } => StepStatus::Applied,
+        StepOutcome::Already { .. } => StepStatus::Already,
+        StepOutcome::Reverted { .. } => StepStatus::Failed,
+        StepOutcome::Forgotten => StepStatus::Forgotten,
+        StepOutcome::Changed { .. } | StepOutcome::Unexplained => StepStatus::ChangedSincePlan,
+        StepOutcome::NotStarted { .. } => StepStatus::NotStarted,
+        StepOutcome::Refused { .. } => StepStatus::Refused,
+        StepOutcome::Failed { .. } => StepStatus::Failed,
+        StepOutcome::TimedOut { .. } => StepStatus::TimedOut,
     }
 }
 
@@ -284,7 +286,7 @@ fn judge_unended_undo(apply: &Track, undo: &Track) -> (StepStatus, Option<String
     (status, Some(reason.to_owned()))
 }
 
-impl Ending {
+impl StepOutcome {
     /// Why a step ended so, or what else to know, in one line of text; `undoing`: it was being undone.
     #[must_use]
     pub fn reason(&self, undoing: bool) -> Option<String> {
@@ -297,56 +299,56 @@ const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of t
 const UNEXPLAINED: &str = "the new value is set, but no record says who set it: someone else, or this run if its records were \
                            lost; undo does not change it";
 
-fn reason(ending: &Ending, undoing: bool) -> Option<String> {
+fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
     match ending {
-        Ending::Reached { note, waits_for_restart } => {
+        StepOutcome::Reached { note, waits_for_restart } => {
             let restart = waits_for_restart.then(|| WAITS_FOR_RESTART.to_owned());
             let said: Vec<String> = restart.into_iter().chain(note.as_ref().map(ToString::to_string)).collect();
             (!said.is_empty()).then(|| said.join("; "))
         }
-        Ending::Already { waits_for_restart: true } => Some(WAITS_FOR_RESTART.to_owned()),
-        Ending::Already { .. } if undoing => Some("the previous value was already restored".to_owned()),
-        Ending::Already { .. } => None,
-        Ending::Reverted { found } => {
+        StepOutcome::Already { waits_for_restart: true } => Some(WAITS_FOR_RESTART.to_owned()),
+        StepOutcome::Already { .. } if undoing => Some("the previous value was already restored".to_owned()),
+        StepOutcome::Already { .. } => None,
+        StepOutcome::Reverted { found } => {
             Some(format!("the new value was read back, but then it was {found} again: something else sets it"))
         }
-        Ending::Forgotten => Some("the server was excluded from the run on request".to_owned()),
-        Ending::Unexplained => Some(UNEXPLAINED.to_owned()),
-        Ending::Changed { found } if undoing => {
+        StepOutcome::Forgotten => Some("the server was excluded from the run on request".to_owned()),
+        StepOutcome::Unexplained => Some(UNEXPLAINED.to_owned()),
+        StepOutcome::Changed { found } if undoing => {
             Some(format!("not changed: the value is {found}, which this run did not set"))
         }
-        Ending::Changed { found } => {
+        StepOutcome::Changed { found } => {
             Some(format!("the value is {found}, neither the one that the plan expects nor the new one"))
         }
-        Ending::Refused { by: by @ RefusedBy::Stopped, detail, .. } => {
+        StepOutcome::Refused { by: by @ RefusedBy::Stopped, detail, .. } => {
             // Journals of earlier versions have the word in the detail too.
             let detail = detail.as_str();
             let detail = detail.strip_prefix("stopped: ").unwrap_or(detail);
             Some(format!("{}: {detail}", by.as_str()))
         }
-        Ending::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
-        Ending::Failed { detail } | Ending::TimedOut { detail } => Some(detail.to_string()),
-        Ending::NotStarted { why } => Some(why.as_str().to_owned()),
+        StepOutcome::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
+        StepOutcome::Failed { detail } | StepOutcome::TimedOut { detail } => Some(detail.to_string()),
+        StepOutcome::NotStarted { why } => Some(why.as_str().to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Act, Direction, JournalEvent, JournalRecord, SafeText};
+    use crate::{Direction, JournalEvent, JournalRecord, SafeText, StepEvent};
 
     /// A step that was applied, and then undone up to these acts.
-    fn undone_up_to(acts: &[Act]) -> StepState {
+    fn undone_up_to(acts: &[StepEvent]) -> StepState {
         let mut state = RunState::new(1);
         let mut go = |event| state.advance(&JournalRecord { at_ms: 0, event }).unwrap();
         let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
         let text = || SafeText::new("on");
         go(JournalEvent::RunStarted);
         for act in [
-            Act::Intent { found: text(), was_default: false },
-            Act::Accepted { request_id: None },
-            Act::Observed { found: text(), pending_restart: false },
-            Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } },
+            StepEvent::Intent { found: text(), was_default: false },
+            StepEvent::Accepted { request_id: None },
+            StepEvent::Observed { found: text(), pending_restart: false },
+            StepEvent::Ended { ending: StepOutcome::Reached { note: None, waits_for_restart: false } },
         ] {
             go(step(Direction::Apply, act));
         }
@@ -363,8 +365,8 @@ mod tests {
         assert!(waiting.1.unwrap().contains("has not been restored yet"));
         let text = || SafeText::new("on");
         let (intent, accepted) =
-            (Act::Intent { found: text(), was_default: false }, Act::Accepted { request_id: None });
-        let observed = Act::Observed { found: text(), pending_restart: false };
+            (StepEvent::Intent { found: text(), was_default: false }, StepEvent::Accepted { request_id: None });
+        let observed = StepEvent::Observed { found: text(), pending_restart: false };
         for (acts, words) in [
             (&[intent.clone()][..], "its answer was lost"),
             (&[intent.clone(), accepted.clone()], "still in progress"),
@@ -378,15 +380,18 @@ mod tests {
 
     #[test]
     fn a_stopped_server_is_named_once() {
-        let refused =
-            |detail| Ending::Refused { by: RefusedBy::Stopped, name: SafeText::new(""), detail: SafeText::new(detail) };
+        let refused = |detail| StepOutcome::Refused {
+            by: RefusedBy::Stopped,
+            name: SafeText::new(""),
+            detail: SafeText::new(detail),
+        };
         // Journals of earlier versions have the word in the detail too.
         for detail in ["the server is stopped", "stopped: the server is stopped"] {
             assert_eq!(reason(&refused(detail), false).unwrap(), "stopped: the server is stopped");
         }
     }
 
-    fn line(status: StepStatus, undoing: bool, by_hand: bool) -> StepReport {
+    fn line(status: StepStatus, undoing: bool, manual: bool) -> StepReport {
         let text = || "x".to_owned();
         StepReport {
             id: 1,
@@ -399,7 +404,7 @@ mod tests {
             request_id: None,
             undoing,
             open: false,
-            by_hand,
+            manual,
             accepted: None,
         }
     }
@@ -416,7 +421,7 @@ mod tests {
         };
         let hand = || line(StepStatus::NotStarted, false, true);
         let applied = |undoing| line(StepStatus::Applied, undoing, false);
-        let left = |outcome, steps| report(outcome, steps).is_left_to_people();
+        let left = |outcome, steps| report(outcome, steps).is_manual_only();
         assert!(left(RunOutcome::Incomplete, vec![applied(false), hand()]));
         assert!(left(RunOutcome::Incomplete, vec![line(StepStatus::Already, false, false), hand()]));
         // One that was broken off looks the same, step by step.

@@ -5,9 +5,9 @@
 use async_trait::async_trait;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
-    Accepted, Act, Approved, Clock, Direction, ExecutionEvent, Executor, ExecutorOptions, Journal as _, JournalEvent,
-    JournalRecord, LoadedRun, NewRun, OperationProgress, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError,
-    Report, Rest, RunId, RunOutcome, SafeText, WriteError,
+    Accepted, Approved, Clock, Direction, ExecutionEvent, Executor, ExecutorOptions, Journal as _, JournalEvent,
+    JournalRecord, LoadedRun, NewRun, OnResume, OperationProgress, ParameterRef, ParameterWriter, Plan, PlanOptions,
+    PollError, Report, RunId, RunOutcome, SafeText, StepEvent, WriteError,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
@@ -62,7 +62,7 @@ impl Case {
         self.apply_by(&self.world, watch::channel(None).1).await
     }
 
-    async fn resume(&self, rest: Rest) -> Report {
+    async fn resume(&self, rest: OnResume) -> Report {
         let loaded = LoadedRun::read(&self.journal, &run()).await.unwrap();
         self.executor(&self.world, watch::channel(None).1).resume(loaded, rest, &[]).await.unwrap()
     }
@@ -153,10 +153,11 @@ async fn every_wait_ends_within_the_patience_after_a_stop_and_can_be_resumed() {
             // What was not sent was not written down as sent.
             let sent = case.world.accepted().len();
             let stored = case.journal.load(&run()).await.unwrap();
-            let intended =
-                |record: &&JournalRecord| matches!(record.event, JournalEvent::Step { act: Act::Intent { .. }, .. });
+            let intended = |record: &&JournalRecord| {
+                matches!(record.event, JournalEvent::Step { act: StepEvent::Intent { .. }, .. })
+            };
             assert_eq!(stored.records.iter().filter(intended).count(), sent, "{hangs:?}");
-            assert_eq!(statuses(&case.resume(Rest::Continue).await), ["applied"; 3], "{hangs:?}");
+            assert_eq!(statuses(&case.resume(OnResume::Continue).await), ["applied"; 3], "{hangs:?}");
             assert_eq!(case.world.accepted().len(), 3);
         }
     }
@@ -185,7 +186,7 @@ async fn what_nobody_could_look_at_stays_open_and_is_settled_later() {
     assert_eq!((report.outcome, report.summary.open, report.summary.applied), (RunOutcome::Open, 1, 2));
     assert!(report.steps[1].open && !report.steps[0].open);
     case.world.clear_faults();
-    let resumed = case.resume(Rest::Continue).await;
+    let resumed = case.resume(OnResume::Continue).await;
     assert_eq!((statuses(&resumed), resumed.outcome), (vec!["applied"; 3], RunOutcome::Done));
     assert_eq!(case.world.accepted().len(), 3);
 }
@@ -279,7 +280,7 @@ async fn to_settle_is_to_read() {
         let before = case.world.accepted().len();
         let executor = case.executor(&case.world, watch::channel(None).1);
         let Ok(settled) =
-            executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Leave, &[]).await
+            executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), OnResume::SettleOnly, &[]).await
         else {
             continue;
         };
@@ -310,8 +311,10 @@ async fn a_server_may_be_forgotten() {
     let case = Case::new(&[InjectedFault::None, InjectedFault::Unseen]);
     assert_eq!(case.apply().await.outcome, RunOutcome::Open);
     let executor = case.executor(&case.world, watch::channel(None).1);
-    let resumed =
-        executor.resume(LoadedRun::read(executor.journal, &run()).await.unwrap(), Rest::Continue, &[b]).await.unwrap();
+    let resumed = executor
+        .resume(LoadedRun::read(executor.journal, &run()).await.unwrap(), OnResume::Continue, &[b])
+        .await
+        .unwrap();
     assert_eq!((statuses(&resumed), resumed.outcome), (vec!["applied", "forgotten"], RunOutcome::Done));
 }
 
@@ -334,7 +337,7 @@ async fn a_resumed_run_claims_nothing_about_what_it_may_have_written() {
         restored.append(&run(), &records).await.unwrap();
         let executor = Executor { journal: &restored, ..case.executor(&case.world, watch::channel(None).1) };
         let loaded = LoadedRun::read(&restored, &run()).await.unwrap();
-        let resumed = executor.resume(loaded, Rest::Continue, &[]).await.unwrap();
+        let resumed = executor.resume(loaded, OnResume::Continue, &[]).await.unwrap();
         assert_eq!(statuses(&resumed), expected, "{resumed:?}");
         assert_eq!((resumed.outcome, resumed.summary.already), (RunOutcome::Incomplete, 0));
         assert!(resumed.steps[2].reason.as_deref().unwrap().contains("no record says who set it"));
@@ -370,13 +373,13 @@ async fn a_clock_that_is_set_back_prolongs_no_wait() {
     let first = record(JournalEvent::RunStarted);
     let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first };
     case.journal.begin(&new).await.unwrap();
-    let act = Act::Intent { found: SafeText::new("off"), was_default: false };
+    let act = StepEvent::Intent { found: SafeText::new("off"), was_default: false };
     let intent = record(JournalEvent::Step { step: 1, direction: Direction::Apply, act });
     case.journal.append(&run(), &[intent]).await.unwrap();
     let clock = SetBack(&case.clock, AtomicBool::new(false));
     let executor = Executor { clock: &clock, ..case.executor(&case.world, watch::channel(None).1) };
     let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
-    let resumed = executor.resume(loaded, Rest::Continue, &[]).await.unwrap();
+    let resumed = executor.resume(loaded, OnResume::Continue, &[]).await.unwrap();
     assert_eq!(statuses(&resumed), ["applied"]);
     assert!(clock.1.load(Ordering::SeqCst), "it waited, so that the clock was set back");
     assert!(case.clock.elapsed() < ExecutorOptions::default().grace, "{:?}", case.clock.elapsed());

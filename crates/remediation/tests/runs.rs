@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hostssl_model::{Kind, ParameterName as Name, Posture, Stop};
 use hostssl_remediation::{
     Approved, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, JournalEvent,
-    JournalRecord, JournalledRun, Judge, LoadedRun, NewRun, ParameterRef, Plan, PlanOptions, Report, Rest, RunId,
+    JournalRecord, JournalledRun, Judge, LoadedRun, NewRun, OnResume, ParameterRef, Plan, PlanOptions, Report, RunId,
     RunOutcome, SafeText, WireCheck,
 };
 use hostssl_test_support::clock::VirtualClock;
@@ -205,7 +205,7 @@ async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
     let (_interrupt, stop) = watch::channel(None);
     let resumed = case
         .executor(&case.journal, None, stop)
-        .resume(LoadedRun::read(&case.journal, &run).await.unwrap(), Rest::Continue, &[])
+        .resume(LoadedRun::read(&case.journal, &run).await.unwrap(), OnResume::Continue, &[])
         .await
         .unwrap();
     assert_eq!(statuses(&resumed), ["applied"; 5]);
@@ -263,11 +263,11 @@ async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
     ));
 
     let resumed =
-        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await.unwrap();
+        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), OnResume::Continue, &[]).await.unwrap();
     assert_eq!(statuses(&resumed), ["applied", "applied"]);
     assert_eq!(case.world.accepted().len(), 2);
     assert!(matches!(
-        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await,
+        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), OnResume::Continue, &[]).await,
         Err(ExecuteError::NothingToResume(_))
     ));
 }
@@ -284,8 +284,10 @@ async fn a_resume_may_settle_only_what_was_under_way() {
     let (run, approved) = (run_id(), case.approved());
     assert!(case.world.crash.survive(executor.apply(&approved, &run, case.plan.principal())).await.is_none());
     case.world.crash.arm(0);
-    let report =
-        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Leave, &[]).await.unwrap();
+    let report = executor
+        .resume(LoadedRun::read(executor.journal, &run).await.unwrap(), OnResume::SettleOnly, &[])
+        .await
+        .unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started"]);
     harness.check(&report, |_| InjectedFault::None).await;
 }
@@ -418,7 +420,7 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
         };
         let stored = case.journal.load(&run).await.unwrap();
         let intents = |record: &&JournalRecord| {
-            matches!(&record.event, JournalEvent::Step { act: hostssl_remediation::Act::Intent { .. }, .. })
+            matches!(&record.event, JournalEvent::Step { act: hostssl_remediation::StepEvent::Intent { .. }, .. })
         };
         // No write without a recorded intent.
         assert!(case.world.accepted().len() <= stored.records.iter().filter(intents).count());
@@ -426,8 +428,10 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
         assert!(partial.outcome >= RunOutcome::Incomplete);
         // With room again, the run ends as if nothing had happened.
         *journal.1.lock().unwrap() = usize::MAX;
-        let report =
-            executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await.unwrap();
+        let report = executor
+            .resume(LoadedRun::read(executor.journal, &run).await.unwrap(), OnResume::Continue, &[])
+            .await
+            .unwrap();
         assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
         case.harness().check(&report, |_| InjectedFault::None).await;
     }

@@ -31,7 +31,7 @@ pub struct Observer {
 }
 
 /// One source and how it goes.
-struct Track {
+struct SourceTrack {
     sampling: Sampling,
     failures: u32,
     /// It failed in a way that does not pass by itself.
@@ -43,9 +43,12 @@ impl Observer {
     /// there.
     pub async fn observe(mut self, mut census: Census, schedule: Schedule, stop: impl Future<Output = ()>) -> Census {
         let mut server =
-            self.server.as_ref().map(|server| Track::begin(&mut census, SourceKind::Sessions, server.name()));
-        let mut poolers: Vec<Track> =
-            self.poolers.iter().map(|pooler| Track::begin(&mut census, SourceKind::Pgbouncer, pooler.name())).collect();
+            self.server.as_ref().map(|server| SourceTrack::begin(&mut census, SourceKind::Sessions, server.name()));
+        let mut poolers: Vec<SourceTrack> = self
+            .poolers
+            .iter()
+            .map(|pooler| SourceTrack::begin(&mut census, SourceKind::Pgbouncer, pooler.name()))
+            .collect();
         tokio::pin!(stop);
         loop {
             let began = Instant::now();
@@ -75,8 +78,8 @@ impl Observer {
     async fn round(
         &mut self,
         census: &mut Census,
-        server: Option<&mut Track>,
-        poolers: &mut [Track],
+        server: Option<&mut SourceTrack>,
+        poolers: &mut [SourceTrack],
         now: fn() -> Millis,
     ) {
         let mut legs = HashSet::new();
@@ -104,7 +107,7 @@ impl Observer {
     }
 }
 
-impl Track {
+impl SourceTrack {
     fn begin(census: &mut Census, kind: SourceKind, name: String) -> Self {
         Self { sampling: Sampling::begin(census, kind, name), failures: 0, is_over: false }
     }

@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use orders::{Order, OrderAct};
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
-pub use reader::{RunEntry, RunPhase, StoreReader, WriteReceipt};
+pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::KeptRun;
 
 use async_trait::async_trait;

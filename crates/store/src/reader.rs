@@ -6,7 +6,7 @@ use crate::database::open_for_reading;
 use crate::principal::principal_from;
 use crate::writer::MAX_RECORD;
 use hostssl_model::Principal;
-use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId};
+use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId, RunPhase};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,43 +33,11 @@ pub struct RunEntry {
     /// How many values were written and read back.
     pub written: u32,
     /// How many were restored and read back.
-    pub put_back: u32,
+    pub restored: u32,
     /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub started_at_ms: i64,
     /// When the last record was written.
     pub last_at_ms: i64,
-}
-
-/// Where a run stands, for a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RunPhase {
-    /// It is being applied, or applying it was stopped.
-    Applying,
-    /// Every step has ended.
-    Finished,
-    /// It is being undone, or the undo was stopped.
-    Undoing,
-    /// Everything that could be restored was.
-    UndoFinished,
-}
-
-impl RunPhase {
-    /// The word in text and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Applying => "applying",
-            Self::Finished => "finished",
-            Self::Undoing => "undoing",
-            Self::UndoFinished => "undo-finished",
-        }
-    }
-
-    /// Whether it must be resumed before anything else may change servers.
-    #[must_use]
-    pub fn is_unfinished(self) -> bool {
-        matches!(self, Self::Applying | Self::Undoing)
-    }
 }
 
 /// The proof of one write that was, or may have been, accepted.
@@ -208,17 +176,11 @@ fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {
         plan: PlanHash::new(&plan).map_err(corrupt)?,
         steps: row.get(2)?,
         principal: principal_from(&principal)?,
-        phase: match phase.as_str() {
-            "applying" => RunPhase::Applying,
-            "finished" => RunPhase::Finished,
-            "undoing" => RunPhase::Undoing,
-            "undo-finished" => RunPhase::UndoFinished,
-            _ => return Err(StoreError::Corrupt("a run has an unknown phase".into())),
-        },
+        phase: RunPhase::from_code(&phase).ok_or_else(|| StoreError::Corrupt("a run has an unknown phase".into()))?,
         started_at_ms: row.get(5)?,
         last_at_ms: row.get(6)?,
         written: row.get(7)?,
-        put_back: row.get(8)?,
+        restored: row.get(8)?,
         person: row.get(9)?,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::directory::DatabaseFile;
-use hostssl_remediation::{Act, Direction, JournalEvent, JournalRecord, RunId};
+use hostssl_remediation::{Direction, JournalEvent, JournalRecord, RunId, RunPhase, StepEvent};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -229,12 +229,12 @@ fn keep_records(
         let phase = match &record.event {
             JournalEvent::RunStarted | JournalEvent::RunResumed => None,
             JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. } => None,
-            JournalEvent::RunFinished => Some("finished"),
+            JournalEvent::RunFinished => Some(RunPhase::Finished),
             JournalEvent::UndoStarted { .. } => {
                 refuse_unfinished(connection, Some(run))?;
-                Some("undoing")
+                Some(RunPhase::Undoing)
             }
-            JournalEvent::UndoFinished => Some("undo-finished"),
+            JournalEvent::UndoFinished => Some(RunPhase::UndoFinished),
             JournalEvent::Step { step, direction, act } => {
                 keep_receipt(connection, run, seq, record.at_ms, *step, *direction, act)?;
                 None
@@ -242,7 +242,9 @@ fn keep_records(
         };
         insert_record(connection, run, seq, record)?;
         if let Some(phase) = phase {
-            connection.prepare_cached("UPDATE runs SET phase = ?2 WHERE id = ?1")?.execute([run.as_str(), phase])?;
+            connection
+                .prepare_cached("UPDATE runs SET phase = ?2 WHERE id = ?1")?
+                .execute([run.as_str(), phase.as_str()])?;
         }
         last = seq;
     }
@@ -281,7 +283,7 @@ fn keep_receipt(
     at_ms: i64,
     step: u32,
     direction: Direction,
-    act: &Act,
+    act: &StepEvent,
 ) -> Result<(), StoreError> {
     // The last write of this step in this direction.
     const LAST: &str = "run = ?1 AND step = ?2 AND direction = ?3 AND seq = \
@@ -292,26 +294,26 @@ fn keep_receipt(
     };
     let run = run.as_str();
     match act {
-        Act::Intent { found, .. } => {
+        StepEvent::Intent { found, .. } => {
             let insert = "INSERT INTO receipts (run, step, direction, seq, intended_at_ms, value_before) \
                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             connection.prepare_cached(insert)?.execute(params![run, step, direction, seq, at_ms, found.as_str()])?;
         }
-        Act::Accepted { request_id } => {
+        StepEvent::Accepted { request_id } => {
             let update = format!("UPDATE receipts SET request_id = ?4, accepted_at_ms = ?5 WHERE {LAST}");
             let request_id = request_id.as_ref().map(hostssl_remediation::RequestId::as_str);
             connection.prepare_cached(&update)?.execute(params![run, step, direction, request_id, at_ms])?;
         }
         // It was certainly no write.
-        Act::Rejected { .. } => {
+        StepEvent::Rejected { .. } => {
             let delete = format!("DELETE FROM receipts WHERE {LAST}");
             connection.prepare_cached(&delete)?.execute(params![run, step, direction])?;
         }
-        Act::Observed { found, .. } | Act::Reverted { found } => {
+        StepEvent::Observed { found, .. } | StepEvent::Reverted { found } => {
             let update = format!("UPDATE receipts SET value_after = ?4, observed_at_ms = ?5 WHERE {LAST}");
             connection.prepare_cached(&update)?.execute(params![run, step, direction, found.as_str(), at_ms])?;
         }
-        Act::Ended { .. } => {}
+        StepEvent::Ended { .. } => {}
     }
     Ok(())
 }

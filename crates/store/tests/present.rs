@@ -7,7 +7,9 @@ use hostssl_model::{
     AuditReport, ControlId, Kind, Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings,
     Unchecked, WireTransport as Transport, Word, WorstListener,
 };
-use hostssl_remediation::{Act, Direction, Ending, Journal as _, JournalEvent, JournalRecord, NewRun, RunId, SafeText};
+use hostssl_remediation::{
+    Direction, Journal as _, JournalEvent, JournalRecord, NewRun, RunId, SafeText, StepEvent, StepOutcome,
+};
 use hostssl_store::{
     AuditEntry, AuditStore, Page, ServerFilter, ServerReason, ServerRow, ServerSort, Store, server_key,
 };
@@ -144,10 +146,10 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let step = |act| JournalRecord { at_ms, event: JournalEvent::Step { step: 1, direction: Direction::Apply, act } };
     let text = |text: &str| SafeText::new(text);
     let records = [
-        step(Act::Intent { found: text("off"), was_default: false }),
-        step(Act::Accepted { request_id: None }),
-        step(Act::Observed { found: text("on"), pending_restart: false }),
-        step(Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
+        step(StepEvent::Intent { found: text("off"), was_default: false }),
+        step(StepEvent::Accepted { request_id: None }),
+        step(StepEvent::Observed { found: text("on"), pending_restart: false }),
+        step(StepEvent::Ended { ending: StepOutcome::Reached { note: None, waits_for_restart: false } }),
     ];
     journal.append(&run, &records).await.unwrap();
     let a = row(&store, "a");
@@ -165,8 +167,8 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let records = [
         JournalRecord { at_ms: at_ms + 1, event: JournalEvent::RunFinished },
         JournalRecord { at_ms: at_ms + 1, event: JournalEvent::UndoStarted { reason: None } },
-        undo(Act::Intent { found: text("on"), was_default: false }),
-        undo(Act::Observed { found: text("off"), pending_restart: false }),
+        undo(StepEvent::Intent { found: text("on"), was_default: false }),
+        undo(StepEvent::Observed { found: text("off"), pending_restart: false }),
     ];
     journal.append(&run, &records).await.unwrap();
     assert_eq!(row(&store, "a").standing, Standing::NotEnforced);

@@ -4,10 +4,10 @@
 
 use hostssl_model::Kind;
 use hostssl_remediation::{
-    Act, Approved, Direction, Ending, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError,
-    JournalEvent, JournalRecord, LoadedRun, NewRun, Plan, RequestId, RunId, RunOutcome, SafeText,
+    Approved, Direction, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, JournalEvent,
+    JournalRecord, LoadedRun, NewRun, Plan, RequestId, RunId, RunOutcome, RunPhase, SafeText, StepEvent, StepOutcome,
 };
-use hostssl_store::{RunPhase, Store, StoreError, StoreReader};
+use hostssl_store::{Store, StoreError, StoreReader};
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::Harness;
@@ -34,7 +34,7 @@ fn record(event: JournalEvent) -> JournalRecord {
     JournalRecord { at_ms: NOW_MS, event }
 }
 
-fn step(act: Act) -> JournalRecord {
+fn step(act: StepEvent) -> JournalRecord {
     record(JournalEvent::Step { step: 1, direction: Direction::Apply, act })
 }
 
@@ -121,11 +121,11 @@ async fn nothing_else_begins_while_a_run_has_not_ended() {
     begin(&store, &first, &plan).await.unwrap();
     assert!(matches!(begin(&store, &second, &plan).await, Err(JournalError::Unfinished(run)) if run == first));
     let finish = [
-        step(Act::Ended { ending: Ending::Already { waits_for_restart: false } }),
+        step(StepEvent::Ended { ending: StepOutcome::Already { waits_for_restart: false } }),
         record(JournalEvent::Step {
             step: 2,
             direction: Direction::Apply,
-            act: Act::Ended { ending: Ending::Already { waits_for_restart: false } },
+            act: StepEvent::Ended { ending: StepOutcome::Already { waits_for_restart: false } },
         }),
         record(JournalEvent::RunFinished),
     ];
@@ -150,12 +150,12 @@ async fn receipts_prove_each_write() {
     let at =
         |at_ms, act| JournalRecord { at_ms, event: JournalEvent::Step { step: 1, direction: Direction::Apply, act } };
     let records = [
-        at(1, Act::Intent { found: found("off"), was_default: false }),
-        at(2, Act::Rejected { detail: found("busy") }),
-        at(3, Act::Intent { found: found("OFF"), was_default: false }),
-        at(4, Act::Accepted { request_id: RequestId::new("r-7").ok() }),
-        at(5, Act::Observed { found: found("on"), pending_restart: false }),
-        at(5, Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
+        at(1, StepEvent::Intent { found: found("off"), was_default: false }),
+        at(2, StepEvent::Rejected { detail: found("busy") }),
+        at(3, StepEvent::Intent { found: found("OFF"), was_default: false }),
+        at(4, StepEvent::Accepted { request_id: RequestId::new("r-7").ok() }),
+        at(5, StepEvent::Observed { found: found("on"), pending_restart: false }),
+        at(5, StepEvent::Ended { ending: StepOutcome::Reached { note: None, waits_for_restart: false } }),
     ];
     for record in &records {
         store.append(&run, std::slice::from_ref(record)).await.unwrap();
@@ -223,10 +223,10 @@ async fn that_a_run_began_stands_in_the_database_itself() {
     begin(&store, &run, &plan).await.unwrap();
     let mut kept = 1;
     for act in [
-        Act::Intent { found: SafeText::new("off"), was_default: false },
-        Act::Accepted { request_id: None },
-        Act::Observed { found: SafeText::new("on"), pending_restart: false },
-        Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } },
+        StepEvent::Intent { found: SafeText::new("off"), was_default: false },
+        StepEvent::Accepted { request_id: None },
+        StepEvent::Observed { found: SafeText::new("on"), pending_restart: false },
+        StepEvent::Ended { ending: StepOutcome::Reached { note: None, waits_for_restart: false } },
     ] {
         store.append(&run, &[step(act)]).await.unwrap();
         kept += 1;
@@ -246,7 +246,7 @@ async fn a_database_that_was_cut_short_in_place_is_noticed_before_the_next_write
     let store = Store::open(directory.path()).unwrap();
     begin(&store, &run, &sample_plan()).await.unwrap();
     std::fs::OpenOptions::new().write(true).open(directory.path().join("hostssl.db")).unwrap().set_len(4096).unwrap();
-    let intent = step(Act::Intent { found: SafeText::new("off"), was_default: false });
+    let intent = step(StepEvent::Intent { found: SafeText::new("off"), was_default: false });
     assert!(matches!(store.append(&run, &[intent]).await, Err(JournalError::Corrupt(_))));
 }
 

@@ -5,8 +5,8 @@ use crate::journal::CrashingJournal;
 use crate::world::{InjectedFault, SIGNATURE, World};
 use hostssl_model::Posture;
 use hostssl_remediation::{
-    Approved, Ending, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, LoadedRun, Phase, Plan, Report,
-    Rest, RunId, RunState, StepReport, StepStatus,
+    Approved, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, LoadedRun, OnResume, Plan, Report,
+    RunId, RunPhase, RunState, StepOutcome, StepReport, StepStatus,
 };
 use std::time::Duration;
 use tokio::sync::watch;
@@ -72,7 +72,11 @@ impl<'a> Harness<'a> {
                     }
                     Work::Resume => {
                         executor
-                            .resume(LoadedRun::read(executor.journal, &self.run).await.unwrap(), Rest::Continue, &[])
+                            .resume(
+                                LoadedRun::read(executor.journal, &self.run).await.unwrap(),
+                                OnResume::Continue,
+                                &[],
+                            )
                             .await
                     }
                 }
@@ -94,7 +98,7 @@ impl<'a> Harness<'a> {
         match self.journal.load(&self.run).await {
             Err(_) => Work::Apply,
             Ok(stored) => match stored.load().unwrap().state.phase() {
-                Phase::Finished if work == Work::Undo => Work::Undo,
+                RunPhase::Finished if work == Work::Undo => Work::Undo,
                 _ => Work::Resume,
             },
         }
@@ -110,7 +114,7 @@ impl<'a> Harness<'a> {
         let loaded = stored.clone().load().unwrap();
         let state = RunState::replay(self.plan.steps().len(), &stored.records).unwrap();
         assert_eq!(state, loaded.state);
-        assert!(matches!(state.phase(), Phase::Finished | Phase::UndoFinished), "{:?}", state.phase());
+        assert!(matches!(state.phase(), RunPhase::Finished | RunPhase::UndoFinished), "{:?}", state.phase());
         assert_eq!(&loaded.report(), report, "the journal and the report agree");
         assert_eq!(report.summary.open, 0);
         let kept = serde_json::to_string(&stored.records).unwrap() + &format!("{report:?}");
@@ -132,7 +136,7 @@ impl<'a> Harness<'a> {
             match line.status {
                 StepStatus::Applied => {
                     assert_eq!((&*value, effective), (&*step.after, 1), "{context}");
-                    assert!(matches!(at.apply.ending(), Some(Ending::Reached { .. })));
+                    assert!(matches!(at.apply.ending(), Some(StepOutcome::Reached { .. })));
                 }
                 StepStatus::Already => {
                     assert!(value.eq_ignore_ascii_case(&step.after) && writes.is_empty(), "{context}");

@@ -2,9 +2,7 @@
 
 use crate::crash::Crash;
 use async_trait::async_trait;
-use hostssl_remediation::{
-    Journal, JournalError, JournalEvent, JournalRecord, JournalledRun, NewRun, Phase, RunId, RunState,
-};
+use hostssl_remediation::{Journal, JournalError, JournalEvent, JournalRecord, JournalledRun, NewRun, RunId, RunState};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -17,7 +15,7 @@ impl MemoryJournal {
         let runs = self.0.lock().unwrap();
         let unfinished = |(steps, run): &(usize, JournalledRun)| {
             let phase = RunState::replay(*steps, &run.records).unwrap().phase();
-            matches!(phase, Phase::Applying | Phase::Undoing)
+            phase.is_unfinished()
         };
         runs.iter().find(|(id, run)| *id != but && unfinished(run)).map(|(id, _)| id.clone())
     }

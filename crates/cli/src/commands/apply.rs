@@ -2,20 +2,20 @@
 
 use crate::again::quoted;
 use crate::args::{
-    ConnectArgs, JudgeArgs, ListArgs, OutputArgs, PaceArgs, RunList, StateArgs, Suggested, TableArgs, duration, latest,
-    name, reason,
+    ConnectArgs, JudgeArgs, ListArgs, PaceArgs, RunList, StateArgs, Suggested, TableArgs, TerminalArgs, duration,
+    latest, name, reason,
 };
-use crate::changing::{ask, change, connect_site, servers_of, write_report, write_report_with};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
+use crate::run_change::{ask, change, connect_tenant, servers_of, write_report, write_report_with};
 use crate::simulated::scenario_of;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
-use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId, Step, StepReport, StepState};
+use hostssl_remediation::{Approved, LoadedRun, OnResume, Plan, RunId, Step, StepReport, StepState};
 use hostssl_store::Store;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,7 +112,7 @@ pub(crate) struct UndoArgs {
 }
 
 /// `hostssl apply`.
-pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let route = args.judge.route_with(&args.connect, args.leftovers.logs_in())?;
@@ -127,17 +127,17 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
             let again = format!("the plan is still valid: run `hostssl apply {path}` again when you are ready");
             let names = names::kept(&args.state, args.connect.simulate.is_some());
-            approve(&plan, &names, &instead, &again, talk)?
+            approve(&plan, &names, &instead, &again, terminal)?
         }
     };
     if plan.is_empty() {
-        say!("the plan writes nothing, so there is nothing to apply");
+        stderr!("the plan writes nothing, so there is nothing to apply");
         return Ok(Exit::AllPass);
     }
     let (report, names, sessions) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
+        let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
         if let Some(leftovers) = &leftovers {
             leftovers.check(&site.reading, &plan).await?;
         }
@@ -145,7 +145,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
         let names = names::of_azure(&site.reading).await;
-        let report = change(&site, &store, &args.pace, route, &plan, talk, work).await?;
+        let report = change(&site, &store, &args.pace, route, &plan, terminal, work).await?;
         let sessions = match &leftovers {
             Some(leftovers) => leftovers.settle(&site, &store, &run, &plan, &report).await,
             None => Ok(Vec::new()),
@@ -153,7 +153,8 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         Ok((report, names, sessions))
     })?;
     // Servers were changed: that is reported, whatever happened to the sessions.
-    let exit = write_report_with(&report, sessions.as_deref().unwrap_or_default(), &names, &args.value, &shape, talk)?;
+    let exit =
+        write_report_with(&report, sessions.as_deref().unwrap_or_default(), &names, &args.value, &shape, terminal)?;
     sessions.map(|_| exit)
 }
 
@@ -174,10 +175,10 @@ pub(crate) fn approve(
     names: &SubscriptionNames,
     instead: &str,
     again: &str,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {
-        stdout::show_for_approval(talk, |out, text| plan_text::write(out, plan, names, text));
+        stdout::show_for_approval(terminal, |out, text| plan_text::write(out, plan, names, text));
     }
     let servers = plan.servers();
     let servers = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
@@ -189,29 +190,29 @@ pub(crate) fn approve(
 }
 
 /// `hostssl resume`.
-pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let route = args.judge.route(&args.connect)?;
     let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let run = find(&store, &args.run, talk)?;
+        let run = find(&store, &args.run, terminal)?;
         let loaded = LoadedRun::read(&store, &run).await?;
-        let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
-        let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
+        let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
+        let rest = if args.settle_only { OnResume::SettleOnly } else { OnResume::Continue };
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
         let plan = loaded.plan.clone();
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
         let names = names::of_azure(&site.reading).await;
-        Ok((change(&site, &store, &args.pace, route, &plan, talk, work).await?, names))
+        Ok((change(&site, &store, &args.pace, route, &plan, terminal, work).await?, names))
     })?;
-    write_report(&report, &names, &args.value, &shape, talk)
+    write_report(&report, &names, &args.value, &shape, terminal)
 }
 
 /// `hostssl undo`.
-pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     // A failed step does not stop the rest of the undo.
@@ -220,18 +221,18 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let run = find(&store, &args.run, talk)?;
+        let run = find(&store, &args.run, terminal)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
         let is_undoable = |step: &&StepReport| loaded.state.step(step.id).is_some_and(StepState::is_undoable);
         let report = loaded.report();
         let steps: Vec<&StepReport> = report.steps.iter().filter(is_undoable).collect();
-        if steps.is_empty() && !talk.quiet {
-            say!("run {run} has nothing left to undo");
+        if steps.is_empty() && !terminal.quiet {
+            stderr!("run {run} has nothing left to undo");
         }
         if !steps.is_empty() && !args.yes {
             let names = names::kept(&args.state, args.connect.simulate.is_some());
-            stdout::show_for_approval(talk, |out, text| run_text::write_undo(out, &steps, &names, text));
+            stdout::show_for_approval(terminal, |out, text| run_text::write_undo(out, &steps, &names, text));
             let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
             let effect = if loaded.plan.steps().iter().any(Step::loosens) {
                 "servers become stricter again, and clients without TLS are refused; `hostssl clients` lists them"
@@ -243,22 +244,22 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }
         }
-        let site = connect_site(&args.connect, &args.state, &tenant, &pace.limits(), talk).await?;
+        let site = connect_tenant(&args.connect, &args.state, &tenant, &pace.limits(), terminal).await?;
         let plan = loaded.plan.clone();
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             remediation.undo(loaded, &forgotten, args.reason.as_deref()).await
         };
         let names = names::of_azure(&site.reading).await;
-        Ok((change(&site, &store, &pace, None, &plan, talk, work).await?, names))
+        Ok((change(&site, &store, &pace, None, &plan, terminal, work).await?, names))
     })?;
-    write_report(&report, &names, &args.value, &shape, talk)
+    write_report(&report, &names, &args.value, &shape, terminal)
 }
 
 /// The run that a text names, and says which one where the text is not its id.
-fn find(store: &Store, text: &str, talk: &OutputArgs) -> Result<RunId, CliError> {
+fn find(store: &Store, text: &str, terminal: &TerminalArgs) -> Result<RunId, CliError> {
     let run = find_change(store, text)?;
-    if run.as_str() != text && !talk.quiet {
-        say!("run {run}");
+    if run.as_str() != text && !terminal.quiet {
+        stderr!("run {run}");
     }
     Ok(run)
 }

@@ -1,8 +1,8 @@
 //! `hostssl audit`.
 
 use crate::args::{
-    AuditFormat, AuditList, ConnectArgs, DiscoveryArg, FormatTo, FormatToParser, LimitArgs, ListArgs, OutputArgs,
-    ScopeArgs, SelectArgs, Suggested, controls, profiles,
+    AuditFormat, AuditList, ConnectArgs, DiscoveryArg, FormatTo, FormatToParser, LimitArgs, ListArgs, ScopeArgs,
+    SelectArgs, Suggested, TerminalArgs, controls, profiles,
 };
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
@@ -90,7 +90,7 @@ pub(crate) struct WireArgs {
     pub(crate) route: RouteArgs,
 }
 
-pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     args.run.connect.refuse_ca_file_with_simulation()?;
     let profile = profile(&args.run)?;
     let query = stdout::query(args.query.as_deref())?;
@@ -106,7 +106,8 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         args.run.wire.vantage.refuse_without_probe()?;
     }
     block_on(async {
-        let Some(AuditEnded { mut report, rows, .. }) = audit(&args.run, profile, outputs.stdout, talk).await? else {
+        let Some(AuditEnded { mut report, rows, .. }) = audit(&args.run, profile, outputs.stdout, terminal).await?
+        else {
             return Ok(Exit::ReaderGone);
         };
         refuse_nothing(&report)?;
@@ -122,15 +123,15 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         };
         let written = match rows {
             Some(rows) => stdout::tolerate(rows.finish()),
-            None => {
-                outputs.stdout.map_or(Ok(()), |format| write(&report, format, query.as_ref(), &shape, unobserved, talk))
-            }
+            None => outputs
+                .stdout
+                .map_or(Ok(()), |format| write(&report, format, query.as_ref(), &shape, unobserved, terminal)),
         };
-        let filed =
-            outputs.write_files(talk.quiet, |out, format| write_file(out, &report, format, &shape, unobserved, talk));
+        let filed = outputs
+            .write_files(terminal.quiet, |out, format| write_file(out, &report, format, &shape, unobserved, terminal));
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.run.keep.keep(&report, args.run.connect.simulate.is_some());
-        if !args.run.wire.probe && !talk.quiet {
+        if !args.run.wire.probe && !terminal.quiet {
             args.run.keep.tell_probes(args.run.connect.simulate.is_some());
         }
         written?;
@@ -141,14 +142,14 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
             stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
         }
-        if !talk.quiet && !is_table {
+        if !terminal.quiet && !is_table {
             tell_summary(&report);
         }
         if !is_table {
-            gate::tell(&report, talk.quiet);
+            gate::report_gate(&report, terminal.quiet);
         }
         if args.run.keep.keeps(args.run.connect.simulate.is_some()) {
-            gate::tell_of_latest(&args.gate, &report);
+            gate::report_latest(&args.gate, &report);
         }
         Ok(Exit::of_audit(&report))
     })
@@ -176,7 +177,7 @@ pub(crate) async fn audit(
     args: &AuditRunArgs,
     profile: Profile,
     output: Option<AuditFormat>,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Option<AuditEnded>, CliError> {
     // Before anybody is asked: a file that cannot be understood ends the audit.
     let vantages = if args.wire.probe {
@@ -184,7 +185,7 @@ pub(crate) async fn audit(
     } else {
         Arc::default()
     };
-    let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
+    let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, terminal).await?;
     let listener = connected.listener.clone();
     let wire = args
         .wire
@@ -193,7 +194,7 @@ pub(crate) async fn audit(
         .transpose()?
         .map(|probe| probe.with_vantages(Arc::clone(&vantages)));
     let request = AuditRequest { scope: args.scope.scope(&args.select), profile, discovery: args.discovery.into() };
-    let mut progress = AuditBar::new(talk);
+    let mut progress = AuditBar::new(terminal);
     // Rows are not written before it is known that every selector matches something.
     let streamed = output == Some(AuditFormat::Csv) && !request.scope.selects_servers();
     let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
@@ -268,15 +269,17 @@ pub(crate) fn write(
     query: Option<&Query>,
     shape: &Shape,
     unobserved: u64,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     match (output.format(), query) {
         (Some(Format::Table), None) => {
-            stdout::write_text(talk, shape, |out, text| audit_text::write_with_next(out, report, unobserved, text))
+            stdout::write_text(terminal, shape, |out, text| audit_text::write_with_next(out, report, unobserved, text))
         }
-        (Some(format), Some(query)) => stdout::write_value(&value(report)?, Some(query), format, stdout::palette(talk)),
+        (Some(format), Some(query)) => {
+            stdout::write_value(&value(report)?, Some(query), format, stdout::palette(terminal))
+        }
         _ => {
-            let write = prepare(report, output, stdout::palette(talk))?;
+            let write = prepare(report, output, stdout::palette(terminal))?;
             stdout::write(|out| write(out))
         }
     }
@@ -289,11 +292,11 @@ fn write_file(
     output: AuditFormat,
     shape: &Shape,
     unobserved: u64,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let written = if output.format() == Some(Format::Table) {
         let shape = Shape { wide: output == AuditFormat::Wide, ..shape.clone() };
-        let command = |command: &str| talk.again.command(command);
+        let command = |command: &str| terminal.again.command(command);
         let text = Text { palette: Palette::Plain, width: None, shape: &shape, command: &command };
         audit_text::write_with_next(out, report, unobserved, &text)
     } else {
@@ -347,7 +350,7 @@ fn tell_summary(report: &AuditReport) {
         let asked = report.run.asked.only_words();
         vec![format!("{fail} fail {asked}"), format!("{unknown} unknown"), format!("{pass} pass")]
     };
-    say!(
+    stderr!(
         "{} in {}{}{}; coverage {coverage}",
         counted(report.summary.servers, "server"),
         counted(report.subscriptions.len() as u64, "subscription"),

@@ -1,6 +1,6 @@
 //! `hostssl ca-bundle`: the root certificates that clients need, and whether a file has them.
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::azure_hosts::is_azure;
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -60,7 +60,7 @@ struct CheckArgs {
     route: RouteArgs,
 }
 
-pub(crate) fn run(args: &CaBundleArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &CaBundleArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     if let Some(CaBundleCommand::Check(args)) = &args.command {
         return check(args);
     }
@@ -69,9 +69,9 @@ pub(crate) fn run(args: &CaBundleArgs, talk: &OutputArgs) -> Result<Exit, CliErr
         name => Cloud::named(name)?.name,
     };
     stdout::write(|out| out.write_all(azure_bundle().as_bytes()))?;
-    if !talk.quiet && cloud == "AzureChinaCloud" {
+    if !terminal.quiet && cloud == "AzureChinaCloud" {
         // AZURE documents that servers in China chained to it until 2026. It is not among the roots that Mozilla still trusts.
-        say!(
+        stderr!(
             "note: a server in China that has not been moved yet may chain to DigiCert Global Root CA, which is not in this file"
         );
     }

@@ -1,8 +1,8 @@
 //! `hostssl config`: whether the configuration file is right, and what holds.
 
-use crate::args::{OutputArgs, TableArgs};
+use crate::args::{TableArgs, TerminalArgs};
 use crate::command_line::Cli;
-use crate::config::{Config, ConfigKey, FILE, KEYS, told};
+use crate::config::{Config, ConfigKey, FILE, KEYS, mistake_line};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -35,11 +35,11 @@ pub(crate) struct ConfigShowArgs {
     table: TableArgs,
 }
 
-pub(crate) fn run(command: &ConfigCommand, cli: &Cli, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &ConfigCommand, cli: &Cli, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let named = cli.config.as_deref();
     match command {
         ConfigCommand::Check(args) => check(args.file.as_deref().or(named)),
-        ConfigCommand::Show(args) => show(named, &args.table, talk),
+        ConfigCommand::Show(args) => show(named, &args.table, terminal),
     }
 }
 
@@ -54,19 +54,19 @@ fn check(named: Option<&Path>) -> Result<Exit, CliError> {
         }
         Err(mistakes) => {
             for mistake in &mistakes {
-                say!("error: {}", safe(&told(path, mistake)));
+                stderr!("error: {}", safe(&mistake_line(path, mistake)));
             }
-            say!("hint: `hostssl config show` lists the keys");
+            stderr!("hint: `hostssl config show` lists the keys");
             Ok(Exit::Usage)
         }
     }
 }
 
-fn show(named: Option<&Path>, table: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn show(named: Option<&Path>, table: &TableArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(table.query.as_deref())?;
     let config = Config::find(named)?;
     let rows: Value = KEYS.iter().map(|key| row(key, config.as_ref())).collect();
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     let format = table.output.into();
     match query {
         Some(query) => stdout::write_value(&rows, Some(&query), format, palette)?,

@@ -1,6 +1,6 @@
 //! `hostssl controls`.
 
-use crate::args::{ControlList, ListArgs, OutputArgs, Suggested, ValueFormat, controls};
+use crate::args::{ControlList, ListArgs, Suggested, TerminalArgs, ValueFormat, controls};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -21,9 +21,9 @@ pub(crate) struct ControlsArgs {
     pub(crate) list: ListArgs<ControlList>,
 }
 
-pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ControlsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let Some(id) = &args.id else {
-        return list(args, talk);
+        return list(args, terminal);
     };
     let control = find(id).ok_or_else(|| {
         let ids: Vec<&str> = ALL.iter().map(|control| control.id.as_str()).collect();
@@ -31,11 +31,11 @@ pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliErr
     })?;
     match args.output {
         ValueFormat::Table | ValueFormat::Wide => {
-            stdout::write_text(talk, &Shape::AS_IS, |out, text| markdown::write(out, control.documentation, text))?;
+            stdout::write_text(terminal, &Shape::AS_IS, |out, text| markdown::write(out, control.documentation, text))?;
         }
         other => {
             let value = controls_json::value(control).map_err(|error| CliError::defect(&error))?;
-            stdout::write_value(&value, None, other.into(), stdout::palette(talk))?;
+            stdout::write_value(&value, None, other.into(), stdout::palette(terminal))?;
         }
     }
     Ok(Exit::AllPass)
@@ -48,12 +48,12 @@ pub(crate) const COLUMNS: &[Heading] = &[
     Heading::new("passes-when", Shown::Prose),
 ];
 
-fn list(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn list(args: &ControlsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let format = Format::from(args.output);
     let shape = args.list.shape(format == Format::Table, args.output == ValueFormat::Wide)?;
     if format != Format::Table {
         let all = controls_json::list(ALL.iter().copied()).map_err(|error| CliError::defect(&error))?;
-        stdout::write_value(&all, None, format, stdout::palette(talk))?;
+        stdout::write_value(&all, None, format, stdout::palette(terminal))?;
         return Ok(Exit::AllPass);
     }
     let entries = ALL.iter().map(|control| {
@@ -63,7 +63,7 @@ fn list(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         Entry { word: control.severity.as_str(), lines: vec![line] }
     });
     let section = Section { title: None, entries: entries.collect() };
-    stdout::write_text(talk, &shape, |out, text| {
+    stdout::write_text(terminal, &shape, |out, text| {
         write_list(out, COLUMNS, vec![section], text)?;
         text.write_next(out, &[(format!("hostssl controls {}", ALL[0].id), "explains one")])
     })?;

@@ -1,6 +1,6 @@
 //! `hostssl diff`.
 
-use crate::args::{OutputArgs, SimulatedArgs, StateArgs, ValueFormat};
+use crate::args::{SimulatedArgs, StateArgs, TerminalArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::{find_run, newest_pair, nothing_kept};
@@ -41,18 +41,18 @@ pub(crate) struct DiffArgs {
     of: SimulatedArgs,
 }
 
-pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &DiffArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
-    let (before, after) = audits(args, talk)?;
+    let (before, after) = audits(args, terminal)?;
     let compared = diff(&before, &after);
     let format = Format::from(args.output);
     match (format, query) {
         (Format::Table, None) => {
             let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
-            stdout::write_text(talk, &shape, |out, text| diff_text::write(out, &before, &after, &compared, text))?;
+            stdout::write_text(terminal, &shape, |out, text| diff_text::write(out, &before, &after, &compared, text))?;
         }
         (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
-        (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, talk)?,
+        (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, terminal)?,
     }
     Ok(exit(&compared, &before, &after))
 }
@@ -63,11 +63,11 @@ fn write_value(
     compared: &Diff<'_>,
     query: Option<&Query>,
     format: Format,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let value = diff_json::value(before, after, compared).map_err(|error| CliError::defect(&error))?;
     let rows = if query.is_none() && format == Format::Tsv { &value["changes"] } else { &value };
-    stdout::write_value(rows, query, format, stdout::palette(talk))
+    stdout::write_value(rows, query, format, stdout::palette(terminal))
 }
 
 pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditReport) -> Exit {
@@ -97,7 +97,7 @@ fn is_of_newer(audit: &AuditReport) -> bool {
 }
 
 /// The audits to compare.
-fn audits(args: &DiffArgs, talk: &OutputArgs) -> Result<(AuditReport, AuditReport), CliError> {
+fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, AuditReport), CliError> {
     let simulated = args.of.simulated();
     let (reader, before, after) = match (&args.before, &args.after) {
         (Some(before), Some(after)) => {
@@ -127,7 +127,7 @@ fn audits(args: &DiffArgs, talk: &OutputArgs) -> Result<(AuditReport, AuditRepor
         (None, _) => {
             let reader = args.state.read_if_any(simulated)?.ok_or_else(nothing_kept)?;
             let newest = newest(&reader)?;
-            let (before, after) = newest_pair(&reader, talk)?.ok_or_else(|| {
+            let (before, after) = newest_pair(&reader, terminal)?.ok_or_else(|| {
                 let what = format!("there is no audit of the same scope before {}", newest.id);
                 CliError::usage(what, "name both audits; `hostssl runs` lists them")
             })?;

@@ -3,11 +3,11 @@
 use super::apply::approve;
 use super::plan::MakePlanArgs;
 use super::plan::{failed_earlier, names_of, plan_for, tell_failed_earlier, tell_unseen};
-use crate::args::{JudgeArgs, OutputArgs, PaceArgs, StateArgs, TableArgs};
-use crate::changing::{change, connect_site, write_report};
+use crate::args::{JudgeArgs, PaceArgs, StateArgs, TableArgs, TerminalArgs};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::run_change::{change, connect_tenant, write_report};
 use crate::state::new_run;
 use crate::stdout;
 use clap::Args;
@@ -27,7 +27,7 @@ pub(crate) struct EnforceArgs {
     pub(crate) value: TableArgs,
 }
 
-pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &EnforceArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let mut request = args.make.request(&args.state)?;
     let route = args.judge.route(&args.make.connect)?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
@@ -36,30 +36,32 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     let done = block_on(async {
         let store = args.state.open(args.make.connect.simulate.is_some())?;
         let site =
-            connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.pace.limits(), talk).await?;
-        let planned = plan_for(&site.reading, &request, talk).await?;
-        let seen = tell_unseen(&planned, talk);
-        tell_failed_earlier(&planned.plan, &failed, &request.order, talk);
+            connect_tenant(&args.make.connect, &args.state, &args.make.scope.tenant, &args.pace.limits(), terminal)
+                .await?;
+        let planned = plan_for(&site.reading, &request, terminal).await?;
+        let seen = tell_unseen(&planned, terminal);
+        tell_failed_earlier(&planned.plan, &failed, &request.order, terminal);
         let names = names_of(&planned);
         if planned.plan.is_empty() {
             let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };
-            super::plan::write(&planned.plan, &names, &args.value, &shape, talk)?;
+            super::plan::write(&planned.plan, &names, &args.value, &shape, terminal)?;
             return Ok((None, seen, names));
         }
         let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
-        let approved = approve(&planned.plan, &names, instead, "run `hostssl enforce` again when you are ready", talk)?;
+        let approved =
+            approve(&planned.plan, &names, instead, "run `hostssl enforce` again when you are ready", terminal)?;
         let run = new_run()?;
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.
             remediation.apply(&approved, &run, std::time::Duration::MAX).await
         };
-        let report = change(&site, &store, &args.pace, route, &planned.plan, talk, work).await?;
+        let report = change(&site, &store, &args.pace, route, &planned.plan, terminal, work).await?;
         Ok((Some(report), seen, names))
     })?;
     let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };
     match done {
         (None, seen, _) => Ok(seen),
-        (Some(report), seen, names) => match write_report(&report, &names, &args.value, &shape, talk)? {
+        (Some(report), seen, names) => match write_report(&report, &names, &args.value, &shape, terminal)? {
             Exit::AllPass => Ok(seen),
             other => Ok(other),
         },

@@ -2,7 +2,7 @@
 
 mod gather;
 
-use crate::args::{OutputArgs, SimulatedArgs, StateArgs, Suggested, latest};
+use crate::args::{SimulatedArgs, StateArgs, Suggested, TerminalArgs, latest};
 use crate::commands::waivers;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -80,10 +80,10 @@ struct VerifyArgs {
     allowed_signers: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &EvidenceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &EvidenceArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match (&args.command, &args.out) {
         (Some(EvidenceCommand::Verify(args)), _) => check(args),
-        (None, Some(out)) => pack(args, out, talk),
+        (None, Some(out)) => pack(args, out, terminal),
         (None, None) => Err(CliError::usage("no file was named", "name one with --out FILE")),
     }
 }
@@ -102,7 +102,7 @@ fn keep_apart(out: &Path, inputs: [Option<&Path>; 2]) -> Result<(), CliError> {
     }
 }
 
-fn pack(args: &EvidenceArgs, out: &Path, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     keep_apart(out, [args.sign.as_deref(), args.waivers.as_deref()])?;
     let signer = args.sign.as_deref().map(read_key).transpose()?;
     let simulated = args.of.simulated();
@@ -124,12 +124,12 @@ fn pack(args: &EvidenceArgs, out: &Path, talk: &OutputArgs) -> Result<Exit, CliE
     let files = files.map_err(|error| CliError::defect(&error))?;
     let archive = write_archive(&files, ended)?;
     replace(out, |to| to.write_all(&archive).map_err(|error| CliError::failed(&error, "free some space")))?;
-    if !talk.quiet {
+    if !terminal.quiet {
         let by = signer.as_ref().map(|key| format!(", signed by {}", key.fingerprint()));
         let shown = out.display().to_string();
-        say!("written: {}: audit {}, {} files{}", safe(&shown), report.run.id, files.len(), by.unwrap_or_default());
+        stderr!("written: {}: audit {}, {} files{}", safe(&shown), report.run.id, files.len(), by.unwrap_or_default());
         if !report.run.complete {
-            say!("note: this audit is not complete; README.txt in the pack says what could not be checked");
+            stderr!("note: this audit is not complete; README.txt in the pack says what could not be checked");
         }
     }
     stdout::write(|to| write_digest(to, &files))?;

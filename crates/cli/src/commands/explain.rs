@@ -1,6 +1,6 @@
 //! `hostssl explain`: what an error that a client saw means.
 
-use crate::args::{OutputArgs, ValueFormat};
+use crate::args::{TerminalArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -34,13 +34,13 @@ Exit codes:
 /// The most bytes of standard input that are read. The first error of a log is in it, or it would not be pasted.
 const MAX_INPUT: u64 = 64 << 10;
 
-pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ExplainArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let text = text(args)?;
     let mut found = explain_all(&text);
     if found.is_empty() {
         found.push(explain(&text));
     }
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     if args.output != ValueFormat::Table {
         let all = explain_json::value(&found).map_err(|error| CliError::defect(&error))?;
         stdout::write_value(&all, None, args.output.into(), palette)?;
@@ -86,7 +86,7 @@ fn read(input: impl Read) -> io::Result<String> {
     let mut bytes = Vec::new();
     input.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_INPUT {
-        say!("warning: only the first {} KiB are read", MAX_INPUT >> 10);
+        stderr!("warning: only the first {} KiB are read", MAX_INPUT >> 10);
     }
     // Windows PowerShell redirects into UTF-16.
     if let [0xff, 0xfe, units @ ..] = bytes.as_slice() {

@@ -1,7 +1,8 @@
 //! `hostssl iac`.
 
 use crate::args::{
-    ConnectArgs, FormatTo, FormatToParser, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs, Suggested, profiles,
+    ConnectArgs, FormatTo, FormatToParser, LimitArgs, ScopeArgs, SelectArgs, StateArgs, Suggested, TerminalArgs,
+    profiles,
 };
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
@@ -133,14 +134,14 @@ impl IacOutput {
     }
 }
 
-pub(crate) fn run(command: &IacCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &IacCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match command {
-        IacCommand::Check(args) => check_file(args, talk),
+        IacCommand::Check(args) => check_file(args, terminal),
         IacCommand::Snippet(args) => snippet(args),
     }
 }
 
-fn check_file(args: &IacCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn check_file(args: &IacCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = declared_profile(&args.profile)?;
     let query = stdout::query(args.query.as_deref())?;
     let outputs = Outputs::of(&args.output)?;
@@ -152,19 +153,19 @@ fn check_file(args: &IacCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     }
     // The file first: an audit that nothing is compared with would be in vain.
     let file = open(&args.file)?;
-    let live = args.live.as_deref().map(|live| audit(args, live, profile.clone(), talk)).transpose()?;
+    let live = args.live.as_deref().map(|live| audit(args, live, profile.clone(), terminal)).transpose()?;
     let report = check(&file, &profile, live.as_ref());
     let name = args.file.to_string_lossy();
-    let written = outputs.stdout.map_or(Ok(()), |format| write(&report, &name, format, query.as_ref(), talk));
-    let filed = outputs.write_files(talk.quiet, |out, format| {
-        let written = write_file(out, &report, &name, format, talk)?;
+    let written = outputs.stdout.map_or(Ok(()), |format| write(&report, &name, format, query.as_ref(), terminal));
+    let filed = outputs.write_files(terminal.quiet, |out, format| {
+        let written = write_file(out, &report, &name, format, terminal)?;
         written.map_err(|error| CliError::failed(&error, "free some space, or name another file"))
     });
     written?;
     filed?;
     let is_table = query.is_none() && outputs.stdout.and_then(IacOutput::format) == Some(Format::Table);
-    if !talk.quiet && !is_table {
-        say!("{}", safe(&iac_text::summary(&report)));
+    if !terminal.quiet && !is_table {
+        stderr!("{}", safe(&iac_text::summary(&report)));
     }
     Ok(Exit::of_audit_end(report.end()))
 }
@@ -181,16 +182,16 @@ fn open(path: &Path) -> Result<IacFile, CliError> {
 }
 
 /// The audit that the file is compared with.
-fn audit(args: &IacCheckArgs, live: &str, profile: Profile, talk: &OutputArgs) -> Result<AuditReport, CliError> {
+fn audit(args: &IacCheckArgs, live: &str, profile: Profile, terminal: &TerminalArgs) -> Result<AuditReport, CliError> {
     if live != NOW {
         return audit_named(live, &args.state, args.connect.simulate.is_some(), "audit");
     }
     block_on(async {
-        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let scope = args.scope.scope(&SelectArgs::default());
         let request = AuditRequest { scope, profile, discovery: Discovery::Lists };
         let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
-        let mut progress = AuditBar::new(talk);
+        let mut progress = AuditBar::new(terminal);
         let result = audit_and_probe(&tenants, &request, None, context, &mut |event| progress.on(&event)).await;
         progress.finish();
         let report = result?;
@@ -220,19 +221,19 @@ fn write(
     name: &str,
     output: IacOutput,
     query: Option<&Query>,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     match (output.format(), query) {
         (Some(Format::Table), None) => {
             let shape = Shape { wide: output == IacOutput::Wide, ..Shape::AS_IS };
-            stdout::write_text(talk, &shape, |out, text| iac_text::write(out, report, name, text))
+            stdout::write_text(terminal, &shape, |out, text| iac_text::write(out, report, name, text))
         }
         (Some(format), Some(query)) => {
-            stdout::write_value(&value(report, name)?, Some(query), format, stdout::palette(talk))
+            stdout::write_value(&value(report, name)?, Some(query), format, stdout::palette(terminal))
         }
         _ => {
             let mut whole = Vec::new();
-            prepared(&mut whole, report, name, output, stdout::palette(talk))?
+            prepared(&mut whole, report, name, output, stdout::palette(terminal))?
                 .map_err(|error| CliError::failed(&error, "free some memory"))?;
             stdout::write(|out| out.write_all(&whole))
         }
@@ -245,13 +246,13 @@ fn write_file(
     report: &IacReport,
     name: &str,
     output: IacOutput,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<io::Result<()>, CliError> {
     if output.format() != Some(Format::Table) {
         return prepared(out, report, name, output, Palette::Plain);
     }
     let shape = Shape { wide: output == IacOutput::Wide, ..Shape::AS_IS };
-    let command = |command: &str| talk.again.command(command);
+    let command = |command: &str| terminal.again.command(command);
     let text = Text { palette: Palette::Plain, width: None, shape: &shape, command: &command };
     Ok(iac_text::write(out, report, name, &text))
 }

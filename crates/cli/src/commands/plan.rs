@@ -6,12 +6,12 @@ pub(crate) use args::{MakePlanArgs, PlanArgs};
 use args::{PlanCheckArgs, PlanCommand, refuse_two_reasons};
 
 use crate::again::quoted;
-use crate::args::{OutputArgs, StateArgs, TableArgs};
-use crate::changing::connect_site;
+use crate::args::{StateArgs, TableArgs, TerminalArgs};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::AuditBar;
+use crate::run_change::connect_tenant;
 use crate::state::find_audit;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
@@ -27,21 +27,21 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match &args.command {
         Some(PlanCommand::Show(args)) => {
             let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
             let plan = plan_file::read(&args.plan)?;
             let names = names::kept(&args.state, plan.cloud().starts_with("simulated:"));
-            write(&plan, &names, &args.value, &shape, talk)?;
+            write(&plan, &names, &args.value, &shape, terminal)?;
             Ok(Exit::AllPass)
         }
-        Some(PlanCommand::Check(args)) => check(args, talk),
-        None => make(args, talk),
+        Some(PlanCommand::Check(args)) => check(args, terminal),
+        None => make(args, terminal),
     }
 }
 
-fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn make(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let mut request = args.make.request(&args.state)?;
     stdout::query(args.value.query.as_deref())?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
@@ -50,22 +50,23 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     // Reading the whole fleet for a plan that cannot be written would be a waste.
     args.out.as_deref().map(plan_file::check_free).transpose()?;
     let planned = block_on(async {
-        let site = connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.limits, talk).await?;
-        plan_for(&site.reading, &request, talk).await
+        let site =
+            connect_tenant(&args.make.connect, &args.state, &args.make.scope.tenant, &args.limits, terminal).await?;
+        plan_for(&site.reading, &request, terminal).await
     })?;
     let plan = &planned.plan;
-    write(plan, &names_of(&planned), &args.value, &shape, talk)?;
+    write(plan, &names_of(&planned), &args.value, &shape, terminal)?;
     let shown = args.value.is_table();
-    let seen = tell_unseen(&planned, talk);
-    tell_failed_earlier(plan, &failed, &request.order, talk);
+    let seen = tell_unseen(&planned, terminal);
+    tell_failed_earlier(plan, &failed, &request.order, terminal);
     if args.out.is_some() || (shown && !plan.is_empty()) {
         let path = plan_file::write(plan, args.out.as_deref())?;
-        if !talk.quiet {
+        if !terminal.quiet {
             let path = quoted(&path.display().to_string());
-            say!("written to {path}");
+            stderr!("written to {path}");
             if !plan.is_empty() {
-                say!("next: {}", talk.again.command(&format!("hostssl plan check {path}")));
-                say!("      {}", talk.again.command(&format!("hostssl apply {path}")));
+                stderr!("next: {}", terminal.again.command(&format!("hostssl plan check {path}")));
+                stderr!("      {}", terminal.again.command(&format!("hostssl apply {path}")));
             }
         }
     }
@@ -78,8 +79,12 @@ pub(crate) fn names_of(planned: &Planned) -> SubscriptionNames {
 }
 
 /// Audits and plans, with progress.
-pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &OutputArgs) -> Result<Planned, CliError> {
-    let mut progress = AuditBar::new(talk);
+pub(crate) async fn plan_for(
+    tenant: &Tenant,
+    request: &PlanRequest,
+    terminal: &TerminalArgs,
+) -> Result<Planned, CliError> {
+    let mut progress = AuditBar::new(terminal);
     let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
     let planned = make_plan(tenant, request, context, &mut |event| progress.on(&event)).await;
     progress.finish();
@@ -87,21 +92,21 @@ pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &Outp
 }
 
 /// What could not be checked is reported even with --quiet: the plan alone would look complete.
-pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
+pub(crate) fn tell_unseen(planned: &Planned, terminal: &TerminalArgs) -> Exit {
     let names = names_of(planned);
     stdout::warn_of_gaps(&planned.unseen, &names);
     // A server that could not be checked is in the plan, among those left out.
     let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).cloned().collect();
     stdout::warn_of_gaps(&of_scope, &names);
     if let Some(unchecked) = &planned.permissions {
-        crate::changing::warn_of_permissions(unchecked);
+        crate::run_change::warn_of_permissions(unchecked);
     }
-    tell_of_clients(&planned.plan, talk);
+    tell_of_clients(&planned.plan, terminal);
     let failing = left_failing(planned);
     if failing > 0 {
         let servers =
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
-        say!("warning: {servers} not in the plan, without a waiver; the plan lists them as left out");
+        stderr!("warning: {servers} not in the plan, without a waiver; the plan lists them as left out");
     }
     // The audit of a plan reads what its controls judge; a setting that no control judges is left out as unknown.
     let unknown = planned.plan.left_out().iter().any(|one| one.reason == LeftOutReason::Unknown);
@@ -109,29 +114,29 @@ pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
 }
 
 /// Servers that are left out because of their clients, and what to do about it.
-fn tell_of_clients(plan: &Plan, talk: &OutputArgs) {
+fn tell_of_clients(plan: &Plan, terminal: &TerminalArgs) {
     let count = |reason| {
         plan.left_out().iter().filter(|one| one.reason == reason).map(|one| &one.server).collect::<BTreeSet<_>>().len()
     };
     let servers = |count: usize| if count == 1 { "1 server is".to_owned() } else { format!("{count} servers are") };
     let (breaks, unobserved) = (count(LeftOutReason::BreaksClients), count(LeftOutReason::NeedsObservation));
     if breaks > 0 {
-        say!("warning: {} left out because clients would be refused", servers(breaks));
-        let sheet = talk.again.command("hostssl clients -o markdown");
-        say!("hint: `{sheet}` lists what each client has to change");
+        stderr!("warning: {} left out because clients would be refused", servers(breaks));
+        let sheet = terminal.again.command("hostssl clients -o markdown");
+        stderr!("hint: `{sheet}` lists what each client has to change");
     }
     if unobserved > 0 {
-        say!("warning: {} left out because too little was observed of the clients", servers(unobserved));
+        stderr!("warning: {} left out because too little was observed of the clients", servers(unobserved));
         // After a look just now, another is of no use: the reason is in the row.
         let unseen = ClientImpact::unobserved();
         let never = |one: &&LeftOut| one.clients.as_ref().is_none_or(|impact| impact.reason == unseen.reason);
         if plan.left_out().iter().filter(|one| one.reason == LeftOutReason::NeedsObservation).any(|one| never(&one)) {
-            let look = talk.again.command("hostssl clients");
-            say!("hint: `{look}` finds the clients and keeps the result");
+            let look = terminal.again.command("hostssl clients");
+            stderr!("hint: `{look}` finds the clients and keeps the result");
         }
     }
     if breaks + unobserved > 0 {
-        say!("hint: --accept-breakage 'SERVER=REASON' plans for them anyway");
+        stderr!("hint: --accept-breakage 'SERVER=REASON' plans for them anyway");
     }
 }
 
@@ -141,7 +146,7 @@ pub(crate) fn failed_earlier(state: &StateArgs, simulated: bool) -> Result<BTree
         Ok(failed) => Ok(failed),
         Err(error) => {
             let error = CliError::from(error);
-            say!(
+            stderr!(
                 "warning: earlier runs could not be read, so a server that failed may go first: {}",
                 error.on_one_line()
             );
@@ -155,18 +160,18 @@ pub(crate) fn tell_failed_earlier(
     plan: &Plan,
     failed: &BTreeMap<ResourceId, RunId>,
     order: &WaveOrder,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) {
     for FailedBefore { server, run, is_canary } in failed_before(plan, failed, order) {
         let name = safe(server.name());
         if is_canary {
-            say!("warning: the canary {name} did not succeed in run {run}, and no other server can go first");
+            stderr!("warning: the canary {name} did not succeed in run {run}, and no other server can go first");
             let hint = format!(
                 "`hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}"
             );
-            say!("hint: {}", talk.again.text(&hint));
-        } else if !talk.quiet {
-            say!("note: {name} did not succeed in run {run}, so it goes last; --canary {name} tries it first");
+            stderr!("hint: {}", terminal.again.text(&hint));
+        } else if !terminal.quiet {
+            stderr!("note: {name} did not succeed in run {run}, so it goes last; --canary {name} tries it first");
         }
     }
 }
@@ -255,13 +260,15 @@ pub(crate) fn write(
     names: &SubscriptionNames,
     value: &TableArgs,
     shape: &Shape,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     let format = Format::from(value.output);
     match (format, &query) {
-        (Format::Table, None) => stdout::write_text(talk, shape, |out, text| plan_text::write(out, plan, names, text)),
+        (Format::Table, None) => {
+            stdout::write_text(terminal, shape, |out, text| plan_text::write(out, plan, names, text))
+        }
         // To the byte what --out writes.
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
@@ -272,7 +279,7 @@ pub(crate) fn write(
     }
 }
 
-fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let plan = plan_file::read(&args.plan)?;
     let audit = args.audit.as_deref().map(|run| kept_audit(args, run)).transpose()?;
     let failed = audit.as_ref().map(|audit| failed_findings(&audit.servers));
@@ -289,7 +296,7 @@ fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
             tags: tags.as_ref(),
         },
     );
-    write_complaints(&plan, &complaints, &args.value, talk)?;
+    write_complaints(&plan, &complaints, &args.value, terminal)?;
     let bad = complaints.iter().any(|one| !one.code.is_warning() && !args.allow.contains(&one.code));
     Ok(if bad { Exit::Findings } else { Exit::AllPass })
 }
@@ -301,14 +308,19 @@ fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> 
     Ok(reader.audit_report(&audit)?)
 }
 
-fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
+fn write_complaints(
+    plan: &Plan,
+    complaints: &[Lint],
+    value: &TableArgs,
+    terminal: &TerminalArgs,
+) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     let format = Format::from(value.output);
     if query.is_some() || format != Format::Table {
         let rows = lint_json::value(plan, complaints).map_err(|error| CliError::defect(&error))?;
         return stdout::write_value(&rows, query.as_ref(), format, palette);
     }
     let shape = Shape { wide: value.is_wide(), ..Shape::AS_IS };
-    stdout::write_text(talk, &shape, |out, text| lint_text::write(out, plan, complaints, text))
+    stdout::write_text(terminal, &shape, |out, text| lint_text::write(out, plan, complaints, text))
 }

@@ -1,6 +1,6 @@
 //! `hostssl policy`.
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -34,7 +34,7 @@ enum PolicyFormat {
     Terraform,
 }
 
-pub(crate) fn run(args: &PolicyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &PolicyArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let scope = PolicyScope::read(&args.scope).map_err(|error| {
         let hint = "give one such as /subscriptions/ID; `az account list -o table` shows subscriptions";
         CliError::usage(error.to_string(), hint)
@@ -50,8 +50,8 @@ pub(crate) fn run(args: &PolicyArgs, talk: &OutputArgs) -> Result<Exit, CliError
         PolicyFormat::Terraform => write_terraform(out, &policies, &scope, location),
     })?;
     // The other formats have them as comments.
-    if !talk.quiet && args.output == PolicyFormat::Json {
-        caveats(&policies).for_each(|caveat| say!("note: {caveat}"));
+    if !terminal.quiet && args.output == PolicyFormat::Json {
+        caveats(&policies).for_each(|caveat| stderr!("note: {caveat}"));
     }
     Ok(Exit::AllPass)
 }

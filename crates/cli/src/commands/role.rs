@@ -1,6 +1,6 @@
 //! `hostssl role`.
 
-use crate::args::{OutputArgs, name};
+use crate::args::{TerminalArgs, name};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -32,7 +32,7 @@ pub(crate) struct RoleArgs {
 /// Stands where the user's own subscription belongs.
 const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
 
-pub(crate) fn run(command: &RoleCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &RoleCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let (RoleCommand::Audit(asked) | RoleCommand::Remediate(asked)) = command;
     if let Some(name) = asked.subscription.iter().find(|text| !is_id(text)) {
         let hint = format!("`az account show --subscription '{name}' --query id -o tsv` prints it");
@@ -57,9 +57,9 @@ pub(crate) fn run(command: &RoleCommand, talk: &OutputArgs) -> Result<Exit, CliE
     }
     let role = CustomRole::new(name, description, &actions, &scopes).value();
     let role = role.map_err(|error| CliError::defect(&error))?;
-    stdout::write_value(&role, None, Format::Json, stdout::palette(talk))?;
-    if !talk.quiet && args.subscription.is_empty() && args.management_group.is_empty() {
-        say!("hint: name where it can be assigned, with --subscription or --management-group");
+    stdout::write_value(&role, None, Format::Json, stdout::palette(terminal))?;
+    if !terminal.quiet && args.subscription.is_empty() && args.management_group.is_empty() {
+        stderr!("hint: name where it can be assigned, with --subscription or --management-group");
     }
     Ok(Exit::AllPass)
 }

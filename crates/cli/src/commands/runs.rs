@@ -9,7 +9,7 @@ pub(crate) use args::RunsArgs;
 use args::{KeptArgs, RunsCommand, RunsShowArgs};
 pub(crate) use hostssl_formats::runs_text::COLUMNS;
 
-use crate::args::{AuditFormat, OutputArgs};
+use crate::args::{AuditFormat, TerminalArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::of_cloud;
@@ -25,19 +25,19 @@ use hostssl_remediation::{Direction, ExecuteError, Report, RunId, StepStatus};
 use hostssl_store::{StoreReader, WriteReceipt, server_key};
 use std::io::{self, Write};
 
-pub(crate) fn run(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match &args.command {
-        Some(RunsCommand::Show(args)) => show(args, talk),
-        Some(RunsCommand::Judge(args)) => audits::judge(args, talk),
-        None => list::write(args, talk),
+        Some(RunsCommand::Show(args)) => show(args, terminal),
+        Some(RunsCommand::Judge(args)) => audits::judge(args, terminal),
+        None => list::write(args, terminal),
     }
 }
 
-fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let (reader, run) = find_run(&args.state, args.of.simulated(), &args.run)?;
     if let Some(audit) = reader.audit(run.as_str())? {
-        return audits::show(&reader, &audit, args, talk);
+        return audits::show(&reader, &audit, args, terminal);
     }
     if args.waivers.is_some() {
         return Err(CliError::usage(
@@ -46,7 +46,7 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         ));
     }
     if let Some(probe) = reader.probe(run.as_str())? {
-        return probes::show(&reader, &probe, &args.value, talk);
+        return probes::show(&reader, &probe, &args.value, terminal);
     }
     let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
     let receipts = reader.receipts(&run)?;
@@ -55,8 +55,8 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let known = reader.subscription_names()?;
     let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let refused = refused_since(&reader, &report, &receipts)?;
-    let talk = of_cloud(talk, loaded.plan.cloud());
-    write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), &talk)?;
+    let terminal = of_cloud(terminal, loaded.plan.cloud());
+    write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), &terminal)?;
     Ok(Exit::AllPass)
 }
 
@@ -101,9 +101,9 @@ fn write_run(
     names: &SubscriptionNames,
     value: &KeptArgs,
     query: Option<&hostssl_formats::Query>,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     let format = value.output.format().ok_or_else(|| {
         CliError::usage(
             "csv, sarif, ocsf, junit, markdown and html are for audits, and this run changed servers",
@@ -112,7 +112,7 @@ fn write_run(
     })?;
     if query.is_none() && format == Format::Table {
         let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-        return stdout::write_text(talk, &shape, |out, text| {
+        return stdout::write_text(terminal, &shape, |out, text| {
             run_text::write(out, report, names, text)?;
             write_receipts(out, receipts, text)?;
             run_refused::write(out, refused, text)

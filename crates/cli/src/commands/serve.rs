@@ -1,6 +1,6 @@
 //! `hostssl serve`: the console in a browser.
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
 use crate::connect::{block_on, connect_until};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -92,7 +92,7 @@ pub(crate) struct ServeArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = Profile::find(&args.profile).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
@@ -122,14 +122,14 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let options = ConsoleOptions { wire, preparation, ..options(args, profile, simulated.as_deref()) };
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
-        announce(&console, &directory, args, talk);
+        announce(&console, &directory, args, terminal);
         if plaintext {
-            say!(
+            stderr!(
                 "warning: the link and the session cross the network in plaintext; --tls-cert and --tls-key encrypt them"
             );
         }
         if args.trusted_proxy.iter().any(|proxy| proxy.to_canonical().is_loopback()) {
-            say!(
+            stderr!(
                 "warning: any program on this machine can send the header of --trusted-user-header and impersonate anyone; listen on an address that only the proxy reaches"
             );
         }
@@ -162,7 +162,7 @@ async fn check_scope(args: &ServeArgs, simulated: Option<&LiveSimulation>) -> Re
         Ok(tenants) => tenants,
         Err(error) => {
             let (what, hint) = error.parts();
-            say!("warning: whether the scope exists could not be checked: {what}; {hint}");
+            stderr!("warning: whether the scope exists could not be checked: {what}; {hint}");
             return Ok(());
         }
     };
@@ -195,7 +195,7 @@ impl PastMaker {
             let made = block_on(past::make_past(&scenario, &directory, &profile, signal, &progress_of_thread));
             if let Err(error) = made {
                 let (what, hint) = error.parts();
-                say!("warning: the simulated history is missing: {what}; {hint}");
+                stderr!("warning: the simulated history is missing: {what}; {hint}");
             }
             progress_of_thread.send_replace(None);
             // The console may be gone.
@@ -282,9 +282,9 @@ fn connector(args: ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Connect
     })
 }
 
-fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, talk: &OutputArgs) {
-    if !talk.quiet {
-        say!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
+fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, terminal: &TerminalArgs) {
+    if !terminal.quiet {
+        stderr!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
     }
     // Without the link no one can sign in, so `--quiet` does not hide it.
     console.links().iter().for_each(|link| print_link(link, args));
@@ -293,9 +293,9 @@ fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, ta
 fn print_link(link: &SignInLink, args: &ServeArgs) {
     let SignInLink { person, role, address } = link;
     if args.link.is_empty() {
-        say!("sign in, once, within an hour: {address}");
+        stderr!("sign in, once, within an hour: {address}");
     } else {
-        say!("sign-in link for {person} ({role}), once, within an hour: {address}");
+        stderr!("sign-in link for {person} ({role}), once, within an hour: {address}");
     }
 }
 
@@ -306,7 +306,7 @@ async fn print_links_on_signal(asked: &mut Signals, links: &LinkMaker, args: &Se
         asked.next().await;
         match links.links() {
             Ok(links) => links.iter().for_each(|link| print_link(link, args)),
-            Err(error) => say!("warning: no new link: {error}"),
+            Err(error) => stderr!("warning: no new link: {error}"),
         }
     }
 }

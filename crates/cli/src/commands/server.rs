@@ -4,7 +4,7 @@ mod update;
 mod value;
 
 use crate::args::{
-    ConnectArgs, LimitArgs, ListArgs, OutputArgs, ScopeArgs, SelectArgs, ServerList, ServerNameArgs, StateArgs,
+    ConnectArgs, LimitArgs, ListArgs, ScopeArgs, SelectArgs, ServerList, ServerNameArgs, StateArgs, TerminalArgs,
     ValueArgs, ValueFormat, name,
 };
 use crate::connect::{block_on, connect};
@@ -77,41 +77,41 @@ pub(crate) struct ServerShowArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-pub(crate) fn run(command: &ServerCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &ServerCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match command {
-        ServerCommand::List(args) => list(args, talk),
-        ServerCommand::Show(args) => show(args, talk),
-        ServerCommand::Update(args) => update::run(args, talk),
+        ServerCommand::List(args) => list(args, terminal),
+        ServerCommand::Show(args) => show(args, terminal),
+        ServerCommand::Update(args) => update::run(args, terminal),
     }
 }
 
-fn list(args: &ServerListArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let format = Format::from(args.value.output);
     let is_table = query.is_none() && format == Format::Table;
     let shape = args.list.shape(is_table, args.value.output == ValueFormat::Wide)?;
     let (documents, gaps) = block_on(async {
-        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
         Ok((found.documents, found.gaps))
     })?;
     let servers: Vec<Value> = documents.iter().map(self::shape).collect();
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     if is_table {
         let entries = servers.iter().map(server_document::entry).collect();
         let section = Section { title: None, entries };
-        stdout::write_text(talk, &shape, |out, text| write_list(out, COLUMNS, vec![section], text))?;
+        stdout::write_text(terminal, &shape, |out, text| write_list(out, COLUMNS, vec![section], text))?;
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
     Ok(tell_gaps(&gaps))
 }
 
-fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let servers = args.server.servers()?;
     let (documents, gaps) = block_on(async {
-        let tenants = connect(&args.connect, &args.state, &args.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.tenant, &args.limits, terminal).await?;
         let (mut documents, mut gaps) = (Vec::new(), Vec::new());
         for server in &servers {
             let subscriptions = server.subscriptions.clone();
@@ -123,7 +123,7 @@ fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         Ok((documents, gaps))
     })?;
     let document = one_or_all(documents);
-    stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
+    stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(terminal))?;
     Ok(tell_gaps(&gaps))
 }
 

@@ -1,6 +1,6 @@
 //! `hostssl simulate`: a simulated Azure on loopback.
 
-use crate::args::{OutputArgs, StateArgs, Suggested, scenarios};
+use crate::args::{StateArgs, Suggested, TerminalArgs, scenarios};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -64,15 +64,15 @@ fn throttle(text: &str) -> Result<(u32, f64), String> {
     }
 }
 
-pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &SimulateArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     if args.list {
-        return list(talk);
+        return list(terminal);
     }
     let scenario = scenario(args)?;
     if args.reset {
         world::reset(&scenario, &args.state.directory(true)?)?;
-        if !talk.quiet {
-            say!("the simulated Azure {} was reset to its scenario", scenario.name);
+        if !terminal.quiet {
+            stderr!("the simulated Azure {} was reset to its scenario", scenario.name);
         }
         return Ok(Exit::AllPass);
     }
@@ -98,11 +98,11 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
         let script = script(&environment(&server, &files));
         std::fs::write(&env_file, &script).map_err(|error| unwritable(&error))?;
         stdout::write(|out| write!(out, "{script}"))?;
-        if !talk.quiet {
+        if !terminal.quiet {
             let (address, scenario) = (&server.base_url, &args.scenario);
-            say!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
+            stderr!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
             tell_listeners(&listening, &files.listeners);
-            say!("next, in another shell: . {} && hostssl audit", env_file.display());
+            stderr!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
         end.next().await;
@@ -117,17 +117,17 @@ fn tell_listeners(listening: &Listening, file: &Path) {
         0 => String::new(),
         more => format!(", {more} more servers have none"),
     };
-    say!("{count} PostgreSQL listeners on this machine{left_out}: {}", file.display());
+    stderr!("{count} PostgreSQL listeners on this machine{left_out}: {}", file.display());
 }
 
-fn list(talk: &OutputArgs) -> Result<Exit, CliError> {
+fn list(terminal: &TerminalArgs) -> Result<Exit, CliError> {
     const COLUMNS: &[Heading] = &[Heading::new("scenario", Shown::Always), Heading::new("what-it-is", Shown::Prose)];
     let entry = |(name, about): &(&'static str, &str)| Entry {
         word: name,
         lines: vec![vec![Cell::plain(name), Cell::plain(about)]],
     };
     let section = Section { title: None, entries: Scenario::NAMES.iter().map(entry).collect() };
-    stdout::write_text(talk, &Shape::AS_IS, |out, text| write_list(out, COLUMNS, vec![section], text))?;
+    stdout::write_text(terminal, &Shape::AS_IS, |out, text| write_list(out, COLUMNS, vec![section], text))?;
     Ok(Exit::AllPass)
 }
 

@@ -1,6 +1,6 @@
 //! `hostssl trend`.
 
-use crate::args::{OutputArgs, SimulatedArgs, StateArgs, Suggested, latest};
+use crate::args::{SimulatedArgs, StateArgs, Suggested, TerminalArgs, latest};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::{LATEST, find_audit, instant, newest_pair, nothing_kept};
@@ -46,22 +46,22 @@ enum TrendFormat {
     None,
 }
 
-pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
     let reader = args.state.read_if_any(args.of.simulated())?.ok_or_else(nothing_kept)?;
-    let pair = if args.run == LATEST { newest_pair(&reader, talk)? } else { None };
+    let pair = if args.run == LATEST { newest_pair(&reader, terminal)? } else { None };
     let audit = match pair {
         Some((_, after)) => after,
         None => find_audit(&reader, &args.run)?,
     };
-    if audit.asked.is_narrowed() && !talk.quiet {
-        say!("note: these audits checked only {}", audit.asked.only_words());
+    if audit.asked.is_narrowed() && !terminal.quiet {
+        stderr!("note: these audits checked only {}", audit.asked.only_words());
     }
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
     let format = match (args.output, &query) {
         (TrendFormat::Chart, None) => {
-            return stdout::write_text(talk, &Shape::AS_IS, |out, text| write(out, &points, text))
+            return stdout::write_text(terminal, &Shape::AS_IS, |out, text| write(out, &points, text))
                 .map(|()| Exit::AllPass);
         }
         (TrendFormat::Csv, None) => return stdout::write(|out| write_csv(out, &points)).map(|()| Exit::AllPass),
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     };
     let value = value(&points).map_err(|error| CliError::defect(&error))?;
     let rows = if query.is_none() && format == Format::Tsv { &value["audits"] } else { &value };
-    stdout::write_value(rows, query.as_ref(), format, stdout::palette(talk))?;
+    stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
     Ok(Exit::AllPass)
 }
 

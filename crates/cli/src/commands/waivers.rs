@@ -1,6 +1,6 @@
 //! `hostssl waivers`, and the waivers of an audit.
 
-use crate::args::{OutputArgs, Suggested, ValueFormat, controls, profiles};
+use crate::args::{Suggested, TerminalArgs, ValueFormat, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::outputs::{lock_folder_of, replace, with_entry};
@@ -107,11 +107,11 @@ pub(crate) struct AddWaiverArgs {
     ticket: Option<String>,
 }
 
-pub(crate) fn run(command: &WaiversCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &WaiversCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match command {
-        WaiversCommand::Check(args) => check(args, talk),
-        WaiversCommand::List(args) => list(args, talk),
-        WaiversCommand::Add(args) => add(args, talk),
+        WaiversCommand::Check(args) => check(args, terminal),
+        WaiversCommand::List(args) => list(args, terminal),
+        WaiversCommand::Add(args) => add(args, terminal),
     }
 }
 
@@ -161,36 +161,36 @@ fn profile(name: &str) -> Result<Profile, CliError> {
     })
 }
 
-fn check(args: &WaiverFileArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn check(args: &WaiverFileArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let waivers = load(&args.file, &profile(&args.profile)?)?;
     let name = args.file.display().to_string();
     let broken: Vec<&Waiver> = waivers.iter().filter(|waiver| !waiver.is_in_effect()).collect();
     for waiver in &broken {
         let (place, why) = (waiver_text::place(&name, waiver), waiver_text::not_in_effect(waiver));
-        say!("warning: {place}: {}: {why}", waiver.control);
+        stderr!("warning: {place}: {}: {why}", waiver.control);
     }
-    if !talk.quiet {
+    if !terminal.quiet {
         let in_effect = waivers.len() - broken.len();
         let are = if in_effect == 1 { "is" } else { "are" };
-        say!("{}: {in_effect} of {} waivers {are} in effect", hostssl_formats::safe(&name), waivers.len());
+        stderr!("{}: {in_effect} of {} waivers {are} in effect", hostssl_formats::safe(&name), waivers.len());
     }
     Ok(if broken.is_empty() { Exit::AllPass } else { Exit::Findings })
 }
 
-fn list(args: &ListWaiversArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn list(args: &ListWaiversArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
     let waivers = load(&args.of.file, &profile(&args.of.profile)?)?;
     let format = Format::from(args.output);
     if format == Format::Table && query.is_none() {
         let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
-        stdout::write_text(talk, &shape, |out, text| waiver_text::write(out, &waivers, text))?;
+        stdout::write_text(terminal, &shape, |out, text| waiver_text::write(out, &waivers, text))?;
     } else {
-        stdout::write_value(&waiver_text::value(&waivers), query.as_ref(), format, stdout::palette(talk))?;
+        stdout::write_value(&waiver_text::value(&waivers), query.as_ref(), format, stdout::palette(terminal))?;
     }
     Ok(Exit::AllPass)
 }
 
-fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn add(args: &AddWaiverArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let (file, profile) = (&args.of.file, profile(&args.of.profile)?);
     let entry = entry(args, &profile)?;
     if is_stdin(file) {
@@ -207,8 +207,8 @@ fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         return Err(CliError::usage(what, "add it with an editor; `hostssl waivers --help` shows how one is written"));
     }
     replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "free some space")))?;
-    if !talk.quiet {
-        say!("added to {}; it counts when the file is given to `hostssl audit --waivers FILE`", file.display());
+    if !terminal.quiet {
+        stderr!("added to {}; it counts when the file is given to `hostssl audit --waivers FILE`", file.display());
     }
     Ok(Exit::AllPass)
 }

@@ -2,7 +2,7 @@
 
 mod webhook;
 
-use crate::args::{OutputArgs, duration};
+use crate::args::{TerminalArgs, duration};
 use crate::commands::audit::{self, AuditEnded, AuditRunArgs};
 use crate::commands::diff;
 use crate::connect::block_on;
@@ -77,7 +77,7 @@ pub(crate) enum WatchFormat {
     None,
 }
 
-pub(crate) fn run(args: &WatchArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &WatchArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = audit::profile(&args.run)?;
     if !args.run.wire.probe {
         args.run.wire.route.refuse_without_probe()?;
@@ -94,12 +94,14 @@ pub(crate) fn run(args: &WatchArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     }
     let of = receivers.len();
     receivers.iter_mut().enumerate().filter(|_| of > 1).for_each(|(index, one)| one.place = Some((index + 1, of)));
-    block_on(Watch { args, talk, receivers, before: None, known: LastKnown::default(), is_first: true }.watch(&profile))
+    block_on(
+        Watch { args, terminal, receivers, before: None, known: LastKnown::default(), is_first: true }.watch(&profile),
+    )
 }
 
 struct Watch<'a> {
     args: &'a WatchArgs,
-    talk: &'a OutputArgs,
+    terminal: &'a TerminalArgs,
     receivers: Vec<Receiver>,
     /// The audit before, if there is one.
     before: Option<Arc<AuditReport>>,
@@ -112,12 +114,12 @@ impl Watch<'_> {
     async fn watch(mut self, profile: &Profile) -> Result<Exit, CliError> {
         let mut signals = Signals::of_an_end();
         // Who is signed in is told once.
-        let quiet = OutputArgs { quiet: true, ..self.talk.clone() };
+        let quiet = TerminalArgs { quiet: true, ..self.terminal.clone() };
         let once = self.args.once;
         loop {
             let next = Instant::now() + self.args.every.min(LONGEST);
-            let talk = if self.is_first { self.talk } else { &quiet };
-            match audit::audit(&self.args.run, profile.clone(), None, talk).await {
+            let terminal = if self.is_first { self.terminal } else { &quiet };
+            match audit::audit(&self.args.run, profile.clone(), None, terminal).await {
                 Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
                 Ok(Some(AuditEnded { report, listener, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
@@ -130,7 +132,7 @@ impl Watch<'_> {
                         ended if once => return ended,
                         Ok(_) => {}
                         // A full disk behind standard output must not end what tells others.
-                        Err(error) => say!("warning: {}", error.on_one_line()),
+                        Err(error) => stderr!("warning: {}", error.on_one_line()),
                     }
                 }
                 Ok(None) => return Ok(Exit::ReaderGone),
@@ -138,7 +140,7 @@ impl Watch<'_> {
                 Err(_) if !once && signals.next().now_or_never().is_some() => return Ok(self.stopped(Exit::Failed)),
                 Err(error) if self.is_first || once => return Err(error),
                 // An outage must not end the watch, after which no change would be reported.
-                Err(error) => say!("warning: no audit this time: {}", error.on_one_line()),
+                Err(error) => stderr!("warning: no audit this time: {}", error.on_one_line()),
             }
             self.is_first = false;
             tokio::select! {
@@ -154,7 +156,7 @@ impl Watch<'_> {
         let untold: Vec<&Receiver> = self.receivers.iter().filter(|receiver| receiver.is_behind).collect();
         for receiver in &untold {
             let since = receiver.told.as_ref().map_or("the beginning", |told| &told.run.id);
-            say!("warning: {} was not told of the changes since {}", receiver.name(), safe(since));
+            stderr!("warning: {} was not told of the changes since {}", receiver.name(), safe(since));
         }
         match (self.args.once, untold.is_empty()) {
             (true, _) => of_a_single_round,
@@ -176,17 +178,17 @@ impl Watch<'_> {
         audit::refuse_nothing(&report)?;
         if ended_early(&report) {
             // It says little of any server, so that it is neither news nor what the next is compared with.
-            say!("warning: the audit ended at its deadline and is not compared; raise --deadline");
+            stderr!("warning: the audit ended at its deadline and is not compared; raise --deadline");
             self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
             return Ok(Exit::Incomplete);
         }
         let report = Arc::new(report);
         let before = self.before.replace(report.clone());
         // First those who are not here.
-        let told = self.receivers.iter_mut().map(async |receiver| match receiver.tell(&report).await {
+        let told = self.receivers.iter_mut().map(async |receiver| match receiver.notify(&report).await {
             Ok(()) => true,
             Err(why) => {
-                say!("warning: {} was not told of the changes: {why}", receiver.name());
+                stderr!("warning: {} was not told of the changes: {why}", receiver.name());
                 false
             }
         });
@@ -196,14 +198,14 @@ impl Watch<'_> {
         if is_told || !self.args.once {
             self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
         } else {
-            say!("note: this audit was not kept, so that the next one tells the changes again");
+            stderr!("note: this audit was not kept, so that the next one tells the changes again");
         }
         let mut shown = Ok(());
         let exit = match before {
             None => {
-                if !self.talk.quiet {
+                if !self.terminal.quiet {
                     let (when, servers) = (safe(&report.run.finished_at), report.summary.servers);
-                    say!("{when}: the first audit, of {servers} servers: the next is compared with it");
+                    stderr!("{when}: the first audit, of {servers} servers: the next is compared with it");
                 }
                 Exit::of_audit(&report)
             }
@@ -223,9 +225,9 @@ impl Watch<'_> {
     /// Writes what changed. A reader that does not read holds up a thread of its own, which the end does not wait for, and
     /// not the signals.
     async fn show(&self, before: Arc<AuditReport>, after: Arc<AuditReport>) -> Result<(), CliError> {
-        let (output, talk, known) = (self.args.output, self.talk.clone(), self.known.clone());
+        let (output, terminal, known) = (self.args.output, self.terminal.clone(), self.known.clone());
         let (done, shown) = oneshot::channel();
-        std::thread::spawn(move || drop(done.send(write(output, &talk, &before, &after, &known))));
+        std::thread::spawn(move || drop(done.send(write(output, &terminal, &before, &after, &known))));
         let lost = || CliError::refused("what changed could not be written: its writer ended early", REPORT_DEFECT);
         shown.await.unwrap_or_else(|_| Err(lost()))
     }
@@ -233,7 +235,7 @@ impl Watch<'_> {
 
 fn write(
     output: WatchFormat,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
     before: &AuditReport,
     after: &AuditReport,
     known: &LastKnown,
@@ -249,7 +251,7 @@ fn write(
             let (when, unchanged) = (safe(&after.run.finished_at), compared.unchanged);
             stdout::write(|out| writeln!(out, "{when}  no change; {unchanged} findings unchanged"))
         }
-        WatchFormat::Table => stdout::write_text(talk, &Shape::AS_IS, |out, text| {
+        WatchFormat::Table => stdout::write_text(terminal, &Shape::AS_IS, |out, text| {
             diff_text::write(out, before, after, &compared, text)?;
             io::Write::write_all(out, b"\n")
         }),

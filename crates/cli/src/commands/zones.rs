@@ -1,6 +1,6 @@
 //! `hostssl zones`: from where servers are probed that are not reached from here.
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs, TableArgs, ValueFormat};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TableArgs, TerminalArgs, ValueFormat};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -139,22 +139,22 @@ pub(crate) struct ZoneTargetsArgs {
     read: ZoneReadArgs,
 }
 
-pub(crate) fn run(command: &ZonesCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &ZonesCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match command {
-        ZonesCommand::List(args) => list(args, talk),
-        ZonesCommand::Add(args) => add(args, talk),
-        ZonesCommand::Check(args) => check(args, talk),
-        ZonesCommand::Targets(args) => targets(args, talk),
+        ZonesCommand::List(args) => list(args, terminal),
+        ZonesCommand::Add(args) => add(args, terminal),
+        ZonesCommand::Check(args) => check(args, terminal),
+        ZonesCommand::Targets(args) => targets(args, terminal),
     }
 }
 
-fn list(args: &ListZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn list(args: &ListZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let rules = load_zones(&args.of.file)?;
-    show(&args.value, &rules, None, talk)?;
+    show(&args.value, &rules, None, terminal)?;
     Ok(Exit::AllPass)
 }
 
-fn add(args: &AddZoneArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn add(args: &AddZoneArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let file = &args.of.file;
     let rule = ZoneRule {
         zone: args.zone.as_str().into(),
@@ -181,23 +181,23 @@ fn add(args: &AddZoneArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         return Err(CliError::usage(what, "add it with an editor; `hostssl zones --help` shows how one is written"));
     }
     replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "free some space")))?;
-    if !talk.quiet {
-        let check = talk.again.command("hostssl zones check");
-        say!("added to {}; `{check}` shows what it matches", file.display());
+    if !terminal.quiet {
+        let check = terminal.again.command("hostssl zones check");
+        stderr!("added to {}; `{check}` shows what it matches", file.display());
     }
     Ok(Exit::AllPass)
 }
 
-fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let file = &args.read.of.file;
     // Before there are rules, it says which are needed.
     let rules = if file.try_exists().unwrap_or(true) {
         load_zones(file)?
     } else {
-        say!("note: there is no {} yet", file.display());
+        stderr!("note: there is no {} yet", file.display());
         Vec::new()
     };
-    let found = read(&args.read, &rules, talk)?;
+    let found = read(&args.read, &rules, terminal)?;
     let mut servers = vec![0; rules.len()];
     for rule in found.servers.iter().filter_map(|one| one.rule) {
         if let Some(count) = servers.get_mut(rule) {
@@ -211,7 +211,7 @@ fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         .map(|one| &one.server)
         .collect();
     let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
-    show(&args.value, &rules, Some(&coverage), talk)?;
+    show(&args.value, &rules, Some(&coverage), terminal)?;
     tell_gaps(&found);
     let is_blind = found.gaps.iter().any(|gap: &Gap| gap.blind.reason.blinds());
     // In a part of the scope, or with a list missing, a rule may match a server that is not in the list.
@@ -219,14 +219,14 @@ fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let idle = rules.iter().zip(&servers).filter(|(_, count)| is_whole && **count == 0);
     for (rule, _) in idle.clone() {
         let place = format!("{}:{}", file.display(), rule.line);
-        say!(
+        stderr!(
             "warning: {place}: no server is left for the rule of zone {}: {}",
             rule.zone,
             safe(&zones_table::condition(rule))
         );
     }
     if let [first, ..] = uncovered.as_slice() {
-        say!("hint: {}", add_hint(first, talk));
+        stderr!("hint: {}", add_hint(first, terminal));
     }
     Ok(match idle.count() + uncovered.len() {
         0 if is_blind => Exit::Incomplete,
@@ -236,17 +236,17 @@ fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 }
 
 /// A command that puts a private server into a zone.
-fn add_hint(server: &Server, talk: &OutputArgs) -> String {
+fn add_hint(server: &Server, terminal: &TerminalArgs) -> String {
     let condition = match (server.network.virtual_network(), server.network.endpoints()) {
         (Some(network), _) => format!("--virtual-network {}", crate::again::quoted(network)),
         (None, [endpoint, ..]) => format!("--private-endpoint {}", crate::again::quoted(endpoint)),
         (None, []) => format!("--server {}", crate::again::quoted(server.name())),
     };
-    let command = talk.again.command(&format!("hostssl zones add ZONE {condition}"));
+    let command = terminal.again.command(&format!("hostssl zones add ZONE {condition}"));
     format!("`{command}` puts {} into a zone", safe(server.name()))
 }
 
-fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn targets(args: &ZoneTargetsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let rules = load_zones(&args.read.of.file)?;
     let known = || rules.iter().map(|rule| &*rule.zone);
     if !is_zone_name(&args.zone) || !known().any(|zone| zone == args.zone) {
@@ -259,7 +259,7 @@ fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
         rule.is_some_and(|rule| *rule.zone == *args.zone)
     };
     let (mut found, targets) = block_on(async {
-        let found = list_servers(&args.read, &rules, talk).await?;
+        let found = list_servers(&args.read, &rules, terminal).await?;
         let servers: Vec<&ZonedServer> = found.servers.iter().filter(of_zone).collect();
         let asked = zone_targets(&servers).await;
         Ok((found, asked))
@@ -268,7 +268,7 @@ fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     found.gaps.extend(gaps);
     if targets.is_empty() {
         if tell_gaps(&found) == Exit::Incomplete {
-            say!("warning: nothing is known to probe in the zone {}, and not everything could be listed", args.zone);
+            stderr!("warning: nothing is known to probe in the zone {}, and not everything could be listed", args.zone);
             return Ok(Exit::Incomplete);
         }
         let what = format!("no server with a host name is in the zone {}", args.zone);
@@ -278,18 +278,24 @@ fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     let list = ZoneTargets { zone: args.zone.clone(), made_at: jiff::Timestamp::now(), targets };
     stdout::write(|out| list.write(out))?;
     let exit = tell_gaps(&found);
-    if !talk.quiet {
-        say!("{count} endpoints; on a machine in the zone, `hostssl probe --targets FILE -o json` prints what it sees");
+    if !terminal.quiet {
+        stderr!(
+            "{count} endpoints; on a machine in the zone, `hostssl probe --targets FILE -o json` prints what it sees"
+        );
     }
     Ok(exit)
 }
 
-fn read(args: &ZoneReadArgs, rules: &[ZoneRule], talk: &OutputArgs) -> Result<ZonedServers, CliError> {
-    block_on(list_servers(args, rules, talk))
+fn read(args: &ZoneReadArgs, rules: &[ZoneRule], terminal: &TerminalArgs) -> Result<ZonedServers, CliError> {
+    block_on(list_servers(args, rules, terminal))
 }
 
-async fn list_servers(args: &ZoneReadArgs, rules: &[ZoneRule], talk: &OutputArgs) -> Result<ZonedServers, CliError> {
-    let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
+async fn list_servers(
+    args: &ZoneReadArgs,
+    rules: &[ZoneRule],
+    terminal: &TerminalArgs,
+) -> Result<ZonedServers, CliError> {
+    let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
     Ok(list_zones(&tenants, &args.scope.scope(&args.select), rules).await?)
 }
 
@@ -304,14 +310,14 @@ fn show(
     args: &TableArgs,
     rules: &[ZoneRule],
     coverage: Option<&ZoneCoverage<'_>>,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let query = stdout::query(args.query.as_deref())?;
     let format = Format::from(args.output);
     if format == Format::Table && query.is_none() {
         let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
-        return stdout::write_text(talk, &shape, |out, text| zones_table::write(out, rules, coverage, text));
+        return stdout::write_text(terminal, &shape, |out, text| zones_table::write(out, rules, coverage, text));
     }
     let value = zones_json::value(rules, coverage).map_err(|error| CliError::defect(&error))?;
-    stdout::write_value(&value, query.as_ref(), format, stdout::palette(talk))
+    stdout::write_value(&value, query.as_ref(), format, stdout::palette(terminal))
 }

@@ -49,7 +49,7 @@ impl Config {
         }
         let config = Self::read(path, named.is_some())?;
         config.map(Some).map_err(|mistakes| {
-            let first = mistakes.first().map(|mistake| told(path, mistake)).unwrap_or_default();
+            let first = mistakes.first().map(|mistake| mistake_line(path, mistake)).unwrap_or_default();
             let more = mistakes.len().saturating_sub(1);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             CliError::usage(format!("{first}{more}"), "correct the file; `hostssl config check` lists all mistakes")
@@ -75,7 +75,7 @@ impl Config {
 }
 
 /// A mistake in one line.
-pub(crate) fn told(path: &Path, mistake: &Mistake) -> String {
+pub(crate) fn mistake_line(path: &Path, mistake: &Mistake) -> String {
     format!("{}:{}:{}: {}", path.display(), mistake.line, mistake.column, mistake.what)
 }
 

@@ -9,10 +9,10 @@ mod keys;
 mod schema;
 
 pub(crate) use crate::again::CONFIG as OPTION;
-pub(crate) use file::{Config, Setting, told};
+pub(crate) use file::{Config, Setting, mistake_line};
 pub(crate) use keys::{ConfigKey, KEYS};
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::error::CliError;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -33,12 +33,12 @@ pub(crate) struct ConfigUse {
 
 impl ConfigUse {
     /// Says on stderr what the file sets: an audit of less than everything, or by other rules, must not come as a surprise.
-    pub(crate) fn tell(&self, talk: &OutputArgs) {
-        let Some(path) = self.path.as_ref().filter(|_| !talk.quiet) else { return };
+    pub(crate) fn announce(&self, terminal: &TerminalArgs) {
+        let Some(path) = self.path.as_ref().filter(|_| !terminal.quiet) else { return };
         if !self.sets.is_empty() {
-            say!("note: {} sets {}", path.display(), self.sets.join(", "));
-        } else if talk.verbose > 0 {
-            say!("note: {} was read, and sets nothing here", path.display());
+            stderr!("note: {} sets {}", path.display(), self.sets.join(", "));
+        } else if terminal.verbose > 0 {
+            stderr!("note: {} was read, and sets nothing here", path.display());
         }
     }
 }

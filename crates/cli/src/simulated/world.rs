@@ -1,6 +1,6 @@
 //! A simulated Azure as earlier commands left it: what they changed is kept in the state directory.
 
-use crate::args::{ConnectArgs, OutputArgs, StateArgs};
+use crate::args::{ConnectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
 use hostssl_azure_sim::{Scenario, Simulation};
 use std::io;
@@ -10,23 +10,23 @@ use std::path::{Path, PathBuf};
 pub(crate) fn open(
     connect: &ConnectArgs,
     state: &StateArgs,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Option<Simulation>, CliError> {
-    connect.simulate.as_ref().map(|name| open_scenario(name, state, talk)).transpose()
+    connect.simulate.as_ref().map(|name| open_scenario(name, state, terminal)).transpose()
 }
 
 /// The simulated Azure of this name.
-pub(crate) fn open_scenario(name: &str, state: &StateArgs, talk: &OutputArgs) -> Result<Simulation, CliError> {
+pub(crate) fn open_scenario(name: &str, state: &StateArgs, terminal: &TerminalArgs) -> Result<Simulation, CliError> {
     let simulation = open_in(named_scenario(name)?, &state.directory(true)?)?;
     let changed = simulation.changed();
-    if changed > 0 && !talk.quiet {
+    if changed > 0 && !terminal.quiet {
         let servers = if changed == 1 {
             "1 simulated server was".to_owned()
         } else {
             format!("{changed} simulated servers were")
         };
-        let reset = talk.again.command(&format!("hostssl simulate {name} --reset"));
-        say!("note: {servers} changed by earlier commands; `{reset}` restores the scenario");
+        let reset = terminal.again.command(&format!("hostssl simulate {name} --reset"));
+        stderr!("note: {servers} changed by earlier commands; `{reset}` restores the scenario");
     }
     Ok(simulation)
 }

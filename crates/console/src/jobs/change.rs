@@ -9,8 +9,8 @@ use hostssl_model::Unchecked;
 use hostssl_ops::Stop;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
-    Act, Approved, Clock as _, Direction, ExecuteError, ExecutionEvent, ExecutorOptions, JournalEvent, JournalRecord,
-    LoadedRun, Plan, Report, Rest, RunId, SystemClock,
+    Approved, Clock as _, Direction, ExecuteError, ExecutionEvent, ExecutorOptions, JournalEvent, JournalRecord,
+    LoadedRun, OnResume, Plan, Report, RunId, StepEvent, SystemClock,
 };
 use hostssl_store::{Order, OrderAct, Store, StoreError};
 use serde::Serialize;
@@ -230,12 +230,12 @@ impl ChangeJob {
             progress.begun = true;
             let JournalEvent::Step { step, act, .. } = &record.event else { return };
             progress.pace.get_or_insert((Instant::now(), progress.ended));
-            if let Act::Ended { ending } = act
+            if let StepEvent::Ended { ending } = act
                 && let Some(reason) = ending.reason(way == Direction::Undo)
             {
                 Arc::make_mut(&mut progress.reasons).insert(*step, reason);
             }
-            if let (Act::Ended { ending }, true) = (act, steps.contains(step)) {
+            if let (StepEvent::Ended { ending }, true) = (act, steps.contains(step)) {
                 progress.ended = (progress.ended + 1).min(progress.steps);
                 progress.failed += usize::from(ending.is_failure());
             }
@@ -309,7 +309,7 @@ impl ChangeWork {
         let done = match &self.kind {
             ChangeKind::Apply(approved) => remediation.apply(approved, &self.run, context.options.max_plan_age).await,
             ChangeKind::Undo { reason } => remediation.undo(self.load(store).await?, &[], reason.as_deref()).await,
-            ChangeKind::Resume => remediation.resume(self.load(store).await?, Rest::Continue, &[]).await,
+            ChangeKind::Resume => remediation.resume(self.load(store).await?, OnResume::Continue, &[]).await,
         };
         tracing::info!(run = %self.run, at = clock.now_ms(), by = %job.started_by, "a change of servers ended");
         done.map_err(|error| {

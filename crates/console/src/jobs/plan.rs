@@ -50,7 +50,7 @@ pub(crate) struct PlanProgress {
 
 /// A plan to be reviewed.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub(crate) struct PlanToReview {
     pub(crate) plan: Plan,
     /// The subscriptions that were audited for it, and the findings that failed: a second opinion is held against them.
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
@@ -125,7 +125,7 @@ impl Plans {
 
 impl PlanJob {
     /// The plan, once it is made.
-    pub(crate) fn ready(&self) -> Option<Arc<Ready>> {
+    pub(crate) fn ready(&self) -> Option<Arc<PlanToReview>> {
         self.status().end.and_then(Result::ok)
     }
 
@@ -138,9 +138,9 @@ impl PlanJob {
 impl JobWork for Planning {
     const NAME: &'static str = "plan";
     type Progress = PlanProgress;
-    type Outcome = Arc<Ready>;
+    type Outcome = Arc<PlanToReview>;
 
-    async fn run(&self, job: &PlanJob, context: &JobContext) -> Result<Arc<Ready>, Trouble> {
+    async fn run(&self, job: &PlanJob, context: &JobContext) -> Result<Arc<PlanToReview>, Trouble> {
         let tenants = (context.connect)(job.stop_signal()).await?;
         let earlier = Earlier::read(context);
         let order = WaveOrder { last: earlier.failed.keys().cloned().collect(), ..self.order.waves.clone() };
@@ -192,7 +192,7 @@ impl Planning {
         Err(trouble)
     }
 
-    fn ready(&self, planned: Planned, earlier: Earlier, order: &WaveOrder) -> Result<Ready, Trouble> {
+    fn ready(&self, planned: Planned, earlier: Earlier, order: &WaveOrder) -> Result<PlanToReview, Trouble> {
         let chosen = |id: &str| self.order.servers.contains(&id.to_ascii_lowercase());
         // A scope has names, and a name may stand in another resource group too.
         if let Some(step) = planned.plan.steps().iter().find(|step| !chosen(step.server.as_str())) {
@@ -207,7 +207,7 @@ impl Planning {
         let failed = failed_findings(&planned.audit.servers);
         let tags = server_tags(&planned.audit.servers);
         let subscriptions = planned.audit.subscriptions;
-        Ok(Ready { plan: planned.plan, subscriptions, failed, tags, unchecked, failed_before })
+        Ok(PlanToReview { plan: planned.plan, subscriptions, failed, tags, unchecked, failed_before })
     }
 
     /// What the plan could not consider, one line each.

@@ -1,6 +1,6 @@
 //! Where the steps of a run are, in a word or two each, while it is applied or undone.
 
-use hostssl_remediation::{Act, Direction, Ending, LoadedRun, Phase, Plan, Stage, Step};
+use hostssl_remediation::{Direction, LoadedRun, Plan, RunPhase, Stage, Step, StepEvent, StepOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a run is when somebody begins to work on it.
@@ -40,7 +40,7 @@ impl RunProgress {
 
     /// A run that was interrupted, while it was applied or undone.
     pub(crate) fn to_resume(loaded: &LoadedRun) -> Self {
-        let way = if loaded.state.phase() == Phase::Undoing { Direction::Undo } else { Direction::Apply };
+        let way = if loaded.state.phase() == RunPhase::Undoing { Direction::Undo } else { Direction::Apply };
         let mut progress = Self::of(way, BTreeSet::new());
         for (step, at) in loaded.plan.steps().iter().zip(loaded.state.steps()) {
             let track = match way {
@@ -75,31 +75,31 @@ impl RunProgress {
 }
 
 /// What an act makes of a step.
-pub(crate) fn word_of(act: &Act, way: Direction) -> &'static str {
+pub(crate) fn word_of(act: &StepEvent, way: Direction) -> &'static str {
     match act {
-        Act::Intent { .. } => "writing",
-        Act::Accepted { .. } => "accepted, in progress",
-        Act::Rejected { .. } => "refused",
-        Act::Observed { .. } => "reading back",
-        Act::Ended { ending } => ending_word(ending, way),
-        Act::Reverted { .. } => "reverted",
+        StepEvent::Intent { .. } => "writing",
+        StepEvent::Accepted { .. } => "accepted, in progress",
+        StepEvent::Rejected { .. } => "refused",
+        StepEvent::Observed { .. } => "reading back",
+        StepEvent::Ended { ending } => ending_word(ending, way),
+        StepEvent::Reverted { .. } => "reverted",
     }
 }
 
-fn ending_word(ending: &Ending, way: Direction) -> &'static str {
+fn ending_word(ending: &StepOutcome, way: Direction) -> &'static str {
     match ending {
         ending if ending.waits_for_restart() => "waits for a restart",
-        Ending::Reached { .. } if way == Direction::Undo => "restored",
-        Ending::Reached { .. } => "verified",
-        Ending::Already { .. } if way == Direction::Undo => "already restored",
-        Ending::Already { .. } => "already compliant",
-        Ending::Changed { .. } => "changed by someone else",
-        Ending::Refused { .. } => "refused",
-        Ending::Failed { .. } => "failed",
-        Ending::TimedOut { .. } => "timed out",
-        Ending::NotStarted { .. } => "not started",
-        Ending::Reverted { .. } => "reverted",
-        Ending::Forgotten => "forgotten",
-        Ending::Unexplained => "changed since the plan",
+        StepOutcome::Reached { .. } if way == Direction::Undo => "restored",
+        StepOutcome::Reached { .. } => "verified",
+        StepOutcome::Already { .. } if way == Direction::Undo => "already restored",
+        StepOutcome::Already { .. } => "already compliant",
+        StepOutcome::Changed { .. } => "changed by someone else",
+        StepOutcome::Refused { .. } => "refused",
+        StepOutcome::Failed { .. } => "failed",
+        StepOutcome::TimedOut { .. } => "timed out",
+        StepOutcome::NotStarted { .. } => "not started",
+        StepOutcome::Reverted { .. } => "reverted",
+        StepOutcome::Forgotten => "forgotten",
+        StepOutcome::Unexplained => "changed since the plan",
     }
 }

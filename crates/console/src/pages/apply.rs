@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
-    Consent, Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState, StepStatus as RunStatus,
+    Consent, Direction, LoadedRun, RunId, RunOutcome, RunPhase, Step, StepState, StepStatus as RunStatus,
 };
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
 use jiff::Timestamp;
@@ -120,7 +120,7 @@ pub(crate) async fn show(
     match (shared.ask(move |store| read(store, &id)).await, attempt) {
         (Ok(Some((loaded, receipts))), attempt) => {
             // What kept somebody from working on it is past once it has ended, or the journal has more.
-            let is_open = matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing);
+            let is_open = loaded.state.phase().is_unfinished();
             let trouble = attempt
                 .filter(|(_, begun, started_ms)| if *begun { is_open } else { loaded.times_ms.1 <= *started_ms })
                 .map(|(trouble, ..)| trouble);
@@ -238,7 +238,7 @@ async fn go_on(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
-    let is_open = matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing);
+    let is_open = loaded.state.phase().is_unfinished();
     let can_begin = match &kind {
         ChangeKind::Undo { .. } => loaded.state.steps().iter().any(StepState::is_undoable),
         ChangeKind::Resume | ChangeKind::Apply(_) => is_open,
@@ -298,7 +298,7 @@ fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
 /// That a run stopped because of failures, and after how much. One that has not ended may be in progress in another
 /// process, and a step of it that is open has not failed.
 fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
-    if matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing) {
+    if loaded.state.phase().is_unfinished() {
         return None;
     }
     let (summary, steps) = (loaded.report().summary, RunProgress::to_resume(loaded).steps.len());
@@ -316,11 +316,12 @@ fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
 fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
-    let only_by_hand = report.is_left_to_people();
-    let by_hand = report.steps.iter().filter(|step| step.by_hand).count();
-    let by_hand = u32::try_from(by_hand).unwrap_or(u32::MAX);
-    let way = if matches!(phase, Phase::Undoing | Phase::UndoFinished) { Direction::Undo } else { Direction::Apply };
-    let (badge, said, todo) = outcome_words(report.outcome, way, only_by_hand);
+    let manual_only = report.is_manual_only();
+    let manual = report.steps.iter().filter(|step| step.manual).count();
+    let manual = u32::try_from(manual).unwrap_or(u32::MAX);
+    let way =
+        if matches!(phase, RunPhase::Undoing | RunPhase::UndoFinished) { Direction::Undo } else { Direction::Apply };
+    let (badge, said, todo) = outcome_words(report.outcome, way, manual_only);
     let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
     for receipt in receipts {
         by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
@@ -356,16 +357,16 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         ("refused", summary.refused),
         ("failed", summary.failed),
         ("timed out", summary.timed_out.saturating_sub(summary.open)),
-        ("not started", summary.not_started.saturating_sub(by_hand)),
-        ("manual", by_hand),
+        ("not started", summary.not_started.saturating_sub(manual)),
+        ("manual", manual),
         ("undone", summary.undone),
         ("stuck", summary.stuck),
         ("not settled", summary.open),
     ];
-    let can_resume = matches!(phase, Phase::Applying | Phase::Undoing);
+    let can_resume = phase.is_unfinished();
     let heading = match (report.outcome, way) {
         (RunOutcome::Done, Direction::Apply) => "Verified",
-        (RunOutcome::Incomplete, Direction::Apply) if only_by_hand => "Verified",
+        (RunOutcome::Incomplete, Direction::Apply) if manual_only => "Verified",
         (RunOutcome::Done, Direction::Undo) => "Undone",
         (_, Direction::Apply) => "Run",
         (_, Direction::Undo) => "Undo",

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which format, of what is otherwise in the address.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Wanted {
+pub(crate) struct ExportQuery {
     format: String,
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn resources(State(shared): State<Shared>, Asked(view): Asked<V
 pub(crate) async fn run(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Asked(wanted): Asked<Wanted>,
+    Asked(wanted): Asked<ExportQuery>,
 ) -> Result<Response, Failure> {
     export(&shared, &wanted.format, id, ServerFilter::default()).await
 }

@@ -16,9 +16,10 @@ use headline::{Headline, shift};
 use hostssl_census::CensusVerdict;
 use hostssl_model::{GapScope, Standing, Standings, Word};
 use hostssl_ops::{OtherServers, Readiness};
+use hostssl_remediation::RunPhase;
 use hostssl_store::{
-    AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerReason,
-    ServerSort, StoreError,
+    AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, ServerChange, ServerFilter, ServerReason, ServerSort,
+    StoreError,
 };
 pub(crate) use parts::tag_link;
 use parts::{Breakdown, breakdowns, by_tag, link};

@@ -12,7 +12,7 @@ use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::StopCause;
 use crate::jobs::change::{ChangeJob, ChangeKind, ChangeWork};
-use crate::jobs::plan::{PlanJob, PlanProgress, Ready};
+use crate::jobs::plan::{PlanJob, PlanProgress, PlanToReview};
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -85,7 +85,7 @@ struct LostPage {
 struct PlanPage {
     shell: Shell,
     job: Arc<PlanJob>,
-    ready: Arc<Ready>,
+    ready: Arc<PlanToReview>,
     review: Review,
     looked: Ago,
     /// Whether it is too old to be applied.

@@ -10,7 +10,8 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPhase};
+use hostssl_remediation::RunPhase;
+use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry};
 use serde::Deserialize;
 
 /// Rows on a page.
@@ -196,7 +197,7 @@ pub(crate) fn scope_words(audit: &AuditEntry) -> String {
 fn steps_of(run: &RunEntry) -> String {
     let steps = plural(run.steps.into(), "step");
     let open = if run.phase.is_unfinished() { "; not ended" } else { "" };
-    match (run.written, run.put_back) {
+    match (run.written, run.restored) {
         (written, 0) => format!("{steps}: {written} written{open}"),
         (written, back) => format!("{steps}: {written} written, {back} restored{open}"),
     }

@@ -2,9 +2,9 @@
 
 mod clients;
 mod history;
+mod listeners;
 mod mismatch;
 mod security;
-mod wire;
 
 use super::{Asked, Row};
 use crate::guard::Session;
@@ -23,10 +23,10 @@ use history::{Happened, happened};
 use hostssl_census::KeptCensus;
 use hostssl_model::{Evidence, Kind, Outcome, Reading, Scope, Standing, WireObservation, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
+use listeners::{Listener, Matrix, Validity};
 use security::{SaveForm, SwitchPage};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use wire::{Listener, Matrix, Validity};
 
 /// Runs in the history.
 const RUNS: u32 = 100;

@@ -68,7 +68,7 @@ pub(crate) fn result() -> Report {
         request_id: Some(hostile()),
         undoing: number % 2 == 0,
         open: false,
-        by_hand: false,
+        manual: false,
         accepted: Some(Consent { reason: SafeText::new(&hostile()), by: SafeText::new(&hostile()) }),
     };
     Report {

@@ -7,7 +7,7 @@ use crate::Tenant;
 use hostssl_model::{Advice, Fault, Principal, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
     Approved, Clock, ContextMismatch, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, LoadedRun,
-    Plan, PlanContext, Report, Rest, RunId, Step,
+    OnResume, Plan, PlanContext, Report, RunId, Step,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub enum RemediationError {
     #[error(
         "the identity may not change {} of the servers, so nothing was written: {}",
         .0.len(),
-        some(.0)
+        first_few(.0)
     )]
     NotPermitted(Vec<NotPermitted>),
     /// The census has found clients since the plan was made that it would refuse.
@@ -103,7 +103,7 @@ fn executable(plan: &Plan) -> Vec<&Step> {
 }
 
 /// The first few.
-fn some(missing: &[impl ToString]) -> String {
+fn first_few(missing: &[impl ToString]) -> String {
     const TOLD: usize = 3;
     let mut text = missing.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if missing.len() > TOLD {
@@ -117,7 +117,7 @@ fn named(seen: &[ClientsSeen]) -> String {
         let plural = if one.clients == 1 { "client" } else { "clients" };
         format!("{} ({} {plural})", one.server.name(), one.clients)
     };
-    some(&seen.iter().map(text).collect::<Vec<_>>())
+    first_few(&seen.iter().map(text).collect::<Vec<_>>())
 }
 
 impl Remediation<'_> {
@@ -157,7 +157,7 @@ impl Remediation<'_> {
     pub async fn resume(
         &self,
         run: LoadedRun,
-        rest: Rest,
+        rest: OnResume,
         forgotten: &[ResourceId],
     ) -> Result<Report, RemediationError> {
         self.check_place(&run)?;

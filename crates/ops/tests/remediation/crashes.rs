@@ -10,8 +10,8 @@ use hostssl_azure_sim::{
 use hostssl_model::{ParameterName, TlsVersion};
 use hostssl_ops::{Remediation, RemediationError};
 use hostssl_remediation::{
-    Approved, Clock as _, ExecuteError, ExecutionEvent, Journal as _, LoadedRun, Phase, Plan, Report, Rest, Step,
-    StepReport, StepStatus, SystemClock,
+    Approved, Clock as _, ExecuteError, ExecutionEvent, Journal as _, LoadedRun, OnResume, Plan, Report, RunPhase,
+    Step, StepReport, StepStatus, SystemClock,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::crash::Crash;
@@ -238,12 +238,12 @@ impl World {
                 let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
                 remediation.apply(&approved, &run(), Duration::MAX).await
             }
-            Some(Phase::Finished) if undo => {
+            Some(RunPhase::Finished) if undo => {
                 remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[], None).await
             }
             Some(_) => {
                 remediation
-                    .resume(LoadedRun::read(remediation.journal, &run()).await.unwrap(), Rest::Continue, &[])
+                    .resume(LoadedRun::read(remediation.journal, &run()).await.unwrap(), OnResume::Continue, &[])
                     .await
             }
         };
@@ -284,7 +284,7 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
     let world = World::new(traps, max_parallel).await;
     let report = world.to_the_end(crashes, false).await;
     let loaded = world.journal.load(&run()).await.unwrap().load().unwrap();
-    assert_eq!(loaded.state.phase(), Phase::Finished);
+    assert_eq!(loaded.state.phase(), RunPhase::Finished);
     assert_eq!(loaded.report(), report, "the journal and the report agree");
     assert_eq!(report.summary.open, 0);
     let badly =

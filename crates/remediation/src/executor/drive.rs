@@ -5,10 +5,10 @@ mod settle;
 mod wait;
 
 use super::recorder::RunRecorder;
-use super::{ExecutionEvent, Executor, Halt};
+use super::{Abort, ExecutionEvent, Executor};
 use crate::{
-    Accepted, Act, Direction, Ending, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step,
-    Track, WriteError,
+    Accepted, Direction, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step, StepEvent,
+    StepOutcome, Track, WriteError,
 };
 use hostssl_model::{Origin, Parameter, Reason, Unchecked, same_value};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ const STALE: Duration = Duration::from_secs(5);
 
 /// How the driver left a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
+pub(super) enum DriveResult {
     /// It has ended.
     Ended,
     /// It has not: the run was stopped, or the result of the write could not be read.
@@ -28,7 +28,7 @@ pub(super) enum Left {
 }
 
 /// What to do after a stage was examined.
-enum Next {
+enum Flow {
     /// Look at the stage again: something was recorded.
     Again,
     /// Leave it open.
@@ -96,69 +96,69 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
     }
 
     /// Drives the step to its end, or until the patience ends.
-    pub(super) async fn run(mut self) -> Result<Left, Halt> {
+    pub(super) async fn run(mut self) -> Result<DriveResult, Abort> {
         let ended = self.recorder.track(self.step, self.direction)?.ending().is_some();
         if !ended && self.recorder.forgets(&self.step.server) {
-            self.end(Ending::Forgotten).await?;
-            return Ok(Left::Ended);
+            self.end(StepOutcome::Forgotten).await?;
+            return Ok(DriveResult::Ended);
         }
         if self.wait_for_earlier_writes().await?.is_leave() {
-            return Ok(Left::Open);
+            return Ok(DriveResult::Open);
         }
         loop {
             let track = self.recorder.track(self.step, self.direction)?;
             let next = match &track.stage {
-                Stage::Ended(_) => return Ok(Left::Ended),
+                Stage::Ended(_) => return Ok(DriveResult::Ended),
                 Stage::Planned => self.try_to_write(&track).await?,
                 Stage::Intended => self.settle_unanswered(&track).await?,
                 Stage::InFlight => self.await_operation(&track).await?,
                 Stage::Observed { pending_restart, .. } => self.judge_observed(*pending_restart).await?,
             };
             if next.is_leave() {
-                return Ok(Left::Open);
+                return Ok(DriveResult::Open);
             }
         }
     }
 
     /// Re-reads, and writes when the value is still the one before.
-    async fn try_to_write(&mut self, track: &Track) -> Result<Next, Halt> {
+    async fn try_to_write(&mut self, track: &Track) -> Result<Flow, Abort> {
         let clean = track.unanswered == 0;
         if clean && self.is_interrupted() {
-            return Ok(Next::Leave);
+            return Ok(Flow::Leave);
         }
         if clean && self.recorder.only_settles() {
-            return self.end(Ending::NotStarted { why: NotStarted::NotContinued }).await;
+            return self.end(StepOutcome::NotStarted { why: NotStarted::NotContinued }).await;
         }
-        match self.look().await {
+        match self.read_value().await {
             Sight::Wanted(_) if clean && self.may_still_take_effect(track) => {
                 let detail = "the previous value is set, but the run's own write was accepted and its end is unknown: \
                               it may still take effect";
-                self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
+                self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await
             }
             Sight::Wanted(_) if clean && self.recorder.may_lack_records(self.direction) => {
-                self.end(Ending::Unexplained).await
+                self.end(StepOutcome::Unexplained).await
             }
             Sight::Wanted(parameter) if clean => {
-                self.end(Ending::Already { waits_for_restart: parameter.pending_restart }).await
+                self.end(StepOutcome::Already { waits_for_restart: parameter.pending_restart }).await
             }
             Sight::Wanted(parameter) => self.observed(&parameter).await,
-            Sight::Before(_) if self.is_interrupted() => Ok(Next::Leave),
+            Sight::Before(_) if self.is_interrupted() => Ok(Flow::Leave),
             Sight::Before(_) if self.recorder.only_settles() => {
                 let detail = "the value has not changed, and the run was resumed only to settle";
-                self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
+                self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await
             }
             Sight::Before(parameter) => {
                 self.unreadable_since = None;
                 self.write(&parameter).await
             }
-            Sight::Other(found) => self.end(Ending::Changed { found }).await,
+            Sight::Other(found) => self.end(StepOutcome::Changed { found }).await,
             Sight::Unchecked(blind) => self.could_not_read_before_writing(&blind, clean).await,
         }
     }
 
     /// Checks that the server is the one that the plan was made for, and not another that was created under its name
     /// since. `None` when it is, or Azure does not say.
-    async fn identify(&mut self) -> Result<Option<Next>, Halt> {
+    async fn identify(&mut self) -> Result<Option<Flow>, Abort> {
         if self.identified {
             return Ok(None);
         }
@@ -175,7 +175,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                     "another server has its name now: the plan is for one created at {planned}, this one was created at \
                      {now}; nothing was written"
                 );
-                Ok(Some(self.end(Ending::Failed { detail: SafeText::new(&detail) }).await?))
+                Ok(Some(self.end(StepOutcome::Failed { detail: SafeText::new(&detail) }).await?))
             }
             Ok(_) => {
                 self.identified = true;
@@ -211,7 +211,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
 
     /// Makes sure of the server, waits for its turn, records the intent, then writes. The one place where anything is
     /// written.
-    async fn write(&mut self, before: &Parameter) -> Result<Next, Halt> {
+    async fn write(&mut self, before: &Parameter) -> Result<Flow, Abort> {
         let (writer, asked) = (self.executor.writer, self.executor.clock.elapsed());
         if let Some(next) = self.identify().await? {
             return Ok(next);
@@ -219,23 +219,23 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         let patience = self.executor.options.busy_patience.saturating_sub(self.since(self.began));
         match self.until_stopped(patience, writer.await_turn(self.place())).await {
             Bounded::Done(()) => {}
-            Bounded::Stopped => return Ok(Next::Leave),
+            Bounded::Stopped => return Ok(Flow::Leave),
             Bounded::TooLong => return self.too_late("Azure throttles the writes of this subscription").await,
         }
         if self.since(asked) > STALE {
             // Its turn is kept; what was read is too old to write down as what was there.
-            return Ok(Next::Again);
+            return Ok(Flow::Again);
         }
         let (found, was_default) = (SafeText::new(before.value()), before.origin == Origin::SystemDefault);
-        self.record(vec![Act::Intent { found, was_default }]).await?;
+        self.record(vec![StepEvent::Intent { found, was_default }]).await?;
         match writer.write(self.place(), self.wanted, self.origin()?).await {
             Ok(Accepted { request_id, operation, retry_after }) => {
                 self.operation = Some(Operation { handle: operation, retry_after });
-                self.record(vec![Act::Accepted { request_id }]).await?;
-                Ok(Next::Again)
+                self.record(vec![StepEvent::Accepted { request_id }]).await?;
+                Ok(Flow::Again)
             }
             // Nothing is recorded: the intent stands, and its outcome is unknown, as after a crash.
-            Err(WriteError::Lost { .. }) => Ok(Next::Again),
+            Err(WriteError::Lost { .. }) => Ok(Flow::Again),
             Err(WriteError::Busy) => self.try_later("the server is busy with another operation", None).await,
             Err(WriteError::Throttled { after }) => self.try_later("Azure throttled the write", after).await,
             Err(WriteError::NotSent { detail }) => {
@@ -243,29 +243,32 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             }
             Err(error) => {
                 let ending = ending_of(&error);
-                self.record(vec![Act::Rejected { detail: SafeText::new(&error.to_string()) }, Act::Ended { ending }])
-                    .await?;
-                Ok(Next::Again)
+                self.record(vec![
+                    StepEvent::Rejected { detail: SafeText::new(&error.to_string()) },
+                    StepEvent::Ended { ending },
+                ])
+                .await?;
+                Ok(Flow::Again)
             }
         }
     }
 
     /// Whose value it will be: an explicit one, except when undo restores the service's default.
-    fn origin(&self) -> Result<Origin, Halt> {
+    fn origin(&self) -> Result<Origin, Abort> {
         let restores =
             self.direction == Direction::Undo && self.recorder.track(self.step, Direction::Apply)?.was_default;
         Ok(if restores { Origin::SystemDefault } else { Origin::UserOverride })
     }
 
     /// Nothing was sent for as long as is waited.
-    async fn too_late(&self, why: &str) -> Result<Next, Halt> {
+    async fn too_late(&self, why: &str) -> Result<Flow, Abort> {
         let detail = SafeText::new(&format!("{why}, for {} s", self.since(self.began).as_secs()));
-        self.end(Ending::TimedOut { detail }).await
+        self.end(StepOutcome::TimedOut { detail }).await
     }
 
     /// After a rejection that says "later".
-    async fn try_later(&mut self, why: &str, after: Option<Duration>) -> Result<Next, Halt> {
-        let rejected = Act::Rejected { detail: SafeText::new(why) };
+    async fn try_later(&mut self, why: &str, after: Option<Duration>) -> Result<Flow, Abort> {
+        let rejected = StepEvent::Rejected { detail: SafeText::new(why) };
         let spent = self.since(self.began);
         let left = self.executor.options.busy_patience.saturating_sub(spent);
         let delay = after.unwrap_or_else(|| self.busy.next());
@@ -278,37 +281,37 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 _ => format!("{why}, for {} s", spent.as_secs()),
             };
             let detail = SafeText::new(&detail);
-            self.record(vec![rejected, Act::Ended { ending: Ending::TimedOut { detail } }]).await?;
-            return Ok(Next::Again);
+            self.record(vec![rejected, StepEvent::Ended { ending: StepOutcome::TimedOut { detail } }]).await?;
+            return Ok(Flow::Again);
         }
         self.record(vec![rejected]).await?;
         self.executor.events.emit(&ExecutionEvent::Waiting { step: self.step, why, delay });
         self.pause(delay.min(left)).await;
-        Ok(Next::Again)
+        Ok(Flow::Again)
     }
 
-    async fn could_not_read_before_writing(&mut self, blind: &Unchecked, clean: bool) -> Result<Next, Halt> {
+    async fn could_not_read_before_writing(&mut self, blind: &Unchecked, clean: bool) -> Result<Flow, Abort> {
         if self.is_interrupted() {
-            return Ok(Next::Leave);
+            return Ok(Flow::Leave);
         }
         let detail = match blind.reason {
             Reason::Vanished => self.vanished(blind).await,
             reason => SafeText::new(&format!("{reason}: {}", blind.detail)),
         };
-        let refused = |by, name: &str| Ending::Refused { by, name: SafeText::new(name), detail: detail.clone() };
+        let refused = |by, name: &str| StepOutcome::Refused { by, name: SafeText::new(name), detail: detail.clone() };
         // Azure says of a server that another operation runs on that it is stopped, when its settings are read.
         let is_busy = blind.reason == Reason::Stopped && self.is_at_work().await;
         match blind.reason {
             // The report names what refused, so the detail does not repeat it.
             Reason::Stopped if !is_busy => {
                 let (by, name, detail) = (RefusedBy::Stopped, SafeText::new(""), SafeText::new(&blind.detail));
-                self.end(Ending::Refused { by, name, detail }).await
+                self.end(StepOutcome::Refused { by, name, detail }).await
             }
             Reason::Permission => {
                 let action = blind.missing_permission.as_deref().unwrap_or("read");
                 self.end(refused(RefusedBy::Permission, action)).await
             }
-            reason if !may_pass(reason) && !is_busy => self.end(Ending::Failed { detail }).await,
+            reason if !may_pass(reason) && !is_busy => self.end(StepOutcome::Failed { detail }).await,
             _ => {
                 let now = self.executor.clock.elapsed();
                 let since = *self.unreadable_since.get_or_insert(now);
@@ -323,16 +326,16 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 if self.since(since) < patience {
                     let delay = self.busy.next();
                     self.pause(delay).await;
-                    return Ok(Next::Again);
+                    return Ok(Flow::Again);
                 }
                 // Behind a write whose answer was lost it stays open.
-                if clean { self.end(Ending::Failed { detail }).await } else { Ok(Next::Leave) }
+                if clean { self.end(StepOutcome::Failed { detail }).await } else { Ok(Flow::Leave) }
             }
         }
     }
 
     /// Reads, and says what the value is to this step.
-    async fn look(&self) -> Sight {
+    async fn read_value(&self) -> Sight {
         let limit = self.executor.options.busy_patience;
         let read = match self.while_patient(limit, self.executor.writer.read(self.place())).await {
             Bounded::Done(read) => read,
@@ -348,22 +351,22 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
     }
 
     /// Records that the wanted value was read after a write, and ends the step when listeners are not probed.
-    async fn observed(&self, parameter: &Parameter) -> Result<Next, Halt> {
+    async fn observed(&self, parameter: &Parameter) -> Result<Flow, Abort> {
         let pending_restart = parameter.pending_restart;
-        let mut acts = vec![Act::Observed { found: SafeText::new(parameter.value()), pending_restart }];
+        let mut acts = vec![StepEvent::Observed { found: SafeText::new(parameter.value()), pending_restart }];
         if !self.asks_the_wire() {
-            acts.push(Act::Ended { ending: judge::reached(pending_restart, None) });
+            acts.push(StepEvent::Ended { ending: judge::reached(pending_restart, None) });
         }
         self.record(acts).await?;
-        Ok(Next::Again)
+        Ok(Flow::Again)
     }
 
-    async fn end(&self, ending: Ending) -> Result<Next, Halt> {
-        self.record(vec![Act::Ended { ending }]).await?;
-        Ok(Next::Again)
+    async fn end(&self, ending: StepOutcome) -> Result<Flow, Abort> {
+        self.record(vec![StepEvent::Ended { ending }]).await?;
+        Ok(Flow::Again)
     }
 
-    async fn record(&self, acts: Vec<Act>) -> Result<(), Halt> {
+    async fn record(&self, acts: Vec<StepEvent>) -> Result<(), Abort> {
         self.recorder.record(self.step, self.direction, acts).await
     }
 
@@ -372,7 +375,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
     }
 }
 
-impl Next {
+impl Flow {
     fn is_leave(&self) -> bool {
         matches!(self, Self::Leave)
     }
@@ -416,17 +419,20 @@ fn may_pass(reason: Reason) -> bool {
 }
 
 /// How a step ends whose write was certainly not accepted.
-fn ending_of(error: &WriteError) -> Ending {
-    let refused =
-        |by, name: &SafeText, detail: &SafeText| Ending::Refused { by, name: name.clone(), detail: detail.clone() };
+fn ending_of(error: &WriteError) -> StepOutcome {
+    let refused = |by, name: &SafeText, detail: &SafeText| StepOutcome::Refused {
+        by,
+        name: name.clone(),
+        detail: detail.clone(),
+    };
     match error {
         WriteError::Locked { by, detail } => refused(RefusedBy::Lock, by, detail),
         WriteError::Policy { assignment, detail } => refused(RefusedBy::Policy, assignment, detail),
         WriteError::Permission { action, detail } => refused(RefusedBy::Permission, action, detail),
         WriteError::Stopped { detail } => refused(RefusedBy::Stopped, &SafeText::new(""), detail),
-        WriteError::Failed { detail } => Ending::Failed { detail: detail.clone() },
+        WriteError::Failed { detail } => StepOutcome::Failed { detail: detail.clone() },
         WriteError::Busy | WriteError::Throttled { .. } | WriteError::NotSent { .. } | WriteError::Lost { .. } => {
-            Ending::Failed { detail: SafeText::new(&error.to_string()) }
+            StepOutcome::Failed { detail: SafeText::new(&error.to_string()) }
         }
     }
 }

@@ -58,7 +58,7 @@ impl Advice for ExecuteError {
 
 /// Why the walk stops at once.
 #[derive(Debug)]
-pub(crate) enum Halt {
+pub(crate) enum Abort {
     Journal(JournalError),
     Defect(InvalidTransition),
 }

@@ -1,6 +1,6 @@
 //! Servers being changed, so many at a time; one that only waits gives its place to another.
 
-use super::Halt;
+use super::Abort;
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
@@ -48,7 +48,7 @@ impl Places {
 /// What is done in the places.
 pub(super) struct Pool<'a> {
     places: &'a Places,
-    work: FuturesUnordered<LocalBoxFuture<'a, Result<(), Halt>>>,
+    work: FuturesUnordered<LocalBoxFuture<'a, Result<(), Abort>>>,
 }
 
 impl<'a> Pool<'a> {
@@ -57,7 +57,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Adds something to do.
-    pub(super) fn push(&mut self, work: impl Future<Output = Result<(), Halt>> + 'a) {
+    pub(super) fn push(&mut self, work: impl Future<Output = Result<(), Abort>> + 'a) {
         let places = self.places;
         places.active.fetch_add(1, Ordering::SeqCst);
         self.work.push(Box::pin(async move {
@@ -74,7 +74,7 @@ impl<'a> Pool<'a> {
     /// # Errors
     ///
     /// The first that halts: without the journal nothing may continue.
-    pub(super) async fn until_idle(&mut self) -> Result<(), Halt> {
+    pub(super) async fn until_idle(&mut self) -> Result<(), Abort> {
         while self.places.active.load(Ordering::SeqCst) > 0 {
             tokio::select! {
                 biased;
@@ -90,7 +90,7 @@ impl<'a> Pool<'a> {
     /// # Errors
     ///
     /// As for [`Pool::until_idle`].
-    pub(super) async fn until_done(&mut self) -> Result<(), Halt> {
+    pub(super) async fn until_done(&mut self) -> Result<(), Abort> {
         while let Some(done) = self.work.next().await {
             done?;
         }

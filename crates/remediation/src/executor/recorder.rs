@@ -1,11 +1,11 @@
 //! The state of a run in memory, which is always what the journal holds.
 
 use super::pool::Places;
-use super::{ExecuteError, ExecutionEvent, Executor, Halt, Rest};
+use super::{Abort, ExecuteError, ExecutionEvent, Executor, OnResume};
 use crate::report::report;
 use crate::{
-    Act, Direction, InvalidTransition, JournalEvent, JournalRecord, ParameterWriter, Plan, Report, RunId, RunState,
-    Step, StepState, Track,
+    Direction, InvalidTransition, JournalEvent, JournalRecord, ParameterWriter, Plan, Report, RunId, RunState, Step,
+    StepEvent, StepState, Track,
 };
 use hostssl_model::ResourceId;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ pub(super) struct RunRecorder<'a, W: ParameterWriter> {
     state: Mutex<State>,
     interrupted_at: OnceLock<Duration>,
     pub(super) places: Places,
-    rest: Rest,
+    rest: OnResume,
     /// Whether another process wrote the records so far, so that some may be missing.
     resumed: bool,
     forgotten: BTreeSet<ResourceId>,
@@ -39,12 +39,12 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         let failures = state.steps().iter().filter(|step| has_failed(step)).count();
         let state = Mutex::new(State { run: state, failures });
         let places = Places::new(executor.options.max_parallel);
-        let (rest, forgotten) = (Rest::Continue, BTreeSet::new());
+        let (rest, forgotten) = (OnResume::Continue, BTreeSet::new());
         Self { executor, run, plan, state, interrupted_at: OnceLock::new(), places, rest, resumed: false, forgotten }
     }
 
     /// The same for a run that is continued, or undone, in this way.
-    pub(super) fn with(mut self, rest: Rest, forgotten: &[ResourceId]) -> Self {
+    pub(super) fn with(mut self, rest: OnResume, forgotten: &[ResourceId]) -> Self {
         self.rest = rest;
         self.resumed = true;
         self.forgotten = forgotten.iter().cloned().collect();
@@ -53,7 +53,7 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
 
     /// Whether nothing more may be written.
     pub(super) fn only_settles(&self) -> bool {
-        self.rest == Rest::Leave
+        self.rest == OnResume::SettleOnly
     }
 
     /// Whether a step that has no record may have been written all the same.
@@ -67,13 +67,13 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     }
 
     /// Records acts of one step, all or nothing.
-    pub(super) async fn record(&self, step: &Step, direction: Direction, acts: Vec<Act>) -> Result<(), Halt> {
+    pub(super) async fn record(&self, step: &Step, direction: Direction, acts: Vec<StepEvent>) -> Result<(), Abort> {
         let events = acts.into_iter().map(|act| JournalEvent::Step { step: step.id, direction, act });
         self.append(events.collect()).await
     }
 
     /// Records events of many steps, which need not be all or nothing.
-    pub(super) async fn record_many(&self, events: Vec<JournalEvent>) -> Result<(), Halt> {
+    pub(super) async fn record_many(&self, events: Vec<JournalEvent>) -> Result<(), Abort> {
         let mut events = events.into_iter().peekable();
         while events.peek().is_some() {
             self.append(events.by_ref().take(BATCH).collect()).await?;
@@ -82,19 +82,19 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     }
 
     /// Records an event of the run as a whole, while no step is being driven.
-    pub(super) async fn record_run(&self, event: JournalEvent) -> Result<(), Halt> {
+    pub(super) async fn record_run(&self, event: JournalEvent) -> Result<(), Abort> {
         let record = JournalRecord { at_ms: self.executor.clock.now_ms(), event };
         let mut next = self.lock().run.clone();
-        next.advance(&record).map_err(Halt::Defect)?;
+        next.advance(&record).map_err(Abort::Defect)?;
         self.write(std::slice::from_ref(&record)).await?;
         self.lock().run = next;
         Ok(())
     }
 
-    async fn append(&self, events: Vec<JournalEvent>) -> Result<(), Halt> {
+    async fn append(&self, events: Vec<JournalEvent>) -> Result<(), Abort> {
         let at_ms = self.executor.clock.now_ms();
         let records: Vec<JournalRecord> = events.into_iter().map(|event| JournalRecord { at_ms, event }).collect();
-        let changed = self.lock().run.preview_steps(&records).map_err(Halt::Defect)?;
+        let changed = self.lock().run.preview_steps(&records).map_err(Abort::Defect)?;
         self.write(&records).await?;
         let mut state = self.lock();
         let failed_now =
@@ -105,10 +105,10 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         Ok(())
     }
 
-    async fn write(&self, records: &[JournalRecord]) -> Result<(), Halt> {
+    async fn write(&self, records: &[JournalRecord]) -> Result<(), Abort> {
         let executor = self.executor;
         let appended = executor.patiently(async || executor.journal.append(self.run, records).await).await;
-        appended.map_err(Halt::Journal)?;
+        appended.map_err(Abort::Journal)?;
         for record in records {
             self.executor.events.emit(&ExecutionEvent::Recorded(record));
         }
@@ -116,37 +116,37 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     }
 
     /// The report, or the error with what the journal holds.
-    pub(super) fn conclude(self, walked: Result<(), Halt>) -> Result<Report, ExecuteError> {
+    pub(super) fn conclude(self, walked: Result<(), Abort>) -> Result<Report, ExecuteError> {
         let made = report(self.run, self.plan, &self.lock().run);
         match walked {
             Ok(()) => Ok(made),
-            Err(Halt::Journal(source)) => Err(ExecuteError::Journal { source, partial: Some(Box::new(made)) }),
-            Err(Halt::Defect(invalid)) => Err(ExecuteError::Defect(invalid)),
+            Err(Abort::Journal(source)) => Err(ExecuteError::Journal { source, partial: Some(Box::new(made)) }),
+            Err(Abort::Defect(invalid)) => Err(ExecuteError::Defect(invalid)),
         }
     }
 
     /// One way of a step, as it stands.
-    pub(super) fn track(&self, step: &Step, direction: Direction) -> Result<Track, Halt> {
-        self.look(step, direction, Track::clone).ok_or(Halt::Defect(InvalidTransition::NoSuchStep(step.id)))
+    pub(super) fn track(&self, step: &Step, direction: Direction) -> Result<Track, Abort> {
+        self.with_track(step, direction, Track::clone).ok_or(Abort::Defect(InvalidTransition::NoSuchStep(step.id)))
     }
 
-    fn look<R>(&self, step: &Step, direction: Direction, at: impl FnOnce(&Track) -> R) -> Option<R> {
+    fn with_track<R>(&self, step: &Step, direction: Direction, at: impl FnOnce(&Track) -> R) -> Option<R> {
         self.lock().run.step(step.id).and_then(|found| track_of(found, direction)).map(at)
     }
 
     /// Whether nothing has happened to a step, and nothing will by itself.
     pub(super) fn is_waiting(&self, step: &Step) -> bool {
-        self.look(step, Direction::Apply, |track| track.ending().is_none() && !track.is_open()) == Some(true)
+        self.with_track(step, Direction::Apply, |track| track.ending().is_none() && !track.is_open()) == Some(true)
     }
 
     /// Whether a write of a step is, or may be, in progress.
     pub(super) fn is_open(&self, step: &Step) -> bool {
-        self.look(step, Direction::Apply, Track::is_open) == Some(true)
+        self.with_track(step, Direction::Apply, Track::is_open) == Some(true)
     }
 
     /// Whether a step is being undone and has not ended.
     pub(super) fn is_undoing(&self, step: &Step) -> bool {
-        self.look(step, Direction::Undo, |track| track.ending().is_none()) == Some(true)
+        self.with_track(step, Direction::Undo, |track| track.ending().is_none()) == Some(true)
     }
 
     pub(super) fn all_ended(&self, direction: Direction) -> bool {
@@ -177,7 +177,9 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     /// Whether a step of the first wave has not ended, for whatever reason.
     pub(super) fn canary_is_open(&self) -> bool {
         let canary = self.plan.waves().next().unwrap_or_default();
-        canary.iter().any(|step| self.look(step, Direction::Apply, |track| track.ending().is_none()) == Some(true))
+        canary
+            .iter()
+            .any(|step| self.with_track(step, Direction::Apply, |track| track.ending().is_none()) == Some(true))
     }
 
     /// Whether a step ended well, so that its value should be there still.
@@ -193,11 +195,11 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     /// Whether a step ended otherwise than well.
     pub(super) fn ended_badly(&self, step: &Step) -> bool {
         let badly = |track: &Track| track.ending().is_some_and(|ending| !ending.is_success());
-        self.look(step, Direction::Apply, badly) == Some(true)
+        self.with_track(step, Direction::Apply, badly) == Some(true)
     }
 
     fn succeeded(&self, id: u32) -> bool {
-        self.lock().run.step(id).and_then(|at| at.apply.ending()).is_some_and(crate::Ending::is_success)
+        self.lock().run.step(id).and_then(|at| at.apply.ending()).is_some_and(crate::StepOutcome::is_success)
     }
 
     /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed), as far as anybody has noticed.
@@ -219,5 +221,5 @@ fn track_of(step: &StepState, direction: Direction) -> Option<&Track> {
 }
 
 fn has_failed(step: &StepState) -> bool {
-    step.apply.ending().is_some_and(crate::Ending::is_failure)
+    step.apply.ending().is_some_and(crate::StepOutcome::is_failure)
 }

@@ -1,6 +1,6 @@
 //! One direction of one step: apply, or undo.
 
-use crate::{Act, Ending, RequestId, SafeText};
+use crate::{RequestId, SafeText, StepEvent, StepOutcome};
 
 /// How many writes of one track may have an unknown outcome: the first, and one more after nothing of it was seen for
 /// long enough.
@@ -23,7 +23,7 @@ pub enum Stage {
         pending_restart: bool,
     },
     /// It has ended.
-    Ended(Ending),
+    Ended(StepOutcome),
 }
 
 impl Stage {
@@ -77,7 +77,7 @@ impl Track {
 
     /// A new track after this one, which must have ended.
     pub(super) fn successor(&self) -> Self {
-        let timed_out = matches!(self.ending(), Some(Ending::TimedOut { .. }));
+        let timed_out = matches!(self.ending(), Some(StepOutcome::TimedOut { .. }));
         let unsettled = if self.touched && (timed_out || self.unanswered > 0) {
             self.last_intent_ms
         } else {
@@ -90,7 +90,7 @@ impl Track {
 
     /// How it ended, when it has.
     #[must_use]
-    pub fn ending(&self) -> Option<&Ending> {
+    pub fn ending(&self) -> Option<&StepOutcome> {
         match &self.stage {
             Stage::Ended(ending) => Some(ending),
             _ => None,
@@ -109,36 +109,38 @@ impl Track {
 
     /// The track after an act, or `None` when the act does not fit. Total: every pair has an answer.
     #[must_use]
-    pub fn next(&self, at_ms: i64, act: &Act) -> Option<Self> {
+    pub fn next(&self, at_ms: i64, act: &StepEvent) -> Option<Self> {
         let mut next = self.clone();
         match (&self.stage, act) {
-            (Stage::Planned | Stage::Intended, Act::Intent { was_default, .. }) if self.unanswered < MAX_UNANSWERED => {
+            (Stage::Planned | Stage::Intended, StepEvent::Intent { was_default, .. })
+                if self.unanswered < MAX_UNANSWERED =>
+            {
                 next.stage = Stage::Intended;
                 next.was_default |= *was_default;
                 next.unanswered += 1;
                 next.last_intent_ms = Some(at_ms);
             }
-            (Stage::Intended, Act::Accepted { request_id }) => {
+            (Stage::Intended, StepEvent::Accepted { request_id }) => {
                 next.stage = Stage::InFlight;
                 next.unanswered = self.unanswered.saturating_sub(1);
                 next.touched = true;
                 next.request_id.clone_from(request_id);
             }
-            (Stage::Intended, Act::Rejected { .. }) => {
+            (Stage::Intended, StepEvent::Rejected { .. }) => {
                 next.stage = Stage::Planned;
                 next.unanswered = self.unanswered.saturating_sub(1);
             }
-            (stage, Act::Observed { found, pending_restart }) if self.may_observe(stage) => {
+            (stage, StepEvent::Observed { found, pending_restart }) if self.may_observe(stage) => {
                 next.stage = Stage::Observed { found: found.clone(), pending_restart: *pending_restart };
                 next.touched = true;
             }
-            (stage, Act::Ended { ending }) if self.may_end(stage, ending) => {
+            (stage, StepEvent::Ended { ending }) if self.may_end(stage, ending) => {
                 next.touched |= self.unanswered > 0;
                 next.stage = Stage::Ended(ending.clone());
             }
             // The one thing that may follow an end: what was a success is none any more.
-            (Stage::Ended(ending), Act::Reverted { found }) if ending.is_success() => {
-                next.stage = Stage::Ended(Ending::Reverted { found: found.clone() });
+            (Stage::Ended(ending), StepEvent::Reverted { found }) if ending.is_success() => {
+                next.stage = Stage::Ended(StepOutcome::Reverted { found: found.clone() });
             }
             _ => return None,
         }
@@ -154,35 +156,42 @@ impl Track {
         }
     }
 
-    fn may_end(&self, stage: &Stage, ending: &Ending) -> bool {
+    fn may_end(&self, stage: &Stage, ending: &StepOutcome) -> bool {
         match (stage, ending) {
             (Stage::Ended(_), _) => false,
             // A success was read back, or it is none.
-            (Stage::Observed { .. }, Ending::Reached { .. }) => true,
-            (_, Ending::Reached { .. }) => false,
+            (Stage::Observed { .. }, StepOutcome::Reached { .. }) => true,
+            (_, StepOutcome::Reached { .. }) => false,
             // Only who certainly wrote nothing may say so.
-            (Stage::Planned, Ending::Already { .. } | Ending::Unexplained | Ending::NotStarted { .. }) => {
-                self.unanswered == 0
-            }
-            (_, Ending::Already { .. } | Ending::Unexplained | Ending::NotStarted { .. }) => false,
+            (
+                Stage::Planned,
+                StepOutcome::Already { .. } | StepOutcome::Unexplained | StepOutcome::NotStarted { .. },
+            ) => self.unanswered == 0,
+            (_, StepOutcome::Already { .. } | StepOutcome::Unexplained | StepOutcome::NotStarted { .. }) => false,
             // It comes by way of `reverted`.
-            (_, Ending::Reverted { .. }) => false,
+            (_, StepOutcome::Reverted { .. }) => false,
             // A refusal is an answer, so it comes by way of `rejected`.
-            (Stage::Planned, Ending::Refused { .. }) => true,
-            (_, Ending::Refused { .. }) => false,
-            (_, Ending::Changed { .. } | Ending::Failed { .. } | Ending::TimedOut { .. } | Ending::Forgotten) => true,
+            (Stage::Planned, StepOutcome::Refused { .. }) => true,
+            (_, StepOutcome::Refused { .. }) => false,
+            (
+                _,
+                StepOutcome::Changed { .. }
+                | StepOutcome::Failed { .. }
+                | StepOutcome::TimedOut { .. }
+                | StepOutcome::Forgotten,
+            ) => true,
         }
     }
 }
 
 /// What an act is called in an error.
-pub(super) fn name_of(act: &Act) -> &'static str {
+pub(super) fn name_of(act: &StepEvent) -> &'static str {
     match act {
-        Act::Intent { .. } => "intent",
-        Act::Accepted { .. } => "accepted",
-        Act::Rejected { .. } => "rejected",
-        Act::Observed { .. } => "observed",
-        Act::Ended { .. } => "ended",
-        Act::Reverted { .. } => "reverted",
+        StepEvent::Intent { .. } => "intent",
+        StepEvent::Accepted { .. } => "accepted",
+        StepEvent::Rejected { .. } => "rejected",
+        StepEvent::Observed { .. } => "observed",
+        StepEvent::Ended { .. } => "ended",
+        StepEvent::Reverted { .. } => "reverted",
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn validate(draft: &Draft) -> Result<(), String> {
     let mut targets: HashSet<(&ResourceId, ParameterName)> = HashSet::new();
     let mut waves: HashMap<&ResourceId, u32> = HashMap::new();
     let mut last_wave = 0;
-    let mut by_hand = false;
+    let mut manual = false;
     for (position, step) in draft.steps.iter().enumerate() {
         let at = |fault: &str| format!("step {}: {fault}", step.id);
         if usize::try_from(step.id).ok() != Some(position + 1) {
@@ -34,8 +34,8 @@ pub(super) fn validate(draft: &Draft) -> Result<(), String> {
         if !targets.insert((&step.server, step.parameter)) {
             return Err(at("an earlier step has the same target"));
         }
-        by_hand |= !step.is_executable();
-        if by_hand {
+        manual |= !step.is_executable();
+        if manual {
             if step.is_executable() || step.wave != 0 || !step.needs.is_empty() {
                 return Err(at("manual steps come last, in no wave, and depend on no other"));
             }

@@ -27,7 +27,7 @@ pub(super) struct SettingChange {
 #[derive(Debug, Clone)]
 pub(super) enum Decision {
     Write(SettingChange),
-    ByHand(SettingChange),
+    Manual(SettingChange),
     LeaveOut(LeftOutReason, String),
     /// Its clients may be refused, and that was not accepted.
     Gate(ClientImpact),
@@ -250,7 +250,7 @@ fn decide_setting(
         accepted,
     };
     Some(match obstacle(posture, name, wanted) {
-        Some(Obstacle::ByHand(text)) => Decision::ByHand(SettingChange {
+        Some(Obstacle::Manual(text)) => Decision::Manual(SettingChange {
             disposition: Disposition::Manual,
             why: format!("{}; {text}", change.why),
             ..change
@@ -319,14 +319,14 @@ fn acceptance(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Consent> {
 
 /// Why hostssl does not write a setting although it could.
 enum Obstacle {
-    ByHand(String),
+    Manual(String),
     Unseen(String),
 }
 
 fn obstacle(posture: &Posture, name: ParameterName, wanted: Meaning) -> Option<Obstacle> {
     let offering = posture.server.kind.offering();
     if let Some(why) = offering.not_written {
-        return Some(Obstacle::ByHand(why.into()));
+        return Some(Obstacle::Manual(why.into()));
     }
     // A floor above the cap leaves no version at all.
     match (wanted, offering.cap) {
@@ -350,7 +350,7 @@ fn cap_obstacle(posture: &Posture, name: ParameterName, floor: Floor, cap: Param
     match parameter.meaning() {
         Some(Meaning::Cap(None)) => None,
         Some(Meaning::Cap(Some(highest))) if Floor::At(highest) >= floor => None,
-        Some(_) => Some(Obstacle::ByHand(format!("{cap} = {value} is below the new {name}: raise it first"))),
+        Some(_) => Some(Obstacle::Manual(format!("{cap} = {value} is below the new {name}: raise it first"))),
         None => Some(Obstacle::Unseen(format!("{cap} has the unknown value `{value}`"))),
     }
 }

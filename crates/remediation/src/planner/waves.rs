@@ -51,7 +51,7 @@ impl<'a> Group<'a> {
 
 /// Takes out what is more than `max` servers, and returns it. A replica set stays or goes as a whole, so a smaller one
 /// may still fit after a larger one did not.
-pub(super) fn limit<'a>(
+pub(super) fn cap_servers<'a>(
     groups: &mut BTreeMap<&'a ResourceId, Group<'a>>,
     max: Option<u32>,
 ) -> Vec<(&'a ResourceId, FixableControl)> {
@@ -60,7 +60,7 @@ pub(super) fn limit<'a>(
     };
     let mut sets: BTreeMap<&ResourceId, Vec<&ResourceId>> = BTreeMap::new();
     for id in groups.keys() {
-        sets.entry(head(groups, id)).or_default().push(id);
+        sets.entry(root_primary(groups, id)).or_default().push(id);
     }
     let mut room = max;
     let mut removed = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn limit<'a>(
 }
 
 /// The primary of the primary of … a server, as far as the plan goes. Azure lets a replica have replicas.
-fn head<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a ResourceId) -> &'a ResourceId {
+fn root_primary<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a ResourceId) -> &'a ResourceId {
     let mut head = id;
     // No chain of real replicas is as long as this; one that is has a loop.
     for _ in 0..16 {
@@ -94,7 +94,7 @@ fn head<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a ResourceId) ->
 
 /// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then by
 /// id, and every replica set in its order.
-pub(super) fn order<'a>(
+pub(super) fn schedule<'a>(
     mut groups: BTreeMap<&'a ResourceId, Group<'a>>,
     options: &PlanOptions,
     wanted: &WaveOrder,

@@ -8,7 +8,7 @@ use super::types::{RunMark, ServerWrite};
 use crate::StoreError;
 use crate::principal::principal_from;
 use hostssl_model::{Enforcement, Evidence, Meaning, Observation, Outcome, ParameterName, Standing, SwitchChange};
-use hostssl_remediation::{Act, JournalEvent, JournalRecord, Plan};
+use hostssl_remediation::{JournalEvent, JournalRecord, Plan, StepEvent};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ fn waits_for_restart(transaction: &Transaction<'_>, run: &str, step: u32, at_ms:
     let mut rows = statement.query(params![run, at_ms])?;
     while let Some(row) = rows.next()? {
         let record: JournalRecord = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-        if let JournalEvent::Step { step: of, act: Act::Observed { pending_restart, .. }, .. } = record.event
+        if let JournalEvent::Step { step: of, act: StepEvent::Observed { pending_restart, .. }, .. } = record.event
             && of == step
         {
             return Ok(pending_restart);

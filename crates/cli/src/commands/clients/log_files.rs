@@ -1,6 +1,6 @@
 //! Log files on disk: which of them, in what order, and their bytes.
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::error::CliError;
 use flate2::read::MultiGzDecoder;
 use hostssl_census::{Census, LogEnd, LogReader, Prefix, SourceKind};
@@ -20,9 +20,9 @@ pub(super) fn read(
     places: &[PathBuf],
     prefix: Option<Prefix>,
     census: Census,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(String, Census), CliError> {
-    let files = files(places, talk)?;
+    let files = files(places, terminal)?;
     let name = places.first().map(|place| name(place)).unwrap_or_default();
     let mut reader = LogReader::new(census, prefix);
     let mut piece = vec![0; PIECE];
@@ -68,7 +68,7 @@ fn feed_plain(reader: &mut LogReader, mut input: impl Read, piece: &mut [u8]) ->
 
 /// The files to read, each once: those with fields of their own for names first, because they say more about a session that
 /// another file has too.
-fn files(places: &[PathBuf], talk: &OutputArgs) -> Result<Vec<PathBuf>, CliError> {
+fn files(places: &[PathBuf], terminal: &TerminalArgs) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
     for place in places {
         if place.as_os_str() == "-" {
@@ -106,8 +106,8 @@ fn files(places: &[PathBuf], talk: &OutputArgs) -> Result<Vec<PathBuf>, CliError
     let twins: HashSet<PathBuf> = files.iter().filter(|file| has_fields(file)).map(|file| stem(file)).collect();
     files.retain(|file| {
         let is_twin = !has_fields(file) && is_named_like_a_log(file) && twins.contains(&stem(file));
-        if is_twin && !talk.quiet {
-            say!("note: skipped: {}: the csv or json file of the same name has the same lines", safe(&name(file)));
+        if is_twin && !terminal.quiet {
+            stderr!("note: skipped: {}: the csv or json file of the same name has the same lines", safe(&name(file)));
         }
         !is_twin
     });

@@ -3,7 +3,7 @@
 mod live;
 mod log_files;
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -116,7 +116,7 @@ pub(crate) enum Since {
     Ago(Millis),
 }
 
-pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
     let started = Timestamp::now();
     let since = args.since.map(|since| match since {
@@ -125,9 +125,9 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     });
     let requirements = Requirements { window: args.window, now: Some(started.as_millisecond()) };
     let seen = if args.log_file.is_empty() && !args.live.names_targets() {
-        of_azure(args, since, requirements, started.as_millisecond(), talk)?
+        of_azure(args, since, requirements, started.as_millisecond(), terminal)?
     } else {
-        of_named(args, since, requirements, talk)?
+        of_named(args, since, requirements, terminal)?
     };
     let mut report = ClientsReport {
         id: uuid::Uuid::now_v7().to_string(),
@@ -148,7 +148,7 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     if let Some(only) = args.only {
         report.keep_only(only.into());
     }
-    write(&report, args, query.as_ref(), talk)?;
+    write(&report, args, query.as_ref(), terminal)?;
     Ok(exit)
 }
 
@@ -164,7 +164,7 @@ fn of_named(
     args: &ClientsArgs,
     since: Option<Millis>,
     requirements: Requirements,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Seen, CliError> {
     if args.log_analytics.is_some() {
         let what = "--log-analytics is for the servers in scope, but other options name a server";
@@ -181,7 +181,7 @@ fn of_named(
     let mut logs = None;
     if has_logs {
         let census = Census::new(CensusLimits::default(), since);
-        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?);
+        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census, terminal)?);
     }
     let one = |name, census: Census| {
         let census = census.finish(requirements);
@@ -209,7 +209,7 @@ fn of_azure(
     since: Option<Millis>,
     requirements: Requirements,
     now: Millis,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Seen, CliError> {
     if args.log_prefix.is_some() {
         let hint = "leave it out: the prefix of servers in Azure is detected";
@@ -224,7 +224,7 @@ fn of_azure(
     let of_sessions = sessions.iter().map(|source| source as &dyn ClientSource);
     let sources: Vec<&dyn ClientSource> = of_analytics.chain(of_sessions).collect();
     block_on(async {
-        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
         let seen = take_census(&tenants, &args.scope.scope(&args.select), now, &sources).await?;
@@ -252,7 +252,7 @@ fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCen
     let merged = directory.and_then(|directory| Ok(AuditStore::open(&directory)?.merge_censuses(looks.clone())?));
     merged.unwrap_or_else(|error| {
         // Even with --quiet: the next plan would know nothing of it.
-        say!("warning: the clients were not kept: {}", error.on_one_line());
+        stderr!("warning: the clients were not kept: {}", error.on_one_line());
         alone(looks)
     })
 }
@@ -260,10 +260,15 @@ fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCen
 /// The tags that name who is responsible, the most particular first.
 const OWNER_TAGS: [&str; 4] = ["owner", "team", "contact", "costcenter"];
 
-fn write(report: &ClientsReport, args: &ClientsArgs, query: Option<&Query>, talk: &OutputArgs) -> Result<(), CliError> {
+fn write(
+    report: &ClientsReport,
+    args: &ClientsArgs,
+    query: Option<&Query>,
+    terminal: &TerminalArgs,
+) -> Result<(), CliError> {
     let format = match args.output {
         ClientsFormat::Table if query.is_none() => {
-            return stdout::write_text(talk, &Shape::AS_IS, |out, text| clients_text::write(out, report, text));
+            return stdout::write_text(terminal, &Shape::AS_IS, |out, text| clients_text::write(out, report, text));
         }
         ClientsFormat::Csv => return stdout::write(|out| clients_csv::write(out, report)),
         ClientsFormat::Markdown => return stdout::write(|out| clients_sheet::write(out, report)),
@@ -276,7 +281,7 @@ fn write(report: &ClientsReport, args: &ClientsArgs, query: Option<&Query>, talk
         ClientsFormat::None => Format::None,
     };
     let value = clients_json::value(report).map_err(|error| CliError::defect(&error))?;
-    stdout::write_value(&value, query, format, stdout::palette(talk))
+    stdout::write_value(&value, query, format, stdout::palette(terminal))
 }
 
 impl From<Only> for SessionTls {

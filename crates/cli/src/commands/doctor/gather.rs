@@ -1,7 +1,7 @@
 //! The facts, each with a deadline of its own. What they mean is decided by `ops`.
 
 use super::DoctorArgs;
-use crate::args::{LimitArgs, OutputArgs, SelectArgs};
+use crate::args::{LimitArgs, SelectArgs, TerminalArgs};
 use crate::connect::tenants_until;
 use crate::error::CliError;
 use crate::probing::{probe_of, roots_of_file};
@@ -46,14 +46,14 @@ const SIMULATED: &str = "the simulated Azure is in this process";
 const UNTRUSTED: &str = "the file of --ca-file cannot be used";
 
 /// Gathers the facts, and has them judged.
-pub(super) async fn examine(args: &DoctorArgs, talk: &OutputArgs) -> Result<DoctorReport, CliError> {
+pub(super) async fn examine(args: &DoctorArgs, terminal: &TerminalArgs) -> Result<DoctorReport, CliError> {
     let mut checks = state(args).await?;
     let ca_file = ca_file(args.connect.ca_file.as_deref());
     checks.push(ca_file_check(&ca_file));
     if let Some(name) = &args.connect.simulate {
         world::named_scenario(name)?;
     }
-    let simulation = world::open(&args.connect, &args.state, talk);
+    let simulation = world::open(&args.connect, &args.state, terminal);
     let cloud = match &args.connect.simulate {
         Some(_) => None,
         None => Some(

@@ -2,7 +2,7 @@
 
 mod gather;
 
-use crate::args::{ConnectArgs, OutputArgs, ScopeArgs, StateArgs, TableArgs, ValueFormat, name};
+use crate::args::{ConnectArgs, ScopeArgs, StateArgs, TableArgs, TerminalArgs, ValueFormat, name};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -38,23 +38,23 @@ pub(crate) struct DoctorArgs {
     connect: ConnectArgs,
 }
 
-pub(crate) fn run(args: &DoctorArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &DoctorArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.table.query.as_deref())?;
     args.connect.refuse_with_simulation()?;
     if args.server.is_none() {
         args.route.refuse_without("--server")?;
     }
-    let mut report = block_on(gather::examine(args, talk))?;
+    let mut report = block_on(gather::examine(args, terminal))?;
     for check in &mut report.checks {
-        check.fix = check.fix.as_deref().map(|fix| talk.again.text(fix));
+        check.fix = check.fix.as_deref().map(|fix| terminal.again.text(fix));
     }
     let is_text = matches!(args.table.output, ValueFormat::Table | ValueFormat::Wide) && query.is_none();
     if is_text {
         let shape = Shape { wide: args.table.output == ValueFormat::Wide, ..Shape::AS_IS };
-        stdout::write_text(talk, &shape, |out, text| doctor_text::write(out, &report, text))?;
+        stdout::write_text(terminal, &shape, |out, text| doctor_text::write(out, &report, text))?;
     } else {
         let value = doctor_json::value(&report).map_err(|error| CliError::defect(&error))?;
-        stdout::write_value(&value, query.as_ref(), args.table.output.into(), stdout::palette(talk))?;
+        stdout::write_value(&value, query.as_ref(), args.table.output.into(), stdout::palette(terminal))?;
     }
     Ok(exit(&report))
 }

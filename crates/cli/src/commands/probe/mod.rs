@@ -9,7 +9,7 @@ mod progress;
 mod sink;
 mod targets;
 
-use crate::args::{OutputArgs, ValueFormat};
+use crate::args::{TerminalArgs, ValueFormat};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -44,7 +44,7 @@ use targets::Targets;
 /// costs nothing but time.
 const CONNECTS_AT_ONCE: usize = 1_000;
 
-pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     if let Some(metrics) = &args.metrics {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     }
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;
-    let simulation = simulated(args, &targets, talk)?;
+    let simulation = simulated(args, &targets, terminal)?;
     let zone = targets.zone().map(str::to_owned);
     if zone.is_some() && (args.only_these || args.replication.contains(&ReplicationArg::None)) {
         let what =
@@ -70,25 +70,25 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let asked = ProbeAsked::from(&options);
         let prober = Arc::new(prober(options)?);
         let mut keeper = ProbeKeeper::begin(&args.keep, &asked, simulation.is_some());
-        let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(talk), zone.as_deref());
+        let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(terminal), zone.as_deref());
         let mut metrics = args.metrics.as_ref().map(|file| (file, ProbeMetrics::default()));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
         let mut reports = probe_stream(prober, stream, parallel + connecting);
         let mut tally = Tally::default();
-        let mut progress = ProbeProgress::new(talk);
+        let mut progress = ProbeProgress::new(terminal);
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         let mut no_poolers = 0_u64;
         loop {
             let report = tokio::select! {
                 report = reports.next() => report,
                 _ = ticks.tick() => {
-                    progress.tell();
+                    progress.print();
                     continue;
                 }
                 () = signals.next() => {
                     let plural = if tally.endpoints == 1 { " was" } else { "s were" };
-                    say!("interrupted: {} endpoint{plural} done", tally.endpoints);
+                    stderr!("interrupted: {} endpoint{plural} done", tally.endpoints);
                     tally.incomplete = true;
                     None
                 }
@@ -132,13 +132,13 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             write_metrics(file, &metrics, !tally.incomplete)?;
         }
         written?;
-        if !talk.quiet {
+        if !terminal.quiet {
             if no_poolers > 0 {
                 let plural = if no_poolers == 1 { "server refuses" } else { "servers refuse" };
-                say!("note: {no_poolers} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
-                say!("hint: `hostssl audit --probe` asks Azure whether there is one");
+                stderr!("note: {no_poolers} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
+                stderr!("hint: `hostssl audit --probe` asks Azure whether there is one");
             }
-            tally.tell();
+            tally.print();
         }
         Ok(tally.exit())
     })
@@ -176,10 +176,10 @@ impl Tally {
     }
 
     /// Says which findings make the exit code, where they are not plain from the verdicts.
-    fn tell(&self) {
+    fn print(&self) {
         let listed: Vec<String> = self.failures.iter().map(|(name, count)| format!("{name} ({count})")).collect();
         if self.exit() == Exit::Findings && self.failures.keys().any(|name| name != "not-enforced") {
-            say!("note: exit code 3 because of {}; --allow NAME ignores one", listed.join(", "));
+            stderr!("note: exit code 3 because of {}; --allow NAME ignores one", listed.join(", "));
         }
     }
 
@@ -194,13 +194,13 @@ impl Tally {
 }
 
 /// The simulated Azure whose servers are probed, if it is one.
-fn simulated(args: &ProbeArgs, targets: &Targets, talk: &OutputArgs) -> Result<Option<Simulation>, CliError> {
+fn simulated(args: &ProbeArgs, targets: &Targets, terminal: &TerminalArgs) -> Result<Option<Simulation>, CliError> {
     let Some(scenario) = &args.simulate else { return Ok(None) };
     if targets.zone().is_none() {
         let hint = "make one with `hostssl zones targets ZONE --simulate > targets.json`, and give it as --targets targets.json";
         return Err(CliError::usage("--simulate probes a list that was made for a zone", hint));
     }
-    world::open_scenario(scenario, &args.keep.state, talk).map(Some)
+    world::open_scenario(scenario, &args.keep.state, terminal).map(Some)
 }
 
 fn options(args: &ProbeArgs, root_files: RootFiles, simulation: Option<&Simulation>) -> Result<ProbeOptions, CliError> {

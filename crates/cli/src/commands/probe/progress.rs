@@ -1,6 +1,6 @@
 //! How far a probe is: a line on a terminal that vanishes at the end, and otherwise a line a minute on stderr.
 
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::progress::EachMinute;
 use crate::stdout::stderr_is_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,8 +13,8 @@ pub(super) struct ProbeProgress {
 }
 
 impl ProbeProgress {
-    pub(super) fn new(talk: &OutputArgs) -> Self {
-        let shown = stderr_is_terminal() && talk.verbose == 0 && !talk.quiet;
+    pub(super) fn new(terminal: &TerminalArgs) -> Self {
+        let shown = stderr_is_terminal() && terminal.verbose == 0 && !terminal.quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} endpoints done: {pos}{msg}, {elapsed}") {
@@ -23,7 +23,7 @@ impl ProbeProgress {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, minute: EachMinute::new(talk), done: 0 }
+        Self { bar, minute: EachMinute::new(terminal), done: 0 }
     }
 
     /// One more is done; `failed` of all fail.
@@ -36,9 +36,9 @@ impl ProbeProgress {
     }
 
     /// Says how far it is, where nothing shows it and it has been quiet for long.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn print(&mut self) {
         let done = self.done;
-        self.minute.tell(|| format!("probing: endpoints done: {done}"));
+        self.minute.print_when_due(|| format!("probing: endpoints done: {done}"));
     }
 
     /// Does something that writes to the terminal.

@@ -59,14 +59,14 @@ impl SkippedLines {
     pub(super) fn any(&self) -> bool {
         let count = self.0.load(Ordering::Relaxed);
         if count > MOST_COMPLAINTS {
-            say!("warning: {} more lines could not be used", count - MOST_COMPLAINTS);
+            stderr!("warning: {} more lines could not be used", count - MOST_COMPLAINTS);
         }
         count > 0
     }
 
-    fn tell(&self, place: &str, line: u64, why: &str) {
+    fn report(&self, place: &str, line: u64, why: &str) {
         if self.0.fetch_add(1, Ordering::Relaxed) < MOST_COMPLAINTS {
-            say!("warning: not probed: {place}, line {line}: {why}");
+            stderr!("warning: not probed: {place}, line {line}: {why}");
         }
     }
 }
@@ -161,7 +161,7 @@ impl Reading {
     fn parse(&self, text: &str) -> Result<Vec<ProbeTarget>, String> {
         let found = ProbeTarget::parse_in(text, &self.environment).map_err(|error| error.to_string())?;
         if found.sockets > 0 {
-            say!("warning: skipped {} Unix-domain socket(s) in a list of hosts: they have no TLS", found.sockets);
+            stderr!("warning: skipped {} Unix-domain socket(s) in a list of hosts: they have no TLS", found.sockets);
         }
         let mut targets = found.targets;
         for name in targets.iter().filter_map(|target| target.root_certificate.as_deref()) {
@@ -222,7 +222,7 @@ impl Lines {
             let line = match self.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => return,
-                Err(error) => return unread.tell(&self.place, number, &error.to_string()),
+                Err(error) => return unread.report(&self.place, number, &error.to_string()),
             };
             let targets = match line {
                 Line::TooLong => Err("the line is too long".to_owned()),
@@ -238,7 +238,7 @@ impl Lines {
                         }
                     }
                 }
-                Err(why) => unread.tell(&self.place, number, &why),
+                Err(why) => unread.report(&self.place, number, &why),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Audits that are kept: shown as they were, or evaluated again by other rules.
 
 use super::args::{KeptArgs, RunsJudgeArgs, RunsShowArgs};
-use crate::args::{AuditFormat, OutputArgs};
+use crate::args::{AuditFormat, TerminalArgs};
 use crate::commands::evidence::rules;
 use crate::commands::{audit, waivers};
 use crate::error::CliError;
@@ -20,18 +20,18 @@ pub(super) fn show(
     reader: &StoreReader,
     audit: &AuditEntry,
     args: &RunsShowArgs,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Exit, CliError> {
     let mut report = reader.audit_report(audit)?;
     if let Some(path) = &args.waivers {
         let waivers = waivers::load(path, &rules(&report.run.profile))?;
         lay_waivers(&mut report, &path.display().to_string(), waivers);
     }
-    write(&report, &args.value, talk)?;
+    write(&report, &args.value, terminal)?;
     Ok(Exit::AllPass)
 }
 
-pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(super) fn judge(args: &RunsJudgeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let (reader, run) = find_run(&args.state, args.of.simulated(), &args.run)?;
     let Some(audit) = reader.audit(run.as_str())? else {
         if reader.probe(run.as_str())?.is_some() {
@@ -51,13 +51,13 @@ pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, Cli
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
     })?;
-    write(&judge_again(reader.audit_report(&audit)?, &profile), &args.value, talk)
+    write(&judge_again(reader.audit_report(&audit)?, &profile), &args.value, terminal)
 }
 
-fn write(report: &AuditReport, value: &KeptArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn write(report: &AuditReport, value: &KeptArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     stdout::refuse_query(query.as_ref(), value.output)?;
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    audit::write(report, value.output, query.as_ref(), &shape, 0, &of_cloud(talk, &report.run.cloud))?;
+    audit::write(report, value.output, query.as_ref(), &shape, 0, &of_cloud(terminal, &report.run.cloud))?;
     Ok(Exit::of_audit(report))
 }

@@ -1,7 +1,7 @@
 //! The list of what was run: audits, probes and applies together, the newest first.
 
 use super::args::RunsArgs;
-use crate::args::OutputArgs;
+use crate::args::TerminalArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::of_cloud;
@@ -14,7 +14,7 @@ use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError,
 use std::io::{self, Write};
 use std::path::Path;
 
-pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(super) fn write(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let size = if args.all { u32::MAX } else { args.limit };
@@ -22,8 +22,8 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
     if !args.of.simulated() && is_empty(&directory) {
         let simulated = args.state.directory(true)?;
         if !is_empty(&simulated) {
-            if !talk.quiet {
-                say!("note: only runs of simulations are kept");
+            if !terminal.quiet {
+                stderr!("note: only runs of simulations are kept");
             }
             directory = simulated;
         }
@@ -32,17 +32,17 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
         Ok(reader) => {
             let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
             // It may be older than what is listed.
-            let unfinished = reader.unfinished()?.map(|run| (of_cloud(talk, &cloud_of(&reader, &run)), run));
+            let unfinished = reader.unfinished()?.map(|run| (of_cloud(terminal, &cloud_of(&reader, &run)), run));
             (runs, total, unfinished)
         }
         Err(StoreError::NoState(_)) => (Vec::new(), 0, None),
         Err(error) => return Err(error.into()),
     };
-    let palette = stdout::palette(talk);
+    let palette = stdout::palette(terminal);
     let format = Format::from(args.value.output);
     let listed: Vec<_> = runs.iter().map(of).collect();
     if query.is_none() && format == Format::Table {
-        stdout::write_text(talk, &shape, |out, text| match listed.as_slice() {
+        stdout::write_text(terminal, &shape, |out, text| match listed.as_slice() {
             [] => write_none(out, &directory),
             listed => runs_text::write(out, listed, text),
         })?;
@@ -51,13 +51,13 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
         stdout::write_value(&value, query.as_ref(), format, palette)?;
     }
     let older = total.saturating_sub(runs.len() as u64);
-    if older > 0 && !talk.quiet {
+    if older > 0 && !terminal.quiet {
         let noun = if older == 1 { "run is" } else { "runs are" };
-        say!("the newest {} of {total}; {older} older {noun} not listed: --all, or --limit {total}", runs.len());
+        stderr!("the newest {} of {total}; {older} older {noun} not listed: --all, or --limit {total}", runs.len());
     }
-    if let (Some((talk, run)), false) = (unfinished, talk.quiet) {
-        let resume = talk.again.command(&format!("hostssl resume {}", run.id));
-        say!("next: {resume}    # it has not ended");
+    if let (Some((terminal, run)), false) = (unfinished, terminal.quiet) {
+        let resume = terminal.again.command(&format!("hostssl resume {}", run.id));
+        stderr!("next: {resume}    # it has not ended");
     }
     Ok(Exit::AllPass)
 }
@@ -116,7 +116,7 @@ fn of(run: &KeptRun) -> runs_json::Run<'_> {
             phase: apply.phase.as_str(),
             steps: apply.steps,
             written: apply.written,
-            put_back: apply.put_back,
+            put_back: apply.restored,
             principal: &apply.principal.name,
             started_at: instant(apply.started_at_ms),
             last_at: instant(apply.last_at_ms),

@@ -1,7 +1,7 @@
 //! Probes that are kept, shown as they were.
 
 use super::args::KeptArgs;
-use crate::args::{AuditFormat, OutputArgs};
+use crate::args::{AuditFormat, TerminalArgs};
 use crate::commands::probe::EndpointSink;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -17,7 +17,7 @@ pub(super) fn show(
     reader: &StoreReader,
     probe: &ProbeEntry,
     value: &KeptArgs,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let format = value.output.format().ok_or_else(|| {
@@ -27,7 +27,7 @@ pub(super) fn show(
         )
     })?;
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    let mut sink = EndpointSink::of(format, query, shape, stdout::palette(talk));
+    let mut sink = EndpointSink::of(format, query, shape, stdout::palette(terminal));
     for number in 0.. {
         let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;
         if documents.is_empty() {
@@ -41,8 +41,8 @@ pub(super) fn show(
             }
         }
     }
-    if probe.finished_ms.is_none() && !talk.quiet {
-        say!("warning: this probe has not ended: it is in progress, or was killed");
+    if probe.finished_ms.is_none() && !terminal.quiet {
+        stderr!("warning: this probe has not ended: it is in progress, or was killed");
     }
     sink.finish()?;
     Ok(Exit::AllPass)

@@ -2,14 +2,14 @@
 
 use super::value::{one_or_all, shape};
 use crate::args::{
-    ConnectArgs, JudgeArgs, LimitArgs, OutputArgs, PaceArgs, ServerName, ServerNameArgs, StateArgs, ValueArgs, name,
+    ConnectArgs, JudgeArgs, LimitArgs, PaceArgs, ServerName, ServerNameArgs, StateArgs, TerminalArgs, ValueArgs, name,
     reason,
 };
-use crate::changing::{Site, change, connect_site};
 use crate::commands::plan::plan_for;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::run_change::{SignedInTenant, change, connect_tenant};
 use crate::state::new_run;
 use crate::stdout;
 use clap::{Args, ValueEnum};
@@ -78,14 +78,14 @@ pub(crate) struct ServerUpdateArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ServerUpdateArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     args.judge.route(&args.connect)?;
     let mut documents = Vec::new();
     let mut exit = Exit::AllPass;
     for server in args.server.servers()? {
         // The result of one server decides whether the next one is changed.
-        let (document, ended) = update(args, &server, talk)?;
+        let (document, ended) = update(args, &server, terminal)?;
         documents.extend(document);
         exit = ended;
         if exit != Exit::AllPass {
@@ -93,35 +93,44 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
         }
     }
     if !documents.is_empty() {
-        stdout::write_value(&one_or_all(documents), query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
+        stdout::write_value(
+            &one_or_all(documents),
+            query.as_ref(),
+            args.value.output.into(),
+            stdout::palette(terminal),
+        )?;
     }
     Ok(exit)
 }
 
 /// Changes one server. Returns it as it is now, and how that ended.
-fn update(args: &ServerUpdateArgs, named: &ServerName, talk: &OutputArgs) -> Result<(Option<Value>, Exit), CliError> {
+fn update(
+    args: &ServerUpdateArgs,
+    named: &ServerName,
+    terminal: &TerminalArgs,
+) -> Result<(Option<Value>, Exit), CliError> {
     let (document, exit) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let site = connect_site(&args.connect, &args.state, &tenant, &args.limits, talk).await?;
+        let site = connect_tenant(&args.connect, &args.state, &tenant, &args.limits, terminal).await?;
         let server = find(&site, named).await?;
         let subscription = [server.subscription().to_string()];
-        let plan = plan_for(&site.reading, &request(args, named, &subscription)?, talk).await?.plan;
+        let plan = plan_for(&site.reading, &request(args, named, &subscription)?, terminal).await?.plan;
         refuse_loosening(&plan, args)?;
-        warn_of_clients(&plan, talk);
+        warn_of_clients(&plan, terminal);
         let left_out = plan.left_out().iter().find(|one| one.reason != LeftOutReason::AlreadyRight);
         if let Some(left_out) = left_out {
             return Err(CliError::left_out(&server, left_out));
         }
-        if let Some(by_hand) = plan.steps().iter().find(|step| !step.is_executable()) {
+        if let Some(manual) = plan.steps().iter().find(|step| !step.is_executable()) {
             return Err(CliError::refused(
-                format!("{} is not changed: {}", server.name(), by_hand.why),
+                format!("{} is not changed: {}", server.name(), manual.why),
                 "change it manually, then run this again to verify",
             ));
         }
-        let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, talk).await?) };
+        let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, terminal).await?) };
         // The result of the change is reported first, whatever happens to the last read.
-        let exit = tell(&server, report.as_ref(), talk);
+        let exit = end_with(&server, report.as_ref(), terminal);
         let document = show(&site.changing, named, &subscription).await;
         Ok((document, exit))
     })?;
@@ -142,12 +151,12 @@ fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError
     if args.reason.is_none() {
         return Err(CliError::usage(what, "nothing was written; say why with --reason TEXT"));
     }
-    say!("warning: {what}");
+    stderr!("warning: {what}");
     Ok(())
 }
 
 /// Naming one server and one value is approval: the clients that this refuses are reported, and nothing is asked again.
-fn warn_of_clients(plan: &Plan, talk: &OutputArgs) {
+fn warn_of_clients(plan: &Plan, terminal: &TerminalArgs) {
     for step in plan.steps().iter().filter(|step| step.is_executable()) {
         let Some(impact) = &step.clients else { continue };
         let name = step.server.name();
@@ -155,10 +164,10 @@ fn warn_of_clients(plan: &Plan, talk: &OutputArgs) {
             ClientVerdict::Safe => {}
             ClientVerdict::Breaks => {
                 let clients: Vec<String> = impact.clients.iter().take(CLIENTS_SHOWN).map(client_text).collect();
-                say!("warning: {name}: clients are refused: {}: {}", impact.reason, safe(&clients.join("; ")));
+                stderr!("warning: {name}: clients are refused: {}: {}", impact.reason, safe(&clients.join("; ")));
             }
-            ClientVerdict::NeedsObservation if talk.quiet => {}
-            ClientVerdict::NeedsObservation => say!("warning: {name}: {}", impact.reason),
+            ClientVerdict::NeedsObservation if terminal.quiet => {}
+            ClientVerdict::NeedsObservation => stderr!("warning: {name}: {}", impact.reason),
         }
     }
 }
@@ -167,11 +176,11 @@ fn warn_of_clients(plan: &Plan, talk: &OutputArgs) {
 const CLIENTS_SHOWN: usize = 3;
 
 async fn apply(
-    site: &Site,
+    site: &SignedInTenant,
     store: &hostssl_store::Store,
     args: &ServerUpdateArgs,
     plan: &Plan,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Report, CliError> {
     // Naming one server and one value approves what is planned for it.
     let approved = Approved::new(plan.clone(), plan.hash().as_str())?;
@@ -179,31 +188,31 @@ async fn apply(
     let run = new_run()?;
     let work =
         async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;
-    change(site, store, &pace, args.judge.route(&args.connect)?, plan, talk, work).await
+    change(site, store, &pace, args.judge.route(&args.connect)?, plan, terminal, work).await
 }
 
 /// The result of the change, beside the metadata on stdout.
-fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit {
+fn end_with(server: &ResourceId, report: Option<&Report>, terminal: &TerminalArgs) -> Exit {
     let Some(report) = report else {
-        if !talk.quiet {
-            say!("{} has this value already: nothing was written", server.name());
+        if !terminal.quiet {
+            stderr!("{} has this value already: nothing was written", server.name());
         }
         return Exit::AllPass;
     };
     for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
         let reason = safe(step.reason.as_deref().unwrap_or("no reason was given"));
-        say!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
+        stderr!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
     }
     if report.outcome == RunOutcome::Open {
-        say!("next: {}", talk.again.command(&format!("hostssl resume {}", report.run)));
-    } else if !talk.quiet && report.summary.applied > 0 {
-        let undo = talk.again.command(&format!("hostssl undo {}", report.run));
-        say!("run {}: verified by reading it back; `{undo}` restores the previous value", report.run);
+        stderr!("next: {}", terminal.again.command(&format!("hostssl resume {}", report.run)));
+    } else if !terminal.quiet && report.summary.applied > 0 {
+        let undo = terminal.again.command(&format!("hostssl undo {}", report.run));
+        stderr!("run {}: verified by reading it back; `{undo}` restores the previous value", report.run);
     }
     Exit::of_run(report)
 }
 
-async fn find(site: &Site, named: &ServerName) -> Result<ResourceId, CliError> {
+async fn find(site: &SignedInTenant, named: &ServerName) -> Result<ResourceId, CliError> {
     let document = show(&site.reading, named, &named.subscriptions).await?;
     let id = document.raw["id"].as_str().unwrap_or_default();
     ResourceId::try_from(id).map_err(|error| CliError::failed(&error, "Azure answered with a server without an id"))

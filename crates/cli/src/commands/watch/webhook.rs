@@ -123,7 +123,7 @@ impl Receiver {
     /// # Errors
     ///
     /// Why it could not be told.
-    pub(super) async fn tell(&mut self, after: &Arc<AuditReport>) -> Result<(), String> {
+    pub(super) async fn notify(&mut self, after: &Arc<AuditReport>) -> Result<(), String> {
         if let Some(before) = self.told.clone() {
             let compared = diff_knowing(&before, after, &self.known);
             if !compared.changes.is_empty() || !compared.not_compared.is_empty() {
@@ -150,7 +150,7 @@ impl Receiver {
             match self.post(&body).await {
                 Ok(()) if omitted > 0 => {
                     let all = compared.changes.len();
-                    say!(
+                    stderr!(
                         "note: {} was told {} of {all} changes: the message was too long",
                         self.name(),
                         all as u64 - omitted

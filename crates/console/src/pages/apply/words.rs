@@ -3,8 +3,8 @@
 use crate::view::Badge;
 use hostssl_remediation::{Direction, RunOutcome, StepReport, StepStatus};
 
-/// How a run stands: its badge, what happened, and what to do. `by_hand` is that only steps for people are left.
-pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, &'static str, &'static str) {
+/// How a run stands: its badge, what happened, and what to do. `manual` is that only steps for people are left.
+pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, manual: bool) -> (Badge, &'static str, &'static str) {
     let (yes, no, unknown) = (("yes", "✓"), ("no", "✕"), ("unknown", "?"));
     let ((class, shape), word, said, todo) = match (outcome, way) {
         (RunOutcome::Done, Direction::Apply) => {
@@ -13,7 +13,7 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) 
         (RunOutcome::Done, Direction::Undo) => {
             (yes, "undone", "What this run had changed was restored and read back.", "")
         }
-        (RunOutcome::Incomplete, Direction::Apply) if by_hand => (
+        (RunOutcome::Incomplete, Direction::Apply) if manual => (
             unknown,
             "manual steps left",
             "Every value that hostssl can write was written and read back, or was already as planned. The other steps are manual.",
@@ -62,7 +62,7 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) 
 /// The status of a step.
 pub(super) fn step_badge(told: &StepReport) -> Badge {
     match told {
-        told if told.by_hand => BY_HAND,
+        told if told.manual => MANUAL,
         told if told.open => OPEN,
         told => status_badge(told.status),
     }
@@ -72,7 +72,7 @@ pub(super) fn step_badge(told: &StepReport) -> Badge {
 const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
 
 /// A step that hostssl does not write.
-const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "manual" };
+const MANUAL: Badge = Badge { class: "unknown", shape: "–", word: "manual" };
 
 fn status_badge(status: StepStatus) -> Badge {
     let (class, shape) = match status {

@@ -2,7 +2,7 @@
 
 use super::PlanQuery;
 use super::affected::Affected;
-use crate::jobs::plan::Ready;
+use crate::jobs::plan::PlanToReview;
 use crate::view::{Badge, brief, count, plural};
 use hostssl_census::CensusVerdict;
 use hostssl_model::{Meaning, ResourceId};
@@ -80,7 +80,7 @@ pub(super) struct StepReason {
 }
 
 impl Review {
-    pub(super) fn of(ready: &Ready, max_age: Duration, query: &PlanQuery, censuses: &Censuses) -> Self {
+    pub(super) fn of(ready: &PlanToReview, max_age: Duration, query: &PlanQuery, censuses: &Censuses) -> Self {
         let plan = &ready.plan;
         let complaints = check(ready, max_age);
         let executable = plan.steps().iter().filter(|step| step.is_executable());
@@ -226,7 +226,7 @@ fn gated(plan: &Plan) -> usize {
 }
 
 /// What an independent check, which shares no code with the planner, says of a plan.
-fn check(ready: &Ready, max_age: Duration) -> Vec<Lint> {
+fn check(ready: &PlanToReview, max_age: Duration) -> Vec<Lint> {
     let context = LintContext {
         now_ms: SystemClock::new().now_ms(),
         max_age,
@@ -240,7 +240,7 @@ fn check(ready: &Ready, max_age: Duration) -> Vec<Lint> {
 }
 
 /// Whether a plan may be applied.
-pub(super) fn is_sound(ready: &Ready, max_age: Duration) -> bool {
+pub(super) fn is_sound(ready: &PlanToReview, max_age: Duration) -> bool {
     check(ready, max_age).iter().all(|one| one.code.is_warning())
 }
 

@@ -1,6 +1,6 @@
 //! What a probe saw that is not as it should be: the likely causes of each, and what to do. Pure.
 
-use super::wire::Listener;
+use super::listeners::Listener;
 use crate::view::{floor_word, is_below, version_word};
 use hostssl_model::{Standing, WireCertificate, WireTransport, Word};
 use hostssl_store::ServerDetail;

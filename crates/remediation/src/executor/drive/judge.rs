@@ -1,9 +1,9 @@
 //! The wire as the last judge of a value that was read back.
 
 use super::wait::{Bounded, Pace};
-use super::{Drive, Next};
-use crate::executor::Halt;
-use crate::{Direction, Ending, ParameterWriter, SafeText, WireCheck};
+use super::{Drive, Flow};
+use crate::executor::Abort;
+use crate::{Direction, ParameterWriter, SafeText, StepOutcome, WireCheck};
 
 impl<W: ParameterWriter> Drive<'_, W> {
     /// Only what makes a server stricter is proven on the wire; putting back restores a value, whatever it does.
@@ -12,7 +12,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
     }
 
     /// Ends a step whose value was read back.
-    pub(super) async fn judge_observed(&self, pending_restart: bool) -> Result<Next, Halt> {
+    pub(super) async fn judge_observed(&self, pending_restart: bool) -> Result<Flow, Abort> {
         let Some(judge) = self.executor.judge.filter(|_| self.asks_the_wire()) else {
             return self.end(reached(pending_restart, None)).await;
         };
@@ -23,7 +23,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
             let verdict = match self.while_patient(self.executor.options.busy_patience, asked).await {
                 Bounded::Done(verdict) => verdict,
                 Bounded::TooLong => WireCheck::NotChecked(SafeText::new("it took too long")),
-                Bounded::Stopped => return Ok(Next::Leave),
+                Bounded::Stopped => return Ok(Flow::Leave),
             };
             match verdict {
                 WireCheck::Confirmed => return self.end(reached(pending_restart, None)).await,
@@ -32,12 +32,12 @@ impl<W: ParameterWriter> Drive<'_, W> {
                 }
                 WireCheck::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
                     let text = format!("Azure declares the value, but the probe contradicts it: {what}");
-                    return self.end(Ending::Failed { detail: SafeText::new(&text) }).await;
+                    return self.end(StepOutcome::Failed { detail: SafeText::new(&text) }).await;
                 }
                 WireCheck::Contradicted(_) => {}
             }
             if self.is_out_of_patience() {
-                return Ok(Next::Leave);
+                return Ok(Flow::Leave);
             }
             self.pause(pace.next()).await;
         }
@@ -45,6 +45,6 @@ impl<W: ParameterWriter> Drive<'_, W> {
 }
 
 /// The ending of a step whose value was read back.
-pub(super) fn reached(pending_restart: bool, note: Option<String>) -> Ending {
-    Ending::Reached { note: note.map(|note| SafeText::new(&note)), waits_for_restart: pending_restart }
+pub(super) fn reached(pending_restart: bool, note: Option<String>) -> StepOutcome {
+    StepOutcome::Reached { note: note.map(|note| SafeText::new(&note)), waits_for_restart: pending_restart }
 }

@@ -2,9 +2,9 @@
 //! and what could not be read stays open.
 
 use super::wait::{Bounded, Pace};
-use super::{Drive, Next, Operation, Sight};
-use crate::executor::{ExecutionEvent, Halt};
-use crate::{Ending, OperationProgress, ParameterWriter, PollError, SafeText, Track};
+use super::{Drive, Flow, Operation, Sight};
+use crate::executor::{Abort, ExecutionEvent};
+use crate::{OperationProgress, ParameterWriter, PollError, SafeText, StepOutcome, Track};
 use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const POLLS_WITHOUT_ANSWER: u32 = 5;
 const LONG_OPERATION: Duration = Duration::from_secs(30);
 
 /// How an operation ended, as far as polling shows.
-enum Told {
+enum PollOutcome {
     /// Well, or the value is there.
     Succeeded,
     /// Not well.
@@ -28,15 +28,15 @@ enum Told {
 impl<W: ParameterWriter> Drive<'_, W> {
     /// A write without an answer: waits for its value to appear; when it has not for long enough, writes once
     /// more, and never a third time.
-    pub(super) async fn settle_unanswered(&mut self, track: &Track) -> Result<Next, Halt> {
+    pub(super) async fn settle_unanswered(&mut self, track: &Track) -> Result<Flow, Abort> {
         let sent = self.sent_at(track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms()));
         let mut pace = Pace::new(&self.executor.options);
         let mut unseen_since = None;
         loop {
             let mut left = None;
-            match self.look().await {
+            match self.read_value().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
-                Sight::Other(found) => return self.end(Ending::Changed { found }).await,
+                Sight::Other(found) => return self.end(StepOutcome::Changed { found }).await,
                 Sight::Before(parameter) => {
                     unseen_since = None;
                     left = self.grace_left(sent).await;
@@ -52,7 +52,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                 }
             }
             if self.is_out_of_patience() {
-                return Ok(Next::Leave);
+                return Ok(Flow::Leave);
             }
             let delay = pace.next();
             let delay = left.map_or(delay, |left| delay.min(left));
@@ -63,9 +63,9 @@ impl<W: ParameterWriter> Drive<'_, W> {
     }
 
     /// A write that never arrived is sent once more.
-    async fn write_again(&mut self, track: &Track, parameter: &hostssl_model::Parameter) -> Result<Next, Halt> {
+    async fn write_again(&mut self, track: &Track, parameter: &hostssl_model::Parameter) -> Result<Flow, Abort> {
         if self.is_interrupted() {
-            return Ok(Next::Leave);
+            return Ok(Flow::Leave);
         }
         let detail = if self.recorder.only_settles() {
             "the write got no answer and the value has not changed: it seems never to have arrived; nothing was \
@@ -75,7 +75,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
         } else {
             "two writes got no answer, and the value has not changed: check the server's activity log"
         };
-        self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
+        self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await
     }
 
     /// Whether the value has been unreadable for longer than the run waits.
@@ -87,64 +87,64 @@ impl<W: ParameterWriter> Drive<'_, W> {
 
     /// The value could not be read. A server that is gone or stopped returns no value; every other step stays open, so
     /// that a resumed run reads it again.
-    async fn unseen(&self, what: &str, unchecked: &Unchecked) -> Result<Next, Halt> {
+    async fn unseen(&self, what: &str, unchecked: &Unchecked) -> Result<Flow, Abort> {
         if !matches!(unchecked.reason, Reason::Vanished | Reason::Stopped) {
-            return Ok(Next::Leave);
+            return Ok(Flow::Leave);
         }
         let text = format!("{what}, and the value cannot be read: {}", unchecked.detail);
-        self.end(Ending::TimedOut { detail: SafeText::new(&text) }).await
+        self.end(StepOutcome::TimedOut { detail: SafeText::new(&text) }).await
     }
 
     /// An accepted write: polls when there is something to poll, then reads.
-    pub(super) async fn await_operation(&mut self, track: &Track) -> Result<Next, Halt> {
+    pub(super) async fn await_operation(&mut self, track: &Track) -> Result<Flow, Abort> {
         let began = self.executor.clock.elapsed();
         let told = match self.operation.take() {
             Some(Operation { handle: Some(handle), retry_after }) => self.poll(&handle, retry_after, began).await,
-            Some(Operation { handle: None, .. }) => Told::Succeeded,
+            Some(Operation { handle: None, .. }) => PollOutcome::Succeeded,
             // Another process sent the write, and only that one knew whom to ask.
-            None => Told::Nothing,
+            None => PollOutcome::Nothing,
         };
         match told {
-            Told::Leave => Ok(Next::Leave),
-            Told::Succeeded => self.await_value(self.executor.options.verify_patience, None).await,
-            Told::Failed(why) => self.await_value(Duration::ZERO, Some(why)).await,
-            Told::Nothing => self.await_value_unsure(track, began).await,
+            PollOutcome::Leave => Ok(Flow::Leave),
+            PollOutcome::Succeeded => self.await_value(self.executor.options.verify_patience, None).await,
+            PollOutcome::Failed(why) => self.await_value(Duration::ZERO, Some(why)).await,
+            PollOutcome::Nothing => self.await_value_unsure(track, began).await,
         }
     }
 
-    async fn poll(&self, handle: &W::Operation, first: Option<Duration>, began: Duration) -> Told {
+    async fn poll(&self, handle: &W::Operation, first: Option<Duration>, began: Duration) -> PollOutcome {
         let mut pace = Pace::new(&self.executor.options);
         let mut asked = first;
         let mut unanswered = 0;
         loop {
             let left = self.executor.options.operation_patience.saturating_sub(self.since(began));
             if left.is_zero() {
-                return Told::Nothing;
+                return PollOutcome::Nothing;
             }
             if self.is_out_of_patience() {
-                return Told::Leave;
+                return PollOutcome::Leave;
             }
             self.pause(pace.next_or(asked).min(left)).await;
             let answer = match self.while_patient(left, self.executor.writer.poll(handle)).await {
                 Bounded::Done(answer) => answer,
-                Bounded::TooLong => return Told::Nothing,
-                Bounded::Stopped => return Told::Leave,
+                Bounded::TooLong => return PollOutcome::Nothing,
+                Bounded::Stopped => return PollOutcome::Leave,
             };
             match answer {
-                Ok(OperationProgress::Succeeded) => return Told::Succeeded,
-                Ok(OperationProgress::Failed { detail }) => return Told::Failed(detail),
+                Ok(OperationProgress::Succeeded) => return PollOutcome::Succeeded,
+                Ok(OperationProgress::Failed { detail }) => return PollOutcome::Failed(detail),
                 Ok(OperationProgress::Pending { retry_after }) => {
                     (asked, unanswered) = (retry_after, 0);
                     let long = self.since(began) >= LONG_OPERATION;
-                    if long && matches!(self.look().await, Sight::Wanted(_)) {
-                        return Told::Succeeded;
+                    if long && matches!(self.read_value().await, Sight::Wanted(_)) {
+                        return PollOutcome::Succeeded;
                     }
                 }
-                Err(PollError::Forbidden | PollError::Gone) => return Told::Nothing,
+                Err(PollError::Forbidden | PollError::Gone) => return PollOutcome::Nothing,
                 Err(PollError::Lost { after, .. }) => {
                     (asked, unanswered) = (after, unanswered + 1);
                     if unanswered >= POLLS_WITHOUT_ANSWER {
-                        return Told::Nothing;
+                        return PollOutcome::Nothing;
                     }
                 }
             }
@@ -152,14 +152,14 @@ impl<W: ParameterWriter> Drive<'_, W> {
     }
 
     /// The operation has ended: the value must be there, or appear within `patience`.
-    async fn await_value(&self, patience: Duration, failure: Option<SafeText>) -> Result<Next, Halt> {
+    async fn await_value(&self, patience: Duration, failure: Option<SafeText>) -> Result<Flow, Abort> {
         let began = self.executor.clock.elapsed();
         let mut pace = Pace::new(&self.executor.options);
         let mut unseen_since = None;
         loop {
-            match self.look().await {
+            match self.read_value().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
-                Sight::Other(found) => return self.end(Ending::Changed { found }).await,
+                Sight::Other(found) => return self.end(StepOutcome::Changed { found }).await,
                 Sight::Before(parameter) if self.since(began) >= patience => {
                     let detail = failure.unwrap_or_else(|| {
                         let value = parameter.value();
@@ -167,7 +167,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                             "Azure says that the operation succeeded, and the value is still {value}"
                         ))
                     });
-                    return self.end(Ending::Failed { detail }).await;
+                    return self.end(StepOutcome::Failed { detail }).await;
                 }
                 Sight::Before(_) => unseen_since = None,
                 Sight::Unchecked(unchecked) if self.is_given_up(&mut unseen_since, &unchecked) => {
@@ -177,7 +177,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                 Sight::Unchecked(_) => {}
             }
             if self.is_out_of_patience() {
-                return Ok(Next::Leave);
+                return Ok(Flow::Leave);
             }
             self.pause(pace.next()).await;
         }
@@ -185,15 +185,15 @@ impl<W: ParameterWriter> Drive<'_, W> {
 
     /// The status of the operation is unknown: the value must appear within the patience for operations, or as long as
     /// the server is not ready for another one.
-    async fn await_value_unsure(&self, track: &Track, began: Duration) -> Result<Next, Halt> {
+    async fn await_value_unsure(&self, track: &Track, began: Duration) -> Result<Flow, Abort> {
         let options = &self.executor.options;
         let sent = self.sent_at(track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms()));
         let mut pace = Pace::new(options);
         loop {
             let left = options.operation_patience.saturating_sub(self.since(began));
-            match self.look().await {
+            match self.read_value().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
-                Sight::Other(found) => return self.end(Ending::Changed { found }).await,
+                Sight::Other(found) => return self.end(StepOutcome::Changed { found }).await,
                 Sight::Before(_) => {
                     let idle = self.age(sent) >= options.ready_patience && self.is_ready().await;
                     let detail = if idle {
@@ -202,7 +202,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                         "Azure accepted the write, and the value has not changed in the time allowed"
                     };
                     if idle || left.is_zero() {
-                        return self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await;
+                        return self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await;
                     }
                 }
                 Sight::Unchecked(unchecked) if left.is_zero() || unchecked.reason == Reason::Vanished => {
@@ -211,7 +211,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                 Sight::Unchecked(_) => {}
             }
             if self.is_out_of_patience() {
-                return Ok(Next::Leave);
+                return Ok(Flow::Leave);
             }
             self.pause(pace.next().min(left)).await;
         }

@@ -1,7 +1,7 @@
 //! Waiting: every wait is bounded, and ends early on an interrupt or at the deadline.
 
-use super::{Drive, Next};
-use crate::executor::{ExecutionEvent, Halt};
+use super::{Drive, Flow};
+use crate::executor::{Abort, ExecutionEvent};
 use crate::{ExecutorOptions, ParameterWriter};
 use std::time::Duration;
 
@@ -112,17 +112,17 @@ impl<W: ParameterWriter> Drive<'_, W> {
 
     /// When an earlier way of this step ended without anybody knowing whether its last write took effect, what is read
     /// now may still change by itself: waits until the grace for that write is over.
-    pub(super) async fn wait_for_earlier_writes(&self) -> Result<Next, Halt> {
+    pub(super) async fn wait_for_earlier_writes(&self) -> Result<Flow, Abort> {
         let track = self.recorder.track(self.step, self.direction)?;
         let Some(since) = track.unsettled_since_ms.filter(|_| !track.is_open() && track.ending().is_none()) else {
-            return Ok(Next::Again);
+            return Ok(Flow::Again);
         };
         let sent = self.sent_at(since);
         loop {
             if self.is_interrupted() {
-                return Ok(Next::Leave);
+                return Ok(Flow::Leave);
             }
-            let Some(left) = self.grace_left(sent).await else { return Ok(Next::Again) };
+            let Some(left) = self.grace_left(sent).await else { return Ok(Flow::Again) };
             let why = "an earlier write of this step may still take effect";
             self.executor.events.emit(&ExecutionEvent::Waiting { step: self.step, why, delay: left });
             self.recorder.places.aside(self.pause(left)).await;

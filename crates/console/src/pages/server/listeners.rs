@@ -1,6 +1,6 @@
 //! What listeners do, as far as probes saw it: versions, certificates, and what was said.
 
-use crate::exchanges::Taken;
+use crate::exchanges::ServerExchanges;
 use crate::options::Exchange;
 use crate::view::{Badge, When};
 use hostssl_model::{Acceptance, Reading, TlsVersion, WireListener, WireTransport, WireVersion};
@@ -44,7 +44,7 @@ impl Listener {
     }
 
     /// What was said to it, right after the probe.
-    pub(super) fn exchanges(&self, taken: Option<&Taken>) -> Vec<Exchange> {
+    pub(super) fn exchanges(&self, taken: Option<&ServerExchanges>) -> Vec<Exchange> {
         let said = taken.iter().flat_map(|taken| &taken.listeners);
         let here = |one: &&Exchange| {
             one.port == self.port && (one.address.is_none() || self.address.is_none() || one.address == self.address)

@@ -1,4 +1,4 @@
-//! Talk on stderr.
+//! Messages on stderr.
 
 use crate::stdout::stderr_width;
 use hostssl_formats::Wrapping;
@@ -6,7 +6,7 @@ use hostssl_model::untrusted::visible_lines;
 use std::io::Write as _;
 
 /// Writes lines to stderr, no wider than the terminal if it is one.
-pub(crate) fn tell(line: &str) {
+pub(crate) fn write_stderr(line: &str) {
     let line = visible_lines(line);
     let mut out = anstream::stderr().lock();
     let _ = match stderr_width() {
@@ -20,8 +20,8 @@ pub(crate) fn tell(line: &str) {
 
 /// Writes a line to stderr. A message that cannot be written, because the reader is gone or the disk is full, must not stop
 /// the work.
-macro_rules! say {
+macro_rules! stderr {
     ($($argument:tt)*) => {{
-        crate::talk::tell(&format!($($argument)*));
+        crate::stderr::write_stderr(&format!($($argument)*));
     }};
 }

@@ -1,6 +1,6 @@
 //! What every command that changes servers has in common: sign-in, journal, progress, the report and the exit code.
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, StateArgs, TableArgs, ValueFormat};
+use crate::args::{ConnectArgs, LimitArgs, PaceArgs, StateArgs, TableArgs, TerminalArgs, ValueFormat};
 use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 
 /// Signed in to one tenant.
-pub(crate) struct Site {
+pub(crate) struct SignedInTenant {
     /// For reading: an interrupt stops its requests.
     pub(crate) reading: Tenant,
     /// For changing: what is in progress is followed to its end.
@@ -36,28 +36,29 @@ pub(crate) struct Site {
 }
 
 /// Signs in to the one tenant that a change is about.
-pub(crate) async fn connect_site(
+pub(crate) async fn connect_tenant(
     connect: &ConnectArgs,
     state: &StateArgs,
     tenant: &[String],
     limits: &LimitArgs,
-    talk: &OutputArgs,
-) -> Result<Site, CliError> {
+    terminal: &TerminalArgs,
+) -> Result<SignedInTenant, CliError> {
     if tenant.len() > 1 {
         return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant separately"));
     }
     connect.refuse_ca_file_with_simulation()?;
-    let Connected { mut tenants, stop, simulation, .. } = connect_whole(connect, state, tenant, limits, talk).await?;
+    let Connected { mut tenants, stop, simulation, .. } =
+        connect_whole(connect, state, tenant, limits, terminal).await?;
     let Some(reading) = tenants.pop() else {
         return Err(CliError::usage("there is no tenant to sign in to", "name one with --tenant"));
     };
     // Its other end is dropped, so that this client is never stopped.
     let never = watch::channel(None).1;
     let changing = Tenant { arm: reading.arm.with_stop(never), principal: reading.principal.clone() };
-    Ok(Site { reading, changing, stop, simulation, ca_file: connect.ca_file.clone() })
+    Ok(SignedInTenant { reading, changing, stop, simulation, ca_file: connect.ca_file.clone() })
 }
 
-impl Site {
+impl SignedInTenant {
     /// The wire as the judge. Like the client, it is not stopped by an interrupt.
     fn judge(&self, route: &RouteArgs) -> Result<WireJudge, CliError> {
         let never = watch::channel(None).1;
@@ -68,15 +69,15 @@ impl Site {
 
 /// Does something with everything that it takes to change servers. With a route to their listeners, the wire is the judge.
 pub(crate) async fn change(
-    site: &Site,
+    site: &SignedInTenant,
     store: &Store,
     pace: &PaceArgs,
     route: Option<&RouteArgs>,
     plan: &Plan,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
     work: impl AsyncFnOnce(&Remediation<'_>) -> Result<Report, RemediationError>,
 ) -> Result<Report, CliError> {
-    let progress = RunReporter::new(plan, talk);
+    let progress = RunReporter::new(plan, terminal);
     let clock = SystemClock::new();
     let judge = route.map(|route| site.judge(route)).transpose()?;
     let remediation = Remediation {
@@ -115,7 +116,7 @@ pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
         Some(permission) => format!("needs {permission}"),
         None => safe(&unchecked.detail).into_owned(),
     };
-    say!("warning: the permissions of this identity could not be checked: {}: {why}", unchecked.reason);
+    stderr!("warning: the permissions of this identity could not be checked: {}: {why}", unchecked.reason);
 }
 
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.
@@ -124,9 +125,9 @@ pub(crate) fn write_report(
     names: &SubscriptionNames,
     value: &TableArgs,
     shape: &Shape,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Exit, CliError> {
-    write_report_with(report, &[], names, value, shape, talk)
+    write_report_with(report, &[], names, value, shape, terminal)
 }
 
 /// The same with the sessions that are still in plaintext.
@@ -136,15 +137,15 @@ pub(crate) fn write_report_with(
     names: &SubscriptionNames,
     value: &TableArgs,
     shape: &Shape,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<Exit, CliError> {
     let written = if value.is_table() {
-        stdout::write_text(talk, shape, |out, text| {
+        stdout::write_text(terminal, shape, |out, text| {
             run_text::write(out, report, names, text)?;
             run_sessions::write(out, sessions, text.palette)
         })
     } else {
-        write_document(report, sessions, value, talk)
+        write_document(report, sessions, value, terminal)
     };
     written.map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))?;
     Ok(Exit::of_run(report))
@@ -154,17 +155,17 @@ fn write_document(
     report: &Report,
     sessions: &[RunSessions],
     value: &TableArgs,
-    talk: &OutputArgs,
+    terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let format = Format::from(value.output);
     let document = apply_json::value(report, sessions).map_err(|error| CliError::defect(&error))?;
     // Without a query, a list of the whole document would show no step.
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
-    stdout::write_value(rows, query.as_ref(), format, stdout::palette(talk))?;
-    if !talk.quiet {
+    stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
+    if !terminal.quiet {
         let summary = report.summary;
-        say!(
+        stderr!(
             "run {}: {} of {} steps applied, {} already, {} undone",
             report.run,
             summary.applied,
