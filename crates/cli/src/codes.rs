@@ -9,7 +9,7 @@ use hostssl_model::{
     ReplicationRole, Severity, SslEnforcement, Standing, WireTransport, WorstListener,
 };
 use hostssl_probe::report::{Weakness, WireVerdict};
-use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode, StepStatus};
+use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode, RunPhase, StepStatus};
 use hostssl_store::OrderAct;
 use std::fmt::Write as _;
 
@@ -57,9 +57,18 @@ fn every_stable_code() {
     add("verdicts of probes", &WireVerdict::ALL.map(WireVerdict::as_str));
     add("weaknesses", &Weakness::ALL.map(Weakness::as_str));
     add("causes of messages", &Cause::ALL.map(Cause::as_str));
+    add("phases of runs", &RunPhase::ALL.map(RunPhase::as_str));
     add("statuses of steps", &StepStatus::ALL.map(StepStatus::as_str));
-    let exits =
-        [Exit::AllPass, Exit::Failed, Exit::Usage, Exit::Findings, Exit::Incomplete, Exit::Stuck, Exit::ReaderGone];
+    let exits = [
+        Exit::AllPass,
+        Exit::Failed,
+        Exit::Usage,
+        Exit::Findings,
+        Exit::Incomplete,
+        Exit::Stuck,
+        Exit::Interrupted,
+        Exit::ReaderGone,
+    ];
     let exits = exits.map(|exit| format!("{} {exit:?}", exit.code()));
     add("exit codes", &exits.each_ref().map(String::as_str));
     insta::assert_snapshot!(list);

@@ -2,6 +2,7 @@
 
 use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
+use crate::exit::Exit;
 use crate::signals::Signals;
 use crate::simulated::{tenants_of, world};
 use azure_core::http::Transport;
@@ -159,10 +160,10 @@ fn stop_signal(limits: &LimitArgs) -> (StopSignal, AbortHandle) {
     (signal, listener.abort_handle())
 }
 
-/// The report is lost, as the user asked for twice. 130 is what shells make of an interrupt.
+/// The report is lost, as the user asked for twice.
 #[expect(clippy::exit, reason = "the user asked for an end without an orderly way out")]
 fn end_at_once() {
-    std::process::exit(130);
+    std::process::exit(Exit::Interrupted.code().into());
 }
 
 impl ConnectArgs {

@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Stuck,
     /// The reader of standard output went away before the end, so that nothing is known of the whole.
     ReaderGone,
+    /// A second interrupt ended the process at once. What it had done is in the state, and there is no result.
+    Interrupted,
 }
 
 impl Exit {
@@ -34,8 +36,9 @@ impl Exit {
             Self::Findings => 3,
             Self::Incomplete => 4,
             Self::Stuck => 5,
-            // What shells make of the signal for it.
+            // What shells make of SIGPIPE, and of SIGINT.
             Self::ReaderGone => 141,
+            Self::Interrupted => 130,
         }
     }
 
@@ -91,6 +94,8 @@ pub(crate) const ALL_HELP: &str = "Exit codes:
   3  something is wrong with a server
   4  not everything could be checked or done
   5  an undo could not restore a value: manual intervention is needed
+130  ended at once by a second interrupt, without a result
+141  the reader of standard output ended first
 Each command's own --help says what its codes mean.";
 
 /// For commands that judge servers.
