@@ -132,8 +132,8 @@ pub(crate) enum Command {
     /// Pack what is kept of an audit into one ZIP file for an auditor, or check such a pack.
     ///
     /// The pack has the result for each server with Azure's response, who read it and when, what could not be checked, the
-    /// clients, the changes with plan, approval and receipts, the controls with the standards that they answer, and a SHA-256
-    /// of every file. It needs no hostssl to be read or checked. The same state gives the same bytes.
+    /// clients, the changes with plan, approval and receipts, the controls with the standards that they map to, and a SHA-256
+    /// of every file. Neither reading nor checking it needs hostssl. The same state gives the same bytes.
     #[command(after_help = evidence::HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Evidence(evidence::EvidenceArgs),
     /// Check, list and add waivers: failures that were accepted for a time, in one reviewed file.

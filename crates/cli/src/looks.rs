@@ -34,7 +34,7 @@ pub(crate) struct VantageArgs {
     /// is judged by all of them.
     #[arg(long, value_name = "FILE", requires = "probe")]
     looks: Vec<PathBuf>,
-    /// The oldest look that counts.
+    /// Ignore looks that are older than this.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "looks")]
     looks_max_age: Duration,
     /// The file that says which servers are probed from which zone: one without an answer from there is unknown. See `hostssl

@@ -112,7 +112,7 @@ fn a_watch_that_is_stopped_before_it_told_says_so() {
     let _connection = listener.accept().unwrap();
     watching.signal("TERM");
     let done = watching.finish();
-    assert!(done.code == 1 && done.stderr.contains("was not told of the changes since"), "{}", done.stderr);
+    assert!(done.code == 1 && done.stderr.contains("did not accept the changes since"), "{}", done.stderr);
     let again = run(&once);
     assert!(again.code == 3 && again.stdout.contains("1 new failure"), "{}", again.stdout);
 }
@@ -193,7 +193,7 @@ fn webhooks_of_one_host_are_told_apart() {
     let done = run(&["watch", "--once", "--simulate", "--state", &state, "--webhook", &one, "--webhook", &other]);
     for (url, place) in [(&one, "(number 1 of 2)"), (&other, "(number 2 of 2)")] {
         let port = url.split([':', '/']).nth(4).unwrap();
-        let told = format!("the webhook at 127.0.0.1:{port} {place} was not told");
+        let told = format!("the webhook at 127.0.0.1:{port} {place} did not accept");
         assert!(done.code == 1 && done.stderr.contains(&told), "{told}: {}", done.stderr);
     }
 }

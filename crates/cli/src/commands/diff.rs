@@ -19,7 +19,7 @@ pub(crate) const HELP: &str = "Exit codes:
   3  a control newly fails, or fails with another value
   4  no new failure, but something could not be checked that had been checked before or is new,
      or a control that only one of the audits checked fails there,
-     or a newer version kept the later audit in words that this one does not know";
+     or a newer version kept the later audit with codes that this version does not know";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {

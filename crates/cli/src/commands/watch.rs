@@ -25,13 +25,13 @@ use tokio::time::Instant;
 use webhook::{Receiver, WebhookKind};
 
 pub(crate) const HELP: &str =
-    "The first audit is compared with the newest kept audit of the same cloud, scope and controls; without one, it is
-the beginning, and nothing is told. What a webhook could not be told is told with the next audit: with --once, an
-audit of which a webhook was not told is not kept.
+    "The first audit is compared with the newest kept audit of the same cloud, scope and controls; without one,
+there is nothing to compare and nothing is reported. Changes that a webhook did not accept are sent again with the
+next audit. With --once, an audit whose changes a webhook did not accept is not kept.
 
 Exit codes:
   0  stopped by a signal; with --once: nothing is worse than before
-  1  the tool failed, or a webhook could not be told of changes; with --once: stopped by a signal
+  1  the tool failed, or a webhook could not be notified; with --once: stopped by a signal
   2  wrong usage
   3  with --once: a control newly fails, or fails with another value
   4  with --once: no new failure, but not everything could be checked or compared
@@ -156,7 +156,7 @@ impl Watch<'_> {
         let untold: Vec<&Receiver> = self.receivers.iter().filter(|receiver| receiver.is_behind).collect();
         for receiver in &untold {
             let since = receiver.told.as_ref().map_or("the beginning", |told| &told.run.id);
-            stderr!("warning: {} was not told of the changes since {}", receiver.name(), safe(since));
+            stderr!("warning: {} did not accept the changes since {}", receiver.name(), safe(since));
         }
         match (self.args.once, untold.is_empty()) {
             (true, _) => of_a_single_round,
@@ -188,7 +188,7 @@ impl Watch<'_> {
         let told = self.receivers.iter_mut().map(async |receiver| match receiver.notify(&report).await {
             Ok(()) => true,
             Err(why) => {
-                stderr!("warning: {} was not told of the changes: {why}", receiver.name());
+                stderr!("warning: {} did not accept the changes: {why}", receiver.name());
                 false
             }
         });

@@ -28,8 +28,7 @@ which zone; the first rule that matches a server decides:
   private-dns-zone = \"contoso.postgres.database.azure.com\"
 Other conditions are subnet, private-endpoint, subscription and server.
 
-List here what has to be probed, probe it on a machine in the zone, and count
-here what was seen there:
+Make the list here, probe it on a machine in the zone, and count the result here:
   hostssl zones targets hub-weu > targets.json
   hostssl probe --targets targets.json -o json > looks.json
   hostssl audit --probe --zones hostssl-zones.toml --looks looks.json";

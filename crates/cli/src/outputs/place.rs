@@ -48,7 +48,7 @@ impl Place {
             }
             path = folder_of(&path).join(fs::read_link(&path)?);
         }
-        Err(io::Error::other("its links go in circles"))
+        Err(io::Error::other("its links form a loop"))
     }
 
     /// What no link stands for.

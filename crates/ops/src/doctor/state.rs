@@ -22,7 +22,7 @@ fn directory(facts: &StateFacts) -> DoctorCheck {
             DoctorCheck::ok(id, format!("{path} can be written, and not by others"))
         }
         StatePresence::Absent { is_writable: true, .. } => {
-            DoctorCheck::ok(id, format!("{path} is not there yet, and will be made"))
+            DoctorCheck::ok(id, format!("{path} does not exist yet and will be created"))
         }
         StatePresence::Present { is_writable: false } => {
             let fix = format!("make {path} writable for this user, or name another directory with --state");
@@ -31,7 +31,7 @@ fn directory(facts: &StateFacts) -> DoctorCheck {
         StatePresence::Absent { above, is_writable: false } => {
             let above = above.display();
             let fix = format!("make {above} writable for this user, or name another directory with --state");
-            DoctorCheck::failed(id, format!("{path} is not there, and cannot be made in {above}"), fix)
+            DoctorCheck::failed(id, format!("{path} does not exist and cannot be created in {above}"), fix)
         }
         StatePresence::Unusable(error) => failed(id, error),
     }

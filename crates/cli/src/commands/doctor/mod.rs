@@ -12,7 +12,7 @@ use clap::Args;
 use hostssl_formats::{Shape, doctor_json, doctor_text};
 use hostssl_model::DoctorReport;
 
-pub(crate) const HELP: &str = "Nothing is changed: no directory is made, and no server is logged in to.
+pub(crate) const HELP: &str = "Nothing is changed: doctor creates no directory and logs in to no server.
 
 Exit codes:
   0  no check failed; warnings, and checks that do not apply, do not count
