@@ -7,6 +7,8 @@ mod estate;
 
 use estate::{allowed, apply, connector, ended, estate};
 use hostssl_console::{ConsoleOptions, Preparation};
+use hostssl_model::Outcome;
+use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint};
 use hostssl_test_support::served_console::{options, serve, serve_over};
 
 /// The text with `with` for everything from each `start` to the `end` behind it.
@@ -109,6 +111,29 @@ async fn what_audits_found() {
     insta::assert_snapshot!("control", main_of(&visitor.get("/controls/require-secure-transport").await.body));
     insta::assert_snapshot!("runs", main_of(&visitor.get("/runs").await.body));
     insta::assert_snapshot!("run", main_of(&visitor.get(&run).await.body));
+}
+
+#[tokio::test]
+async fn what_the_command_line_probed() {
+    let served = serve(options()).await;
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let asked = r#"{"users":["app"],"databases":["postgres","shop"],"replication":["physical"]}"#.to_owned();
+    store.begin_probe(&NewProbe { id: "probed".into(), started_ms: 0, tool_version: "0".into(), asked }).unwrap();
+    let certificate = r#"{"verifyFull":{"ok":false,"reason":"expired"},"notAfter":"2026-01-31T00:00:00Z"}"#;
+    let endpoints = [
+        (
+            Outcome::Pass,
+            r#"{"target":"a.example","address":"192.0.2.1:5432","verdict":"enforced","reason":"refused"}"#.into(),
+        ),
+        (
+            Outcome::Fail,
+            format!(r#"{{"target":"b.example","verdict":"optional","reason":"accepted","certificate":{certificate}}}"#),
+        ),
+        (Outcome::Unknown, r#"{"target":"c.example","verdict":"of-a-later-version","reason":"?"}"#.into()),
+    ];
+    let endpoints = endpoints.map(|(outcome, document)| ProbedEndpoint { outcome, document, listener: None, at_ms: 0 });
+    store.add_endpoints("probed", &endpoints).unwrap();
+    insta::assert_snapshot!("probe", main_of(&served.visitor().await.get("/probes/probed").await.body));
 }
 
 #[tokio::test]

@@ -5,16 +5,19 @@
 mod asked;
 mod convert;
 mod endpoint;
+mod summary;
 mod version;
 mod words;
 
 pub use asked::ProbeAsked;
 use hostssl_probe::report::EndpointReport;
+pub use hostssl_probe::report::WireVerdict;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::io::{self, Write};
+pub use summary::{CertificateSummary, EndpointSummary, VerifyFullSummary, read_summary};
 
 /// What the prober reports.
 mod domain {

@@ -23,6 +23,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use hostssl_model::Word;
 use hostssl_store::{AuditStore, ServerRow, StoreError};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Changes that are asked for. The overview shows the first of them: one question, which the store remembers, for both.
@@ -86,6 +87,13 @@ impl From<ServerRow> for Row {
             server,
         }
     }
+}
+
+/// Which page of a list is wanted, from 0.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PageQuery {
+    pub(crate) page: u32,
 }
 
 /// Where a list is, and where it goes on.

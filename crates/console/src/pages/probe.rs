@@ -1,76 +1,31 @@
 //! A probe that `hostssl probe` kept: its endpoints and their verdicts. All that was seen of them is in its JSON.
 
 use super::runs::no_such_run;
-use super::{Asked, Paging};
+use super::{Asked, PageQuery, Paging};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::view::{Badge, Shell, When, count, plural};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_formats::probe_json::ProbeAsked;
+use hostssl_formats::probe_json::{self, EndpointSummary, ProbeAsked, WireVerdict};
 use hostssl_model::WorstListener;
 use hostssl_store::{Enforcement, Page, ProbeEntry};
-use serde::Deserialize;
 
 /// Endpoints on a page.
 const SIZE: u32 = 50;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Looked {
-    page: u32,
-}
-
-/// What the page shows of an endpoint, by the names of `hostssl/probe/v1`.
-#[derive(Deserialize)]
-struct Endpoint {
-    target: String,
-    address: Option<String>,
-    verdict: Verdict,
-    reason: String,
-    certificate: Option<Certificate>,
-}
-
-/// What an endpoint does with encryption. What another version found is not known to this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Verdict {
-    Enforced,
-    Optional,
-    PlaintextOnly,
-    BrokenTls,
-    NotPostgresql,
-    Unreachable,
-    #[serde(other)]
-    Inconclusive,
-}
-
-impl From<Verdict> for Badge {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Enforced => WorstListener::Enforced.into(),
-            Verdict::Optional => WorstListener::Optional.into(),
-            Verdict::PlaintextOnly => WorstListener::PlaintextOnly.into(),
-            Verdict::BrokenTls => WorstListener::BrokenTls.into(),
-            Verdict::NotPostgresql => Self { word: "not PostgreSQL", ..WorstListener::Inconclusive.into() },
-            Verdict::Unreachable => WorstListener::Unseen.into(),
-            Verdict::Inconclusive => WorstListener::Inconclusive.into(),
-        }
+/// What the word of a verdict looks like. One that this version does not know proves nothing.
+fn verdict_badge(verdict: Option<WireVerdict>) -> Badge {
+    match verdict {
+        Some(WireVerdict::Enforced) => WorstListener::Enforced.into(),
+        Some(WireVerdict::Optional) => WorstListener::Optional.into(),
+        Some(WireVerdict::PlaintextOnly) => WorstListener::PlaintextOnly.into(),
+        Some(WireVerdict::BrokenTls) => WorstListener::BrokenTls.into(),
+        Some(WireVerdict::NotPostgresql) => Badge { word: "not PostgreSQL", ..WorstListener::Inconclusive.into() },
+        Some(WireVerdict::Unreachable) => WorstListener::Unseen.into(),
+        Some(WireVerdict::Inconclusive) | None => WorstListener::Inconclusive.into(),
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Certificate {
-    verify_full: Judgement,
-    not_after: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Judgement {
-    ok: Option<bool>,
-    reason: Option<String>,
 }
 
 #[derive(Template)]
@@ -84,17 +39,17 @@ struct ProbePage {
     /// What shows all that was seen.
     command: String,
     tried: ProbeAsked,
-    rows: Vec<(Badge, Endpoint)>,
+    rows: Vec<(Badge, EndpointSummary)>,
     paging: Paging,
 }
 
 pub(crate) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Asked(looked): Asked<Looked>,
+    Asked(query): Asked<PageQuery>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let at = Page { number: looked.page, size: SIZE };
+    let at = Page { number: query.page, size: SIZE };
     let found = shared
         .ask(move |store| {
             let Some(probe) = store.probe(&id)? else { return Ok(None) };
@@ -103,9 +58,9 @@ pub(crate) async fn show(
         })
         .await?;
     let Some((probe, documents)) = found else { return Err(no_such_run()) };
-    let endpoints: Vec<Endpoint> = documents
+    let endpoints: Vec<EndpointSummary> = documents
         .iter()
-        .map(|document| serde_json::from_str(document))
+        .map(|document| probe_json::read_summary(document))
         .collect::<Result<_, _>>()
         .map_err(|_| Failure::defect())?;
     page(&ProbePage {
@@ -119,8 +74,8 @@ pub(crate) async fn show(
         endpoints: plural(probe.endpoints(), "endpoint"),
         command: format!("hostssl runs show {} -o json", probe.id),
         tried: ProbeAsked::read(&probe.asked).unwrap_or_default(),
-        paging: Paging::new(looked.page, SIZE, probe.endpoints(), |page| format!("/probes/{}?page={page}", probe.id)),
-        rows: endpoints.into_iter().map(|endpoint| (Badge::from(endpoint.verdict), endpoint)).collect(),
+        paging: Paging::new(query.page, SIZE, probe.endpoints(), |page| format!("/probes/{}?page={page}", probe.id)),
+        rows: endpoints.into_iter().map(|endpoint| (verdict_badge(endpoint.verdict), endpoint)).collect(),
         probe,
     })
 }
@@ -131,13 +86,14 @@ mod tests {
 
     #[test]
     fn every_verdict_has_its_badge_and_a_new_one_proves_nothing() {
-        let badge = |word: &str| Badge::from(serde_json::from_value::<Verdict>(word.into()).unwrap());
-        assert_eq!(badge("enforced").class, "yes");
-        for word in ["optional", "plaintext-only", "broken-tls"] {
-            assert_eq!(badge(word).class, "no", "{word}");
+        for verdict in WireVerdict::ALL {
+            let class = match verdict {
+                WireVerdict::Enforced => "yes",
+                WireVerdict::Optional | WireVerdict::PlaintextOnly | WireVerdict::BrokenTls => "no",
+                WireVerdict::Unreachable | WireVerdict::NotPostgresql | WireVerdict::Inconclusive => "unknown",
+            };
+            assert_eq!(verdict_badge(Some(verdict)).class, class, "{verdict:?}");
         }
-        for word in ["unreachable", "not-postgresql", "inconclusive", "of-a-later-version"] {
-            assert_eq!(badge(word).class, "unknown", "{word}");
-        }
+        assert_eq!(verdict_badge(None).class, "unknown");
     }
 }

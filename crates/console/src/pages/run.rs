@@ -2,7 +2,7 @@
 
 use super::overview::change_words;
 use super::runs::{no_such_run, scope_words};
-use super::{Asked, CHANGES, Paging};
+use super::{Asked, CHANGES, PageQuery, Paging};
 use crate::follow::follow;
 use crate::guard::Session;
 use crate::job::StopCause;
@@ -24,12 +24,6 @@ use std::sync::Arc;
 const GAPS: u32 = 50;
 /// Servers that are named of those that other rules judge differently.
 const DIFFER: usize = 100;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Looked {
-    page: u32,
-}
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct By {
@@ -138,7 +132,7 @@ struct JudgedPage {
 pub(crate) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Asked(looked): Asked<Looked>,
+    Asked(query): Asked<PageQuery>,
     shell: Shell,
 ) -> Result<Response, Failure> {
     let (mut server, mut stopped) = (None, None);
@@ -158,13 +152,13 @@ pub(crate) async fn show(
             }
         }
     }
-    kept(&shared, id, looked, (server, stopped), shell).await
+    kept(&shared, id, query, (server, stopped), shell).await
 }
 
 async fn kept(
     shared: &Shared,
     id: String,
-    looked: Looked,
+    query: PageQuery,
     (server, stopped): (Option<(String, String)>, Option<String>),
     shell: Shell,
 ) -> Result<Response, Failure> {
@@ -176,7 +170,7 @@ async fn kept(
                 Some(previous) => store.changes(&audit, previous, CHANGES)?,
                 None => (Vec::new(), 0),
             };
-            let gaps = store.gaps(&audit, Page { number: looked.page, size: GAPS })?;
+            let gaps = store.gaps(&audit, Page { number: query.page, size: GAPS })?;
             let controls = store.control_tallies(&audit)?;
             let standings = store.seen_standings(&audit)?;
             Ok(Some((standings, controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
@@ -207,7 +201,7 @@ async fn kept(
         controls,
         groups: groups.into_iter().map(GapLine::from).collect(),
         gaps: gaps.into_iter().map(GapRow::from).collect(),
-        paging: Paging::new(looked.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
+        paging: Paging::new(query.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
         figures: Standing::ALL
             .into_iter()
             .filter(|one| standings.count(*one) > 0)
