@@ -129,6 +129,13 @@ impl KeptCensus {
         self.clients.is_empty() && self.sources.is_empty() && self.refused.clients.is_empty()
     }
 
+    /// How many distinct clients were seen, those beyond the limit included.
+    #[must_use]
+    pub fn client_count(&self) -> u64 {
+        let listed = u64::try_from(self.clients.len()).unwrap_or(u64::MAX);
+        listed.saturating_add(self.unlisted.counts.iter().sum())
+    }
+
     /// The sessions of each day on which there were some, the oldest first.
     #[must_use]
     pub fn timeline(&self) -> Vec<DayCount> {

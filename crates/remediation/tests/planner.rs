@@ -189,6 +189,14 @@ fn production_is_never_the_canary_by_accident() {
 }
 
 #[test]
+fn of_servers_that_are_alike_the_one_with_the_fewest_clients_comes_first() {
+    let mut known = PlannerKnowledge::new(vec![named("a"), named("b"), named("c"), named("d-prod")]);
+    known.options = PlanOptions { canary_size: 1, wave_size: 3, max_servers: None };
+    known.order.clients = [("a", 40), ("c", 2), ("d-prod", 0)].map(|(name, n)| (id(Kind::Flexible, name), n)).into();
+    assert_eq!(waves(&known), ["c", "a b d-prod"], "clients that were not observed are not few");
+}
+
+#[test]
 fn a_wave_holds_one_group_where_that_is_asked_for() {
     let mut known = PlannerKnowledge::new(vec![
         tagged("a", "team", "shop"),

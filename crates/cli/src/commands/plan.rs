@@ -224,7 +224,7 @@ impl MakePlanArgs {
                 wave_size: self.wave_size,
                 max_servers: self.max_servers,
             },
-            order: WaveOrder { canary: self.canary.clone(), last: BTreeSet::new(), by: self.wave_by.clone() },
+            order: WaveOrder { canary: self.canary.clone(), by: self.wave_by.clone(), ..WaveOrder::default() },
             reason: None,
             discovery: self.discovery.into(),
             clients: state.censuses(self.connect.simulate.is_some()),

@@ -18,8 +18,10 @@ use hostssl_console::{
     Connect, Console, ConsoleOptions, LinkMaker, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink,
     TlsFiles, Trouble, WireLook,
 };
+use hostssl_formats::safe;
 use hostssl_model::Stop;
 use hostssl_ops::{list_server_documents, resolve_scope};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,11 +94,24 @@ pub(crate) struct ServeArgs {
     pub(crate) connect: ConnectArgs,
 }
 
+/// A person has one role, whatever link they sign in with.
+fn refuse_second_links(links: &[(String, Role)]) -> Result<(), CliError> {
+    let mut seen = BTreeSet::new();
+    match links.iter().find(|(person, _)| !seen.insert(person)) {
+        None => Ok(()),
+        Some((person, _)) => Err(CliError::usage(
+            format!("--link names {} more than once", safe(person)),
+            "give each person one role; a higher one includes the lower ones",
+        )),
+    }
+}
+
 pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = Profile::find(&args.profile).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
     })?;
+    refuse_second_links(&args.link)?;
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
     args.route.dialer_unless(scenario.is_some())?;
     // A simulation's runs matter to no one: they go with the process, unless a directory is named.

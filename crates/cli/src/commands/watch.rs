@@ -60,9 +60,9 @@ pub(crate) struct WatchArgs {
     /// Post changes to this URL (repeatable), and to the one in HOSTSSL_WEBHOOK, which no list of processes shows.
     #[arg(long, value_name = "URL", help_heading = "Watch options")]
     webhook: Vec<String>,
-    /// What the webhooks take: the JSON of `hostssl diff`, or a message of a chat.
-    #[arg(long, value_enum, default_value_t = WebhookKind::Json, help_heading = "Watch options")]
-    webhook_kind: WebhookKind,
+    /// What the webhooks take: the JSON of `hostssl diff`, or a message of a chat [default: json].
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Watch options")]
+    webhook_kind: Option<WebhookKind>,
     /// Sign each message with the secret in this file (HMAC-SHA256, header hostssl-signature).
     #[arg(long, value_name = "FILE", help_heading = "Watch options")]
     webhook_secret: Option<PathBuf>,
@@ -86,11 +86,14 @@ pub(crate) fn run(args: &WatchArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let secret = args.webhook_secret.as_deref().map(webhook::read_secret).transpose()?;
     let hidden = std::env::var(WEBHOOK_VARIABLE).ok().filter(|url| !url.is_empty());
     let urls = args.webhook.iter().chain(&hidden);
-    let receivers =
-        urls.map(|url| Receiver::new(url, args.webhook_kind, secret.clone(), args.run.connect.ca_file.as_deref()));
+    let kind = args.webhook_kind.unwrap_or(WebhookKind::Json);
+    let receivers = urls.map(|url| Receiver::new(url, kind, secret.clone(), args.run.connect.ca_file.as_deref()));
     let mut receivers: Vec<Receiver> = receivers.collect::<Result<_, _>>()?;
     if receivers.is_empty() && args.webhook_secret.is_some() {
         return Err(CliError::usage("--webhook-secret signs messages, and there is no webhook", "add --webhook URL"));
+    }
+    if receivers.is_empty() && args.webhook_kind.is_some() {
+        return Err(CliError::usage("--webhook-kind is for webhooks, and there is none", "add --webhook URL"));
     }
     let of = receivers.len();
     receivers.iter_mut().enumerate().filter(|_| of > 1).for_each(|(index, one)| one.place = Some((index + 1, of)));

@@ -10,7 +10,7 @@ use hostssl_remediation::{
 };
 use hostssl_store::{AuditStore, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Where the kept censuses are.
@@ -84,6 +84,17 @@ pub(super) fn impacts(
         }
     }
     impacts
+}
+
+/// How many clients the census has of each server with an impact. One whose census cannot be read is left out.
+pub(super) fn client_counts(
+    evidence: Option<&dyn ClientEvidence>,
+    impacts: &BTreeMap<(ResourceId, FixableControl), ClientImpact>,
+) -> BTreeMap<ResourceId, u64> {
+    let Some(evidence) = evidence else { return BTreeMap::new() };
+    let servers: BTreeSet<&ResourceId> = impacts.keys().map(|(server, _)| server).collect();
+    let count = |server: &ResourceId| Some(evidence.census(server).ok()??.client_count());
+    servers.into_iter().filter_map(|server| Some((server.clone(), count(server)?))).collect()
 }
 
 /// A server whose clients a plan would refuse although that was not accepted: the census has found them since the plan was

@@ -1,6 +1,6 @@
 //! From an audit to a plan. Nothing here writes.
 
-use super::gate::{AcceptBreakage, ClientEvidence, accepted, impacts};
+use super::gate::{AcceptBreakage, ClientEvidence, accepted, client_counts, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;
@@ -127,7 +127,9 @@ pub async fn make_plan(
             return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
         }
     };
-    let clients = impacts(request.clients.as_deref(), &audit, &request.goal, &request.profile, &audit.run.started_at);
+    let evidence = request.clients.as_deref();
+    let clients = impacts(evidence, &audit, &request.goal, &request.profile, &audit.run.started_at);
+    let order = WaveOrder { clients: client_counts(evidence, &clients), ..request.order.clone() };
     let (locks, unseen) = locks(tenant, &audit, &request.goal, &mut *on_event).await;
     let mut postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     if request.goal.controls().contains(&FixableControl::LogDownload) {
@@ -151,7 +153,7 @@ pub async fn make_plan(
         locks: &locks,
         forbidden: &nothing,
         options: request.options,
-        order: &request.order,
+        order: &order,
         reason: request.reason.as_deref(),
         created_at: &created_at,
         observed_at: &audit.run.started_at,

@@ -1,7 +1,7 @@
 //! Which servers are tried first: never production by accident.
 
 use hostssl_model::{ResourceId, Server, Subscription};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a plan orders its servers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,6 +10,9 @@ pub struct WaveOrder {
     pub canary: Vec<String>,
     /// Servers that come last: where the canary of the last run failed, another server is to try.
     pub last: BTreeSet<ResourceId>,
+    /// How many clients were observed of each server: of servers that are alike otherwise, the one with the fewest comes
+    /// first, and one whose clients were not observed after them.
+    pub clients: BTreeMap<ResourceId, u64>,
     /// A wave holds servers of one group only.
     pub by: Option<WaveBy>,
 }

@@ -20,8 +20,8 @@ pub(super) struct Group<'a> {
 }
 
 /// What comes first: a canary that a person chose; then what is not busy, by group, least important and least risky
-/// first, and by id.
-type Turn<'a> = (bool, bool, bool, (Tier, String), Tier, Disposition, &'a ResourceId);
+/// first, with the fewest clients, and by id.
+type Turn<'a> = (bool, bool, bool, (Tier, String), Tier, Disposition, u64, &'a ResourceId);
 
 impl<'a> Group<'a> {
     pub(super) fn new(posture: &'a Posture, tier: Tier, busy: bool) -> Self {
@@ -33,7 +33,8 @@ impl<'a> Group<'a> {
         let bucket = order.by.as_ref().map(|by| by.group(server)).unwrap_or_default();
         let rank = buckets.get(&bucket).copied().unwrap_or(Tier::Unknown);
         let (chosen, last) = (self.is_chosen(order), order.last.contains(&server.id));
-        (!chosen, last, self.busy, (rank, bucket), self.tier, self.risk(), &server.id)
+        let clients = order.clients.get(&server.id).copied().unwrap_or(u64::MAX);
+        (!chosen, last, self.busy, (rank, bucket), self.tier, self.risk(), clients, &server.id)
     }
 
     /// Whether a person chose it for the first wave.
@@ -92,8 +93,8 @@ fn root_primary<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a Resour
     id
 }
 
-/// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then by
-/// id, and every replica set in its order.
+/// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then those
+/// with the fewest clients, then by id, and every replica set in its order.
 pub(super) fn schedule<'a>(
     mut groups: BTreeMap<&'a ResourceId, Group<'a>>,
     options: &PlanOptions,
