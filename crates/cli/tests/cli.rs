@@ -530,7 +530,7 @@ fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
 
 #[test]
 fn options_that_would_be_ignored_are_refused() {
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 10] = [
         &["audit", "--simulate", "--ca-file", "/no/such/file"],
         &["audit", "--simulate", "--no-save", "--retain", "3"],
         &["server", "list", "--simulate", "--ca-file", "/no/such/file"],
@@ -539,6 +539,8 @@ fn options_that_would_be_ignored_are_refused() {
         &["probe", "127.0.0.1:1", "--no-save", "--retain", "3"],
         &["watch", "--simulate", "--once", "--every", "5m"],
         &["watch", "--simulate", "--once", "--webhook-secret", "Cargo.toml"],
+        &["watch", "--simulate", "--once", "--webhook-kind", "slack"],
+        &["serve", "--simulate", "--link", "ann=viewer", "--link", "ann=approver"],
     ];
     for arguments in cases {
         let done = run(arguments);
