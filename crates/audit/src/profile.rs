@@ -104,6 +104,7 @@ impl Profile {
             only: if is_whole { Vec::new() } else { only.collect() },
             expiry_days: released.is_none_or(|one| one.settings.expiry_days != days).then_some(days),
             by_graph: false,
+            by_zones: false,
         }
     }
 
@@ -111,7 +112,7 @@ impl Profile {
     #[must_use]
     pub fn of_run(run: &AuditRun) -> Option<Self> {
         let mut profile = Self::find(&run.profile).ok()?;
-        let AuditAsked { only, expiry_days, by_graph: _ } = &run.asked;
+        let AuditAsked { only, expiry_days, by_graph: _, by_zones: _ } = &run.asked;
         if run.asked.is_narrowed() {
             profile.controls.retain(|control| only.contains(&Word::Known(control.id)));
         }

@@ -4,13 +4,13 @@ use crate::args::{StateArgs, duration};
 use crate::error::CliError;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ZoneLooks};
-use hostssl_model::{AuditReport, Vantage, WireObservation, ZoneRule, is_zone_name};
-use hostssl_ops::{KnownSwitch, Looks, Vantages, carried_observation, read_zones};
-use hostssl_probe::report::{EndpointReport, StartupOutcome, Weakness, WireVerdict};
-use hostssl_store::{AuditStore, SwitchTimes};
+use hostssl_formats::safe;
+use hostssl_model::{Advice as _, AuditReport, WorstListener, ZoneRule};
+use hostssl_ops::{Looks, PROBE_AGAIN, Vantages, looks_of_zone, read_zones};
+use hostssl_store::{AuditStore, EndedLook, StoreReader};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,19 +23,19 @@ pub(crate) const FILE: &str = "hostssl-zones.toml";
 const LARGEST_ZONES: u64 = 4 << 20;
 /// The looks of a hundred thousand servers, in bytes.
 const LARGEST_LOOKS: u64 = 1 << 30;
-/// How far the clock of a machine in a zone may be ahead of this one: two that are set by the network differ by seconds.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// Servers that a message names.
+const NAMED: usize = 5;
 
 /// Where listeners were probed from that are not reached from here.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Wire options")]
 pub(crate) struct VantageArgs {
-    /// Count what `hostssl probe --targets LIST -o json` saw in a zone (repeatable). A server that is reached from several places
-    /// is judged by all of them.
+    /// Count what `hostssl probe --targets LIST -o json` saw in a zone; a folder stands for the .json files in it (repeatable). A
+    /// server that is reached from several places is judged by all of them.
     #[arg(long, value_name = "FILE", requires = "probe")]
     looks: Vec<PathBuf>,
     /// Ignore looks that are older than this.
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "looks")]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "probe")]
     looks_max_age: Duration,
     /// The file that says which servers are probed from which zone: one without an answer from there is unknown. See `hostssl
     /// zones --help`.
@@ -57,46 +57,122 @@ impl VantageArgs {
         }
     }
 
-    /// What was seen from elsewhere, and what should have been; the state has the changes that were made since.
+    /// What was seen from elsewhere, and what should have been; the state has the changes that were made since, and what zones
+    /// saw before.
     pub(crate) fn vantages(&self, state: &StateArgs, simulated: bool) -> Result<Arc<Vantages>, CliError> {
-        let rules = self.zones.as_deref().map(load_zones).transpose()?.unwrap_or_default();
-        let now = Timestamp::now();
-        let looks: Vec<Looks> = self.looks.iter().map(|path| load_looks(path, now)).collect::<Result<_, _>>()?;
-        let longest = SignedDuration::try_from(self.looks_max_age).unwrap_or(SignedDuration::MAX);
-        let known: BTreeSet<&str> = rules.iter().map(|rule| &*rule.zone).collect();
-        for (path, looks) in self.looks.iter().zip(&looks) {
-            if self.zones.is_some() && !known.contains(&*looks.zone) {
-                let what = format!("{} is of zone {}, which no rule names", path.display(), looks.zone);
-                return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
-            }
+        let brought = brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
+        if self.zones.is_none() && self.looks.is_empty() {
+            // The state is asked for what it knows better: a run without one that can be read is none the worse.
+            let known =
+                if simulated && state.state.is_none() { None } else { state.read_if_any(simulated).ok().flatten() };
+            let known = known.and_then(|reader| reader.known_from_zones().ok()).unwrap_or_default();
+            return Ok(Arc::new(brought.with_state(known)));
         }
-        let times = if looks.is_empty() {
-            Vec::new()
-        } else {
-            let reader = state.read_before_keeping(simulated)?;
-            if reader.is_some() {
-                // What runs wrote since is taken in; a state that cannot be written says what it has.
-                let _ = AuditStore::open(&state.directory(simulated)?).and_then(|store| store.latest());
-            }
-            reader.map_or_else(|| Ok(Vec::new()), |reader| reader.switch_times())?
-        };
-        let switches = times
-            .into_iter()
-            .map(|SwitchTimes { server, off_ms, changed_ms }| (server, KnownSwitch { off_ms, changed_ms }));
-        Ok(Arc::new(Vantages::new(rules, looks, now, longest).with_switches(switches)))
+        let reader = state.read_before_keeping(simulated)?;
+        if reader.is_some() {
+            // What runs wrote since is taken in; a state that cannot be written says what it has.
+            let _ = AuditStore::open(&state.directory(simulated)?).and_then(|store| store.latest());
+        }
+        let known = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.known_from_zones())?;
+        Ok(Arc::new(brought.with_state(known)))
     }
 
-    /// Says how many listeners were probed in zones that no server in the audit has: their looks proved nothing.
-    pub(crate) fn tell_of_strangers(&self, vantages: &Vantages, report: &AuditReport) {
+    /// Says of which servers the looks proved nothing: listeners that were probed in zones and that no server in the audit has,
+    /// and servers of which the state knows worse than what this audit asked.
+    pub(crate) fn tell(&self, vantages: &Vantages, report: &AuditReport) {
         let strangers = vantages.strangers(report.servers.iter().map(|one| &one.server));
         if let [first, ..] = strangers.as_slice() {
-            let (count, first) = (strangers.len(), hostssl_formats::safe(first));
+            let (count, first) = (strangers.len(), safe(first));
             let those = if count == 1 { "1 endpoint" } else { &format!("{count} endpoints") };
             stderr!(
                 "warning: --looks has {those} that no server in scope has, such as {first}: those looks were not used"
             );
         }
+        let untold = vantages.untold(&report.servers);
+        if untold.is_empty() {
+            return;
+        }
+        let one = |(server, look): &(&hostssl_model::ServerReport, &hostssl_model::WireObservation)| {
+            let zone = look.vantage.as_ref().map_or("", |vantage| &*vantage.zone);
+            format!("{} from zone {zone} at {}", safe(server.server.name()), look.observed_at)
+        };
+        let names = named(untold.iter().map(one));
+        stderr!(
+            "warning: plaintext was accepted when a zone was probed last, and this audit has no look from there: {names}"
+        );
+        stderr!("hint: probe those zones again and give what they see with --looks");
     }
+}
+
+/// Says what the state counts no more since an audit was kept.
+pub(crate) fn tell_of_ended(vantages: &Vantages, state: &StateArgs, simulated: bool) {
+    let after = state.directory(simulated).and_then(|directory| Ok(StoreReader::open(&directory)?.known_from_zones()?));
+    // What could not be kept was said.
+    let Ok(after) = after else { return };
+    let ended = vantages.ended(&after);
+    let worst = |one: &EndedLook| WorstListener::from(&one.look.listener);
+    for (server, one) in ended.iter().take(NAMED) {
+        let zone = one.look.vantage.as_ref().map_or("", |vantage| &*vantage.zone);
+        let address = one.look.address.as_deref().map_or(String::new(), |address| format!(" at {}", safe(address)));
+        stderr!(
+            "note: {} port {}{address} {} from zone {zone} at {}; that counts no more: {}",
+            safe(server),
+            one.look.port,
+            worst(one).words(),
+            one.look.observed_at,
+            one.end.words()
+        );
+    }
+    if let more @ 1.. = ended.len().saturating_sub(NAMED) {
+        stderr!("note: {more} more looks from zones count no more; the console shows each on the page of its server");
+    }
+}
+
+/// A few names, and how many more there are.
+fn named(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let first = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}
+
+/// What files say of zones: their rules, and what was seen from there.
+pub(crate) fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result<Vantages, CliError> {
+    let rules = zones.map(load_zones).transpose()?;
+    let now = Timestamp::now();
+    let mut all = Vec::new();
+    for path in files_of(looks)? {
+        let looks = load_looks(&path, now)?;
+        if rules.as_ref().is_some_and(|rules| !rules.iter().any(|rule| rule.zone == looks.zone)) {
+            let what = format!("{} is of zone {}, which no rule names", path.display(), looks.zone);
+            return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
+        }
+        all.push(looks);
+    }
+    let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
+    Ok(Vantages::new(rules, all, now, longest))
+}
+
+/// The files that are named, and those of the folders that are.
+fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let unreadable = |error: io::Error| {
+            CliError::usage(format!("the folder {} cannot be read: {error}", path.display()), "name the files in it")
+        };
+        let mut within = BTreeSet::new();
+        for entry in path.read_dir().map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?.path();
+            if entry.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) && entry.is_file() {
+                within.insert(entry);
+            }
+        }
+        files.extend(within);
+    }
+    Ok(files)
 }
 
 /// Reads the rules of a file of zones.
@@ -130,48 +206,31 @@ pub(crate) fn utf8<R: BufRead>(mut text: R) -> Result<R, String> {
     Ok(text)
 }
 
+/// Whether a file has an end: what a shell passes from another program has one as well.
+fn has_an_end(kind: FileType) -> bool {
+    #[cfg(unix)]
+    let is_pipe = std::os::unix::fs::FileTypeExt::is_fifo(&kind);
+    #[cfg(not(unix))]
+    let is_pipe = false;
+    kind.is_file() || is_pipe
+}
+
 /// Reads what a probe in a zone saw.
 fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
     let place = path.display();
-    let again = "probe again in the zone with `hostssl probe --targets LIST -o json`, and copy its whole output";
     let refused = |why: &dyn std::fmt::Display, hint: &str| CliError::usage(format!("{place}: {why}"), hint);
-    let file = File::open(path).map_err(|error| refused(&error, "--looks takes a file that `hostssl probe` wrote"))?;
-    match file.metadata() {
-        Ok(metadata) if metadata.is_dir() => return Err(refused(&"it is a folder", "name the files in it")),
-        Ok(metadata) if metadata.len() > LARGEST_LOOKS => {
-            return Err(refused(&"it is larger than 1 GiB", "probe the zone in several parts"));
-        }
-        _ => {}
+    let named = "--looks takes a file that `hostssl probe` wrote";
+    let metadata = std::fs::metadata(path).map_err(|error| refused(&error, named))?;
+    if !has_an_end(metadata.file_type()) {
+        return Err(refused(&"it is neither a file nor a pipe", named));
     }
+    if metadata.len() > LARGEST_LOOKS {
+        return Err(refused(&"it is larger than 1 GiB", "probe the zone in several parts"));
+    }
+    let file = File::open(path).map_err(|error| refused(&error, named))?;
     let text = utf8(BufReader::new(file.take(LARGEST_LOOKS)))
         .map_err(|why| refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash"))?;
-    let read = probe_json::read_document(text).map_err(|error| refused(&error, again))?;
-    let ZoneLooks { zone: Some(zone), endpoints } = read else {
-        let hint = "probe a list that `hostssl zones targets ZONE` made: its looks have their zone and their time";
-        return Err(refused(&"it was not probed for a zone", hint));
-    };
-    if !is_zone_name(&zone) {
-        return Err(refused(&"its zone has a name that no zone can have", again));
-    }
-    let zone: Arc<str> = zone.into();
-    let look = |report: &EndpointReport| {
-        let taken = report.observed_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let Some(taken) = taken else { return Err(refused(&"a look in it has no time", again)) };
-        if taken.duration_since(now) > CLOCK_SKEW {
-            let hint = "set the clock of the machine in the zone, or of this one, and probe again";
-            return Err(refused(&format!("a look in it is from the future: {taken:.0}"), hint));
-        }
-        let holes = [Weakness::PlaintextAccepted, Weakness::PlaintextReplicationAccepted];
-        let is_open = report.plaintext.outcome == StartupOutcome::Allowed
-            || report.startups.iter().any(|startup| startup.plaintext.outcome == StartupOutcome::Allowed)
-            || report.weaknesses.iter().any(|weakness| holes.contains(weakness));
-        if report.verdict == WireVerdict::Enforced && is_open {
-            return Err(refused(&"a look in it contradicts itself: enforced, and plaintext was accepted", again));
-        }
-        let vantage = Vantage { zone: Arc::clone(&zone), observed_ms: taken.as_millisecond() };
-        let seen = WireObservation { vantage: Some(Box::new(vantage)), ..carried_observation(report, taken, now) };
-        Ok((report.host.as_str().into(), seen))
-    };
-    let looks = endpoints.iter().map(look).collect::<Result<_, _>>()?;
-    Ok(Looks { zone, looks })
+    let ZoneLooks { zone, endpoints } =
+        probe_json::read_document(text).map_err(|error| refused(&error, PROBE_AGAIN))?;
+    looks_of_zone(zone.as_deref(), &endpoints, now).map_err(|error| refused(&error, &error.advice()))
 }

@@ -314,3 +314,75 @@ fn a_real_server_is_proven_by_what_was_seen_inside() {
         assert_eq!(verdict(&audit), (vec![(5432, "enforced".to_owned(), hub())], "pass".to_owned()), "the newer look");
     }
 }
+
+/// What a zone saw outlives the audit that took it in, and the zone's name.
+#[test]
+fn what_a_zone_saw_counts_until_something_newer_is_known() {
+    let folder = Folder::new();
+    let (_, looks) = folder.looks();
+    let state = folder.text("state");
+    let hub = || Some("hub-weu".to_owned());
+    let (_, first) = folder.audit(&["--looks", &looks, "--state", &state]);
+    assert_eq!(wire(&first), [(5432, "optional".to_owned(), hub())]);
+    // The state has it, as long as it is young enough.
+    let (_, again) = folder.audit(&["--state", &state]);
+    assert_eq!(wire(&again), [(5432, "optional".to_owned(), hub())]);
+    let (_, old) = folder.audit(&["--state", &state, "--looks-max-age", "1ms"]);
+    assert_eq!(wire(&old)[0], (5432, "prober-silent".to_owned(), hub()));
+    assert!(old["servers"][0]["wire"][0]["detail"].as_str().unwrap().contains("; its last one is of "), "{old}");
+
+    // An audit that knows nothing of zones says what it did not ask.
+    let base = ["audit", "--simulate", "--probe", "--server", LEDGER, "-o", "json", "-q", "--state", &state];
+    let without = run(&base);
+    assert!(
+        without.stderr.contains("warning: plaintext was accepted when a zone was probed last")
+            && without.stderr.contains("pg-ledger-prod from zone hub-weu at "),
+        "{}",
+        without.stderr
+    );
+
+    // The zone gets another name: what it saw under the old one ends when it has looked under the new one.
+    let renamed = folder.write("renamed.toml", "[[rule]]\nzone = \"hub-eus\"\nvirtual-network = \"vnet-data\"\n");
+    let by_new = |more: &[&str]| run(&[&base[..], &["--zones", &renamed], more].concat());
+    let silent = by_new(&[]);
+    assert!(silent.stderr.contains("from zone hub-weu at "), "it still counts: {}", silent.stderr);
+    assert!(!silent.stderr.contains("counts no more"), "{}", silent.stderr);
+    let new = folder.write("looks-eus.json", &changed(Path::new(&looks), |it| it["zone"] = "hub-eus".into()));
+    let seen = by_new(&["--looks", &new]);
+    let ends = "from zone hub-weu at ";
+    assert!(seen.stderr.contains(ends) && seen.stderr.contains("that counts no more: the server"), "{}", seen.stderr);
+    let told = by_new(&["--looks", &new]);
+    assert!(!told.stderr.contains("hub-weu"), "it is said once: {}", told.stderr);
+}
+
+#[test]
+fn a_folder_of_looks_is_all_of_its_files() {
+    let folder = Folder::new();
+    let (_, looks) = folder.looks();
+    std::fs::create_dir(folder.path("looks")).unwrap();
+    std::fs::copy(&looks, folder.path("looks/one.json")).unwrap();
+    std::fs::write(folder.path("looks/notes.txt"), "nothing").unwrap();
+    let (_, audit) = folder.audit(&["--looks", &folder.text("looks")]);
+    assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
+    std::fs::write(folder.path("looks/two.json"), "{").unwrap();
+    let (done, _) = folder.audit(&["--looks", &folder.text("looks")]);
+    assert!(done.code == 2 && done.stderr.contains("looks/two.json: "), "{}", done.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn looks_may_come_from_a_pipe_and_not_from_what_has_no_end() {
+    let folder = Folder::new();
+    let (_, looks) = folder.looks();
+    let pipe = folder.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let (pipe, text) = (pipe.clone(), std::fs::read(&looks).unwrap());
+        move || std::fs::write(pipe, text)
+    });
+    let (_, audit) = folder.audit(&["--looks", pipe.to_str().unwrap()]);
+    writer.join().unwrap().unwrap();
+    assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
+    let (done, _) = folder.audit(&["--looks", "/dev/zero"]);
+    assert!(done.code == 2 && done.stderr.contains("neither a file nor a pipe"), "{}", done.stderr);
+}

@@ -64,6 +64,12 @@ impl Reason {
     pub fn blinds(self) -> bool {
         !matches!(self, Self::NotOffered | Self::Excepted)
     }
+
+    /// Whether it says no more than that there was no way to a listener from one place.
+    #[must_use]
+    pub fn is_no_way(self) -> bool {
+        matches!(self, Self::Unresolved | Self::Unreachable | Self::NoVantage | Self::ProberSilent)
+    }
 }
 
 /// One failed observation: why, which permission would fix it, and what Azure said.

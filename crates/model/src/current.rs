@@ -5,6 +5,10 @@
 //! be observed again. The result does not depend on the order of the evidence, except for probes of single ports, which
 //! are folded as they arrive.
 
+mod zones;
+
+pub use zones::{LastLooks, LookEnd, ZonesSeen};
+
 use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -35,6 +39,8 @@ pub enum Observation {
     Declared(Evidence<Enforcement>),
     /// An audit probed its listeners. Empty means that nothing was probed, and says nothing.
     Probed(Evidence<Vec<WireObservation>>),
+    /// The same by an audit that knew which servers are probed from which zone.
+    ProbedByRules(Evidence<Vec<WireObservation>>),
     /// A stand-alone probe of some of its ports got an answer. It says nothing about the others, and does not clear a
     /// port on which an audit saw worse: a manual probe may name fewer users and databases.
     ProbedAlone(Evidence<Vec<WireObservation>>),
@@ -65,8 +71,10 @@ pub struct CurrentState {
     pub probe: Option<Evidence<Vec<WireObservation>>>,
     /// By port, what the newest probe that got an answer there saw.
     pub answered: BTreeMap<u16, Evidence<Vec<WireObservation>>>,
-    /// The same by port and zone, of looks that were carried here: what one place saw is replaced by that place alone.
-    pub carried: BTreeMap<(u16, Arc<str>), Evidence<Vec<WireObservation>>>,
+    /// The ports that the newest probe found that got an answer anywhere. It asked Azure for any other.
+    pub listed: Option<Evidence<Vec<u16>>>,
+    /// What was seen from zones.
+    pub zones: ZonesSeen,
     /// The newest change by a run.
     pub changed: Option<Evidence<SwitchChange>>,
 }
@@ -76,8 +84,9 @@ impl CurrentState {
     pub fn add(&mut self, seen: Observation) {
         match seen {
             Observation::Declared(look) => self.add_declared(look),
-            Observation::Probed(probe) if probe.what.is_empty() => {}
-            Observation::Probed(probe) => self.add_probe(probe),
+            Observation::Probed(probe) | Observation::ProbedByRules(probe) if probe.what.is_empty() => {}
+            Observation::Probed(probe) => self.add_probe(probe, false),
+            Observation::ProbedByRules(probe) => self.add_probe(probe, true),
             Observation::ProbedAlone(probe) => self.add_probe_alone(&probe),
             Observation::Changed(change) => {
                 if change.what.before == Enforcement::NotEnforced {
@@ -100,7 +109,14 @@ impl CurrentState {
         newest(&mut self.looked, look);
     }
 
-    fn add_probe(&mut self, probe: Evidence<Vec<WireObservation>>) {
+    fn add_probe(&mut self, probe: Evidence<Vec<WireObservation>>, knew_rules: bool) {
+        self.zones.add(&probe, knew_rules);
+        if probe.what.iter().any(|look| matches!(look.listener, Reading::Known(_))) {
+            let mut ports: Vec<u16> = probe.what.iter().map(|look| look.port).collect();
+            ports.sort_unstable();
+            ports.dedup();
+            newest(&mut self.listed, Evidence { what: ports, at_ms: probe.at_ms, source: probe.source.clone() });
+        }
         let mut by_place: BTreeMap<(u16, Option<Arc<str>>), Vec<WireObservation>> = BTreeMap::new();
         for look in probe.what.iter().filter(|look| matches!(look.listener, Reading::Known(_))) {
             let zone = look.vantage.as_ref().map(|vantage| Arc::clone(&vantage.zone));
@@ -112,8 +128,8 @@ impl CurrentState {
             let at_ms = taken.map_or(probe.at_ms, |taken_ms| taken_ms.min(probe.at_ms));
             let seen = Evidence { what, at_ms, source: probe.source.clone() };
             match zone {
-                Some(zone) => merge(self.carried.entry((port, zone)), seen),
-                None => keep_newest(self.answered.entry(port), seen),
+                Some(zone) => merge(self.zones.seen.entry((port, zone)), seen),
+                None => newest_of(&mut self.answered, port, seen),
             }
         }
         newest(&mut self.probe, probe);
@@ -175,42 +191,77 @@ impl CurrentState {
         }
     }
 
-    /// What stands of the listeners: of each port the newest look that got an answer, and beside it the newest that got
-    /// none. A port that the newest probe found without a listener is gone. What a probe saw while the switch was off
-    /// is left out once it is on.
+    /// What stands of the listeners: of each port the newest look that got an answer, from here and from each zone, and beside
+    /// it what got none. A port that Azure says is gone since has none. What a probe saw while the switch was off is left out
+    /// once it is on.
     #[must_use]
     pub fn wire(&self) -> Vec<WireObservation> {
         let Some(probe) = &self.probe else { return Vec::new() };
-        let after = |at_ms: i64| self.declared() != Enforcement::Enforced || self.off_ms.is_none_or(|off| at_ms > off);
-        let answered = probe.what.iter().any(|look| matches!(look.listener, Reading::Known(_)));
-        let mut wire = Vec::new();
-        for (port, seen) in self.seen() {
-            let is_there = !answered || probe.what.iter().any(|look| look.port == port);
-            let taken_ms = |look: &WireObservation| look.vantage.as_ref().map_or(seen.at_ms, |from| from.observed_ms);
-            if is_there {
-                wire.extend(seen.what.iter().filter(|look| after(taken_ms(look))).cloned());
+        let standing = self.looks().filter(|(_, _, end)| end.is_none());
+        let mut wire: Vec<WireObservation> = standing.map(|(look, ..)| look.clone()).collect();
+        let from_zones: Vec<u16> = wire.iter().filter(|look| look.vantage.is_some()).map(|look| look.port).collect();
+        for (port, last) in self.zones.failed() {
+            if self.is_there(port, last.at_ms) && self.is_after_the_switch(last.at_ms) {
+                wire.extend(last.what.failed.iter().cloned());
             }
         }
-        if after(probe.at_ms) {
-            let failed = probe.what.iter().filter(|look| matches!(look.listener, Reading::Unknown(_)));
+        if self.is_after_the_switch(probe.at_ms) {
+            // That there is no way from here says nothing of what a zone saw, unless the server is in no zone any more.
+            let is_covered = |port: u16| {
+                let is_gone = !self.is_there(port, i64::MIN) && !from_zones.is_empty();
+                !self.zones.is_in_no_zone() && (is_gone || from_zones.contains(&port))
+            };
+            let failed = probe.what.iter().filter(|look| match &look.listener {
+                Reading::Known(_) => false,
+                Reading::Unknown(blind) => {
+                    look.vantage.is_none() && !(blind.reason.is_no_way() && is_covered(look.port))
+                }
+            });
             wire.extend(failed.cloned());
         }
         wire.sort_by_key(|look| look.port);
         wire
     }
 
+    /// Every look that got an answer and was not replaced, with the time of its evidence; and why it counts no more, where it
+    /// does not, and since when.
+    pub fn looks(&self) -> impl Iterator<Item = (&WireObservation, i64, Option<(LookEnd, i64)>)> {
+        self.seen().flat_map(move |(port, seen)| {
+            seen.what.iter().map(move |look| {
+                let taken_ms = look.vantage.as_ref().map_or(seen.at_ms, |from| from.observed_ms);
+                let gone = self.listed.as_ref().filter(|_| !self.is_there(port, seen.at_ms));
+                let end = gone.map(|listed| (LookEnd::Port, listed.at_ms)).or_else(|| self.zones.end_of(look)).or_else(
+                    || {
+                        (!self.is_after_the_switch(taken_ms))
+                            .then(|| (LookEnd::Switch, self.off_ms.unwrap_or_default()))
+                    },
+                );
+                (look, taken_ms, end)
+            })
+        })
+    }
+
+    /// Whether the server has a listener at a port, as far as is known, of which there is evidence of some time.
+    fn is_there(&self, port: u16, at_ms: i64) -> bool {
+        self.listed.as_ref().is_none_or(|listed| listed.what.contains(&port) || listed.at_ms < at_ms)
+    }
+
+    /// Whether what was seen at some time was seen since the switch was known to be off, if it is on.
+    fn is_after_the_switch(&self, at_ms: i64) -> bool {
+        self.declared() != Enforcement::Enforced || self.off_ms.is_none_or(|off| at_ms > off)
+    }
+
     /// What was seen of each port, from here and from each zone.
     pub fn seen(&self) -> impl Iterator<Item = (u16, &Evidence<Vec<WireObservation>>)> {
         let here = self.answered.iter().map(|(port, seen)| (*port, seen));
-        here.chain(self.carried.iter().map(|((port, _), seen)| (*port, seen)))
+        here.chain(self.zones.seen.iter().map(|((port, _), seen)| (*port, seen)))
     }
 
     /// When the oldest of the listeners' evidence that stands was gathered; `None` when there is none.
     #[must_use]
     pub fn probed_ms(&self) -> Option<i64> {
-        let ports: Vec<u16> = self.wire().iter().map(|look| look.port).collect();
-        let answered = self.seen().filter(|(port, _)| ports.contains(port)).map(|(_, seen)| seen.at_ms).min();
-        answered.or_else(|| (!ports.is_empty()).then(|| self.probe.as_ref().map(|probe| probe.at_ms)).flatten())
+        let standing = self.looks().filter(|(_, _, end)| end.is_none()).map(|(_, taken_ms, _)| taken_ms).min();
+        standing.or_else(|| (!self.wire().is_empty()).then(|| self.probe.as_ref().map(|probe| probe.at_ms)).flatten())
     }
 
     /// Whether there is evidence of probes, all of it from before the switch was turned on.
@@ -249,15 +300,14 @@ fn merge<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evid
             None => what.push(look),
         }
     }
+    zones::forget_old(&mut what);
     known.insert(Evidence { what, ..newer });
 }
 
-/// Keeps the newer of what is known of a place and what was seen there.
-fn keep_newest<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evidence<Vec<WireObservation>>) {
-    match known {
-        Entry::Occupied(mut known) if known.get().rank() < seen.rank() => drop(known.insert(seen)),
-        Entry::Occupied(_) => {}
-        Entry::Vacant(place) => drop(place.insert(seen)),
+/// Keeps the newer of what is known under a key and what is new.
+fn newest_of<K: Ord, T>(known: &mut BTreeMap<K, Evidence<T>>, key: K, seen: Evidence<T>) {
+    if known.get(&key).is_none_or(|known| known.rank() < seen.rank()) {
+        known.insert(key, seen);
     }
 }
 

@@ -37,7 +37,7 @@ pub use hostssl_untrusted as untrusted;
 pub use code::{Coded, Word};
 pub use control_id::ControlId;
 pub use coverage::{Gap, GapScope, Reason, Unchecked};
-pub use current::{CurrentState, Evidence, Observation, SwitchChange};
+pub use current::{CurrentState, Evidence, LastLooks, LookEnd, Observation, SwitchChange, ZonesSeen};
 pub use doctor::{DoctorCheck, DoctorCheckId, DoctorReport, DoctorStatus};
 pub use finding::{Confidence, Finding, Outcome, Severity};
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};

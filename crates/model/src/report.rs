@@ -54,6 +54,8 @@ pub struct AuditAsked {
     pub expiry_days: Option<u32>,
     /// Whether servers were listed by Resource Graph.
     pub by_graph: bool,
+    /// Whether it knew which servers are probed from which zone.
+    pub by_zones: bool,
 }
 
 impl AuditAsked {

@@ -120,7 +120,11 @@ pub async fn audit_and_probe(
         cloud: tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default(),
         scope: request.scope.clone(),
         profile: request.profile.to_string(),
-        asked: AuditAsked { by_graph: request.discovery == Discovery::Graph, ..request.profile.asked() },
+        asked: AuditAsked {
+            by_graph: request.discovery == Discovery::Graph,
+            by_zones: wire.is_some_and(ListenerProbe::knows_zones),
+            ..request.profile.asked()
+        },
         tool_version: context.tool_version.to_owned(),
         complete,
     };

@@ -32,7 +32,8 @@ pub struct JudgedServer {
 #[must_use]
 pub fn judge_again(mut report: AuditReport, profile: &Profile) -> AuditReport {
     report.run.profile = profile.to_string();
-    report.run.asked = AuditAsked { by_graph: report.run.asked.by_graph, ..profile.asked() };
+    let AuditAsked { by_graph, by_zones, .. } = report.run.asked;
+    report.run.asked = AuditAsked { by_graph, by_zones, ..profile.asked() };
     report.summary = Summary::default();
     for server in &mut report.servers {
         *server = judge_server(server, profile);

@@ -37,8 +37,8 @@ pub use remediation::{
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use selection::{NoMatch, Selector};
 pub use zones::{
-    InvalidZones, KnownSwitch, Looks, Vantages, ZonedServer, ZonedServers, list_zones, read_zones, zone_rule_to_toml,
-    zone_targets,
+    InvalidLooks, InvalidZones, KnownServer, KnownSwitch, Looks, PROBE_AGAIN, Vantages, ZonedServer, ZonedServers,
+    list_zones, looks_of_zone, read_zones, zone_rule_to_toml, zone_targets,
 };
 
 // What the functions above take and return, for those who need nothing else of these crates.

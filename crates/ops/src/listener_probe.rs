@@ -61,6 +61,12 @@ impl ListenerProbe {
         Self { vantages, ..self }
     }
 
+    /// Whether it is known which servers are probed from which zone.
+    #[must_use]
+    pub fn knows_zones(&self) -> bool {
+        self.vantages.knows_rules()
+    }
+
     /// Probes every listener of `server`. A missing pooler leaves no trace; everything else that could not be
     /// checked is an observation with its reason.
     ///
@@ -190,7 +196,16 @@ fn not_running(server: &Server) -> Option<Unchecked> {
 /// it is now.
 #[must_use]
 pub fn carried_observation(report: &EndpointReport, taken: Timestamp, now: Timestamp) -> WireObservation {
-    let mut look = WireObservation { observed_at: rfc3339(taken).into(), ..observation(report, now) };
+    with_certificate_at(WireObservation { observed_at: rfc3339(taken).into(), ..observation(report, now) }, now)
+}
+
+/// A look of another time with its certificate as old as it is now.
+pub(crate) fn with_certificate_at(mut look: WireObservation, now: Timestamp) -> WireObservation {
+    if let Reading::Known(WireListener { certificate: Some(certificate), .. }) = &mut look.listener
+        && let Some(end) = certificate.not_after.as_deref().and_then(|end| end.parse::<Timestamp>().ok())
+    {
+        certificate.days_left = Some(end.as_second().saturating_sub(now.as_second()).div_euclid(86_400));
+    }
     if let Reading::Known(WireListener { certificate: Some(certificate), .. }) = &mut look.listener
         && certificate.days_left.is_some_and(|left| left < 0)
         && certificate.verify_full == Some(true)

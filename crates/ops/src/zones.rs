@@ -2,8 +2,10 @@
 
 mod file;
 mod listing;
+mod looks;
 mod vantages;
 
 pub use file::{InvalidZones, read_zones, zone_rule_to_toml};
 pub use listing::{ZonedServer, ZonedServers, list_zones, zone_targets};
-pub use vantages::{KnownSwitch, Looks, Vantages};
+pub use looks::{InvalidLooks, PROBE_AGAIN, looks_of_zone};
+pub use vantages::{KnownServer, KnownSwitch, Looks, Vantages};

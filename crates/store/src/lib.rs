@@ -18,10 +18,11 @@ mod runs;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry,
-    NewerWords, NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage,
-    ServerReason, ServerRow, ServerSort, ServerWrite, StoredBlind, StoredCertificate, StoredFinding, StoredGap,
-    StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredVantage, SwitchTimes, TagName, server_key,
+    AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, Facets, GapGroup,
+    HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail,
+    ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite, StoredBlind, StoredCertificate,
+    StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredVantage,
+    TagName, server_key,
 };
 pub use census::CensusEntry;
 pub use error::StoreError;

@@ -1,7 +1,7 @@
 //! Reads runs, for lists, reports and evidence.
 
 use crate::StoreError;
-use crate::audits::evidence::{SwitchTimes, switch_times};
+use crate::audits::evidence::{KnownFromZones, known_from_zones};
 use crate::database::open_for_reading;
 use crate::principal::principal_from;
 use crate::writer::MAX_RECORD;
@@ -83,13 +83,13 @@ impl StoreReader {
         rows.map(|row| row.map_err(StoreError::from)?).collect()
     }
 
-    /// What is known of every server's switch over time.
+    /// What is known of every server that matters to looks from zones.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn switch_times(&self) -> Result<Vec<SwitchTimes>, StoreError> {
-        switch_times(&self.lock())
+    pub fn known_from_zones(&self) -> Result<Vec<KnownFromZones>, StoreError> {
+        known_from_zones(&self.lock())
     }
 
     /// One run with its plan and its journal.

@@ -479,5 +479,5 @@ fn a_look_that_was_carried_keeps_its_place_and_is_as_old_as_it_is() {
     let latest = store.latest().unwrap().unwrap();
     let key = server_key(&report.servers[0].server.id);
     let evidence = store.server(&latest, &key).unwrap().unwrap().evidence.unwrap();
-    assert_eq!(evidence.carried[&(5432, "hub-weu".into())].at_ms, taken.as_millisecond());
+    assert_eq!(evidence.zones.seen[&(5432, "hub-weu".into())].at_ms, taken.as_millisecond());
 }

@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
 use crate::keep::KeepArgs;
-use crate::looks::VantageArgs;
+use crate::looks::{VantageArgs, tell_of_ended};
 use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
 use crate::progress::AuditBar;
@@ -24,7 +24,7 @@ use hostssl_formats::{
     audit_ocsf, audit_sarif, audit_text,
 };
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription, Summary};
-use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe, worth_observing};
+use hostssl_ops::{AuditEvent, AuditRequest, RunContext, Vantages, audit_and_probe, worth_observing};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
@@ -106,7 +106,8 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         args.run.wire.vantage.refuse_without_probe()?;
     }
     block_on(async {
-        let Some(AuditEnded { mut report, rows, .. }) = audit(&args.run, profile, outputs.stdout, terminal).await?
+        let Some(AuditEnded { mut report, vantages, rows, .. }) =
+            audit(&args.run, profile, outputs.stdout, terminal).await?
         else {
             return Ok(Exit::ReaderGone);
         };
@@ -131,6 +132,9 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             .write_files(terminal.quiet, |out, format| write_file(out, &report, format, &shape, unobserved, terminal));
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.run.keep.keep(&report, args.run.connect.simulate.is_some());
+        if args.run.wire.probe && args.run.keep.keeps(args.run.connect.simulate.is_some()) {
+            tell_of_ended(&vantages, &args.run.keep.state, args.run.connect.simulate.is_some());
+        }
         if !args.run.wire.probe && !terminal.quiet {
             args.run.keep.tell_probes(args.run.connect.simulate.is_some());
         }
@@ -166,6 +170,8 @@ pub(crate) fn refuse_nothing(report: &AuditReport) -> Result<(), CliError> {
 /// An audit that has ended.
 pub(crate) struct AuditEnded {
     pub(crate) report: AuditReport,
+    /// What was known from zones before it.
+    pub(crate) vantages: Arc<Vantages>,
     /// The writer of its rows, where they were written on the way.
     rows: Option<OrderedRows<io::Stdout>>,
     /// What listens for the deadline and for interrupts.
@@ -221,9 +227,9 @@ pub(crate) async fn audit(
     }
     let report = result.transpose().inspect_err(|_| listener.abort())?;
     if let Some(report) = &report {
-        args.wire.vantage.tell_of_strangers(&vantages, report);
+        args.wire.vantage.tell(&vantages, report);
     }
-    Ok(report.map(|report| AuditEnded { report, rows, listener }))
+    Ok(report.map(|report| AuditEnded { report, vantages, rows, listener }))
 }
 
 pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {

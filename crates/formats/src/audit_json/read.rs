@@ -96,6 +96,8 @@ impl From<RunRead> for AuditRun {
                 only: run.controls.iter().map(|id| Word::read(id)).collect(),
                 expiry_days: run.expiry_days,
                 by_graph: run.discovery.is_some(),
+                // Each look says from where it was taken.
+                by_zones: false,
             },
             tool_version: run.tool_version,
             complete: run.complete,

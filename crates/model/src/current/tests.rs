@@ -1,3 +1,5 @@
+mod zones;
+
 use super::*;
 use crate::{Reason, Unchecked, WireListener, WireTransport};
 use proptest::prelude::*;
@@ -166,6 +168,7 @@ fn any_seen() -> impl Strategy<Value = Observation> {
         .prop_map(|(when, seen)| match seen {
             Observation::Declared(one) => declared(when, one.what),
             Observation::Probed(one) => Observation::Probed(at(when, one.what)),
+            Observation::ProbedByRules(one) => Observation::ProbedByRules(at(when, one.what)),
             // Folded as it comes, so that it has no part in histories.
             Observation::ProbedAlone(one) => Observation::ProbedAlone(at(when, one.what)),
             Observation::Changed(one) => Observation::Changed(at(when, one.what)),
@@ -182,7 +185,9 @@ fn histories() -> impl Strategy<Value = Vec<Observation>> {
             };
             match one {
                 Observation::Declared(one) => stamp(&mut one.at_ms, &mut one.source),
-                Observation::Probed(one) | Observation::ProbedAlone(one) => stamp(&mut one.at_ms, &mut one.source),
+                Observation::Probed(one) | Observation::ProbedByRules(one) | Observation::ProbedAlone(one) => {
+                    stamp(&mut one.at_ms, &mut one.source)
+                }
                 Observation::Changed(one) => stamp(&mut one.at_ms, &mut one.source),
             }
         }

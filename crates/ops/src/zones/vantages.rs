@@ -3,11 +3,14 @@
 //! A server may be reached from several places, and each of them sees what it sees: what one found is not undone by another
 //! that found no way to the server. But that there is no way from anywhere is never a pass.
 
+use crate::listener_probe::with_certificate_at;
 use hostssl_model::{
-    Reading, Reason, Server, Subscription, Unchecked, Vantage, WireObservation, WireTransport, ZoneRule, zone_rule_of,
+    Reading, Reason, Server, ServerReport, Subscription, Unchecked, Vantage, WireObservation, WireTransport,
+    WorstListener, ZoneRule, zone_rule_of,
 };
+use hostssl_store::{EndedLook, KnownFromZones};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The looks of one probe in a zone.
@@ -25,13 +28,23 @@ type ByListener = HashMap<(Box<str>, u16), Vec<WireObservation>>;
 /// Which servers are probed from where, and what was seen from there.
 #[derive(Debug, Default)]
 pub struct Vantages {
-    rules: Vec<ZoneRule>,
+    /// Nothing where no rules were given: then it is not known from where a server has to be probed.
+    rules: Option<Vec<ZoneRule>>,
     zones: Vec<(Arc<str>, ByListener)>,
     /// When an audit takes the looks in, in milliseconds since 1970.
     now_ms: i64,
     longest: SignedDuration,
-    /// What is known of the switch of servers, by the key of the server.
-    switches: HashMap<String, KnownSwitch>,
+    /// What the state knows of servers, by their keys.
+    known: HashMap<String, KnownServer>,
+}
+
+/// What the state knows of a server.
+#[derive(Debug, Clone, Default)]
+pub struct KnownServer {
+    /// Until when looks say nothing of it as it is now.
+    pub switch: KnownSwitch,
+    /// What was seen of it from zones, as far as that stands.
+    pub looks: Vec<WireObservation>,
 }
 
 /// Until when looks at a server say nothing of it as it is now.
@@ -47,7 +60,7 @@ impl Vantages {
     /// The rules of zones, and the looks of probes in them, of which those that are older than `longest` at `now` count no more.
     /// Of several probes in one zone, the newest look at each listener counts.
     #[must_use]
-    pub fn new(rules: Vec<ZoneRule>, all: Vec<Looks>, now: Timestamp, longest: SignedDuration) -> Self {
+    pub fn new(rules: Option<Vec<ZoneRule>>, all: Vec<Looks>, now: Timestamp, longest: SignedDuration) -> Self {
         let mut zones: Vec<(Arc<str>, ByListener)> = Vec::new();
         for Looks { zone, looks } in all {
             let mut own = ByListener::new();
@@ -67,13 +80,52 @@ impl Vantages {
                 known.insert(listener, newest_of(before, looks));
             }
         }
-        Self { rules, zones, now_ms: now.as_millisecond(), longest, switches: HashMap::new() }
+        Self { rules, zones, now_ms: now.as_millisecond(), longest, known: HashMap::new() }
     }
 
-    /// The same where this is known of the switches of servers, by their keys.
+    /// The same where the state knows this of servers, by their keys. What it saw from a zone that is named here counts as if it
+    /// had been brought again: the newest look does, wherever it is.
     #[must_use]
-    pub fn with_switches(self, switches: impl IntoIterator<Item = (String, KnownSwitch)>) -> Self {
-        Self { switches: switches.into_iter().collect(), ..self }
+    pub fn with_known(self, known: impl IntoIterator<Item = (String, KnownServer)>) -> Self {
+        Self { known: known.into_iter().collect(), ..self }
+    }
+
+    /// The same with what a state knows.
+    #[must_use]
+    pub fn with_state(self, known: Vec<KnownFromZones>) -> Self {
+        let server = |KnownFromZones { server, looks, off_ms, changed_ms, .. }: KnownFromZones| {
+            (server, KnownServer { switch: KnownSwitch { off_ms, changed_ms }, looks })
+        };
+        self.with_known(known.into_iter().map(server))
+    }
+
+    /// What counted before an audit and counts no more after it, with the server's name.
+    #[must_use]
+    pub fn ended<'a>(&self, after: &'a [KnownFromZones]) -> Vec<(&'a str, &'a EndedLook)> {
+        let same = |a: &WireObservation, b: &WireObservation| {
+            (a.port, &a.address, &a.vantage) == (b.port, &b.address, &b.vantage)
+        };
+        let of_server = |after: &'a KnownFromZones| {
+            let before = self.known.get(&after.server).map(|known| known.looks.as_slice()).unwrap_or_default();
+            let ended = after.ended.iter().filter(move |one| before.iter().any(|look| same(look, &one.look)));
+            ended.map(move |one| (after.name.as_str(), one))
+        };
+        after.iter().flat_map(of_server).collect()
+    }
+
+    /// Whether it is known which servers are probed from which zone.
+    #[must_use]
+    pub fn knows_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    fn rules(&self) -> &[ZoneRule] {
+        self.rules.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the rules or the looks that were brought name a zone.
+    fn names(&self, zone: &str) -> bool {
+        self.rules().iter().any(|rule| *rule.zone == *zone) || self.zones.iter().any(|(known, _)| **known == *zone)
     }
 
     /// What stands of a server's listeners: what was seen from here, and from the zones.
@@ -84,20 +136,69 @@ impl Vantages {
         subscription: &Subscription,
         here: Vec<WireObservation>,
     ) -> Vec<WireObservation> {
-        let zone = zone_rule_of(&self.rules, server, subscription).map(|(_, rule)| &rule.zone);
+        let zone = zone_rule_of(self.rules(), server, subscription).map(|(_, rule)| &rule.zone);
         let mut looks = here;
         for port in server.kind.offering().ports {
-            let listener = (folded(server.fqdn.as_deref().unwrap_or_default()), *port);
-            let carried = self.zones.iter().filter_map(|(_, zone)| zone.get(&listener)).flatten();
-            looks.extend(carried.map(|look| self.if_it_holds(server, look)));
+            looks.extend(self.carried(server, *port).iter().map(|look| self.if_it_holds(server, look)));
             let from_zone = |look: &WireObservation| {
                 look.port == *port && look.vantage.as_ref().is_some_and(|vantage| Some(&vantage.zone) == zone)
             };
             if let Some(zone) = zone.filter(|_| !looks.iter().any(from_zone)) {
-                looks.push(self.silent(*port, zone));
+                looks.push(self.silent(server, *port, zone));
             }
         }
         settle(server, zone, looks)
+    }
+
+    /// What was seen of a listener from zones: of each zone the newest looks, be they brought or in the state.
+    fn carried(&self, server: &Server, port: u16) -> Vec<WireObservation> {
+        let listener = (folded(server.fqdn.as_deref().unwrap_or_default()), port);
+        let mut carried: BTreeMap<&str, Vec<WireObservation>> = BTreeMap::new();
+        for (zone, looks) in &self.zones {
+            carried.insert(zone, looks.get(&listener).cloned().unwrap_or_default());
+        }
+        let mut kept: BTreeMap<&str, Vec<WireObservation>> = BTreeMap::new();
+        for (look, vantage) in self.kept(server).filter(|(look, _)| look.port == port) {
+            if self.age(vantage) <= self.longest && self.names(&vantage.zone) {
+                kept.entry(&vantage.zone).or_default().push(self.judged_now(look));
+            }
+        }
+        for (zone, looks) in kept {
+            let brought = carried.remove(zone).unwrap_or_default();
+            carried.insert(zone, newest_of(looks, brought));
+        }
+        carried.into_values().flatten().collect()
+    }
+
+    /// What the state saw of a server from zones.
+    fn kept(&self, server: &Server) -> impl Iterator<Item = (&WireObservation, &Vantage)> {
+        let known = self.known.get(&server.id.key());
+        let looks = known.into_iter().flat_map(|known| &known.looks);
+        looks.filter_map(|look| Some((look, look.vantage.as_deref()?)))
+    }
+
+    /// A look of the state with its certificate as old as it is now.
+    fn judged_now(&self, look: &WireObservation) -> WireObservation {
+        let now = Timestamp::from_millisecond(self.now_ms).unwrap_or_default();
+        with_certificate_at(look.clone(), now)
+    }
+
+    fn age(&self, vantage: &Vantage) -> SignedDuration {
+        SignedDuration::from_millis(self.now_ms.saturating_sub(vantage.observed_ms))
+    }
+
+    /// The servers of an audit of which the state knows that they accepted plaintext from a zone that the audit had no looks from.
+    #[must_use]
+    pub fn untold<'a>(&'a self, servers: &'a [ServerReport]) -> Vec<(&'a ServerReport, &'a WireObservation)> {
+        let of_server = |server: &'a ServerReport| {
+            let open =
+                self.kept(&server.server).filter(|(look, _)| WorstListener::from(&look.listener).accepts_plaintext());
+            let is_told = |look: &WireObservation| {
+                server.wire.iter().any(|seen| seen.port == look.port && place(seen) == place(look))
+            };
+            open.map(|(look, _)| look).find(|look| !is_told(look)).map(|look| (server, look))
+        };
+        servers.iter().filter_map(of_server).collect()
     }
 
     /// What was probed in zones and is no listener of any of these servers, as `host:port`, each once, in their order.
@@ -115,8 +216,8 @@ impl Vantages {
     /// A look, unless it is too old to say anything of today.
     fn if_it_holds(&self, server: &Server, look: &WireObservation) -> WireObservation {
         let Some(vantage) = &look.vantage else { return look.clone() };
-        let age = SignedDuration::from_millis(self.now_ms.saturating_sub(vantage.observed_ms));
-        let switch = self.switches.get(&server.id.key()).copied().unwrap_or_default();
+        let age = self.age(vantage);
+        let switch = self.known.get(&server.id.key()).map(|known| known.switch).unwrap_or_default();
         let proves = matches!(&look.listener, Reading::Known(seen) if seen.transport == WireTransport::Enforced);
         let until =
             switch.changed_ms.max(switch.off_ms.filter(|_| proves)).filter(|until| *until >= vantage.observed_ms);
@@ -136,9 +237,13 @@ impl Vantages {
         WireObservation { listener: Reading::Unknown(Unchecked::new(Reason::ProberSilent, detail)), ..look.clone() }
     }
 
-    fn silent(&self, port: u16, zone: &Arc<str>) -> WireObservation {
+    fn silent(&self, server: &Server, port: u16, zone: &Arc<str>) -> WireObservation {
         let now = Timestamp::from_millisecond(self.now_ms).unwrap_or_default();
-        let detail = format!("it is probed from zone {zone}, and there is no answer from there");
+        let own = self.kept(server).filter(|(look, vantage)| look.port == port && vantage.zone == *zone);
+        let last =
+            own.map(|(_, vantage)| vantage.observed_ms).max().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let last = last.map_or(String::new(), |last| format!("; its last one is of {last:.0}"));
+        let detail = format!("it is probed from zone {zone}, and there is no answer from there{last}");
         WireObservation {
             port,
             address: None,
@@ -181,7 +286,7 @@ fn newest_ms(looks: &[WireObservation]) -> i64 {
 /// Whether a look says no more than that there was no way to the listener from where it was taken.
 fn found_no_way(look: &WireObservation) -> bool {
     let Reading::Unknown(blind) = &look.listener else { return false };
-    matches!(blind.reason, Reason::Unresolved | Reason::Unreachable | Reason::ProberSilent)
+    blind.reason.is_no_way()
 }
 
 /// Where a look was taken: a zone, or here.
@@ -217,236 +322,4 @@ fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hostssl_model::{Kind, NetworkAccess, PrivateNetwork, SubscriptionId, SubscriptionState, WireListener};
-    use hostssl_test_support::fleet::flexible;
-
-    const HOST: &str = "pg-a.contoso.postgres.database.azure.com";
-    const NOW_MS: i64 = 1_767_225_600_000;
-    const DAY_MS: i64 = 86_400_000;
-
-    fn private() -> Server {
-        let subnet = Some("/v/virtualNetworks/vnet-data/subnets/db".into());
-        let private = Some(Box::new(PrivateNetwork { subnet, ..PrivateNetwork::default() }));
-        let network = NetworkAccess { public_access: Some(false), private };
-        Server { fqdn: Some(HOST.into()), network, ..flexible("pg-a", "on", "TLSv1.2").server }
-    }
-
-    fn subscription() -> Subscription {
-        let id = SubscriptionId::new("s");
-        Subscription { id, name: "Production".into(), tenant: "t".into(), state: SubscriptionState::Enabled }
-    }
-
-    fn look(port: u16, seen: Result<WireTransport, Reason>, zone: Option<(&str, i64)>) -> WireObservation {
-        let listener = match seen {
-            Ok(transport) => {
-                let (versions, certificate) = (Vec::new(), None);
-                Reading::Known(WireListener { transport, why: "seen".into(), versions, certificate })
-            }
-            Err(reason) => Reading::Unknown(Unchecked::new(reason, "no way")),
-        };
-        let vantage = zone.map(|(zone, observed_ms)| Box::new(Vantage { zone: zone.into(), observed_ms }));
-        WireObservation { port, address: None, observed_at: "2026-01-01T00:00:00Z".into(), listener, vantage }
-    }
-
-    fn rule(zone: &str) -> ZoneRule {
-        ZoneRule { zone: zone.into(), virtual_network: Some("vnet-*".into()), ..ZoneRule::default() }
-    }
-
-    fn vantages(rules: Vec<ZoneRule>, files: Vec<(&str, Vec<WireObservation>)>) -> Vantages {
-        let looks = |(zone, looks): (&str, Vec<WireObservation>)| Looks {
-            zone: zone.into(),
-            looks: looks.into_iter().map(|look| (HOST.to_uppercase().into(), look)).collect(),
-        };
-        let now = Timestamp::from_millisecond(NOW_MS).unwrap();
-        Vantages::new(rules, files.into_iter().map(looks).collect(), now, SignedDuration::from_hours(24))
-    }
-
-    fn unresolved() -> Vec<WireObservation> {
-        [5432, 6432].map(|port| look(port, Err(Reason::Unresolved), None)).into()
-    }
-
-    /// Per port: what was seen, or the reason why not; and from where.
-    fn said(looks: &[WireObservation]) -> Vec<(u16, String, Option<&str>)> {
-        let what = |look: &WireObservation| match &look.listener {
-            Reading::Known(listener) => listener.transport.as_str().to_owned(),
-            Reading::Unknown(blind) => blind.reason.as_str().to_owned(),
-        };
-        looks.iter().map(|one| (one.port, what(one), one.vantage.as_ref().map(|from| &*from.zone))).collect()
-    }
-
-    fn combined(vantages: &Vantages, here: Vec<WireObservation>) -> Vec<WireObservation> {
-        vantages.combine(&private(), &subscription(), here)
-    }
-
-    #[test]
-    fn a_private_server_that_no_zone_covers_has_no_vantage_and_its_network_is_named() {
-        let found = combined(&vantages(vec![], vec![]), unresolved());
-        assert_eq!(said(&found), [(5432, "no-vantage".into(), None), (6432, "no-vantage".into(), None)]);
-        let Reading::Unknown(blind) = &found[0].listener else { unreachable!("nothing was seen") };
-        assert!(
-            blind.detail.starts_with("it is in the virtual network vnet-data, which no zone covers"),
-            "{}",
-            blind.detail
-        );
-    }
-
-    #[test]
-    fn a_public_server_that_is_not_reached_keeps_its_reason() {
-        let server = Server { network: NetworkAccess { public_access: Some(true), private: None }, ..private() };
-        let found = vantages(vec![], vec![]).combine(&server, &subscription(), unresolved());
-        assert_eq!(said(&found)[0], (5432, "unresolved".into(), None));
-    }
-
-    #[test]
-    fn a_zone_without_an_answer_is_silent_whatever_is_seen_from_here() {
-        let zones = vantages(vec![rule("hub")], vec![]);
-        assert_eq!(
-            said(&combined(&zones, unresolved())),
-            [(5432, "prober-silent".into(), Some("hub")), (6432, "prober-silent".into(), Some("hub"))]
-        );
-        let here = vec![look(5432, Ok(WireTransport::Enforced), None), look(6432, Err(Reason::Unreachable), None)];
-        let silent = |port| (port, "prober-silent".to_owned(), Some("hub"));
-        assert_eq!(said(&combined(&zones, here)), [(5432, "enforced".to_owned(), None), silent(5432), silent(6432)]);
-    }
-
-    #[test]
-    fn what_a_zone_saw_counts_where_there_is_no_way_from_here() {
-        let looks = vec![
-            look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 1))),
-            look(6432, Err(Reason::Unreachable), Some(("hub", NOW_MS - 1))),
-        ];
-        let zones = vantages(vec![rule("hub")], vec![("hub", looks)]);
-        let expected = [(5432, "optional".to_owned(), Some("hub")), (6432, "unreachable".to_owned(), Some("hub"))];
-        assert_eq!(said(&combined(&zones, unresolved())), expected);
-    }
-
-    #[test]
-    fn a_zone_hides_nothing_that_is_seen_from_here() {
-        let looks = vec![look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS)))];
-        let here = vec![look(5432, Ok(WireTransport::Optional), None)];
-        let found = combined(&vantages(vec![], vec![("hub", looks)]), here);
-        let both = [(5432, "optional".to_owned(), None), (5432, "enforced".to_owned(), Some("hub"))];
-        assert_eq!(said(&found), both);
-    }
-
-    #[test]
-    fn an_old_look_proves_nothing() {
-        let looks = vec![look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS - DAY_MS - 1)))];
-        let found = combined(&vantages(vec![rule("hub")], vec![("hub", looks)]), unresolved());
-        assert_eq!(said(&found)[0], (5432, "prober-silent".into(), Some("hub")));
-        let Reading::Unknown(blind) = &found[0].listener else { unreachable!("it is too old") };
-        assert!(blind.detail.contains("more than 24h ago"), "{}", blind.detail);
-    }
-
-    #[test]
-    fn a_look_from_before_a_change_says_nothing_of_it() {
-        let looks = || vec![look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 9)))];
-        let key = private().id.key();
-        for (changed_ms, expected) in [(NOW_MS - 8, "prober-silent"), (NOW_MS - 10, "optional")] {
-            let switch = KnownSwitch { off_ms: None, changed_ms: Some(changed_ms) };
-            let zones = vantages(vec![rule("hub")], vec![("hub", looks())]).with_switches([(key.clone(), switch)]);
-            assert_eq!(said(&combined(&zones, unresolved()))[0].1, expected);
-        }
-    }
-
-    #[test]
-    fn nothing_was_proven_before_the_switch_was_off() {
-        let key = private().id.key();
-        let switch = KnownSwitch { off_ms: Some(NOW_MS - 5), changed_ms: None };
-        for (transport, ago, expected) in [
-            (WireTransport::Enforced, 9, "prober-silent"),
-            (WireTransport::Enforced, 4, "enforced"),
-            (WireTransport::Optional, 9, "optional"),
-        ] {
-            let looks = vec![look(5432, Ok(transport), Some(("hub", NOW_MS - ago)))];
-            let zones = vantages(vec![rule("hub")], vec![("hub", looks)]).with_switches([(key.clone(), switch)]);
-            assert_eq!(said(&combined(&zones, unresolved()))[0].1, expected);
-        }
-    }
-
-    #[test]
-    fn an_address_that_was_not_reached_stays_beside_one_that_was() {
-        let at = |address: &str, look: WireObservation| WireObservation { address: Some(address.into()), ..look };
-        for zone in [None, Some(("hub", NOW_MS))] {
-            let both = vec![
-                at("192.0.2.1", look(5432, Ok(WireTransport::Enforced), zone)),
-                at("192.0.2.2", look(5432, Err(Reason::Unreachable), zone)),
-            ];
-            let (files, here) = match zone {
-                None => (vec![], both),
-                Some(_) => (vec![("hub", both)], unresolved()),
-            };
-            let found = combined(&vantages(vec![], files), here);
-            let said: Vec<String> =
-                said(&found).into_iter().filter(|one| one.0 == 5432).map(|(_, word, _)| word).collect();
-            assert_eq!(said, ["enforced", "unreachable"], "{zone:?}");
-        }
-        // So does one whose look is too old.
-        let looks = vec![
-            at("192.0.2.1", look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS)))),
-            at("192.0.2.2", look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - DAY_MS - 1)))),
-        ];
-        let found = combined(&vantages(vec![rule("hub")], vec![("hub", looks)]), vec![]);
-        assert_eq!(said(&found)[1], (5432, "prober-silent".into(), Some("hub")));
-    }
-
-    #[test]
-    fn a_newer_probe_that_found_no_way_hides_nothing_that_an_older_one_saw() {
-        let old = || ("hub", vec![look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 9)))]);
-        let new = || ("hub", vec![look(5432, Err(Reason::Unresolved), Some(("hub", NOW_MS - 5)))]);
-        for files in [vec![old(), new()], vec![new(), old()]] {
-            let found = combined(&vantages(vec![], files), vec![look(5432, Ok(WireTransport::Enforced), None)]);
-            let words: Vec<String> = said(&found).into_iter().map(|(_, word, _)| word).collect();
-            assert_eq!(words, ["enforced", "unresolved", "optional"]);
-        }
-    }
-
-    #[test]
-    fn two_machines_of_one_zone_may_see_different_addresses() {
-        let at = |address: &str, transport, ago: i64| {
-            let look = look(5432, Ok(transport), Some(("hub", NOW_MS - ago)));
-            WireObservation { address: Some(address.into()), ..look }
-        };
-        let one = || {
-            ("hub", vec![at("192.0.2.2", WireTransport::Enforced, 30), at("192.0.2.1", WireTransport::Enforced, 60)])
-        };
-        let other = || ("hub", vec![at("192.0.2.1", WireTransport::Optional, 40)]);
-        for files in [vec![one(), other()], vec![other(), one()]] {
-            let found = combined(&vantages(vec![], files), unresolved());
-            let mut words: Vec<String> =
-                said(&found).into_iter().filter(|one| one.0 == 5432).map(|(_, word, _)| word).collect();
-            words.sort();
-            assert_eq!(words, ["enforced", "optional"], "of each address the newest");
-        }
-    }
-
-    #[test]
-    fn a_host_is_the_same_with_its_root_and_another_port_is_a_stranger() {
-        let of_port = |port| {
-            vantages(vec![], vec![("hub", vec![look(port, Ok(WireTransport::Enforced), Some(("hub", NOW_MS)))])])
-        };
-        assert_eq!(of_port(5433).strangers([&private()].into_iter()), [format!("{}:5433", HOST.to_lowercase())]);
-        let dotted = Server { fqdn: Some(format!("{HOST}.").into()), ..private() };
-        assert_eq!(of_port(5432).strangers([&dotted].into_iter()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn of_several_probes_in_one_zone_the_newest_look_counts_whichever_comes_first() {
-        let old = || ("hub", vec![look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 9)))]);
-        let new = || ("hub", vec![look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS - 5)))]);
-        for files in [vec![old(), new()], vec![new(), old()]] {
-            let found = combined(&vantages(vec![], files), unresolved());
-            assert_eq!(said(&found)[0], (5432, "enforced".into(), Some("hub")));
-        }
-    }
-
-    #[test]
-    fn a_kind_without_a_pooler_has_no_silent_pooler() {
-        let server = Server { kind: Kind::Single, ..private() };
-        let found = vantages(vec![rule("hub")], vec![]).combine(&server, &subscription(), Vec::new());
-        let ports: Vec<u16> = found.iter().map(|look| look.port).collect();
-        assert_eq!(ports, Kind::Single.offering().ports);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //! ([`CurrentState`]), and writes the row that lists read.
 
 use super::codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
-use super::document::{self, ServerFacts, ServerJudgement};
+use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
 use super::evidence::{ServerEvidence, known};
 use super::kept_documents::{keep_facts, keep_judgement};
 use super::narrowed::{self, Laid};
@@ -31,6 +31,8 @@ pub(crate) struct ServerObservation<'a> {
     pub(crate) wire: Vec<WireObservation>,
     /// Whether it was asked what is declared.
     pub(crate) is_declared: bool,
+    /// Whether the audit knew which servers are probed from which zone.
+    pub(crate) by_zones: bool,
     /// What an audit of some controls alone saw and said.
     pub(crate) narrowed: Option<(&'a ServerFacts, &'a ServerJudgement)>,
 }
@@ -64,7 +66,8 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) 
     if look.is_declared {
         known.state.add(Observation::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
     }
-    known.state.add(Observation::Probed(Evidence { what: look.wire.clone(), at_ms, source }));
+    let probed = Evidence { what: look.wire.clone(), at_ms, source };
+    known.state.add(if look.by_zones { Observation::ProbedByRules(probed) } else { Observation::Probed(probed) });
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
     let since_ms = match &before {
@@ -295,11 +298,11 @@ fn rebuild_one(
     server: i64,
 ) -> Result<(), StoreError> {
     let text = |row: &rusqlite::Row<'_>, index| row.get::<_, String>(index);
-    let (facts, judgement, outcome, enforcement, tls, state, reason, facts_text, judged_text) = transaction
+    let (facts, judgement, outcome, enforcement, tls, state, reason, facts_text, judged_text, run_text) = transaction
         .prepare_cached(
-            "SELECT o.facts, o.judgement, o.outcome, o.enforcement, o.tls, o.state, o.reason, f.document, j.document \
-             FROM observations o JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement \
-             WHERE o.audit = ?1 AND o.server = ?2",
+            "SELECT o.facts, o.judgement, o.outcome, o.enforcement, o.tls, o.state, o.reason, f.document, j.document, \
+             a.run FROM observations o JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement \
+             JOIN audits a ON a.num = o.audit WHERE o.audit = ?1 AND o.server = ?2",
         )?
         .query_row([audit, server], |row| {
             Ok((
@@ -312,10 +315,12 @@ fn rebuild_one(
                 text(row, 6)?,
                 text(row, 7)?,
                 text(row, 8)?,
+                text(row, 9)?,
             ))
         })?;
     let seen: ServerFacts = document::read(&facts_text)?;
     let judged: ServerJudgement = document::read(&judged_text)?;
+    let run: RunDocument = document::read(&run_text)?;
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     let wire = seen.wire.iter().map(|one| one.observation(&at)).collect::<Result<_, _>>()?;
     let findings: Vec<(&str, Outcome)> =
@@ -338,6 +343,7 @@ fn rebuild_one(
         findings,
         wire,
         is_declared: true,
+        by_zones: run.by_zones,
         narrowed: None,
     };
     let (standing, _) = fold(transaction, &look)?;

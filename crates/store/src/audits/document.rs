@@ -146,6 +146,8 @@ pub(crate) struct RunDocument {
     pub(crate) principals: Vec<StoredPrincipal>,
     pub(crate) tool_version: String,
     pub(crate) complete: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_zones: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -182,6 +182,7 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
             only: listed(&text(18)?).map(Word::read).collect(),
             expiry_days: row.get(19)?,
             by_graph: row.get(20)?,
+            by_zones: run.by_zones,
         },
         present: None,
     })

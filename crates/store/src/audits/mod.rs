@@ -35,7 +35,7 @@ pub(crate) use report::{check_documents, report as report_of};
 
 pub use blind::StoredBlind;
 pub use document::{StoredFinding, StoredNetwork, StoredReading};
-pub use evidence::SwitchTimes;
+pub use evidence::{EndedLook, KnownFromZones};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
 pub use newer::NewerWords;
 pub use save::server_key;

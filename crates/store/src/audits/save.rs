@@ -77,6 +77,7 @@ fn insert_audit(
         principals: run.principals.iter().map(principal).collect(),
         tool_version: run.tool_version.clone(),
         complete: run.complete,
+        by_zones: run.asked.by_zones,
     };
     let inserted = transaction.execute(
         "INSERT INTO audits (id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, pass, \
@@ -179,6 +180,7 @@ fn insert_server(
         findings: report.findings.iter().map(|finding| (finding.control.as_str(), finding.outcome)).collect(),
         wire: report.wire.clone(),
         is_declared: is_declared(run, report),
+        by_zones: run.asked.by_zones,
         narrowed: run.asked.is_narrowed().then_some((&seen, &judged)),
     };
     let (standing, since_ms) = current::fold(transaction, &look)?;

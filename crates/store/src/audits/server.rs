@@ -10,7 +10,7 @@ use super::rows::{ROW_COLUMNS, ServerSource, server_row};
 use super::server_detail::ServerDetail;
 use super::types::{AuditEntry, HistoryEntry};
 use crate::StoreError;
-use hostssl_model::{CurrentState, Enforcement, Standing};
+use hostssl_model::{CurrentState, Enforcement, LookEnd, Standing};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 pub(crate) fn server(
@@ -65,7 +65,8 @@ pub(crate) fn server(
 /// switch was turned is among them: its certificate and versions still tell.
 fn standing_listeners(state: &CurrentState) -> Vec<StoredListener> {
     let wire = if state.probed_before_the_change() {
-        state.seen().flat_map(|(_, seen)| seen.what.iter().cloned()).collect()
+        let still = |end: &Option<(LookEnd, i64)>| matches!(end, Some((LookEnd::Switch, _)));
+        state.looks().filter(|(_, _, end)| still(end)).map(|(look, ..)| look.clone()).collect()
     } else {
         state.wire()
     };

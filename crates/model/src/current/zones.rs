@@ -1,0 +1,181 @@
+//! What zones saw of one server, and when that counts no more.
+//!
+//! A zone that was not asked says nothing, so that what it saw stands, with its age. But a zone may be renamed or go, and so
+//! may an address: then no newer look ever replaces the old one, and it has an end of its own.
+
+use super::Evidence;
+use crate::{Reading, WireObservation};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A listener as one zone sees it: its port, and the zone.
+type ZonedPort = (u16, Arc<str>);
+
+/// How much older than the newest look of its zone a look at an address may be that was not looked at since. Two machines of a
+/// zone may see different addresses, each at its own time; one that none of them finds any more is gone.
+const ADDRESS_GRACE_MS: i64 = 86_400_000;
+
+/// What zones saw of one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ZonesSeen {
+    /// Of each address the newest look that got an answer: what one place saw is replaced by that place alone.
+    pub seen: BTreeMap<(u16, Arc<str>), Evidence<Vec<WireObservation>>>,
+    /// The newest audit that had looks from there, whether or not they got an answer.
+    pub last: BTreeMap<(u16, Arc<str>), Evidence<LastLooks>>,
+    /// The newest audit that knew the rules of zones, and the zones from which it had looks at this server: none where no rule
+    /// puts it into a zone.
+    pub rules: Option<Evidence<Vec<Arc<str>>>>,
+    /// The same of the newest such audit in which every look at the port that it relied on got an answer.
+    pub settled: BTreeMap<u16, Evidence<Vec<Arc<str>>>>,
+}
+
+/// The looks of one audit at one port from one zone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LastLooks {
+    /// The addresses that were looked at.
+    pub addresses: Vec<Option<Box<str>>>,
+    /// The looks that got no answer.
+    pub failed: Vec<WireObservation>,
+}
+
+/// Why a look from a zone counts no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookEnd {
+    /// The switch was off or was turned since.
+    Switch,
+    /// Azure says that the server has no such listener any more.
+    Port,
+    /// Its zone has looked since, and that address is no longer among those of the server.
+    Address,
+    /// No rule puts the server into that zone any more, and the listener was seen since from where the rules say.
+    Zone,
+}
+
+impl LookEnd {
+    /// The words for people, behind the look.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Switch => "the switch was turned since",
+            Self::Port => "the server has no such listener any more",
+            Self::Address => "the zone has looked since, and the server no longer has that address there",
+            Self::Zone => "the server is no longer in that zone, and was seen since from where the rules say",
+        }
+    }
+}
+
+impl ZonesSeen {
+    /// Whether the newest rules put the server into no zone. `false` where no rules are known.
+    #[must_use]
+    pub fn is_in_no_zone(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.what.is_empty())
+    }
+
+    /// What the newest probe alone says of zones.
+    #[must_use]
+    pub fn of_newest(probe: &Evidence<Vec<WireObservation>>) -> Self {
+        let mut zones = Self::default();
+        zones.add(probe, false);
+        zones
+    }
+
+    /// Folds in what an audit saw, which knew the rules of zones or did not.
+    pub(super) fn add(&mut self, probe: &Evidence<Vec<WireObservation>>, knew_rules: bool) {
+        let mut by_place: BTreeMap<ZonedPort, Vec<&WireObservation>> = BTreeMap::new();
+        for look in &probe.what {
+            if let Some(zone) = zone_of(look) {
+                by_place.entry((look.port, Arc::clone(zone))).or_default().push(look);
+            }
+        }
+        for (place, looks) in &by_place {
+            let failed = looks.iter().filter(|look| !is_known(look)).map(|look| (*look).clone()).collect();
+            let addresses = looks.iter().map(|look| look.address.clone()).collect();
+            super::newest_of(&mut self.last, place.clone(), at_ms_of(probe, LastLooks { addresses, failed }));
+        }
+        // A server that does not run is asked nowhere, whatever zone it is in.
+        let is_asked = |look: &WireObservation| match &look.listener {
+            Reading::Known(_) => true,
+            Reading::Unknown(blind) => blind.reason.is_no_way(),
+        };
+        if knew_rules && (!by_place.is_empty() || probe.what.iter().all(is_asked)) {
+            self.add_rules(probe, by_place.keys());
+        }
+    }
+
+    fn add_rules<'a>(
+        &mut self,
+        probe: &Evidence<Vec<WireObservation>>,
+        places: impl Iterator<Item = &'a ZonedPort> + Clone,
+    ) {
+        let mut zones: Vec<Arc<str>> = places.clone().map(|(_, zone)| Arc::clone(zone)).collect();
+        zones.sort();
+        zones.dedup();
+        for port in probe.what.iter().map(|look| look.port) {
+            let relied_on = |look: &&WireObservation| look.port == port && zone_of(look).is_some() != zones.is_empty();
+            let mut looks = probe.what.iter().filter(relied_on).peekable();
+            if looks.peek().is_some() && looks.all(is_known) {
+                super::newest_of(&mut self.settled, port, at_ms_of(probe, zones.clone()));
+            }
+        }
+        super::newest(&mut self.rules, at_ms_of(probe, zones));
+    }
+
+    /// Why a look that got an answer counts no more, and since when; `None` for one that counts, as far as zones and addresses
+    /// say.
+    pub(super) fn end_of(&self, look: &WireObservation) -> Option<(LookEnd, i64)> {
+        let vantage = look.vantage.as_ref()?;
+        let place = (look.port, Arc::clone(&vantage.zone));
+        if let Some(settled) = self.settled.get(&look.port)
+            && settled.at_ms > vantage.observed_ms
+            && !settled.what.contains(&vantage.zone)
+        {
+            return Some((LookEnd::Zone, settled.at_ms));
+        }
+        let last = self.last.get(&place)?;
+        let newest = self.seen.get(&place)?.what.iter().filter_map(taken_ms).max()?;
+        let is_old = newest.saturating_sub(vantage.observed_ms) > ADDRESS_GRACE_MS;
+        (is_old && !last.what.addresses.contains(&look.address)).then_some((LookEnd::Address, last.at_ms))
+    }
+
+    /// What was asked in zones and got no answer, with the time of the audit: a zone that the rules no longer name for this
+    /// server has nothing to answer.
+    pub(super) fn failed(&self) -> impl Iterator<Item = (u16, &Evidence<LastLooks>)> {
+        let is_over = |zone: &Arc<str>, at_ms: i64| {
+            self.rules.as_ref().is_some_and(|rules| rules.at_ms > at_ms && !rules.what.contains(zone))
+        };
+        let last = self.last.iter().filter(move |((_, zone), last)| !is_over(zone, last.at_ms));
+        last.map(|((port, _), last)| (*port, last))
+    }
+}
+
+/// Addresses of a listener that are remembered after they are gone.
+const MAX_GONE: usize = 16;
+
+/// Forgets the oldest looks at addresses that are gone, where there are many.
+pub(super) fn forget_old(looks: &mut Vec<WireObservation>) {
+    if looks.len() <= MAX_GONE {
+        return;
+    }
+    looks.sort_by_key(|look| std::cmp::Reverse(taken_ms(look)));
+    let newest = looks.first().and_then(taken_ms).unwrap_or_default();
+    let is_recent =
+        |look: &WireObservation| taken_ms(look).is_none_or(|taken| newest.saturating_sub(taken) <= ADDRESS_GRACE_MS);
+    let recent = looks.iter().take_while(|look| is_recent(look)).count();
+    looks.truncate(recent.max(MAX_GONE));
+}
+
+fn at_ms_of<T>(probe: &Evidence<Vec<WireObservation>>, what: T) -> Evidence<T> {
+    Evidence { what, at_ms: probe.at_ms, source: probe.source.clone() }
+}
+
+fn is_known(look: &WireObservation) -> bool {
+    matches!(look.listener, Reading::Known(_))
+}
+
+fn zone_of(look: &WireObservation) -> Option<&Arc<str>> {
+    look.vantage.as_ref().map(|vantage| &vantage.zone)
+}
+
+fn taken_ms(look: &WireObservation) -> Option<i64> {
+    look.vantage.as_ref().map(|vantage| vantage.observed_ms)
+}
