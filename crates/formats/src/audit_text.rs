@@ -10,6 +10,7 @@ use hostssl_model::{
     Standings, Subscription, Unchecked, WorstListener,
 };
 use hostssl_remediation::FixableControl;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -133,21 +134,25 @@ fn after_restart(value: &str, waits: bool) -> String {
 }
 
 /// What the listeners do with clients that connect without TLS: one word where all do the same, otherwise the word of
-/// 5432 and what others do.
+/// 5432 and what others do. What a zone saw says so.
 fn on_the_wire(report: &ServerReport) -> String {
-    let mut words: Vec<(u16, &str)> = Vec::new();
+    let mut words: Vec<(u16, Cow<'static, str>)> = Vec::new();
     for look in &report.wire {
         let word = WorstListener::from(&look.listener).as_str();
-        if !words.contains(&(look.port, word)) {
+        let word = match &look.vantage {
+            Some(vantage) => Cow::Owned(format!("{word} from {}", safe(&vantage.zone))),
+            None => Cow::Borrowed(word),
+        };
+        if !words.contains(&(look.port, word.clone())) {
             words.push((look.port, word));
         }
     }
-    let Some(&(port, first)) = words.first() else {
+    let Some((port, first)) = words.first() else {
         return "-".to_owned();
     };
-    let others = words.iter().skip(1).filter(|(_, word)| *word != first);
-    others.fold(first.to_owned(), |mut text, (other, word)| {
-        text += &if *other == port { format!(", {word}") } else { format!(", {other} {word}") };
+    let others = words.iter().skip(1).filter(|(_, word)| word != first);
+    others.fold(first.to_string(), |mut text, (other, word)| {
+        text += &if other == port { format!(", {word}") } else { format!(", {other} {word}") };
         text
     })
 }
