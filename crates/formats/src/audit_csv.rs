@@ -4,7 +4,7 @@ use crate::csv_cell::{inert, unwrapped};
 use hostssl_model::{AuditReport, Floor, ServerReport, Subscription, WorstListener};
 use std::io::{self, Write};
 
-const HEADINGS: [&str; 20] = [
+const HEADINGS: [&str; 22] = [
     "subscription",
     "subscriptionId",
     "resourceGroup",
@@ -25,6 +25,8 @@ const HEADINGS: [&str; 20] = [
     "id",
     "confidence",
     "wire",
+    "zones",
+    "oldestLook",
 ];
 
 /// Writes a whole report.
@@ -83,9 +85,10 @@ impl<W: Write> CsvWriter<W> {
     pub fn write(&mut self, subscription: &Subscription, servers: &[ServerReport]) -> io::Result<()> {
         for report in servers {
             let server = &report.server;
+            let zones = report.zones().join(" ");
             for finding in &report.findings {
                 let reason = finding.blind.as_ref().map_or("", |blind| blind.reason.as_str());
-                let cells: [&str; 20] = [
+                let cells: [&str; 22] = [
                     &subscription.name,
                     subscription.id.as_str(),
                     server.id.resource_group(),
@@ -106,6 +109,8 @@ impl<W: Write> CsvWriter<W> {
                     server.id.as_str(),
                     finding.confidence.as_str(),
                     WorstListener::of(&report.wire).map_or("", WorstListener::as_str),
+                    &zones,
+                    report.oldest_from_zones().unwrap_or_default(),
                 ];
                 self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }

@@ -9,7 +9,7 @@ use crate::sarif::{
     LogicalOnly, Notification, Rule, Text, Tool, last_segment,
 };
 use crate::{safe, waiver_text};
-use hostssl_audit::{Control, Profile};
+use hostssl_audit::{Control, Profile, find};
 use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport, Waiver};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -97,6 +97,12 @@ struct ResultProperties<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_permission: Option<Cow<'a, str>>,
+    /// The zones that the listeners were seen from, for a control of the wire.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    zones: Vec<Cow<'a, str>>,
+    /// When the oldest of those looks was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_look: Option<&'a str>,
 }
 
 impl<'a> From<&'a AuditReport> for Run<'a> {
@@ -192,6 +198,7 @@ impl<'a> SarifResult<'a> {
         let server = &report.server;
         let fingerprint = finding.fingerprint(&server.id);
         let unchecked = finding.blind.as_ref();
+        let is_of_wire = find(finding.control.as_str()).is_some_and(|control| control.is_of_the_wire());
         Self {
             rule_id: finding.control.as_str(),
             rule_index,
@@ -216,6 +223,8 @@ impl<'a> SarifResult<'a> {
                 confidence: finding.confidence.as_str(),
                 reason: unchecked.map(|unchecked| unchecked.reason.as_str()),
                 missing_permission: unchecked.and_then(|one| one.missing_permission.as_deref()).map(safe),
+                zones: if is_of_wire { report.zones().into_iter().map(safe).collect() } else { Vec::new() },
+                oldest_look: report.oldest_from_zones().filter(|_| is_of_wire),
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     ControlId, Enforcement, Finding, Floor, Gap, Outcome, Overlay, Parameter, ParameterName, Posture, Reading, Scope,
-    Server, Subscription, WireObservation, Word, coded,
+    Server, Subscription, Vantage, WireObservation, Word, coded,
 };
 use std::sync::Arc;
 
@@ -171,6 +171,26 @@ impl ServerReport {
     #[must_use]
     pub fn floor_waits(&self) -> bool {
         self.waiting().any(ParameterName::is_floor)
+    }
+
+    /// The zones that its listeners were seen from, each once, in their order.
+    #[must_use]
+    pub fn zones(&self) -> Vec<&str> {
+        let mut zones: Vec<&str> = self.zoned().map(|(_, vantage)| &*vantage.zone).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        zones
+    }
+
+    /// When the oldest of the looks from there was taken, in RFC 3339.
+    #[must_use]
+    pub fn oldest_from_zones(&self) -> Option<&str> {
+        self.zoned().min_by_key(|(_, vantage)| vantage.observed_ms).map(|(look, _)| &*look.observed_at)
+    }
+
+    fn zoned(&self) -> impl Iterator<Item = (&WireObservation, &Vantage)> {
+        let seen = self.wire.iter().filter(|look| matches!(look.listener, Reading::Known(_)));
+        seen.filter_map(|look| Some((look, look.vantage.as_deref()?)))
     }
 
     /// The facts without the judgement.
