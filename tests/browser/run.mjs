@@ -1,12 +1,18 @@
 // Drives the console in a real browser over a simulated Azure: node run.mjs PROGRAM
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { startBrowser, signIn, startConsole } from "./driver.mjs";
 
 const [program] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const server = await startConsole(program, ["--simulate"]);
+const folder = mkdtempSync(join(tmpdir(), "hostssl-zones-"));
+const zones = join(folder, "zones.toml");
+writeFileSync(zones, '[[rule]]\nzone = "hub-weu"\nvirtual-network = "vnet-data"\n');
+const server = await startConsole(program, ["--simulate", "--zones", zones]);
 const browser = await startBrowser();
 const tests = [];
 const test = (name, run) => tests.push({ name, run });
@@ -240,6 +246,41 @@ test("a person is given a role, and their session is ended", async () => {
   await other.close();
 });
 
+test("what a machine in a zone saw is uploaded, and counted by the next audit", async () => {
+  const page = await open("/zones");
+  assert.deepEqual(await texts(page, "main h2"), ["hub-weu", "Upload what a zone saw"]);
+  const targets = await page.$eval("form[action$='/targets']", async (form) => {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    return [answer.headers.get("content-disposition"), await answer.text()];
+  });
+  assert.equal(targets[0], 'attachment; filename="hub-weu-incomplete.json"', "one subscription of the demonstration cannot be listed");
+  writeFileSync(join(folder, "targets.json"), targets[1]);
+  const probed = spawnSync(program, ["probe", "--targets", join(folder, "targets.json"), "--simulate", "-o", "json", "-q", "--no-save"]);
+  assert.equal(probed.status, 3, String(probed.stderr));
+  writeFileSync(join(folder, "looks.json"), probed.stdout);
+  writeFileSync(join(folder, "half.json"), probed.stdout.subarray(0, 300));
+  const upload = async (name) => {
+    await page.goto(server.origin + "/zones");
+    await (await page.$("input[type=file]")).uploadFile(join(folder, name));
+    await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("form[action='/zones/looks'] button")]);
+  };
+  await upload("half.json");
+  assert.equal(await text(page, "h1"), "Nothing was taken");
+  complaints = complaints.filter((line) => !line.includes("422"));
+  await upload("looks.json");
+  assert.match(await text(page, "[role=status]"), /^2 looks from zone hub-weu were accepted, the oldest .* They count from the next audit that probes\.$/);
+  assert.match(await text(page, "main .facts"), /Waiting\s*2 looks/);
+  assert.ok(await page.$eval("[name=zones]", (box) => box.checked));
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("form[action='/runs'] button")]);
+  await settled(page, () => document.querySelector("h1")?.textContent.startsWith("Audit of"));
+  await page.goto(server.origin + "/zones");
+  assert.match(await text(page, "main .facts"), /Seen from there\s*1 of 1, 1 accepts plaintext/);
+  await page.click("main details a");
+  await page.waitForSelector(".verdict");
+  assert.match(await text(page, "main"), /from zone hub-weu/);
+  await page.close();
+});
+
 test("the theme is remembered and changes nothing else", async () => {
   const page = await open("/controls");
   await page.click("details.menu summary");
@@ -362,7 +403,7 @@ try {
       addresses = {
         overview: "/", resources: "/resources", nothing: "/resources?q=nothing", server: off, security: `${off}/connection-security`,
         unknown: `${unseen}/connection-security`, wire: `${off}/wire`, evidence: `${off}/evidence`, history: `${off}/history`,
-        clients: `${off}/clients`, sessions: "/sessions", runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
+        clients: `${off}/clients`, sessions: "/sessions", runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, zones: "/zones", controls: "/controls", control: "/controls/require-secure-transport",
       };
       await page.close();
     }
@@ -371,6 +412,7 @@ try {
 } finally {
   await browser.close();
   await server.stop();
+  rmSync(folder, { recursive: true, force: true });
 }
 console.log(`${tests.length - failed} of ${tests.length} pass`);
 process.exitCode = failed ? 1 : 0;

@@ -79,6 +79,7 @@ async function every() {
     applied,
     undone,
     plans: "/plans",
+    zones: "/zones",
     controls: "/controls",
     control: "/controls/require-secure-transport",
     missing: "/no-such-page",

@@ -3,6 +3,7 @@
 use crate::args::{StateArgs, duration};
 use crate::error::CliError;
 use clap::Args;
+use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource};
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_formats::safe;
 use hostssl_model::{Advice as _, AuditReport, WorstListener, ZoneRule};
@@ -23,6 +24,7 @@ pub(crate) const FILE: &str = "hostssl-zones.toml";
 const LARGEST_ZONES: u64 = 4 << 20;
 /// The looks of a hundred thousand servers, in bytes.
 const LARGEST_LOOKS: u64 = 1 << 30;
+const LOOKS_HINT: &str = "--looks takes a file that `hostssl probe` wrote";
 /// Servers that a message names.
 const NAMED: usize = 5;
 
@@ -136,20 +138,75 @@ fn named(names: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 /// What files say of zones: their rules, and what was seen from there.
-pub(crate) fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result<Vantages, CliError> {
-    let rules = zones.map(load_zones).transpose()?;
+fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result<Vantages, CliError> {
     let now = Timestamp::now();
-    let mut all = Vec::new();
-    for path in files_of(looks)? {
-        let looks = load_looks(&path, now)?;
-        if rules.as_ref().is_some_and(|rules| !rules.iter().any(|rule| rule.zone == looks.zone)) {
-            let what = format!("{} is of zone {}, which no rule names", path.display(), looks.zone);
+    let ZoneFiles { rules, looks } = read_files(zones, &files_of(looks)?, now)?;
+    for file in &looks {
+        if rules.as_ref().is_some_and(|rules| !rules.iter().any(|rule| rule.zone == file.looks.zone)) {
+            let what = format!("{} is of zone {}, which no rule names", file.name, file.looks.zone);
             return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
         }
-        all.push(looks);
     }
-    let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
-    Ok(Vantages::new(rules, all, now, longest))
+    let looks = looks.into_iter().map(|file| file.looks).collect();
+    Ok(Vantages::new(rules, looks, now, signed(longest)))
+}
+
+fn read_files(zones: Option<&Path>, files: &[PathBuf], now: Timestamp) -> Result<ZoneFiles, CliError> {
+    let rules = zones.map(load_zones).transpose()?;
+    let read = |path: &PathBuf| Ok(LooksFile { name: path.display().to_string(), looks: load_looks(path, now)? });
+    let looks = files.iter().map(read).collect::<Result<_, CliError>>()?;
+    Ok(ZoneFiles { rules, looks })
+}
+
+fn signed(longest: Duration) -> SignedDuration {
+    SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX)
+}
+
+/// Where listeners of the console's audits were probed from that are not reached from here.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Wire options")]
+pub(crate) struct ServedZonesArgs {
+    /// The file that says which servers are probed from which zone; read anew for every audit. See `hostssl zones --help`.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_ZONES")]
+    zones: Option<PathBuf>,
+    /// What `hostssl probe --targets LIST -o json` saw in a zone: a file, or a folder for the .json files in it; read anew for
+    /// every audit (repeatable). Files can also be uploaded on the page Zones.
+    #[arg(long, value_name = "FILE")]
+    looks: Vec<PathBuf>,
+    /// The oldest look that an audit counts.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    looks_max_age: Duration,
+}
+
+impl ServedZonesArgs {
+    /// What reads the files for the console. Fails where it cannot now: each audit would.
+    pub(crate) fn source(&self) -> Result<ZoneSource, CliError> {
+        brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
+        let (zones, looks) = (self.zones.clone(), self.looks.clone());
+        let read = move |folder: &Path| {
+            let brought = folder.is_dir().then(|| folder.to_owned());
+            let paths: Vec<PathBuf> = looks.iter().cloned().chain(brought).collect();
+            let read = || {
+                let files = files_of(&paths)?;
+                // A pipe has one reader, once, and no page waits for its writer.
+                if let Some(file) = files.iter().find(|file| !file.is_file()) {
+                    return Err(CliError::usage(format!("{} is not a file", file.display()), LOOKS_HINT));
+                }
+                read_files(zones.as_deref(), &files, Timestamp::now())
+            };
+            let mut files = read().map_err(|error| {
+                let (what, hint) = error.parts();
+                Trouble { what, hint }
+            })?;
+            for file in &mut files.looks {
+                let name = Path::new(&file.name).file_name().map(|name| name.to_string_lossy().into_owned());
+                file.name = name.unwrap_or_default();
+            }
+            Ok(files)
+        };
+        let given = self.zones.is_some() || !self.looks.is_empty();
+        Ok(ZoneSource { read: Arc::new(read), given, longest: signed(self.looks_max_age) })
+    }
 }
 
 /// The files that are named, and those of the folders that are.
@@ -219,15 +276,14 @@ fn has_an_end(kind: FileType) -> bool {
 fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
     let place = path.display();
     let refused = |why: &dyn std::fmt::Display, hint: &str| CliError::usage(format!("{place}: {why}"), hint);
-    let named = "--looks takes a file that `hostssl probe` wrote";
-    let metadata = std::fs::metadata(path).map_err(|error| refused(&error, named))?;
+    let metadata = std::fs::metadata(path).map_err(|error| refused(&error, LOOKS_HINT))?;
     if !has_an_end(metadata.file_type()) {
-        return Err(refused(&"it is neither a file nor a pipe", named));
+        return Err(refused(&"it is neither a file nor a pipe", LOOKS_HINT));
     }
     if metadata.len() > LARGEST_LOOKS {
         return Err(refused(&"it is larger than 1 GiB", "probe the zone in several parts"));
     }
-    let file = File::open(path).map_err(|error| refused(&error, named))?;
+    let file = File::open(path).map_err(|error| refused(&error, LOOKS_HINT))?;
     let text = utf8(BufReader::new(file.take(LARGEST_LOOKS)))
         .map_err(|why| refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash"))?;
     let ZoneLooks { zone, endpoints } =

@@ -35,6 +35,7 @@ impl FromRequestParts<Shared> for Shell {
                 .map(|job| job.id.clone())
                 .filter(|id| parts.uri.path() != format!("/runs/{id}")),
             can_probe: options.wire.is_some(),
+            has_zones: options.zones.as_ref().is_some_and(|zones| zones.is_used(&shared.store)),
             changing: shared
                 .changes
                 .running()

@@ -20,6 +20,7 @@ mod server;
 mod state;
 mod trouble;
 mod view;
+mod zones;
 
 pub use guard::is_name;
 pub use options::{
@@ -29,3 +30,4 @@ pub use options::{
 pub use role::Role;
 pub use server::{Console, LinkMaker, ServeError, SignInLink};
 pub use trouble::Trouble;
+pub use zones::{LooksFile, ReadZones, ZoneFiles, ZoneSource};

@@ -2,6 +2,7 @@
 
 use crate::role::Role;
 use crate::trouble::Trouble;
+use crate::zones::ZoneSource;
 use futures::future::{BoxFuture, LocalBoxFuture};
 use hostssl_model::Scope;
 use hostssl_ops::Profile;
@@ -45,6 +46,8 @@ pub struct ConsoleOptions {
     pub profile: Profile,
     /// How to probe, when audits may.
     pub wire: Option<WireLook>,
+    /// From where servers are probed that are not reached from here, when that is known.
+    pub zones: Option<ZoneSource>,
     /// When an audit that is started here is ended, with a report of what was seen.
     pub deadline: Duration,
     /// The greatest age of what a plan rests on when it is applied.
@@ -74,6 +77,7 @@ impl ConsoleOptions {
             no_loosening: false,
             scope: Scope::default(),
             wire: None,
+            zones: None,
             profile: Profile::find("baseline").unwrap(),
             deadline: Duration::from_secs(1),
             max_plan_age: Duration::from_secs(3600),

@@ -185,6 +185,18 @@ impl Failure {
         )
     }
 
+    pub(crate) fn large_looks(most: usize) -> Self {
+        let what = format!("The file is larger than {} MiB. Nothing of it was taken.", most >> 20);
+        let todo = "Probe the zone in several parts, or put the file where hostssl serve --looks reads it.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Nothing was taken", what, todo).leading_to("/zones", "Zones")
+    }
+
+    /// Looks, or a list of targets, that could not be had.
+    pub(crate) fn of_zones(title: &'static str, trouble: &Trouble) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, title, sentence(&trouble.what), sentence(&trouble.hint))
+            .leading_to("/zones", "Zones")
+    }
+
     pub(crate) fn too_slow() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

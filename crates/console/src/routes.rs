@@ -3,6 +3,7 @@
 use crate::guard::{self, check_form, check_host, log_access, require_role, require_session, set_headers};
 use crate::pages::{
     account, apply, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server, sessions,
+    zones,
 };
 use crate::reply::{Failure, asset, frame_failures};
 use crate::role::Role;
@@ -72,6 +73,7 @@ fn for_viewers() -> Router<Shared> {
         .route("/plans/{id}/file", get(plan::file))
         .route("/applies/{run}", get(apply::show))
         .route("/applies/{run}/events", get(apply::events))
+        .route("/zones", get(zones::show))
         .route("/controls", get(controls::list))
         .route("/controls/{id}", get(controls::show))
         .route("/links", post(account::link))
@@ -84,6 +86,8 @@ fn for_planners(shared: &Shared) -> Router<Shared> {
     let reading = Router::new()
         .route("/servers/{key}/probe", post(server::probe))
         .route("/servers/{key}/look-for-clients", post(server::look_for_clients))
+        .route("/zones/looks", post(zones::take))
+        .route("/zones/{key}/targets", post(zones::targets))
         .route("/runs", post(runs::start))
         .route("/runs/{id}/stop", post(run::stop));
     let planning = Router::new()

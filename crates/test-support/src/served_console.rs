@@ -34,6 +34,7 @@ pub fn options() -> ConsoleOptions {
         scope: Scope::default(),
         profile: Profile::find("baseline").unwrap(),
         wire: None,
+        zones: None,
         deadline: Duration::from_secs(60),
         max_plan_age: Duration::from_secs(3600),
         retain: None,

@@ -4,6 +4,7 @@ use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, Term
 use crate::connect::{block_on, connect_until};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::looks::ServedZonesArgs;
 use crate::probing::{exchange_of, probe_of};
 use crate::route::RouteArgs;
 use crate::signals::Signals;
@@ -89,6 +90,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
+    pub(crate) zones: ServedZonesArgs,
+    #[command(flatten)]
     pub(crate) route: RouteArgs,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
@@ -114,6 +117,7 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     refuse_second_links(&args.link)?;
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
     args.route.dialer_unless(scenario.is_some())?;
+    let zones = Some(args.zones.source()?);
     // A simulation's runs matter to no one: they go with the process, unless a directory is named.
     let temporary = match (&scenario, &args.state.state) {
         (Some(_), None) => Some(TemporaryDirectory::new()?),
@@ -134,7 +138,7 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);
         let preparation = past.as_ref().map(|past| past.progress.subscribe());
-        let options = ConsoleOptions { wire, preparation, ..options(args, profile, simulated.as_deref()) };
+        let options = ConsoleOptions { wire, zones, preparation, ..options(args, profile, simulated.as_deref()) };
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
         announce(&console, &directory, args, terminal);
@@ -250,6 +254,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&LiveSimulation
         scope: args.scope.scope(&SelectArgs::default()),
         profile,
         wire: None,
+        zones: None,
         preparation: None,
         deadline: args.limits.deadline,
         max_plan_age: MAX_PLAN_AGE,

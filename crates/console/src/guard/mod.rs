@@ -17,6 +17,7 @@ mod log;
 mod role;
 pub(crate) mod session;
 mod sign_in;
+mod upload;
 
 pub(crate) use changes::changes;
 pub(crate) use form::{Fields, check_form};
@@ -27,6 +28,7 @@ pub(crate) use role::require_role;
 pub use session::is_name;
 pub(crate) use session::{Session, SessionUser, session_cookie};
 pub(crate) use sign_in::require_session;
+pub(crate) use upload::Upload;
 
 use std::net::SocketAddr;
 

@@ -16,6 +16,8 @@ pub(crate) struct AuditWork {
     pub(crate) scope: Scope,
     /// Whether to probe the servers too, if the console can.
     pub(crate) probe: bool,
+    /// Whether what was seen from zones counts too.
+    pub(crate) zones: bool,
     /// Whether to look for the clients of the servers too.
     pub(crate) clients: bool,
     /// The one server, by key and name, that it is about.
@@ -80,7 +82,11 @@ impl JobWork for AuditWork {
     async fn run(&self, job: &AuditJob, context: &JobContext) -> Result<(), Trouble> {
         let tenants = (context.connect)(job.stop_signal()).await?;
         let wire = context.options.wire.as_ref().filter(|_| self.probe);
-        let probe = wire.map(|wire| (wire.probe)(job.stop_signal())).transpose()?;
+        let mut probe = wire.map(|wire| (wire.probe)(job.stop_signal())).transpose()?;
+        if let Some(zones) = context.options.zones.as_ref().filter(|_| self.zones) {
+            let vantages = Arc::new(zones.vantages(&context.store)?);
+            probe = probe.map(|probe| probe.with_vantages(vantages));
+        }
         let report = self.audit(job, context, &tenants, wire.zip(probe.as_ref())).await?;
         self.take_exchange(job, context, &report).await;
         keep(context, &report)?;

@@ -15,6 +15,7 @@ pub(crate) mod runs;
 pub(crate) mod server;
 pub(crate) mod sessions;
 mod tag;
+pub(crate) mod zones;
 
 use crate::reply::Failure;
 use crate::view::{Ago, Badge, TlsCell, count, kind_word};

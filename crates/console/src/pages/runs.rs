@@ -94,7 +94,8 @@ pub(crate) async fn start(
 ) -> Response {
     // Rules of the wire could only say unknown without a look at it.
     let probe = !fields.value("probe").is_empty() || shared.options.profile.asks_the_wire();
-    let audit = AuditWork { scope: shared.options.scope.clone(), probe, clients: false, server: None };
+    let zones = !fields.value("zones").is_empty();
+    let audit = AuditWork { scope: shared.options.scope.clone(), probe, zones, clients: false, server: None };
     see_other(&format!("/runs/{}", shared.audits.start(&shared.context, session.person(), audit).id))
 }
 

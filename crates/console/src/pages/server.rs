@@ -21,12 +21,14 @@ pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
 use history::{Happened, happened};
 use hostssl_census::KeptCensus;
-use hostssl_model::{Evidence, Kind, Outcome, Reading, Scope, Standing, WireObservation, Word};
+use hostssl_model::{CurrentState, Evidence, Kind, LookEnd, Outcome, Reading, Scope, Standing, WireObservation, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
 use listeners::{Listener, Matrix, Validity};
 use security::{SaveForm, SwitchPage};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Runs in the history.
 const RUNS: u32 = 100;
@@ -69,7 +71,7 @@ struct Head {
 
 /// A kind of evidence, when it was gathered, and by which run.
 struct Source {
-    kind: &'static str,
+    kind: Cow<'static, str>,
     ago: Ago,
     /// The address and the name of the run.
     link: String,
@@ -79,8 +81,8 @@ struct Source {
 /// What stands of a server, by kind. The past has one kind alone: what that audit saw.
 fn sources(detail: &ServerDetail) -> Vec<Source> {
     let Some(state) = &detail.evidence else { return Vec::new() };
-    let audit = |kind, at_ms, source: &str| Source {
-        kind,
+    let audit = |kind: &'static str, at_ms, source: &str| Source {
+        kind: kind.into(),
         ago: Ago::new(at_ms),
         link: format!("/runs/{source}"),
         run: "audit",
@@ -95,11 +97,11 @@ fn sources(detail: &ServerDetail) -> Vec<Source> {
     {
         found.push(audit("could not be read", failed.at_ms, &failed.source));
     }
-    let answered = state.seen().map(|(_, seen)| seen).max_by_key(|seen| seen.at_ms);
-    if let Some(seen) = answered {
-        let words = if state.probed_before_the_change() { "probed before it was changed" } else { "probed" };
+    let words = if state.probed_before_the_change() { "probed before it was changed" } else { "probed" };
+    if let Some(seen) = state.answered.values().max_by_key(|seen| seen.at_ms) {
         found.push(audit(words, seen.at_ms, &seen.source));
     }
+    found.extend(from_zones(state, words));
     let has_answer = |look: &WireObservation| matches!(look.listener, Reading::Known(_));
     let is_failed = |probe: &&Evidence<Vec<WireObservation>>| !probe.what.iter().any(has_answer);
     if let Some(failed) = state.probe.as_ref().filter(is_failed) {
@@ -107,12 +109,38 @@ fn sources(detail: &ServerDetail) -> Vec<Source> {
     }
     if let Some(change) = changed {
         let link = format!("/applies/{}", change.source);
-        found.push(Source { kind: "changed", ago: Ago::new(change.at_ms), link, run: "run" });
+        found.push(Source { kind: "changed".into(), ago: Ago::new(change.at_ms), link, run: "run" });
     }
     found
 }
 
+/// The newest look of each zone that counts, and the audit that took it in.
+fn from_zones(state: &CurrentState, words: &str) -> Vec<Source> {
+    let mut newest: BTreeMap<&str, (i64, &str)> = BTreeMap::new();
+    for (look, taken_ms, end) in state.looks() {
+        let Some(vantage) = look.vantage.as_ref().filter(|_| matches!(end, None | Some((LookEnd::Switch, _)))) else {
+            continue;
+        };
+        let place = (look.port, Arc::clone(&vantage.zone));
+        let source = state.zones.seen.get(&place).map_or("", |seen| &*seen.source);
+        let known = newest.entry(&vantage.zone).or_insert((taken_ms, source));
+        *known = (*known).max((taken_ms, source));
+    }
+    let source = |(zone, (taken_ms, source)): (&str, (i64, &str))| Source {
+        kind: format!("{words} from zone {zone}").into(),
+        ago: Ago::new(taken_ms),
+        link: format!("/runs/{source}"),
+        run: "audit",
+    };
+    newest.into_iter().map(source).collect()
+}
+
 impl Head {
+    /// Whether a zone saw a listener.
+    fn has_zones(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.vantage.is_some())
+    }
+
     /// When the audit began.
     fn at(&self) -> When {
         When(self.audit.started_ms)
@@ -334,7 +362,7 @@ async fn audit_one(shared: &Shared, key: String, session: &Session, extra: Extra
         ..Scope::default()
     };
     let (probe, clients) = (matches!(extra, Extra::Probe), matches!(extra, Extra::Clients));
-    let audit = AuditWork { scope, probe, clients, server };
+    let audit = AuditWork { scope, probe, zones: probe, clients, server };
     let job = shared.audits.start(&shared.context, session.person(), audit);
     Ok(see_other(&format!("/runs/{}", job.id)))
 }

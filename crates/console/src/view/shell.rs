@@ -29,6 +29,8 @@ pub(crate) struct Shell {
     pub(crate) running: Option<String>,
     /// Whether audits that are started here may look at the wire.
     pub(crate) can_probe: bool,
+    /// Whether there is anything of zones that they can count.
+    pub(crate) has_zones: bool,
     /// The run that changes servers now, unless this is its page.
     pub(crate) changing: Option<String>,
     /// Whether servers may be changed from here.
@@ -51,6 +53,7 @@ impl Default for Shell {
             simulated: None,
             running: None,
             can_probe: false,
+            has_zones: false,
             changing: None,
             allow_changes: false,
             version: String::new(),

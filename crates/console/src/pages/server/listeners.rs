@@ -45,7 +45,8 @@ impl Listener {
 
     /// What was said to it, right after the probe.
     pub(super) fn exchanges(&self, taken: Option<&ServerExchanges>) -> Vec<Exchange> {
-        let said = taken.iter().flat_map(|taken| &taken.listeners);
+        // It was asked from here.
+        let said = taken.iter().filter(|_| self.vantage.is_none()).flat_map(|taken| &taken.listeners);
         let here = |one: &&Exchange| {
             one.port == self.port && (one.address.is_none() || self.address.is_none() || one.address == self.address)
         };

@@ -45,10 +45,16 @@ fn accepts_plaintext(listener: &Listener) -> bool {
 }
 
 fn plaintext(listener: &Listener) -> WireMismatch {
+    let place = match &listener.vantage {
+        Some((zone, _)) if listener.port == POOLER => format!(", seen from zone {zone}"),
+        Some((zone, _)) => format!(", seen from zone {zone},"),
+        None => String::new(),
+    };
     if listener.port == POOLER {
         return WireMismatch {
-            what: "The built-in PgBouncer (port 6432) accepts connections without TLS, although Azure says TLS is required."
-                .to_owned(),
+            what: format!(
+                "The built-in PgBouncer (port 6432{place}) accepts connections without TLS, although Azure says TLS is required."
+            ),
             causes: vec![
                 "PgBouncer still runs with the settings that it had when it started, before TLS was required.",
                 "Something other than Azure’s PgBouncer answers on port 6432 of this address: a proxy or a forwarded port.",
@@ -61,7 +67,10 @@ fn plaintext(listener: &Listener) -> WireMismatch {
         };
     }
     WireMismatch {
-        what: format!("Port {} accepts connections without TLS, although Azure says TLS is required.", listener.port),
+        what: format!(
+            "Port {}{place} accepts connections without TLS, although Azure says TLS is required.",
+            listener.port
+        ),
         causes: vec![
             "The change has not reached the running server: it was made a moment ago, or the server must restart.",
             "The name resolves to another server from here: a private DNS zone or a hosts file that is out of date.",

@@ -1,0 +1,192 @@
+//! Zones: from where servers are probed that are not reached from here, what was seen from there, and what was not.
+
+mod listing;
+
+use crate::guard::{Session, Upload};
+use crate::reply::{Failure, page};
+use crate::state::Shared;
+use crate::trouble::Trouble;
+use crate::view::{Ago, Shell, plural};
+use crate::zones::{ZoneFiles, newest_ms};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use hostssl_formats::targets_json::ZoneTargets;
+use hostssl_model::{Stop, ZoneRule, is_zone_name};
+use hostssl_ops::{Looks, ZonedServer, list_zones, zone_targets};
+use hostssl_store::{AuditStore, ServerFilter, StoreError};
+use jiff::Timestamp;
+use listing::{Audited, ZoneListing};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long Azure is asked for the servers of a zone.
+const TARGETS_TIME: Duration = Duration::from_secs(25);
+
+#[derive(Template)]
+#[template(path = "zones.html")]
+struct ZonesPage {
+    shell: Shell,
+    listing: ZoneListing,
+    /// Why the files could not be read.
+    trouble: Option<Trouble>,
+    /// What was just brought.
+    taken: Option<Taken>,
+    /// Whether a file can be brought.
+    takes: bool,
+    /// When the newest audit began.
+    audited: Option<Ago>,
+}
+
+/// What was just brought.
+struct Taken {
+    zone: String,
+    looks: String,
+    oldest: Ago,
+    newest: Ago,
+}
+
+pub(crate) async fn show(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
+    render(&shared, shell, None).await
+}
+
+async fn render(shared: &Shared, shell: Shell, taken: Option<Taken>) -> Result<Response, Failure> {
+    let source = shared.options.zones.clone();
+    let takes = source.is_some();
+    let (listing, trouble, audited) = shared
+        .ask(move |store| {
+            let files = source.as_ref().map_or_else(|| Ok(ZoneFiles::default()), |source| source.files(store));
+            let (files, trouble) = match files {
+                Ok(files) => (files, None),
+                Err(trouble) => (ZoneFiles::default(), Some(trouble)),
+            };
+            let now = Timestamp::now();
+            let oldest_ms = source.as_ref().map_or(i64::MIN, |source| source.oldest_ms(now));
+            let (audited, began) = audited(store)?;
+            let known = store.known_from_zones()?;
+            Ok((ZoneListing::of(&files, &audited, &known, oldest_ms), trouble, began))
+        })
+        .await?;
+    page(&ZonesPage { shell: shell.titled("Zones", "zones"), listing, trouble, taken, takes, audited })
+}
+
+/// The servers as they are known, and when the newest audit began.
+fn audited(store: &AuditStore) -> Result<(Vec<Audited>, Option<Ago>), StoreError> {
+    let Some(audit) = store.latest()? else { return Ok((Vec::new(), None)) };
+    let subscriptions = store.subscriptions(&audit)?;
+    let mut servers = Vec::new();
+    store.each_server(&audit, &ServerFilter::default(), &mut |report| {
+        servers.push(Audited::of(report, &subscriptions));
+    })?;
+    Ok((servers, Some(Ago::new(audit.started_ms))))
+}
+
+/// Takes in what a machine in a zone saw.
+pub(crate) async fn take(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    Extension(Upload(bytes)): Extension<Upload>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    let source = shared.options.zones.clone().ok_or_else(Failure::not_found)?;
+    let person = session.person().to_owned();
+    let taken = shared
+        .ask(move |store| {
+            let taken = source.take(store, &bytes);
+            if let Ok(looks) = &taken {
+                tracing::info!(person, zone = &*looks.zone, looks = looks.looks.len(), "took in looks from a zone");
+            }
+            Ok(taken)
+        })
+        .await?;
+    let looks = taken.map_err(|trouble| Failure::of_zones("Nothing was taken", &trouble))?;
+    render(&shared, Shell { has_zones: true, here: "/zones".to_owned(), ..shell }, Some(Taken::of(&looks))).await
+}
+
+impl Taken {
+    fn of(looks: &Looks) -> Self {
+        let times = looks.looks.iter().filter_map(|(_, look)| look.vantage.as_ref()).map(|from| from.observed_ms);
+        Self {
+            zone: looks.zone.to_string(),
+            looks: plural(looks.looks.len() as u64, "look"),
+            oldest: Ago::new(times.min().unwrap_or_default()),
+            newest: Ago::new(newest_ms(looks)),
+        }
+    }
+}
+
+/// The list of what has to be probed in a zone: Azure is asked for it, as `hostssl zones targets` does.
+pub(crate) async fn targets(State(shared): State<Shared>, Path(zone): Path<String>) -> Result<Response, Failure> {
+    let source = shared.options.zones.clone().filter(|_| is_zone_name(&zone)).ok_or_else(no_such_zone)?;
+    let files = shared.ask(move |store| Ok(source.files(store))).await?;
+    let failed = |trouble: Trouble| Failure::of_zones("There is no list", &trouble);
+    let rules = files.map_err(failed)?.rules.unwrap_or_default();
+    if !rules.iter().any(|rule| *rule.zone == *zone) {
+        return Err(no_such_zone());
+    }
+    let _turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
+    let (context, named) = (shared.context.clone(), zone.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Trouble::new(error.to_string(), "try again when the machine is less busy"))?;
+        runtime.block_on(ask_azure(&context, &rules, &named))
+    });
+    let (list, is_whole) = made.await.map_err(|_| Failure::defect())?.map_err(failed)?;
+    let part = if is_whole { "" } else { "-incomplete" };
+    let name = format!("attachment; filename=\"{zone}{part}.json\"");
+    Ok(([(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_DISPOSITION, name)], list).into_response())
+}
+
+fn no_such_zone() -> Failure {
+    Failure::nothing_kept("No rule names this zone.", "Load the page Zones again: the file of zones may have changed.")
+        .leading_to("/zones", "Zones")
+}
+
+/// The list of a zone, and whether everything could be asked for it.
+async fn ask_azure(
+    context: &crate::job::JobContext,
+    rules: &[ZoneRule],
+    zone: &str,
+) -> Result<(Vec<u8>, bool), Trouble> {
+    let (stop, signal) = watch::channel(None);
+    let asked = async {
+        let tenants = (context.connect)(signal).await?;
+        let found = list_zones(&tenants, &context.options.scope, rules).await;
+        let mut found =
+            found.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope"))?;
+        let is_of_zone = |one: &&ZonedServer| {
+            let rule = one.rule.and_then(|number| rules.get(number));
+            rule.is_some_and(|rule| *rule.zone == *zone)
+        };
+        let servers: Vec<&ZonedServer> = found.servers.iter().filter(is_of_zone).collect();
+        let (targets, gaps) = zone_targets(&servers).await;
+        found.gaps.extend(gaps);
+        let is_whole = !found.gaps.iter().any(|gap| gap.blind.reason.blinds());
+        if targets.is_empty() {
+            let what = format!("no server with a host name is known in the zone {zone}");
+            let hint = if is_whole {
+                "correct its rules"
+            } else {
+                "not everything could be listed: see the gaps of the newest audit"
+            };
+            return Err(Trouble::new(what, hint));
+        }
+        let list = ZoneTargets { zone: zone.to_owned(), made_at: Timestamp::now(), targets };
+        let mut bytes = Vec::new();
+        list.write(&mut bytes).map_err(|error| Trouble::new(error.to_string(), "try again"))?;
+        Ok((bytes, is_whole))
+    };
+    let deadline = async {
+        tokio::time::sleep(TARGETS_TIME).await;
+        stop.send_replace(Some(Stop::Deadline));
+        // What was asked ends by itself now.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        asked = asked => asked,
+        () = deadline => Err(Trouble::new("it took too long", "try again")),
+    }
+}

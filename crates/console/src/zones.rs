@@ -1,0 +1,181 @@
+//! The zones that servers are probed from, as files say: read anew whenever they are asked for.
+
+use crate::trouble::Trouble;
+use hostssl_formats::probe_json::{self, ZoneLooks};
+use hostssl_model::ZoneRule;
+use hostssl_ops::{Looks, PROBE_AGAIN, Vantages, looks_of_zone};
+use hostssl_store::AuditStore;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files of looks that are kept here at once.
+const MAX_FILES: usize = 500;
+
+/// Reads the rules of zones and the looks from there, and those that were uploaded into a folder.
+pub type ReadZones = Arc<dyn Fn(&Path) -> Result<ZoneFiles, Trouble> + Send + Sync>;
+
+/// Where the rules of zones and the looks from there are.
+#[derive(Clone)]
+pub struct ZoneSource {
+    /// Reads the files that the console was started with, and the folder of those that were uploaded here.
+    pub read: ReadZones,
+    /// Whether it was started with any.
+    pub given: bool,
+    /// The oldest look that counts.
+    pub longest: SignedDuration,
+}
+
+/// What files say of zones.
+#[derive(Debug, Clone, Default)]
+pub struct ZoneFiles {
+    /// The rules; nothing where no file of zones was given.
+    pub rules: Option<Vec<ZoneRule>>,
+    /// What was seen, file by file.
+    pub looks: Vec<LooksFile>,
+}
+
+/// One file of looks.
+#[derive(Debug, Clone)]
+pub struct LooksFile {
+    /// Its name, without the folder.
+    pub name: String,
+    /// What it says.
+    pub looks: Looks,
+}
+
+impl fmt::Debug for ZoneSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZoneSource").field("given", &self.given).finish_non_exhaustive()
+    }
+}
+
+/// The folder of the looks that were uploaded to the console.
+pub(crate) fn folder_of(store: &AuditStore) -> PathBuf {
+    store.directory().join("looks")
+}
+
+impl ZoneSource {
+    /// What the files say now.
+    pub(crate) fn files(&self, store: &AuditStore) -> Result<ZoneFiles, Trouble> {
+        (self.read)(&folder_of(store))
+    }
+
+    /// Whether an audit can count anything of zones.
+    pub(crate) fn is_used(&self, store: &AuditStore) -> bool {
+        self.given || fs::read_dir(folder_of(store)).is_ok_and(|mut files| files.next().is_some())
+    }
+
+    /// What an audit has to know before it probes.
+    pub(crate) fn vantages(&self, store: &AuditStore) -> Result<Vantages, Trouble> {
+        let ZoneFiles { rules, looks } = self.files(store)?;
+        if let Some(file) = looks.iter().find(|file| !names(rules.as_deref(), &file.looks.zone)) {
+            return Err(unnamed(&file.name, &file.looks.zone));
+        }
+        // What runs wrote since is taken in.
+        store.latest()?;
+        let looks = looks.into_iter().map(|file| file.looks).collect();
+        Ok(Vantages::new(rules, looks, Timestamp::now(), self.longest).with_state(store.known_from_zones()?))
+    }
+
+    /// Takes in what a person uploads from a zone: as a whole, or nothing of it.
+    pub(crate) fn take(&self, store: &AuditStore, bytes: &[u8]) -> Result<Looks, Trouble> {
+        let now = Timestamp::now();
+        let looks = read_looks(bytes, now)?;
+        let files = self.files(store)?;
+        if !names(files.rules.as_deref(), &looks.zone) {
+            return Err(unnamed("the file", &looks.zone));
+        }
+        if looks.looks.is_empty() {
+            return Err(Trouble::new("the file has no look in it", PROBE_AGAIN));
+        }
+        if newest_ms(&looks) < self.oldest_ms(now) {
+            let what = format!("every look in the file is older than {:#}, so none counts", self.longest);
+            return Err(Trouble::new(what, "probe the zone again"));
+        }
+        let folder = folder_of(store);
+        self.forget_old(&folder, &files, now);
+        if fs::read_dir(&folder).is_ok_and(|files| files.count() >= MAX_FILES) {
+            return Err(Trouble::new(
+                format!("{MAX_FILES} files of looks are kept already"),
+                "remove those in the state directory that are no longer needed",
+            ));
+        }
+        let name = format!("{}-{}.json", looks.zone, &hex(&Sha256::digest(bytes))[..16]);
+        write_whole(&folder, &name, bytes).map_err(|error| {
+            Trouble::new(format!("the file could not be kept: {error}"), "free some space in the state directory")
+        })?;
+        Ok(looks)
+    }
+
+    /// Before when a look counts no more.
+    pub(crate) fn oldest_ms(&self, now: Timestamp) -> i64 {
+        now.checked_sub(self.longest).unwrap_or(Timestamp::MIN).as_millisecond()
+    }
+
+    /// Removes what was uploaded here and is so old that no audit would count it.
+    fn forget_old(&self, folder: &Path, files: &ZoneFiles, now: Timestamp) {
+        for file in files.looks.iter().filter(|file| newest_ms(&file.looks) < self.oldest_ms(now)) {
+            // One that was given at the start is in another folder; one that cannot be removed is too old all the same.
+            let _ = fs::remove_file(folder.join(&file.name));
+        }
+    }
+}
+
+/// When the newest of them was taken.
+pub(crate) fn newest_ms(looks: &Looks) -> i64 {
+    let taken = looks.looks.iter().filter_map(|(_, look)| look.vantage.as_ref()).map(|vantage| vantage.observed_ms);
+    taken.max().unwrap_or(i64::MIN)
+}
+
+/// Whether the rules name a zone; without rules, any.
+fn names(rules: Option<&[ZoneRule]>, zone: &str) -> bool {
+    rules.is_none_or(|rules| rules.iter().any(|rule| *rule.zone == *zone))
+}
+
+fn unnamed(file: &str, zone: &str) -> Trouble {
+    let what = format!("{file} is of the zone {zone}, which no rule of the file of zones names");
+    Trouble::new(what, "add a rule for it as `hostssl zones add --help` shows, or upload a file of another zone")
+}
+
+fn read_looks(bytes: &[u8], now: Timestamp) -> Result<Looks, Trouble> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let hint = "write it with a shell that keeps bytes as they are, such as cmd or bash";
+        return Err(Trouble::new("the file is UTF-16, as PowerShell writes with >", hint));
+    }
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let ZoneLooks { zone, endpoints } = probe_json::read_document(text)
+        .map_err(|error| Trouble::new(format!("the file cannot be read: {error}"), PROBE_AGAIN))?;
+    Ok(looks_of_zone(zone.as_deref(), &endpoints, now)?)
+}
+
+/// Writes a file as a whole, for this user alone.
+fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.recursive(true).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let begun = folder.join(format!("{name}.{}", uuid::Uuid::new_v4()));
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&begun).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&begun, folder.join(name))).inspect_err(|_| {
+        let _ = fs::remove_file(&begun);
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,335 @@
+//! The page of zones, over the simulated Azure: a private server that is not reached from here, and what a zone saw of it.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use futures::future::{BoxFuture, FutureExt as _};
+use hostssl_audit::Profile;
+use hostssl_azure_sim::{
+    Fleet, FleetSource, Kind, Scenario, Server, Simulation, Subscription, Tenant as SimTenant, Wire,
+};
+use hostssl_console::{ConsoleOptions, LooksFile, Role, Trouble, WireLook, ZoneFiles, ZoneSource};
+use hostssl_formats::probe_json;
+use hostssl_model::Standing;
+use hostssl_ops::{ListenerProbe, looks_of_zone, read_zones};
+use hostssl_probe::certificate::RootStore;
+use hostssl_probe::dial::{Dial, Stream};
+use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::{ProbeOptions, Prober};
+use hostssl_store::{AuditStore, ServerFilter};
+use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, connector, options, serve_over};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+const RULES: &str = "[[rule]]\nzone = \"hub-weu\"\nvirtual-network = \"vnet-data\"\n";
+const LEDGER: &str = "pg-ledger.contoso.postgres.database.azure.com.invalid";
+
+/// The simulated listeners.
+#[derive(Debug)]
+struct Listeners(Wire);
+
+impl Dial for Listeners {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let found = self.0.resolve(host).map(|ip| vec![SocketAddr::new(ip, port)]);
+        std::future::ready(found.ok_or_else(|| io::ErrorKind::NotFound.into())).boxed()
+    }
+
+    fn connect<'a>(&'a self, _: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
+        let connected = self.0.connect(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        std::future::ready(connected.map(Stream::Memory)).boxed()
+    }
+}
+
+/// A private server that does not enforce, another that no rule matches, and one that anybody reaches.
+fn simulation() -> Simulation {
+    let server = |name: &str| Server::new(Kind::Flexible, "rg-a", name);
+    let off = Server { private: true, ..server("pg-ledger").with("require_secure_transport", "off") };
+    let subscription = Subscription {
+        id: "20000000-0000-4000-8000-000000000001".into(),
+        name: "Alpha".into(),
+        servers: vec![off, server("pg-open"), Server { private: true, ..server("pg-vault") }],
+        ..Subscription::default()
+    };
+    let tenant = SimTenant {
+        id: "10000000-0000-4000-8000-000000000001".into(),
+        name: "Contoso".into(),
+        groups: Vec::new(),
+        subscriptions: vec![subscription],
+    };
+    Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
+}
+
+fn prober(wire: Wire) -> Prober {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots: Vec<_> =
+        wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
+    let options = ProbeOptions { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
+    Prober::new(options).unwrap()
+}
+
+/// A console with rules that the test may change.
+fn with_rules(simulation: &Simulation, rules: &Arc<Mutex<Option<String>>>) -> ConsoleOptions {
+    let simulation = simulation.clone();
+    let wire = WireLook {
+        profile: Profile::find_for("baseline", true).unwrap(),
+        probe: Arc::new(move |stop| {
+            Ok(ListenerProbe::new(prober(Wire::new(&simulation).unwrap()), 8, stop, Timestamp::now))
+        }),
+        exchange: None,
+    };
+    let rules = rules.clone();
+    let read = move |folder: &Path| {
+        let rules = rules.lock().unwrap().clone();
+        let rules = rules.map(|text| read_zones(&text)).transpose().map_err(Trouble::from)?;
+        let looks = folder.read_dir().into_iter().flatten().map(|entry| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let read = probe_json::read_document(&*std::fs::read(folder.join(&name)).unwrap()).unwrap();
+            let looks = looks_of_zone(read.zone.as_deref(), &read.endpoints, Timestamp::now()).unwrap();
+            LooksFile { name, looks }
+        });
+        Ok(ZoneFiles { rules, looks: looks.collect() })
+    };
+    let zones = ZoneSource { read: Arc::new(read), given: true, longest: SignedDuration::from_hours(24) };
+    ConsoleOptions { wire: Some(wire), zones: Some(zones), ..options() }
+}
+
+fn rules(text: &str) -> Arc<Mutex<Option<String>>> {
+    Arc::new(Mutex::new(Some(text.to_owned())))
+}
+
+/// What a machine in the zone sees of these hosts.
+async fn looks(simulation: &Simulation, hosts: &[&str]) -> Value {
+    let prober = prober(Wire::inside(simulation).unwrap());
+    let mut reports = Vec::new();
+    for host in hosts {
+        reports.extend(prober.probe(&ProbeTarget::new(*host, 5432)).await);
+    }
+    for report in &mut reports {
+        report.observed_ms = Some(Timestamp::now().as_millisecond());
+    }
+    probe_json::value(&reports, Some("hub-weu")).unwrap()
+}
+
+async fn bring(visitor: &Visitor<'_>, text: &str) -> HttpAnswer {
+    let csrf = visitor.get("/zones").await.csrf();
+    send(visitor, &csrf, text).await
+}
+
+async fn send(visitor: &Visitor<'_>, csrf: &str, text: &str) -> HttpAnswer {
+    let part = |head: &str, value: &str| format!("--B0\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n");
+    let body = part("name=\"csrf\"", csrf)
+        + &part("name=\"file\"; filename=\"looks.json\"\r\nContent-Type: application/json", text)
+        + "--B0--\r\n";
+    let origin = format!("http://{}", visitor.served.host());
+    let lines = [
+        ("cookie", visitor.cookie.as_str()),
+        ("origin", origin.as_str()),
+        ("content-type", "multipart/form-data; boundary=B0"),
+    ];
+    visitor.served.send("POST", "/zones/looks", &lines, &body).await
+}
+
+/// Audits with a probe, and with what zones saw if that is asked for.
+async fn audit(visitor: &Visitor<'_>, zones: bool) {
+    let fields = if zones { "&probe=yes&zones=yes" } else { "&probe=yes" };
+    let started = visitor.post("/runs", fields).await;
+    let address = started.header("location").to_owned();
+    let events = visitor.get(&format!("{address}/events")).await;
+    assert!(events.body.contains("event: end"), "{}", events.body);
+}
+
+fn standing(served: &Served, name: &str) -> Standing {
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let audit = store.latest().unwrap().unwrap();
+    let mut found = None;
+    store
+        .each_server(&audit, &ServerFilter::default(), &mut |one| {
+            if one.server.name() == name {
+                found = Some(Standing::of(&one));
+            }
+        })
+        .unwrap();
+    found.unwrap()
+}
+
+/// What the page has in its middle, with what differs from run to run made equal.
+fn main_of(html: &str) -> String {
+    let main = html.split_once("<main").unwrap().1.split_once("</main>").unwrap().0;
+    let mut parts = main.split("<time");
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        out.push_str("TIME");
+        out.push_str(part.split_once("</time>").unwrap().1);
+    }
+    let csrf = html.split_once("name=\"csrf\" value=\"").map(|(_, rest)| rest.split('"').next().unwrap());
+    csrf.map_or(out.clone(), |csrf| out.replace(csrf, "TOKEN"))
+}
+
+#[tokio::test]
+async fn what_a_zone_saw_is_brought_counted_and_shown() {
+    let simulation = simulation();
+    let served = serve_over(with_rules(&simulation, &rules(RULES)), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    insta::assert_snapshot!("zones_not_audited", main_of(&visitor.get("/zones").await.body));
+    audit(&visitor, true).await;
+    let silent = visitor.get("/zones").await.body;
+    assert!(silent.contains("Seen from there</dt><dd>0 of 2"), "{silent}");
+    assert!(silent.contains("it is probed from zone hub-weu, and there is no answer from there"), "{silent}");
+
+    let text = looks(&simulation, &[LEDGER]).await.to_string();
+    let taken = bring(&visitor, &text).await;
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    assert!(taken.body.contains("1 look from zone hub-weu was accepted"), "{}", taken.body);
+    assert!(taken.body.contains("<dt>Waiting</dt><dd>1 look, the newest"), "{}", taken.body);
+    assert_eq!(bring(&visitor, &text).await.status, 200, "the same again is the same");
+    assert_eq!(served.directory.path().join("looks").read_dir().unwrap().count(), 1);
+
+    audit(&visitor, true).await;
+    let seen = visitor.get("/zones").await.body;
+    assert!(seen.contains("Seen from there</dt><dd>1 of 2, <b class=\"bad\">1 accepts plaintext</b>"), "{seen}");
+    assert!(!seen.contains("Waiting"), "{seen}");
+    insta::assert_snapshot!("zones", main_of(&seen));
+
+    // An audit that does not know of zones takes nothing from it, nor does one that does not probe.
+    simulation_on(&simulation);
+    audit(&visitor, false).await;
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Unproven, "the switch was turned since");
+    let text = looks(&simulation, &[LEDGER]).await.to_string();
+    assert_eq!(bring(&visitor, &text).await.status, 200);
+    audit(&visitor, true).await;
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Proven);
+    audit(&visitor, false).await;
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Proven);
+    visitor.audit().await;
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Proven);
+}
+
+/// Somebody requires TLS in the portal.
+fn simulation_on(simulation: &Simulation) {
+    let id = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-ledger";
+    simulation.set_parameter(id, "require_secure_transport", "on").unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_proves_nothing_is_refused_as_a_whole_and_says_why() {
+    let simulation = simulation();
+    let rules = rules(RULES);
+    let served = serve_over(with_rules(&simulation, &rules), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    let good = looks(&simulation, &[LEDGER]).await;
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut looks = good.clone();
+        change(&mut looks);
+        looks.to_string()
+    };
+    let timed = |time: &'static str| changed(&move |it| it["endpoints"][0]["observedAt"] = time.into());
+    for (text, why) in [
+        (String::new(), "EOF"),
+        ("[]".to_owned(), "cannot be read"),
+        (good.to_string()[..200].to_owned(), "cannot be read"),
+        ("[".repeat(100_000), "cannot be read"),
+        (timed("2026-01-01T00:00:00Z"), "is older than 24h"),
+        (timed("2999-01-01T00:00:00Z"), "is from the future"),
+        (changed(&|it| drop(it.as_object_mut().unwrap().remove("zone"))), "not probed for a zone"),
+        (changed(&|it| it["zone"] = "hub-eus".into()), "of the zone hub-eus, which no rule"),
+        (changed(&|it| it["zone"] = "<script>alert(1)</script>".into()), "a name that no zone can have"),
+        (changed(&|it| it["endpoints"][0]["verdict"] = "enforced".into()), "contradicts itself"),
+        (changed(&|it| it["endpoints"] = Value::Array(Vec::new())), "no look in it"),
+    ] {
+        let answer = bring(&visitor, &text).await;
+        assert_eq!(answer.status, 422, "{why}: {}", answer.body);
+        assert!(answer.body.contains("Nothing was taken") && answer.body.contains(why), "{why}: {}", answer.body);
+        assert!(!answer.body.contains("<script>alert"), "{}", answer.body);
+    }
+    assert!(!served.directory.path().join("looks").exists(), "nothing was kept");
+    assert_eq!(send(&visitor, "wrong", &good.to_string()).await.status, 403);
+    assert_eq!(bring(&visitor, &"x".repeat((32 << 20) + 1)).await.status, 413);
+    assert_eq!(visitor.post("/zones/looks", "").await.status, 400, "a form without a file");
+
+    // A host with a name that does harm is text.
+    let hostile = "<script>alert(1)</script>\u{202e}.example";
+    let answer = bring(&visitor, &changed(&|it| it["endpoints"][0]["host"] = hostile.into())).await;
+    visitor.audit().await;
+    let page = visitor.get("/zones").await.body;
+    assert!(!page.contains("<script>alert") && !page.contains('\u{202e}'), "{}: {page}", answer.status);
+
+    // Rules that cannot be read are said, and count for nothing.
+    *rules.lock().unwrap() = Some("[[rule]]\nzone = \"Hub\"\n".to_owned());
+    let page = visitor.get("/zones").await.body;
+    assert!(page.contains("The files of zones cannot be read: line 2, column 8"), "{page}");
+    let failed = visitor.post("/runs", "&probe=yes&zones=yes").await;
+    let address = failed.header("location").to_owned();
+    visitor.get(&format!("{address}/events")).await;
+    assert!(visitor.get(&address).await.body.contains("cannot be the name of a zone"));
+}
+
+#[tokio::test]
+async fn the_targets_of_a_zone_are_what_the_command_line_writes() {
+    let simulation = simulation();
+    let people = vec![("Ada".to_owned(), Role::Planner), ("Bo".to_owned(), Role::Viewer)];
+    let options = ConsoleOptions { people, ..with_rules(&simulation, &rules(RULES)) };
+    let served = serve_over(options, connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    let answer = visitor.post("/zones/hub-weu/targets", "").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"hub-weu.json\"");
+    let list: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(list["schema"], "hostssl/targets/v1");
+    let hosts: Vec<&str> =
+        list["targets"].as_array().unwrap().iter().map(|one| one["host"].as_str().unwrap()).collect();
+    assert!(hosts.len() == 4 && hosts.iter().all(|host| !host.contains("pg-open")), "{hosts:?}");
+    assert!(!answer.body.contains("/subscriptions/"), "{}", answer.body);
+    assert_eq!(visitor.post("/zones/hub-eus/targets", "").await.status, 404);
+    assert_eq!(visitor.post("/zones/%3Cb%3E/targets", "").await.status, 404);
+
+    // A viewer sees the page, brings nothing, and asks Azure nothing.
+    let link = served.press_sign_in(&served.links[1]).await;
+    let viewer = Visitor { served: &served, cookie: link.cookies() };
+    let page = viewer.get("/zones").await.body;
+    assert!(
+        page.contains("hub-weu") && !page.contains(">Upload</button>") && !page.contains("Download targets"),
+        "{page}"
+    );
+    let csrf = page.split_once("name=\"csrf\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let text = looks(&simulation, &[LEDGER]).await.to_string();
+    assert_eq!(send(&viewer, &csrf, &text).await.status, 403);
+    assert!(!served.directory.path().join("looks").exists());
+}
+
+#[tokio::test]
+async fn private_servers_without_a_vantage_are_named_with_their_network() {
+    let simulation = simulation();
+    let some = "[[rule]]\nzone = \"lab\"\nserver = \"no-such\"\n[[rule]]\nzone = \"hub-weu\"\nserver = \"pg-ledger\"\n";
+    let rules = rules(some);
+    let served = serve_over(with_rules(&simulation, &rules), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    audit(&visitor, true).await;
+    let page = visitor.get("/zones").await.body;
+    let uncovered = page.split_once("Without a vantage").unwrap().1;
+    assert!(
+        uncovered.contains("pg-vault") && uncovered.contains("vnet-data") && !uncovered.contains("pg-open"),
+        "{page}"
+    );
+    assert!(page.contains("line 1, no server is left for it") && page.contains("line 4, 1 server"), "{page}");
+
+    // What a zone saw that has another name now is told until the new one has looked.
+    assert_eq!(bring(&visitor, &looks(&simulation, &[LEDGER]).await.to_string()).await.status, 200);
+    audit(&visitor, true).await;
+    std::fs::remove_dir_all(served.directory.path().join("looks")).unwrap();
+    *rules.lock().unwrap() = Some("[[rule]]\nzone = \"hub-eus\"\nserver = \"pg-ledger\"\n".to_owned());
+    let page = visitor.get("/zones").await.body;
+    assert!(page.contains("No rule names these zones") && page.contains("<dt>hub-weu</dt><dd>1 server</dd>"), "{page}");
+    let mut renamed = looks(&simulation, &[LEDGER]).await;
+    renamed["zone"] = "hub-eus".into();
+    assert_eq!(bring(&visitor, &renamed.to_string()).await.status, 200);
+    audit(&visitor, true).await;
+    let page = visitor.get("/zones").await.body;
+    let ended = page.split_once("Looks that count no more").unwrap().1;
+    assert!(
+        ended.contains("hub-weu") && ended.contains("no longer in that zone") && !page.contains("Other zones"),
+        "{page}"
+    );
+}
