@@ -32,6 +32,7 @@ mod path;
 mod pipeline;
 mod random;
 mod read;
+mod real_logs;
 mod refuse;
 mod render;
 mod reply;

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::estate::Record;
 use crate::json::{put, quoted};
 use crate::parameters::{self, LOG_DAYS, LOG_DOWNLOAD};
+use crate::real_logs::{self, LogFile};
 use crate::reply::{self, Content, Reply};
 use crate::state::AzureState;
 use axum::body::Body;
@@ -118,8 +119,8 @@ fn record_of<'a>(simulation: &'a AzureState, server: &str) -> Option<&'a Record>
 }
 
 /// The entries of the list of a server's log files.
-pub(crate) fn entries(record: &Record, base: &str, times: Times) -> Vec<String> {
-    let (now, _) = times;
+pub(crate) fn entries(simulation: &AzureState, record: &Record, base: &str) -> Vec<String> {
+    let times = simulation.log_times();
     // Storage has hosts of its own, but a simulation on loopback has only one.
     let host = if base.contains("localhost") || base.contains("127.0.0.1") {
         base
@@ -127,28 +128,43 @@ pub(crate) fn entries(record: &Record, base: &str, times: Times) -> Vec<String> 
         "https://simulated.file.core.windows.net"
     };
     let Some(kept) = retention(record) else { return Vec::new() };
+    let oldest = last_days(times.0, kept).first().copied().unwrap_or(i64::MAX);
+    let mut files = match simulation.real_logs.of(record.name()) {
+        Some(folder) => real_logs::files(&folder),
+        None => made_up(record, times),
+    };
+    files.retain(|file| file.modified.as_second() >= oldest);
+    files.into_iter().map(|file| entry(record, host, &file)).collect()
+}
+
+/// The files of a server that is simulated to its logs.
+fn made_up(record: &Record, times: Times) -> Vec<LogFile> {
+    let (now, _) = times;
     let refuses = record.lock().refuses_since(record.kind);
-    let oldest = last_days(now, kept).first().copied().unwrap_or(i64::MAX);
-    days(record.name(), now)
-        .into_iter()
-        .filter(|day| *day >= oldest)
-        .map(|day| {
-            let name = file_name(day);
-            let size = content(record.name(), &name, times, refuses).map_or(0, |text| text.len().div_ceil(1_024));
-            let modified = Timestamp::from_second(day + 86_399).unwrap_or_default().min(now);
-            let url = format!("{host}/simulated-logs/{}/serverlogs/{name}?sv=2024-11-04&sr=f&sp=r&sig={SIGNATURE}", record.name());
-            let mut entry = String::new();
-            put!(
-                &mut entry,
-                r#"{{"properties":{{"createdTime":"0001-01-01T00:00:00+00:00","lastModifiedTime":{},"sizeInKb":{size},"type":"ServerLogs","url":{}}},"id":{},"name":{},"type":"Microsoft.DBforPostgreSQL/flexibleServers/logFiles"}}"#,
-                quoted(&crate::clock::iso(modified)),
-                quoted(&url),
-                quoted(&format!("{}/logFiles/{name}", record.id)),
-                quoted(&name)
-            );
-            entry
-        })
-        .collect()
+    let file = |day| {
+        let name = file_name(day);
+        let bytes = content(record.name(), &name, times, refuses).map_or(0, |text| text.len() as u64);
+        let modified = Timestamp::from_second(day + 86_399).unwrap_or_default().min(now);
+        LogFile { name, bytes, modified }
+    };
+    days(record.name(), now).into_iter().map(file).collect()
+}
+
+fn entry(record: &Record, host: &str, file: &LogFile) -> String {
+    let LogFile { name, bytes, modified } = file;
+    let size = bytes.div_ceil(1_024);
+    let url =
+        format!("{host}/simulated-logs/{}/serverlogs/{name}?sv=2024-11-04&sr=f&sp=r&sig={SIGNATURE}", record.name());
+    let mut entry = String::new();
+    put!(
+        &mut entry,
+        r#"{{"properties":{{"createdTime":"0001-01-01T00:00:00+00:00","lastModifiedTime":{},"sizeInKb":{size},"type":"ServerLogs","url":{}}},"id":{},"name":{},"type":"Microsoft.DBforPostgreSQL/flexibleServers/logFiles"}}"#,
+        quoted(&crate::clock::iso(*modified)),
+        quoted(&url),
+        quoted(&format!("{}/logFiles/{name}", record.id)),
+        quoted(name)
+    );
+    entry
 }
 
 /// Whether a query holds the signature.
@@ -163,6 +179,10 @@ pub(crate) fn download(call: &Call<'_>, simulation: &AzureState, server: &str, f
     }
     if !is_signed(call.query) {
         return Reply::error(StatusCode::FORBIDDEN, "AuthenticationFailed", "The signature is missing or not right.");
+    }
+    if let Some(folder) = simulation.real_logs.of(server) {
+        let body = real_logs::body(&folder, file);
+        return body.map_or_else(reply::no_such_path, |body| Reply::with(StatusCode::OK, Content::Stream(body)));
     }
     let refuses = record_of(simulation, server).and_then(|record| record.lock().refuses_since(record.kind));
     match content(server, file, simulation.log_times(), refuses) {

@@ -144,6 +144,17 @@ impl Simulation {
         self.0.set_log_age(i64::from(days) * 86_400);
     }
 
+    /// Lists and serves the files of `folder` as the logs of a server, instead of those of made-up clients: a real server
+    /// stands behind it. They can be downloaded while `logfiles.download_enable` is on, like all others.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such server.
+    pub fn set_real_logs(&self, id: &str, folder: PathBuf) -> Result<(), SimulationError> {
+        self.0.real_logs.set(self.record(id)?.name(), folder);
+        Ok(())
+    }
+
     /// Puts a server into a state, at once and without a request.
     ///
     /// # Errors

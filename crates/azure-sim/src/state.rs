@@ -13,6 +13,7 @@ use crate::estate::Estate;
 use crate::fault::Rules;
 use crate::journal::Journal;
 use crate::operations::Operations;
+use crate::real_logs::RealLogs;
 use crate::scenario::Scenario;
 use crate::throttle::{Buckets, Verdict, Windows};
 use crate::token;
@@ -29,6 +30,8 @@ pub(crate) struct AzureState {
     windows: Mutex<Windows>,
     operations: Mutex<Operations>,
     pub(crate) journal: Journal,
+    /// The servers whose logs are those of real ones.
+    pub(crate) real_logs: RealLogs,
     /// Where accepted writes are kept, if they outlive the process.
     pub(crate) world: Option<World>,
     sequence: AtomicU64,
@@ -48,6 +51,7 @@ impl AzureState {
             windows: Mutex::default(),
             operations: Mutex::default(),
             journal: Journal::default(),
+            real_logs: RealLogs::default(),
             world,
             sequence: AtomicU64::new(0),
             log_age: AtomicI64::new(0),

@@ -165,7 +165,7 @@ fn server(call: &Call<'_>, simulation: &AzureState, index: usize, record: &Recor
         }
         ServerPart::Capabilities => Reply::json(CAPABILITIES.to_owned()),
         ServerPart::LogFiles => {
-            let entries = logs::entries(record, call.base, simulation.log_times());
+            let entries = logs::entries(simulation, record, call.base);
             call.page(simulation.scenario.page_size, entries.iter(), |out, entry| out.push_str(entry))
         }
         ServerPart::Databases => databases(call, simulation, record),
