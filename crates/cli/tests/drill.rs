@@ -1,285 +1,217 @@
-//! The drill: real servers, real clients of several drivers that connect all the time, some of them in plaintext. The census
-//! names them, each change of the fix-it sheet is applied, enforcement is turned on as Azure does it (`hostssl` lines in
-//! pg_hba.conf), the wire proves it, and no client sees an error that the census had not named.
+//! The drill: real servers behind the simulated Azure, and real clients of five drivers that connect all the time, some of
+//! them in plaintext. The census through Resource Manager names them, each change of the fix-it sheet is applied, a plan turns
+//! enforcement on, the wire proves it, and no client sees an error that the census had not named.
 //!
 //! `scripts/drill` runs it with more servers: HOSTSSL_DRILL_SERVERS, three otherwise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 #![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
 
+mod clientele;
 mod common;
+mod real_azure;
 
-use common::{hostssl, start};
-use hostssl_test_support::drivers::{ASYNCPG, NODE, PSYCOPG, drivers};
-use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, installed};
+use clientele::{Dialer, Driver, Programs, Worker, wait_for_rounds};
+use hostssl_test_support::drivers::{JdbcProgram, drivers};
+use hostssl_test_support::postgres::{PASSWORD, RealServer, installed};
+use real_azure::{RealAzure, server_name};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-/// Lines that admit TLS alone, as Azure's servers have with `require_secure_transport`.
-const ENFORCED: &str = "local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n\
-                        hostssl replication all 127.0.0.1/32 scram-sha-256\n";
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The client that nobody fixes, although the census names it.
-const STUBBORN: &str = "psql stubborn";
+const STUBBORN: &str = "stubborn";
 
-#[derive(Debug, Clone, Copy)]
-enum Driver {
-    Psql,
-    Psycopg,
-    Asyncpg,
-    Node,
-}
+/// As Azure writes them, and lists them by day.
+const LOGS: &[(&str, &str)] =
+    &[("log_line_prefix", "%t-%c-"), ("log_destination", "stderr"), ("log_filename", "postgresql-%Y%m%d.log")];
 
-/// A client that connects again and again.
-struct Worker {
-    name: String,
-    state: Arc<State>,
-    thread: JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct State {
-    is_tls: AtomicBool,
-    is_over: AtomicBool,
-    /// How often it began to connect, and how often it was done.
-    began: AtomicUsize,
-    rounds: AtomicUsize,
-    errors: Mutex<Vec<String>>,
-}
-
-/// How one client connects once.
-struct Dialer {
-    driver: Driver,
-    name: String,
-    port: u16,
-    psql: PathBuf,
-    string: String,
-    drivers: PathBuf,
-}
-
-impl Dialer {
-    fn command(&self, is_tls: bool) -> Command {
-        let mode = if is_tls { "require" } else { "disable" };
-        let string = format!("{} sslmode={mode} application_name='{}'", self.string, self.name);
-        let port = self.port.to_string();
-        let mut command = match self.driver {
-            Driver::Psql => {
-                let mut command = Command::new(&self.psql);
-                command.args(["-X", "-q", "-c", "select 1", "-d", &string]);
-                command
-            }
-            Driver::Psycopg | Driver::Asyncpg => {
-                let mut command = Command::new(self.drivers.join("venv/bin/python"));
-                match self.driver {
-                    Driver::Psycopg => command.args(["-c", PSYCOPG, &string]),
-                    _ => command.args(["-c", ASYNCPG, &port, &self.name, mode]),
-                };
-                command
-            }
-            Driver::Node => {
-                let mut command = Command::new("node");
-                command.args(["-e", NODE]).arg(&self.drivers);
-                command.args([port.as_str(), &self.name, if is_tls { "tls" } else { "plain" }]);
-                command
-            }
-        };
-        command.env("PGPASSWORD", PASSWORD);
-        command
-    }
-}
-
-impl Worker {
-    fn start(dialer: Dialer, is_tls: bool) -> Self {
-        let state = Arc::new(State { is_tls: AtomicBool::new(is_tls), ..State::default() });
-        let (name, shared) = (dialer.name.clone(), Arc::clone(&state));
-        let thread = std::thread::spawn(move || {
-            while !shared.is_over.load(Ordering::SeqCst) {
-                shared.began.fetch_add(1, Ordering::SeqCst);
-                let output = dialer.command(shared.is_tls.load(Ordering::SeqCst)).output().unwrap();
-                if !output.status.success() {
-                    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-                    shared.errors.lock().unwrap().push(text);
-                }
-                shared.rounds.fetch_add(1, Ordering::SeqCst);
-                // Processes that start all the time would leave the servers no room.
-                std::thread::sleep(Duration::from_millis(500));
-            }
-        });
-        Self { name, state, thread }
-    }
-
-    /// Waits until it has connected once more from the beginning, whatever it was doing.
-    fn wait_for_a_round(&self) {
-        let begun = self.state.began.load(Ordering::SeqCst);
-        while self.state.rounds.load(Ordering::SeqCst) <= begun {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn errors(&self) -> Vec<String> {
-        self.state.errors.lock().unwrap().clone()
-    }
-
-    fn stop(self) -> (String, Vec<String>, usize) {
-        self.state.is_over.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap();
-        let errors = self.state.errors.lock().unwrap().clone();
-        (self.name, errors, self.state.rounds.load(Ordering::SeqCst))
-    }
-}
-
-/// One server with its clients, and which of them connect in plaintext.
+/// One server with its clients, and the roles of those that connect in plaintext.
 struct Site {
-    server: RealServer,
+    server: Arc<RealServer>,
     workers: Vec<Worker>,
-    plaintext: BTreeSet<String>,
+    plaintext: BTreeSet<&'static str>,
 }
 
-fn site(index: usize, version: u8, bin: PathBuf, drivers: &Path) -> Site {
-    let server = RealServer::start(version, bin, &[("log_line_prefix", "%t-%c-")]);
+fn site(place: usize, server: RealServer, programs: &Arc<Programs>, pause: Duration) -> Site {
+    let server = Arc::new(server);
     let mut clients = vec![
-        (Driver::Psql, "psql nightly", index.is_multiple_of(2)),
-        (Driver::Psycopg, "psycopg billing", index.is_multiple_of(3)),
-        (Driver::Asyncpg, "asyncpg search", index % 3 == 1),
-        (Driver::Node, "node-postgres shop", index % 2 == 1),
+        (Driver::Psql, "nightly", "psql nightly", place.is_multiple_of(2)),
+        (Driver::Psycopg, "billing", "psycopg billing", place.is_multiple_of(3)),
+        (Driver::Asyncpg, "search", "asyncpg search", place % 3 == 1),
+        (Driver::Node, "shop", "node-postgres shop", place % 2 == 1),
+        (Driver::Jdbc, "orders", "jdbc orders", place % 3 == 2),
     ];
-    if index == 0 {
-        clients.push((Driver::Psql, STUBBORN, true));
+    if place == 0 {
+        clients.push((Driver::Psql, STUBBORN, "psql stubborn", true));
     }
-    let plaintext = clients.iter().filter(|(.., is_plain)| *is_plain).map(|(_, name, _)| (*name).to_owned()).collect();
-    let start = |(driver, name, is_plain): (Driver, &str, bool)| {
-        let dialer = Dialer {
-            driver,
-            name: name.to_owned(),
-            port: server.port,
-            psql: server.program("psql"),
-            string: server.string(""),
-            drivers: drivers.to_owned(),
-        };
-        Worker::start(dialer, !is_plain)
+    let roles = clients.iter().map(|(_, user, ..)| format!("create role {user} login password '{PASSWORD}';"));
+    server.psql("sslmode=require application_name=azure", &roles.collect::<String>());
+    let plaintext = clients.iter().filter(|(.., is_plain)| *is_plain).map(|(_, user, ..)| *user).collect();
+    let start = |(driver, user, application, is_plain): (_, _, _, bool)| {
+        let (server, programs) = (Arc::clone(&server), Arc::clone(programs));
+        Worker::start(Dialer { driver, user, application, server, programs }, !is_plain, pause)
     };
     let workers = clients.into_iter().map(start).collect();
     Site { server, workers, plaintext }
 }
 
-impl Site {
-    /// The census of what has happened so far, in a format.
-    fn census(&self, format: &str) -> String {
-        let log = self.server.folder().join("log/postgresql.csv");
-        let target = format!("host=localhost port={} user={USER}", self.server.port);
-        let mut command = hostssl();
-        command.args(["clients", "-o", format, "--log-file", log.to_str().unwrap(), "--sessions", &target]);
-        command.args(["--ca-file", self.server.root().to_str().unwrap()]).env("PGPASSWORD", PASSWORD);
-        let census = start(&mut command).finish();
-        assert!(census.code == 3 || census.code == 4, "{}", census.stderr);
-        census.stdout
-    }
-
-    /// The clients that the census finds in plaintext, each with the driver whose change the sheet gives.
-    fn named(&self) -> Vec<(String, String)> {
-        let report: Value = serde_json::from_str(&self.census("json")).unwrap();
-        let clients = report["servers"][0]["clients"].as_array().unwrap();
-        let plaintext = clients.iter().filter(|client| client["tls"] == "plaintext");
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        plaintext.map(|client| (text(&client["application"]), text(&client["fix"]["driver"]))).collect()
-    }
-
-    /// The clients that the census says were refused, by their addresses.
-    fn refused(&self) -> Vec<(String, String, bool)> {
-        let report: Value = serde_json::from_str(&self.census("json")).unwrap();
-        let refused = report["servers"][0]["refused"].as_array().cloned().unwrap_or_default();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        refused
-            .iter()
-            .map(|one| (text(&one["user"]), text(&one["address"]), one["attempts"].as_u64() > Some(0)))
-            .collect()
-    }
-
-    fn enforce(&self) {
-        let file = self.server.folder().join("data/pg_hba.conf");
-        std::fs::write(&file, ENFORCED).unwrap();
-        self.server.psql("sslmode=require application_name=administrator", "select pg_reload_conf()");
-    }
-
-    /// Whether the wire proves that plaintext is refused.
-    fn is_proven(&self) -> bool {
-        let mut command = hostssl();
-        command.args(["probe", &format!("localhost:{}", self.server.port), "--fail-on", "not-enforced", "-o", "json"]);
-        command.args(["--ca-file", self.server.root().to_str().unwrap(), "--no-save"]);
-        let done = start(&mut command).finish();
-        done.code == 0 && done.stdout.contains("\"enforced\"")
-    }
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
-#[test]
-fn nobody_sees_an_error_that_the_census_had_not_named() {
-    let count: usize = std::env::var("HOSTSSL_DRILL_SERVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
-    let Some(drivers) = drivers() else { return };
-    let mut sites = Vec::new();
-    for (index, version) in [15, 17, 18].into_iter().cycle().take(count).enumerate() {
-        let Some(bin) = installed(version) else { return };
-        sites.push(site(index, version, bin, &drivers));
-    }
-    for worker in sites.iter().flat_map(|site| &site.workers) {
-        worker.wait_for_a_round();
-        assert_eq!(worker.errors(), Vec::<String>::new(), "{}", worker.name);
-    }
+fn of_server(report: &Value, place: usize) -> &Value {
+    let servers = report["servers"].as_array().unwrap();
+    servers.iter().find(|server| server["name"] == server_name(place)).unwrap()
+}
+
+/// The clients that the census finds in plaintext, with the change that it has for each.
+fn named(server: &Value) -> Vec<(&str, &Value)> {
+    let clients = server["clients"].as_array().unwrap().iter();
+    clients
+        .filter(|client| client["tls"] == "plaintext")
+        .map(|client| (text(&client["user"]), &client["fix"]))
+        .collect()
+}
+
+fn workers(sites: &[Site]) -> impl Iterator<Item = &Worker> {
+    sites.iter().flat_map(|site| &site.workers)
+}
+
+/// Fixes what the sheet says, as it says, except for the stubborn client. Returns how many were fixed.
+fn fix(sites: &[Site], census: &Value, sheet: &str) -> usize {
     let mut fixed = 0;
-    for site in &sites {
-        assert!(!site.is_proven(), "it is not enforced yet");
-        let named = site.named();
-        let names: BTreeSet<String> = named.iter().map(|(name, _)| name.clone()).collect();
+    for (place, site) in sites.iter().enumerate() {
+        let named = named(of_server(census, place));
+        let names: BTreeSet<&str> = named.iter().map(|(user, _)| *user).collect();
         assert_eq!(names, site.plaintext, "the census names exactly those that the drill started in plaintext");
-        let sheet = site.census("markdown");
-        for (name, driver) in &named {
-            assert!(sheet.contains(name) && driver != "unknown", "{name} ({driver}): {sheet}");
-            let worker = site.workers.iter().find(|worker| worker.name == *name).unwrap();
-            // The change of the sheet: `require` in the client's own settings.
-            if name != STUBBORN {
-                worker.state.is_tls.store(true, Ordering::SeqCst);
+        for worker in site.workers.iter().filter(|worker| names.contains(worker.user)) {
+            assert!(sheet.contains(worker.user), "{}: {sheet}", worker.user);
+            let is_told = named
+                .iter()
+                .any(|(user, fix)| *user == worker.user && fix.to_string().contains(worker.driver.change()));
+            assert!(is_told, "the change for {:?}: {named:?}", worker.driver);
+            if worker.user != STUBBORN {
+                worker.fix();
                 fixed += 1;
             }
         }
     }
+    fixed
+}
+
+/// The gate: without acceptance nothing is planned; with it, each step names the clients of the census.
+fn enforce(azure: &RealAzure, sites: &[Site]) {
+    let control = ["--control", "require-secure-transport"];
+    let done = azure.run(&[&["plan", "-o", "json"][..], &control].concat());
+    let refused: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+    assert_eq!((done.code, refused["steps"].as_array().unwrap().len()), (4, 0), "{}", done.stderr);
+    let left_out = refused["leftOut"].as_array().unwrap();
+    assert_eq!(left_out.iter().filter(|one| one["reason"] == "breaks-clients").count(), sites.len(), "{refused:#}");
+    let reason = "*=the clients of the sheet were changed, and the owner of stubborn was told";
+    let plan = azure.plan_and_apply("enforce", &[&control[..], &["--accept-breakage", reason]].concat());
+    let steps = plan["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), sites.len());
+    for (place, site) in sites.iter().enumerate() {
+        let step = steps.iter().find(|step| text(&step["server"]).ends_with(&server_name(place))).unwrap();
+        let listed = step["clients"]["listed"].as_array().unwrap().iter();
+        assert_eq!(listed.map(|client| text(&client["user"])).collect::<BTreeSet<_>>(), site.plaintext);
+        assert_eq!(step["disposition"], "breaks-clients");
+    }
+}
+
+/// Turns the download of logs on. Before, nothing is known of any server, and nothing is claimed.
+fn make_logs_available(azure: &RealAzure, servers: usize) {
+    let done = azure.run(&["clients", "-o", "json"]);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+    assert_eq!((done.code, azure.counts()), (4, (0, 0)), "{}", done.stderr);
+    for place in 0..servers {
+        let server = of_server(&report, place);
+        assert_eq!(server["verdict"], "needs-observation");
+        assert!(server.to_string().contains("logfiles.download_enable is off"), "{server:#}");
+    }
+    assert_eq!(
+        azure.plan_and_apply("logs", &["--enable-log-download"])["steps"].as_array().unwrap().len(),
+        2 * servers
+    );
+}
+
+/// Who the census says was refused: the stubborn client, and no other.
+fn assert_refused(azure: &RealAzure, sites: &[Site]) {
+    let census = azure.census();
+    for (place, site) in sites.iter().enumerate() {
+        let refused = of_server(&census, place)["refused"].as_array().cloned().unwrap_or_default();
+        let refused: Vec<(&str, &str)> =
+            refused.iter().map(|one| (text(&one["user"]), text(&one["address"]))).collect();
+        let expected = site.plaintext.contains(STUBBORN).then_some((STUBBORN, "127.0.0.1"));
+        assert_eq!(refused, expected.into_iter().collect::<Vec<_>>());
+    }
+    // The run that enforced it shows the same.
+    let done = azure.run(&["runs", "show", "latest", "-o", "json"]);
+    let run: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+    let since = run["refused"].as_array().unwrap();
+    assert_eq!((since.len(), text(&since[0]["clients"][0]["user"])), (1, STUBBORN), "{run:#}");
+}
+
+#[test]
+fn nobody_sees_an_error_that_the_census_had_not_named() {
+    let began = Instant::now();
+    let count: usize = std::env::var("HOSTSSL_DRILL_SERVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let Some(folder) = drivers() else { return };
+    let Some(jdbc) = JdbcProgram::compile(&folder) else { return };
+    let programs = Arc::new(Programs { folder, jdbc });
+    // Every connection is a process that starts: the more servers, the less often.
+    let pause = Duration::from_millis(250 * count as u64);
+    let mut sites = Vec::new();
+    for (place, version) in [15, 17, 18].into_iter().cycle().take(count).enumerate() {
+        let Some(bin) = installed(version) else { return };
+        sites.push(site(place, RealServer::start(version, bin, LOGS), &programs, pause));
+    }
+    let servers: Vec<_> = sites.iter().map(|site| Arc::clone(&site.server)).collect();
+    let azure = RealAzure::start(&servers);
+    make_logs_available(&azure, count);
+    wait_for_rounds(workers(&sites));
+    for worker in workers(&sites) {
+        assert_eq!(worker.errors(), Vec::<String>::new(), "{}", worker.user);
+    }
+    assert!(!azure.verdicts().contains(&"enforced".to_owned()), "it is not enforced yet");
+    let sheet = azure.run(&["clients", "-o", "markdown"]).stdout;
+    let fixed = fix(&sites, &azure.census(), &sheet);
     // Whoever was fixed has connected with TLS before plaintext is refused.
-    sites.iter().flat_map(|site| &site.workers).for_each(Worker::wait_for_a_round);
-    for site in &sites {
-        site.enforce();
-    }
-    for site in &sites {
-        site.workers.iter().for_each(Worker::wait_for_a_round);
-        // The log says who tried in vain: nobody where all were fixed. The prober, which comes after, tries in plaintext too.
-        let is_stubborn = site.plaintext.contains(STUBBORN);
-        let expected = is_stubborn.then(|| (USER.to_owned(), "127.0.0.1".to_owned(), true));
-        assert_eq!(site.refused(), expected.into_iter().collect::<Vec<_>>());
-        assert!(site.is_proven(), "plaintext is refused on the wire");
-    }
-    let (mut rounds, mut clients, mut refused) = (0, 0, BTreeSet::new());
-    for site in sites {
-        for worker in site.workers {
-            let (name, errors, connected) = worker.stop();
+    wait_for_rounds(workers(&sites));
+    enforce(&azure, &sites);
+    azure.wait_until_enforced();
+    wait_for_rounds(workers(&sites));
+    workers(&sites).find(|worker| worker.user == STUBBORN).unwrap().wait_for_an_error();
+    // The prober, which comes after, tries in plaintext too.
+    assert_refused(&azure, &sites);
+    assert_eq!(azure.verdicts(), vec!["enforced"; count], "plaintext is refused on the wire");
+    let (mut rounds, mut clients, mut plaintext, mut refused) = (0, 0, 0, BTreeSet::new());
+    for site in &mut sites {
+        plaintext += site.plaintext.len();
+        for worker in &mut site.workers {
+            rounds += worker.stop();
             clients += 1;
-            rounds += connected;
-            if name == STUBBORN {
-                assert!(!errors.is_empty(), "the client that nobody fixed is refused");
+            let errors = worker.errors();
+            if worker.user == STUBBORN {
                 for error in &errors {
                     assert!(error.contains("no pg_hba.conf entry") && error.contains("no encryption"), "{error}");
                 }
-                refused.insert(name);
+                refused.insert((worker.user, errors.len()));
             } else {
-                assert_eq!(errors, Vec::<String>::new(), "{name}");
+                assert_eq!(errors, Vec::<String>::new(), "{}", worker.user);
             }
         }
     }
+    let (downloads, writes) = azure.counts();
+    assert!(downloads >= 2 * count as u64 && writes == 3 * count, "{downloads} downloads, {writes} writes");
     let summary = format!(
-        "drill: {count} servers, {clients} clients of 4 drivers, {rounds} connections; {fixed} clients fixed as the sheet \
-         says; refused after enforcement: {}\n",
-        refused.into_iter().collect::<Vec<_>>().join(", ")
+        "drill: {count} servers, {clients} clients of {} drivers, {plaintext} in plaintext, {fixed} fixed as the sheet says; \
+         {downloads} logs downloaded and {writes} writes accepted by the simulated Azure; {rounds} connections; refused after \
+         enforcement: {}; {} s\n",
+        Driver::COUNT,
+        refused.iter().map(|(user, times)| format!("{user} ({times} times)")).collect::<Vec<_>>().join(", "),
+        began.elapsed().as_secs()
     );
     let _ = std::io::Write::write_all(&mut std::io::stderr(), summary.as_bytes());
 }

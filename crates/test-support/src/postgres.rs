@@ -43,8 +43,8 @@ pub fn program(name: &str) -> Option<PathBuf> {
 
 /// Says that a test is skipped for want of a program; a failure where CI is set, so that no run passes by skipping.
 pub fn skipped(what: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what} is not installed: scripts/install-wire-servers");
-    note(&format!("skipped: {what} is not installed (scripts/install-wire-servers)"));
+    assert!(std::env::var_os("CI").is_none(), "{what} is not installed: scripts/install-wire-*");
+    note(&format!("skipped: {what} is not installed (scripts/install-wire-*)"));
 }
 
 /// Writes a line past the test harness, which keeps what is printed to itself when a test passes.
@@ -78,7 +78,7 @@ pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn new_folder(name: &str) -> PathBuf {
+pub(crate) fn new_folder(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("hostssl-{}-{name}-{number}", std::process::id()));
