@@ -4,7 +4,7 @@ use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_columns, write_list,
 };
 use hostssl_model::Outcome;
-use hostssl_remediation::{AffectedClient, ClientImpact, Disposition, LeftOutReason, Plan, Step};
+use hostssl_remediation::{AffectedClient, ClientEncryption, ClientImpact, Disposition, LeftOutReason, Plan, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -181,10 +181,11 @@ pub fn first_clients(impact: &ClientImpact) -> (Vec<String>, u64) {
 #[must_use]
 pub fn client_text(client: &AffectedClient) -> String {
     let part = |lead: &str, text: Option<&str>| text.map(|text| format!("{lead}{text}"));
-    let tls = match client.tls.as_str() {
-        "plaintext" => "in plaintext".to_owned(),
-        "unknown" => "unknown whether with TLS".to_owned(),
-        version => format!("with {version}"),
+    let tls = match client.tls {
+        ClientEncryption::Plaintext => "in plaintext".to_owned(),
+        ClientEncryption::Unknown => "unknown whether with TLS".to_owned(),
+        ClientEncryption::Tls(None) => "with TLS".to_owned(),
+        ClientEncryption::Tls(Some(version)) => format!("with {}", version.as_postgresql()),
     };
     let to = part(" to ", client.database.as_ref().map(|text| text.as_str())).unwrap_or_default();
     let user = client.user.as_ref().map_or("an unknown user", |user| user.as_str());

@@ -1,6 +1,7 @@
 //! What a step means to the clients of its server, and who has accepted that.
 
 use crate::SafeText;
+use hostssl_model::TlsVersion;
 
 /// What the client census says about making a server stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,10 +65,41 @@ pub struct AffectedClient {
     pub application: Option<SafeText>,
     /// The address or host name.
     pub address: Option<SafeText>,
-    /// How it connects: `plaintext`, `unknown`, or a version of TLS.
-    pub tls: SafeText,
+    /// How it connects.
+    pub tls: ClientEncryption,
     /// When it was seen last, in RFC 3339.
     pub last_seen: Option<String>,
+}
+
+/// How a client connects, as far as it was observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientEncryption {
+    /// Without TLS.
+    Plaintext,
+    /// With or without TLS: that could not be determined.
+    Unknown,
+    /// With TLS, in this version at the lowest, if that is known.
+    Tls(Option<TlsVersion>),
+}
+
+impl ClientEncryption {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Unknown => "unknown",
+            Self::Tls(None) => "tls",
+            Self::Tls(Some(version)) => version.as_postgresql(),
+        }
+    }
+
+    /// The one with this name in JSON.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let versions = TlsVersion::ALL.into_iter().map(|version| Self::Tls(Some(version)));
+        [Self::Plaintext, Self::Unknown, Self::Tls(None)].into_iter().chain(versions).find(|one| one.as_str() == name)
+    }
 }
 
 /// A person's acceptance that a step may refuse clients.

@@ -27,7 +27,7 @@ mod report;
 mod setting;
 mod text;
 
-pub use clients::{AffectedClient, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
+pub use clients::{AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
 pub use event::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, OnResume};
 pub use goal::{FixableControl, Goal};

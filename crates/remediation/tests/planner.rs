@@ -7,8 +7,8 @@ use hostssl_model::{
     SubscriptionState, TlsVersion, Unchecked,
 };
 use hostssl_remediation::{
-    AffectedClient, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Plan,
-    PlanOptions, SafeText, Step, WaivedFinding, WaveBy,
+    AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan,
+    LeftOutReason, Plan, PlanOptions, SafeText, Step, WaivedFinding, WaveBy,
 };
 use hostssl_test_support::fleet::*;
 use std::sync::Arc;
@@ -210,13 +210,29 @@ fn a_wave_holds_one_group_where_that_is_asked_for() {
     assert_eq!(waves(&known), ["d", "b e", "a c"]);
 }
 
+#[test]
+fn how_a_client_connects_is_a_word_of_a_table() {
+    for tls in [
+        ClientEncryption::Plaintext,
+        ClientEncryption::Unknown,
+        ClientEncryption::Tls(None),
+        ClientEncryption::Tls(Some(TlsVersion::Tls1_1)),
+    ] {
+        assert_eq!(ClientEncryption::named(tls.as_str()), Some(tls));
+    }
+    // No text of a log or of a file passes for one.
+    for word in ["", "Plaintext", "TLSv1.9", "plaintext\n", "SSLv3"] {
+        assert_eq!(ClientEncryption::named(word), None, "{word}");
+    }
+}
+
 fn impact(verdict: ClientVerdict, reason: &str) -> ClientImpact {
     let client = AffectedClient {
         user: Some(SafeText::new("batch")),
         database: Some(SafeText::new("shop")),
         application: None,
         address: Some(SafeText::new("10.0.0.4")),
-        tls: SafeText::new("plaintext"),
+        tls: ClientEncryption::Plaintext,
         last_seen: Some("2025-12-31T00:00:00Z".into()),
     };
     let clients = if verdict == ClientVerdict::Breaks { vec![client] } else { Vec::new() };

@@ -5,8 +5,8 @@ use hostssl_formats::apply_json::{ConsentV1, Receipt};
 use hostssl_formats::runs_json::{Apply, Audit, Probe, Run};
 use hostssl_model::{Kind, ManagementLock};
 use hostssl_remediation::{
-    AffectedClient, ClientImpact, ClientVerdict, Consent, FixableControl, Lint, LintCode, Plan, Report, RunOutcome,
-    RunSummary, SafeText, StepReport, StepStatus,
+    AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, FixableControl, Lint, LintCode, Plan,
+    Report, RunOutcome, RunSummary, SafeText, StepReport, StepStatus,
 };
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible, id, in_state};
 use hostssl_test_support::hostile::hostile;
@@ -19,7 +19,7 @@ pub(crate) fn plan() -> Plan {
         database: Some(SafeText::new(&text)),
         application: Some(SafeText::new(&text)),
         address: Some(SafeText::new(&text)),
-        tls: SafeText::new(&text),
+        tls: ClientEncryption::Plaintext,
         last_seen: Some(text.clone()),
     };
     let impact =

@@ -3,10 +3,10 @@
 use crate::selection::Selector;
 use hostssl_audit::Profile;
 use hostssl_census::{CensusReport, CensusVerdict, Client, KeptCensus, Millis, Requirements, Restriction, SessionTls};
-use hostssl_model::{AuditReport, Floor, Outcome, ResourceId, Server, selects};
+use hostssl_model::{AuditReport, Floor, Outcome, ResourceId, Server, TlsVersion, selects};
 use hostssl_remediation::{
-    AcceptedBreakage, AffectedClient, ClientImpact, ClientVerdict, Consent, FixableControl, Goal, MAX_CLIENTS, Plan,
-    SafeText, Step,
+    AcceptedBreakage, AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, FixableControl, Goal,
+    MAX_CLIENTS, Plan, SafeText, Step,
 };
 use hostssl_store::{AuditStore, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
@@ -212,8 +212,12 @@ pub(crate) fn verdict_of(verdict: CensusVerdict) -> ClientVerdict {
 fn affected(client: &Client) -> AffectedClient {
     let text = |text: &Option<String>| text.as_deref().map(SafeText::new);
     let tls = match client.tls {
-        SessionTls::Tls => client.lowest_protocol.as_deref().unwrap_or(SessionTls::Tls.as_str()),
-        tls => tls.as_str(),
+        SessionTls::Plaintext => ClientEncryption::Plaintext,
+        SessionTls::Tls => {
+            ClientEncryption::Tls(client.lowest_protocol.as_deref().and_then(TlsVersion::from_postgresql))
+        }
+        // A local client is never refused: one that is listed is not known to be one.
+        SessionTls::Local | SessionTls::Unknown => ClientEncryption::Unknown,
     };
     let time = |at: Millis| Timestamp::from_millisecond(at).ok().map(|at| at.to_string());
     AffectedClient {
@@ -221,7 +225,7 @@ fn affected(client: &Client) -> AffectedClient {
         database: text(&client.database),
         application: text(&client.application),
         address: text(&client.address),
-        tls: SafeText::new(tls),
+        tls,
         last_seen: client.last_seen.and_then(time),
     }
 }

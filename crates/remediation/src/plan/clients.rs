@@ -2,7 +2,7 @@
 
 use super::InvalidPlan;
 use super::text::{bad, safe_from};
-use crate::{AffectedClient, ClientImpact, ClientVerdict, Consent, SafeText};
+use crate::{AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, SafeText};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ struct ClientV1 {
     database: Option<String>,
     application: Option<String>,
     address: Option<String>,
-    /// `plaintext`, `unknown`, or a version of TLS.
+    /// `plaintext`, `unknown`, `tls`, or a version of TLS.
     tls: String,
     /// RFC 3339.
     last_seen: Option<String>,
@@ -55,7 +55,7 @@ impl ClientsV1 {
             database: text(&client.database),
             application: text(&client.application),
             address: text(&client.address),
-            tls: client.tls.to_string(),
+            tls: client.tls.as_str().to_owned(),
             last_seen: client.last_seen.clone(),
         };
         Self {
@@ -88,7 +88,8 @@ impl ClientV1 {
             database: text(self.database)?,
             application: text(self.application)?,
             address: text(self.address)?,
-            tls: safe_from("clients", &self.tls)?,
+            tls: ClientEncryption::named(&self.tls)
+                .ok_or_else(|| bad("clients", &self.tls, "how a client connects, such as plaintext or TLSv1.2"))?,
             last_seen: self.last_seen,
         })
     }
