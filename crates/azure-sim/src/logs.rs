@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use jiff::{Span, Timestamp};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The signature in the URLs of logs. It lets its holder read them.
@@ -207,23 +208,36 @@ pub(crate) fn kept(record: &Record, now: Timestamp, count: i64) -> Option<String
 
 /// What is written on one day, until then.
 fn of_day(day: i64, clients: &[Traffic], (now, today): Times, refuses: Option<i64>) -> String {
-    let mut log = String::new();
-    for hour in 0..24 {
-        let at = day + hour * 3_600;
-        if at > now.as_second() {
-            break;
-        }
-        for (index, client) in (0u32..).zip(clients) {
-            let days_ago = (today.as_second() - at).div_euclid(86_400);
-            if at / 3_600 % client.every_hours == 0 && client.days_ago.contains(&days_ago) {
-                let at = at + i64::from(index);
-                let is_refused = !client.is_tls && refuses.is_some_and(|since| at >= since);
-                let write = if is_refused { write_refusal } else { write_session };
-                write(&mut log, at, index + 100, client);
+    let hours = (0..24).map(|hour| day + hour * 3_600);
+    let retries: Vec<i64> = refuses.into_iter().flat_map(retries).collect();
+    let in_day = |at: &i64| (day..day + 86_400).contains(at);
+    let mut attempts = BTreeMap::new();
+    for (index, client) in (0u32..).zip(clients) {
+        let is_there = |at: i64| client.days_ago.contains(&(today.as_second() - at).div_euclid(86_400));
+        let regular = hours.clone().filter(|at| at / 3_600 % client.every_hours == 0);
+        let again = retries.iter().copied().filter(|at| !client.is_tls && in_day(at));
+        // Only what was regular has a place in the hour, so that clients do not come all at once.
+        let regular = regular.map(|at| (at, at + i64::from(index)));
+        for (due, at) in regular.chain(again.map(|at| (at, at))) {
+            if due <= now.as_second() && is_there(due) {
+                attempts.insert((at, index), client);
             }
         }
     }
+    let mut log = String::new();
+    for ((at, index), client) in attempts {
+        let is_refused = !client.is_tls && refuses.is_some_and(|since| at >= since);
+        let write = if is_refused { write_refusal } else { write_session };
+        write(&mut log, at, index + 100, client);
+    }
     log
+}
+
+/// When a client that is refused from `since` on tries again, beside its regular times: less and less often, for an hour. All
+/// of them try at once, so that a demonstration need not wait for the job of next week.
+fn retries(since: i64) -> impl Iterator<Item = i64> {
+    let pauses = std::iter::successors(Some(5), |pause| Some(pause * 2)).take_while(|pause| *pause <= 3_600);
+    std::iter::once(since).chain(pauses.map(move |pause| since + pause))
 }
 
 fn write_session(log: &mut String, at: i64, pid: u32, client: &Traffic) {
@@ -293,6 +307,14 @@ mod tests {
         assert!(plain(&today(None)) > 0);
         let enforced = today(Some(0));
         assert_eq!((plain(&enforced), enforced.matches(", no encryption\n").count()), (0, plain(&today(None))));
+        // Right after the switch, exactly those that came in without TLS try in vain, and try again.
+        let switch = now.as_second() - 7;
+        let refused = |user: &str| {
+            let name = format!("user \"{user}\", database \"catalog\", no encryption\n");
+            today(Some(switch)).matches(&name).count()
+        };
+        assert_eq!(["report", "export", "catalog_web"].map(refused), [2, 2, 0]);
+        assert_eq!(plain(&today(Some(switch))), plain(&today(None)), "what was before stays");
         assert!(is_signed("a=b&sig=simulated-signature") && !is_signed("sig=other"));
     }
 }
