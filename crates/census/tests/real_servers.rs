@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{Backend, Census, CensusReport, LogEnd, LogReader, Requirements, SessionTls, SourceKind};
-use hostssl_test_support::drivers::{ASYNCPG, NODE, PSYCOPG, drivers};
+use hostssl_test_support::drivers::{WireDriver, drivers};
 use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, done, installed};
 use std::process::Command;
 
@@ -104,21 +104,17 @@ fn what_the_clients_did_is_what_the_logs_say() {
 fn every_driver_and_tool_is_found_as_it_connected() {
     let (Some(bin), Some(drivers)) = (installed(17), drivers()) else { return };
     let server = RealServer::start(17, bin.clone(), &[("log_line_prefix", "%t-%c-"), ("wal_level", "logical")]);
-    let port = server.port.to_string();
-    let python = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(drivers.join("venv/bin/python"));
-        done(command.args(["-c", program]).args(arguments).env("PGPASSWORD", PASSWORD));
-    };
-    let node = |name: &str, tls: &str| {
-        done(Command::new("node").args(["-e", NODE]).arg(&drivers).args([&port, name, tls]));
-    };
-    for (name, mode) in [("psycopg plain", "disable"), ("psycopg tls", "require")] {
-        python(PSYCOPG, &[&server.string(&format!("sslmode={mode} application_name='{name}'"))]);
+    server.psql("sslmode=require application_name=setup", &format!("create role java login password '{PASSWORD}'"));
+    for (driver, user, name) in [
+        (WireDriver::Psycopg, USER, "psycopg"),
+        (WireDriver::Asyncpg, USER, "asyncpg"),
+        (WireDriver::NodePostgres, USER, "node"),
+        (WireDriver::Jdbc, "java", "jdbc"),
+    ] {
+        let mut client = drivers.start(driver, &server, user);
+        client.connect(&format!("{name} plain"), false).unwrap();
+        client.connect(&format!("{name} tls"), true).unwrap();
     }
-    python(ASYNCPG, &[&port, "asyncpg plain", "disable"]);
-    python(ASYNCPG, &[&port, "asyncpg tls", "require"]);
-    node("node plain", "plain");
-    node("node tls", "tls");
     let pgbench = |mode: &str, arguments: &[&str]| {
         let mut command = Command::new(server.program("pgbench"));
         command.args(arguments).arg(server.string(&format!("sslmode={mode} application_name='pgbench {mode}'")));
@@ -183,6 +179,10 @@ fn every_driver_and_tool_is_found_as_it_connected() {
         let of_subscriber = found.get("subscriber").map(|(backend, tls, _)| (*backend, *tls));
         assert_eq!(of_subscriber, Some((Backend::Replication, SessionTls::Plaintext)), "{found:#?}");
         assert!(!found.contains_key("wrong"), "{found:#?}");
+        // pgJDBC tells the server its name too late for the line that says who was authorized.
+        let of_java = report.clients.iter().filter(|client| client.user.as_deref() == Some("java"));
+        let of_java: Vec<_> = of_java.map(|client| (client.tls, client.sightings)).collect();
+        assert_eq!(of_java, [(SessionTls::Plaintext, 1), (SessionTls::Tls, 1)]);
         // Nobody else was there but the test itself.
         let others: Vec<_> = found.keys().filter(|name| !expected.iter().any(|one| one.0 == **name)).collect();
         assert_eq!(others, [&"basebackup tls", &"setup", &"subscriber"]);

@@ -10,14 +10,14 @@ mod clientele;
 mod common;
 mod real_azure;
 
-use clientele::{Dialer, Driver, Programs, Worker, wait_for_rounds};
-use hostssl_test_support::drivers::{JdbcProgram, drivers};
+use clientele::{Worker, change, wait_for_rounds};
+use hostssl_test_support::drivers::{WireDriver, WireDrivers, drivers};
 use hostssl_test_support::postgres::{PASSWORD, RealServer, installed};
 use real_azure::{RealAzure, server_name};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The client that nobody fixes, although the census names it.
 const STUBBORN: &str = "stubborn";
@@ -33,24 +33,23 @@ struct Site {
     plaintext: BTreeSet<&'static str>,
 }
 
-fn site(place: usize, server: RealServer, programs: &Arc<Programs>, pause: Duration) -> Site {
+fn site(place: usize, server: RealServer, drivers: &WireDrivers) -> Site {
     let server = Arc::new(server);
     let mut clients = vec![
-        (Driver::Psql, "nightly", "psql nightly", place.is_multiple_of(2)),
-        (Driver::Psycopg, "billing", "psycopg billing", place.is_multiple_of(3)),
-        (Driver::Asyncpg, "search", "asyncpg search", place % 3 == 1),
-        (Driver::Node, "shop", "node-postgres shop", place % 2 == 1),
-        (Driver::Jdbc, "orders", "jdbc orders", place % 3 == 2),
+        (WireDriver::Psql, "nightly", "psql nightly", place.is_multiple_of(2)),
+        (WireDriver::Psycopg, "billing", "psycopg billing", place.is_multiple_of(3)),
+        (WireDriver::Asyncpg, "search", "asyncpg search", place % 3 == 1),
+        (WireDriver::NodePostgres, "shop", "node-postgres shop", place % 2 == 1),
+        (WireDriver::Jdbc, "orders", "jdbc orders", place % 3 == 2),
     ];
     if place == 0 {
-        clients.push((Driver::Psql, STUBBORN, "psql stubborn", true));
+        clients.push((WireDriver::Psql, STUBBORN, "psql stubborn", true));
     }
     let roles = clients.iter().map(|(_, user, ..)| format!("create role {user} login password '{PASSWORD}';"));
     server.psql("sslmode=require application_name=azure", &roles.collect::<String>());
     let plaintext = clients.iter().filter(|(.., is_plain)| *is_plain).map(|(_, user, ..)| *user).collect();
-    let start = |(driver, user, application, is_plain): (_, _, _, bool)| {
-        let (server, programs) = (Arc::clone(&server), Arc::clone(programs));
-        Worker::start(Dialer { driver, user, application, server, programs }, !is_plain, pause)
+    let start = |(driver, user, application, is_plain): (WireDriver, _, _, bool)| {
+        Worker::start(driver, user, application, drivers.start(driver, &server, user), !is_plain)
     };
     let workers = clients.into_iter().map(start).collect();
     Site { server, workers, plaintext }
@@ -87,9 +86,8 @@ fn fix(sites: &[Site], census: &Value, sheet: &str) -> usize {
         assert_eq!(names, site.plaintext, "the census names exactly those that the drill started in plaintext");
         for worker in site.workers.iter().filter(|worker| names.contains(worker.user)) {
             assert!(sheet.contains(worker.user), "{}: {sheet}", worker.user);
-            let is_told = named
-                .iter()
-                .any(|(user, fix)| *user == worker.user && fix.to_string().contains(worker.driver.change()));
+            let is_told =
+                named.iter().any(|(user, fix)| *user == worker.user && fix.to_string().contains(change(worker.driver)));
             assert!(is_told, "the change for {:?}: {named:?}", worker.driver);
             if worker.user != STUBBORN {
                 worker.fix();
@@ -157,15 +155,11 @@ fn assert_refused(azure: &RealAzure, sites: &[Site]) {
 fn nobody_sees_an_error_that_the_census_had_not_named() {
     let began = Instant::now();
     let count: usize = std::env::var("HOSTSSL_DRILL_SERVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
-    let Some(folder) = drivers() else { return };
-    let Some(jdbc) = JdbcProgram::compile(&folder) else { return };
-    let programs = Arc::new(Programs { folder, jdbc });
-    // Every connection is a process that starts: the more servers, the less often.
-    let pause = Duration::from_millis(250 * count as u64);
+    let Some(drivers) = drivers() else { return };
     let mut sites = Vec::new();
     for (place, version) in [15, 17, 18].into_iter().cycle().take(count).enumerate() {
         let Some(bin) = installed(version) else { return };
-        sites.push(site(place, RealServer::start(version, bin, LOGS), &programs, pause));
+        sites.push(site(place, RealServer::start(version, bin, LOGS), &drivers));
     }
     let servers: Vec<_> = sites.iter().map(|site| Arc::clone(&site.server)).collect();
     let azure = RealAzure::start(&servers);
@@ -187,11 +181,13 @@ fn nobody_sees_an_error_that_the_census_had_not_named() {
     assert_refused(&azure, &sites);
     assert_eq!(azure.verdicts(), vec!["enforced"; count], "plaintext is refused on the wire");
     let (mut rounds, mut clients, mut plaintext, mut refused) = (0, 0, 0, BTreeSet::new());
+    let mut names = BTreeSet::new();
     for site in &mut sites {
         plaintext += site.plaintext.len();
         for worker in &mut site.workers {
             rounds += worker.stop();
             clients += 1;
+            names.insert(format!("{:?}", worker.driver));
             let errors = worker.errors();
             if worker.user == STUBBORN {
                 for error in &errors {
@@ -205,11 +201,11 @@ fn nobody_sees_an_error_that_the_census_had_not_named() {
     }
     let (downloads, writes) = azure.counts();
     assert!(downloads >= 2 * count as u64 && writes == 3 * count, "{downloads} downloads, {writes} writes");
+    let drivers = names.len();
     let summary = format!(
-        "drill: {count} servers, {clients} clients of {} drivers, {plaintext} in plaintext, {fixed} fixed as the sheet says; \
+        "drill: {count} servers, {clients} clients of {drivers} drivers, {plaintext} in plaintext, {fixed} fixed as the sheet says; \
          {downloads} logs downloaded and {writes} writes accepted by the simulated Azure; {rounds} connections; refused after \
          enforcement: {}; {} s\n",
-        Driver::COUNT,
         refused.iter().map(|(user, times)| format!("{user} ({times} times)")).collect::<Vec<_>>().join(", "),
         began.elapsed().as_secs()
     );

@@ -1,87 +1,22 @@
 //! Clients of five drivers, each of which connects to a server again and again until it is stopped.
 
-use hostssl_test_support::drivers::{ASYNCPG, JdbcProgram, NODE, PSYCOPG};
-use hostssl_test_support::postgres::{PASSWORD, RealServer};
-use std::path::PathBuf;
-use std::process::Command;
+use hostssl_test_support::drivers::{DriverClient, WireDriver};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A round is a new process, on a machine that has many of them.
+/// How long a round may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// Between two connections. Without it, the clients would leave the servers no room.
+const PAUSE: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Driver {
-    Psql,
-    Psycopg,
-    Asyncpg,
-    Node,
-    Jdbc,
-}
-
-impl Driver {
-    /// How many there are.
-    pub const COUNT: usize = 5;
-
-    /// What the change of the sheet has in it; a client that is fixed does exactly that.
-    pub fn change(self) -> &'static str {
-        match self {
-            Self::Psql | Self::Psycopg | Self::Jdbc => "sslmode=require",
-            Self::Asyncpg => "ssl='require'",
-            Self::Node => "rejectUnauthorized: false",
-        }
-    }
-}
-
-/// Where the programs of the drivers are.
-#[derive(Debug)]
-pub struct Programs {
-    pub folder: PathBuf,
-    pub jdbc: JdbcProgram,
-}
-
-/// How one client connects once.
-pub struct Dialer {
-    pub driver: Driver,
-    /// Its role on the server.
-    pub user: &'static str,
-    /// What it calls itself.
-    pub application: &'static str,
-    pub server: Arc<RealServer>,
-    pub programs: Arc<Programs>,
-}
-
-impl Dialer {
-    fn command(&self, is_tls: bool) -> Command {
-        let mode = if is_tls { "require" } else { "disable" };
-        let Self { user, application, server, programs, .. } = self;
-        let string = server.string(&format!("user={user} sslmode={mode} application_name='{application}'"));
-        let port = server.port.to_string();
-        let python = |program: &str, arguments: &[&str]| {
-            let mut command = Command::new(programs.folder.join("venv/bin/python"));
-            command.args(["-c", program]).args(arguments);
-            command
-        };
-        let mut command = match self.driver {
-            Driver::Psql => {
-                let mut command = Command::new(server.program("psql"));
-                command.args(["-X", "-q", "-c", "select 1", "-d", &string]);
-                command
-            }
-            Driver::Psycopg => python(PSYCOPG, &[&string]),
-            Driver::Asyncpg => python(ASYNCPG, &[&port, application, mode]),
-            Driver::Node => {
-                let mut command = Command::new("node");
-                command.args(["-e", NODE]).arg(&programs.folder);
-                command.args([port.as_str(), application, if is_tls { "tls" } else { "plain" }]);
-                command
-            }
-            Driver::Jdbc => programs.jdbc.command(&port, application, mode),
-        };
-        command.env("PGUSER", user).env("PGPASSWORD", PASSWORD);
-        command
+/// What the change of the sheet has in it; a client that is fixed does exactly that.
+pub fn change(driver: WireDriver) -> &'static str {
+    match driver {
+        WireDriver::Psql | WireDriver::Psycopg | WireDriver::Jdbc => "sslmode=require",
+        WireDriver::Asyncpg => "ssl='require'",
+        WireDriver::NodePostgres => "rejectUnauthorized: false",
     }
 }
 
@@ -97,27 +32,32 @@ struct State {
 
 /// A client that connects again and again.
 pub struct Worker {
-    pub driver: Driver,
+    pub driver: WireDriver,
+    /// Its role on the server.
     pub user: &'static str,
     state: Arc<State>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    pub fn start(dialer: Dialer, is_tls: bool, pause: Duration) -> Self {
+    /// Starts one, which calls itself `application`.
+    pub fn start(
+        driver: WireDriver,
+        user: &'static str,
+        application: &'static str,
+        mut client: DriverClient,
+        is_tls: bool,
+    ) -> Self {
         let state = Arc::new(State { is_tls: AtomicBool::new(is_tls), ..State::default() });
-        let (driver, user, shared) = (dialer.driver, dialer.user, Arc::clone(&state));
+        let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
             while !shared.is_over.load(Ordering::SeqCst) {
                 shared.began.fetch_add(1, Ordering::SeqCst);
-                let output = dialer.command(shared.is_tls.load(Ordering::SeqCst)).output().unwrap();
-                if !output.status.success() {
-                    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-                    shared.errors.lock().unwrap().push(text);
+                if let Err(error) = client.connect(application, shared.is_tls.load(Ordering::SeqCst)) {
+                    shared.errors.lock().unwrap().push(error);
                 }
                 shared.rounds.fetch_add(1, Ordering::SeqCst);
-                // Processes that start all the time would leave the servers no room.
-                std::thread::sleep(pause);
+                std::thread::sleep(PAUSE);
             }
         });
         Self { driver, user, state, thread: Some(thread) }
