@@ -6,6 +6,7 @@ mod common;
 
 use common::{hostssl, run, start};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::Stdio;
 
@@ -244,4 +245,107 @@ fn what_is_seen_is_kept_and_seen_once() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret));
         }
     }
+}
+
+#[test]
+fn after_enforcement_the_simulated_servers_refuse_exactly_those_that_the_census_named() {
+    let folder = folder("enforced");
+    let state = folder.display().to_string();
+    let run = |arguments: &[&str]| run(&[arguments, &["--simulate", "--state", &state]].concat());
+    let server = || -> Value {
+        let done = run(&["clients", "pg-catalog-prod", "-o", "json"]);
+        serde_json::from_str::<Value>(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr))["servers"][0].clone()
+    };
+    let users = |of: &Value, is_one: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
+        let all = of.as_array().cloned().unwrap_or_default();
+        all.iter().filter(|one| is_one(one)).map(|one| one["user"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = server();
+    let named = users(&before["clients"], &|client| client["tls"] == "plaintext");
+    assert_eq!(named, ["export", "report"].map(str::to_owned).into());
+    assert!(users(&before["refused"], &|_| true).is_empty(), "{before:#}");
+    let file = folder.join("plan.json").display().to_string();
+    let options =
+        ["--server", "pg-catalog-prod", "--control", "require-secure-transport", "-o", "json", "--out", &file];
+    let done = run(&[&["plan", "--accept-breakage", "*=they were told"][..], &options].concat());
+    let plan: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+    assert_eq!(users(&plan["steps"][0]["clients"]["listed"], &|_| true), named);
+    let done = run(&["apply", &file, "--approve", plan["hash"].as_str().unwrap()]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    // Who is refused tries again, so they are in the log of the time after the run, at the latest some seconds later.
+    let since = || -> Value {
+        let report = server();
+        assert!(users(&report["refused"], &|_| true).is_subset(&named), "{report:#}");
+        let shown = run(&["runs", "show", "latest", "-o", "json"]);
+        let shown: Value = serde_json::from_str(&shown.stdout).unwrap_or_else(|_| panic!("{}", shown.stderr));
+        shown["refused"][0]["clients"].clone()
+    };
+    let start = std::time::Instant::now();
+    while users(&since(), &|_| true) != named {
+        assert!(start.elapsed() < std::time::Duration::from_mins(2), "they try again");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let after = server();
+    assert_eq!(users(&after["refused"], &|_| true), named, "{after:#}");
+    let with_tls = |report: &Value| users(&report["clients"], &|client| client["tls"] == "tls");
+    assert_eq!(with_tls(&after), with_tls(&before), "the others connect as before");
+}
+
+#[test]
+fn logs_are_kept_under_the_name_that_their_server_is_given() {
+    let folder = folder("named");
+    let state = folder.join("state").display().to_string();
+    let later = LOG.replace("2026-09-16", "2026-09-17").replace("user=app", "user=batch").replace("6aaae7b", "6aab07b");
+    let (first, second) = (folder.join("first.log"), folder.join("second.log"));
+    std::fs::write(&first, LOG).unwrap();
+    std::fs::write(&second, later).unwrap();
+    let run = |arguments: &[&str], log: &std::path::Path| -> Value {
+        let log = log.to_str().unwrap();
+        let done = run(&[&["clients", "-o", "json", "--log-file", log, "--state", &state], arguments].concat());
+        assert_eq!(done.code, 3, "{}", done.stderr);
+        serde_json::from_str::<Value>(&done.stdout).unwrap()["servers"][0].clone()
+    };
+    let users = |server: &Value| -> Vec<String> {
+        let clients = server["clients"].as_array().unwrap().iter();
+        let mut users: Vec<String> = clients.map(|one| one["user"].as_str().unwrap().to_owned()).collect();
+        users.sort();
+        users
+    };
+    let sightings = |server: &Value| -> u64 {
+        server["clients"].as_array().unwrap().iter().map(|one| one["sightings"].as_u64().unwrap()).sum()
+    };
+    let alone = run(&["shop-db"], &first);
+    assert_eq!((alone["name"].as_str(), alone["id"].as_str()), (Some("shop-db"), None), "{alone:#}");
+    assert_eq!((users(&alone), sightings(&alone)), (vec!["app".to_owned(), "web".to_owned()], 2));
+    // The next log adds to it, and the same log once more does not; names are the same in any letter case.
+    let both = run(&["Shop-DB"], &second);
+    assert_eq!((users(&both), sightings(&both)), (["app", "batch", "web"].map(str::to_owned).to_vec(), 4));
+    assert_eq!(sightings(&run(&["shop-db"], &second)), 4);
+    // What is not kept, has no name, or has another one stays apart.
+    assert_eq!(sightings(&run(&["shop-db", "--no-save"], &first)), 2);
+    assert_eq!(sightings(&run(&[], &first)), 2);
+    assert_eq!(sightings(&run(&["pg-keycloak"], &first)), 2);
+    // A log on disk says nothing of a server in Azure, even if somebody gives it its name.
+    let done = common::run(&["clients", "pg-keycloak", "--simulate", "--state", &state, "-o", "json"]);
+    let azure: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(users(&azure["servers"][0]), ["backup", "keycloak"]);
+    for more in [&["a", "b"][..], &["a/b"], &[""]] {
+        let log = first.to_str().unwrap();
+        assert_eq!(common::run(&[&["clients", "--log-file", log], more].concat()).code, 2, "{more:?}");
+    }
+}
+
+#[test]
+fn servers_are_named_with_and_without_the_option() {
+    let names = |arguments: &[&str]| -> (i32, Vec<String>) {
+        let done = run(&[&["clients", "--simulate", "--no-save", "-o", "json"], arguments].concat());
+        let report: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+        let servers = report["servers"].as_array().cloned().unwrap_or_default();
+        (done.code, servers.iter().map(|server| server["name"].as_str().unwrap().to_owned()).collect())
+    };
+    let with_option = names(&["--server", "pg-keycloak", "--server", "pg-orders-*"]);
+    assert_eq!(with_option.1.len(), 4, "{with_option:?}");
+    assert_eq!(names(&["pg-keycloak", "pg-orders-*"]), with_option);
+    assert_eq!(names(&["pg-orders-*", "--server", "pg-keycloak"]), with_option);
+    assert_eq!(names(&["pg-kaycloak"]).0, 2);
 }

@@ -17,7 +17,7 @@ use real_azure::{RealAzure, server_name};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The client that nobody fixes, although the census names it.
 const STUBBORN: &str = "stubborn";
@@ -33,7 +33,7 @@ struct Site {
     plaintext: BTreeSet<&'static str>,
 }
 
-fn site(place: usize, server: RealServer, drivers: &WireDrivers) -> Site {
+fn site(place: usize, server: RealServer, drivers: &WireDrivers, pause: Duration) -> Site {
     let server = Arc::new(server);
     let mut clients = vec![
         (WireDriver::Psql, "nightly", "psql nightly", place.is_multiple_of(2)),
@@ -49,7 +49,7 @@ fn site(place: usize, server: RealServer, drivers: &WireDrivers) -> Site {
     server.psql("sslmode=require application_name=azure", &roles.collect::<String>());
     let plaintext = clients.iter().filter(|(.., is_plain)| *is_plain).map(|(_, user, ..)| *user).collect();
     let start = |(driver, user, application, is_plain): (WireDriver, _, _, bool)| {
-        Worker::start(driver, user, application, drivers.start(driver, &server, user), !is_plain)
+        Worker::start(driver, user, application, drivers.start(driver, &server, user), !is_plain, pause)
     };
     let workers = clients.into_iter().map(start).collect();
     Site { server, workers, plaintext }
@@ -156,10 +156,12 @@ fn nobody_sees_an_error_that_the_census_had_not_named() {
     let began = Instant::now();
     let count: usize = std::env::var("HOSTSSL_DRILL_SERVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
     let Some(drivers) = drivers() else { return };
+    // A login costs a process and a handshake: some ten a second in all leave the machine room for the rest.
+    let pause = Duration::from_millis(400 * count as u64);
     let mut sites = Vec::new();
     for (place, version) in [15, 17, 18].into_iter().cycle().take(count).enumerate() {
         let Some(bin) = installed(version) else { return };
-        sites.push(site(place, RealServer::start(version, bin, LOGS), &drivers));
+        sites.push(site(place, RealServer::start(version, bin, LOGS), &drivers, pause));
     }
     let servers: Vec<_> = sites.iter().map(|site| Arc::clone(&site.server)).collect();
     let azure = RealAzure::start(&servers);

@@ -45,12 +45,23 @@ impl AuditStore {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut merged = Vec::with_capacity(looks.len());
             for (server, look) in looks {
-                let key = server_key(&server);
-                let mut kept = census_of(&transaction, &key)?.unwrap_or_default();
-                kept.merge(look);
-                put(&transaction, &key, &server, &kept)?;
-                merged.push(kept);
+                merged.push(merge(&transaction, &server_key(&server), server.as_str(), look)?);
             }
+            transaction.commit()?;
+            Ok(merged)
+        })
+    }
+
+    /// The same for a server that a person has named, which no plan, page or list knows: logs on disk do not say whose they are,
+    /// so nothing that changes a server in Azure rests on them. Names are the same in any letter case.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::merge_censuses`].
+    pub fn merge_named_census(&self, name: &str, look: KeptCensus) -> Result<KeptCensus, StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let merged = merge(&transaction, &format!("{NAMED}{}", name.to_lowercase()), name, look)?;
             transaction.commit()?;
             Ok(merged)
         })
@@ -76,7 +87,7 @@ impl AuditStore {
         })
     }
 
-    /// What the censuses say of each server that has one, by key, as of `now_ms`.
+    /// What the censuses say of each server in Azure that has one, by key, as of `now_ms`.
     ///
     /// # Errors
     ///
@@ -105,7 +116,17 @@ fn census_of(connection: &Connection, key: &str) -> Result<Option<KeptCensus>, S
     read.map(Some).map_err(|error| StoreError::Corrupt(format!("the census of a server: {error}")))
 }
 
-fn put(connection: &Connection, key: &str, server: &ResourceId, kept: &KeptCensus) -> Result<(), StoreError> {
+/// What the keys of servers that a person has named begin with. No resource id does.
+const NAMED: &str = "named:";
+
+fn merge(connection: &Connection, key: &str, server: &str, look: KeptCensus) -> Result<KeptCensus, StoreError> {
+    let mut kept = census_of(connection, key)?.unwrap_or_default();
+    kept.merge(look);
+    put(connection, key, server, &kept)?;
+    Ok(kept)
+}
+
+fn put(connection: &Connection, key: &str, server: &str, kept: &KeptCensus) -> Result<(), StoreError> {
     let report = kept.judge(Requirements::default(), None);
     let count = |tls: SessionTls| {
         let count = report.clients.iter().filter(|client| client.tls == tls).count();
@@ -123,7 +144,7 @@ fn put(connection: &Connection, key: &str, server: &ResourceId, kept: &KeptCensu
         )?
         .execute(params![
             key,
-            server.as_str(),
+            server,
             kept.looked_at(),
             report.window.map(|window| window.to),
             verdict,
@@ -139,7 +160,8 @@ fn put(connection: &Connection, key: &str, server: &ResourceId, kept: &KeptCensu
 
 fn entries(connection: &Connection, now_ms: Millis) -> Result<BTreeMap<String, CensusEntry>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT key, server, looked_ms, until_ms, verdict, reason, plaintext, unknown, tls, local FROM census",
+        "SELECT key, server, looked_ms, until_ms, verdict, reason, plaintext, unknown, tls, local FROM census \
+         WHERE key NOT LIKE 'named:%'",
     )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, entry(row, now_ms)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

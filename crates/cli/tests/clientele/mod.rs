@@ -8,9 +8,6 @@ use std::time::{Duration, Instant};
 
 /// How long a round may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Between two connections. Without it, the clients would leave the servers no room.
-const PAUSE: Duration = Duration::from_millis(500);
-
 /// What the change of the sheet has in it; a client that is fixed does exactly that.
 pub fn change(driver: WireDriver) -> &'static str {
     match driver {
@@ -40,13 +37,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts one, which calls itself `application`.
+    /// Starts one, which calls itself `application`, and rests for `pause` between two connections.
     pub fn start(
         driver: WireDriver,
         user: &'static str,
         application: &'static str,
         mut client: DriverClient,
         is_tls: bool,
+        pause: Duration,
     ) -> Self {
         let state = Arc::new(State { is_tls: AtomicBool::new(is_tls), ..State::default() });
         let shared = Arc::clone(&state);
@@ -57,7 +55,7 @@ impl Worker {
                     shared.errors.lock().unwrap().push(error);
                 }
                 shared.rounds.fetch_add(1, Ordering::SeqCst);
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause);
             }
         });
         Self { driver, user, state, thread: Some(thread) }

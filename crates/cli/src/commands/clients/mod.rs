@@ -3,7 +3,7 @@
 mod live;
 mod log_files;
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, name};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, clients_csv, clients_json, clients_sheet, clients_text};
 use hostssl_model::{Gap, ResourceId};
 use hostssl_ops::{ClientSource, LogAnalyticsSource, take_census};
-use hostssl_store::AuditStore;
+use hostssl_store::{AuditStore, StoreError};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -28,17 +28,22 @@ pub(crate) const HELP: &str = "Exit codes:
   4  needs-observation: too little was observed to decide
 
 Examples:
-  hostssl clients --server pg-orders-prod --window 14d
+  hostssl clients pg-orders-prod --window 14d
   hostssl clients --log-file /var/log/postgresql
+  hostssl clients shop-db --log-file /var/log/postgresql --window 14d
   hostssl clients --log-file postgresql.log.gz --log-file postgresql.csv --only plaintext
   journalctl -u postgresql -o cat | hostssl clients --log-file - --log-prefix '%m [%p] '
   hostssl clients --log-file /var/log/postgresql -o markdown > to-fix.md
   hostssl clients --sessions 'host=db.example user=monitor' --watch 1h
   hostssl clients --log-file /var/log/postgresql --sessions db.example --pgbouncer pooler.example:6432
-  hostssl clients --server pg-orders-prod --sessions";
+  hostssl clients pg-orders-prod --sessions";
 
 #[derive(Debug, Args)]
 pub(crate) struct ClientsArgs {
+    /// Only servers of this name or pattern, as with --server. With --log-file, --sessions TARGET or --pgbouncer: a name for the
+    /// server that they are of, under which its clients are kept and merged with those of earlier runs.
+    #[arg(value_name = "SERVER", value_parser = name)]
+    pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
@@ -171,20 +176,28 @@ fn of_named(
         return Err(CliError::usage(what, "leave one of them out"));
     }
     let has_logs = !args.log_file.is_empty();
+    let own_name = own_name(args)?;
     let named = if args.live.names_targets() || args.live.is_of_scope() {
-        live::named_servers(args, has_logs)?
+        live::named_servers(args, has_logs || own_name.is_some())?
     } else if args.live.watch.is_some() {
         return Err(live::nothing_to_watch());
     } else {
         Vec::new()
     };
+    // What is kept is kept whole, and cut when it is judged.
+    let census = || Census::new(CensusLimits::default(), since.filter(|_| own_name.is_none()));
     let mut logs = None;
     if has_logs {
-        let census = Census::new(CensusLimits::default(), since);
-        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census, terminal)?);
+        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census(), terminal)?);
     }
-    let one = |name, census: Census| {
-        let census = census.finish(requirements);
+    let one = |name: String, census: Census| {
+        let (name, census) = match own_name {
+            Some(own) => {
+                let look = census.keep(Timestamp::now().as_millisecond());
+                (own.to_owned(), keep_named(args, own, look).judge(requirements, since))
+            }
+            None => (name, census.finish(requirements)),
+        };
         ServerClients { id: None, name, owner: None, census, hidden: [0; 4] }
     };
     let servers = block_on(async {
@@ -195,12 +208,24 @@ fn of_named(
         let observed = named.into_iter().map(|server| {
             // With logs there is one server, and it has the name of its first log.
             let name = name_of_logs.clone().unwrap_or_else(|| server.name.clone());
-            let census = from_logs.take().unwrap_or_else(|| Census::new(CensusLimits::default(), since));
+            let census = from_logs.take().unwrap_or_else(census);
             async move { one(name, server.observe(args, census).await) }
         });
         Ok(futures::future::join_all(observed.collect::<Vec<_>>()).await)
     })?;
     Ok(Seen { principal: None, servers, gaps: Vec::new() })
+}
+
+/// The name that the user gives to the server of logs, sessions and poolers.
+fn own_name(args: &ClientsArgs) -> Result<Option<&str>, CliError> {
+    match args.names.as_slice() {
+        [] => Ok(None),
+        [name] => Ok(Some(name)),
+        _ => {
+            let what = "several servers are named, but --log-file, --sessions TARGET and --pgbouncer are for one";
+            Err(CliError::usage(what, "run hostssl for each server"))
+        }
+    }
 }
 
 /// Takes the census from the logs that Resource Manager lists, and from the sessions of the servers if that is asked for.
@@ -223,11 +248,13 @@ fn of_azure(
     let of_analytics = analytics.iter().map(|source| source as &dyn ClientSource);
     let of_sessions = sessions.iter().map(|source| source as &dyn ClientSource);
     let sources: Vec<&dyn ClientSource> = of_analytics.chain(of_sessions).collect();
+    let mut select = args.select.clone();
+    select.server.extend(args.names.iter().cloned());
     block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
-        let seen = take_census(&tenants, &args.scope.scope(&args.select), now, &sources).await?;
+        let seen = take_census(&tenants, &args.scope.scope(&select), now, &sources).await?;
         let (servers, looks): (Vec<_>, Vec<_>) =
             seen.servers.into_iter().map(|one| (one.server.clone(), (one.server.id, one.look))).unzip();
         let kept = keep(args, looks);
@@ -242,19 +269,31 @@ fn of_azure(
     })
 }
 
-/// Adds what was observed to what is kept. What cannot be kept is reported, and shown anyway.
+/// Adds what was observed of servers in Azure to what is kept.
 fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCensus> {
-    let directory = args.state.directory(args.connect.simulate.is_some());
     let alone = |looks: Vec<(ResourceId, KeptCensus)>| looks.into_iter().map(|(_, look)| look).collect();
+    kept_in(args, |store| store.merge_censuses(looks.clone())).unwrap_or_else(|| alone(looks))
+}
+
+/// The same for a server that the user has named.
+fn keep_named(args: &ClientsArgs, name: &str, look: KeptCensus) -> KeptCensus {
+    kept_in(args, |store| store.merge_named_census(name, look.clone())).unwrap_or(look)
+}
+
+/// Keeps something. `None` if nothing is to be kept or if that is impossible, which is reported; the result is shown anyway.
+fn kept_in<T>(args: &ClientsArgs, merge: impl FnOnce(&AuditStore) -> Result<T, StoreError>) -> Option<T> {
     if args.no_save {
-        return alone(looks);
+        return None;
     }
-    let merged = directory.and_then(|directory| Ok(AuditStore::open(&directory)?.merge_censuses(looks.clone())?));
-    merged.unwrap_or_else(|error| {
-        // Even with --quiet: the next plan would know nothing of it.
-        stderr!("warning: the clients were not kept: {}", error.on_one_line());
-        alone(looks)
-    })
+    let directory = args.state.directory(args.connect.simulate.is_some());
+    match directory.and_then(|directory| Ok(merge(&AuditStore::open(&directory)?)?)) {
+        Ok(merged) => Some(merged),
+        Err(error) => {
+            // Even with --quiet: the next plan would know nothing of it.
+            stderr!("warning: the clients were not kept: {}", error.on_one_line());
+            None
+        }
+    }
 }
 
 /// The tags that name who is responsible, the most particular first.
