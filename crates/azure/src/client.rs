@@ -57,6 +57,7 @@ impl Default for RequestLimits {
 pub struct Arm {
     inner: Arc<Inner>,
     stop: StopSignal,
+    only_reads: bool,
 }
 
 #[derive(Debug)]
@@ -160,14 +161,21 @@ impl Arm {
             limiter: RequestLimiter::new(),
             versions: Versions::default(),
         });
-        Self { inner, stop }
+        Self { inner, stop, only_reads: false }
     }
 
     /// The same client, with the same pacing, under another signal. A change of servers follows what is in progress to
     /// its end, also after a run that only reads would have stopped.
     #[must_use]
     pub fn with_stop(&self, stop: StopSignal) -> Self {
-        Self { inner: self.inner.clone(), stop }
+        Self { inner: self.inner.clone(), stop, only_reads: self.only_reads }
+    }
+
+    /// The same client, which sends no request that could change anything: its holder cannot write, whatever it calls.
+    /// No client that writes can be made of it.
+    #[must_use]
+    pub fn only_reading(&self) -> Self {
+        Self { only_reads: true, ..self.clone() }
     }
 
     /// The cloud.
@@ -307,6 +315,11 @@ impl Arm {
                 "it points to {}, which is not Resource Manager",
                 one_line(&host)
             )));
+        }
+        // A query is a POST that is repeated as any other read.
+        let reads = method == Method::Get || (method == Method::Post && repeat == Repeat::Transient);
+        if self.only_reads && !reads {
+            return Err(ArmError::NotSent("this client only reads".to_owned()));
         }
         let mut stop = self.stop.clone();
         let start = Instant::now();

@@ -19,6 +19,22 @@ async fn planning_never_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_only_reads_plans_and_sends_no_write() {
+    let mut case = Case::flexible(&["billing", "orders"]);
+    case.tenant.arm = case.tenant.arm.only_reading().with_stop(tokio::sync::watch::channel(None).1);
+    let plan = case.plan(switch()).await;
+    assert_eq!(plan.steps().len(), 2);
+    let report = case.apply(&plan).await;
+    // A write that could not be sent is tried again until its time is over.
+    assert!(report.steps.iter().all(|step| step.status == StepStatus::TimedOut), "{report:?}");
+    assert!(report.steps[0].reason.as_deref().unwrap().contains("this client only reads"), "{report:?}");
+    let requests = case.requests();
+    assert!(requests.writes.is_empty());
+    assert!(requests.counts.keys().all(|key| key.method == "GET"), "{:?}", requests.counts);
+    assert_eq!((case.value("billing").as_str(), case.value("orders").as_str()), ("off", "off"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn locks_that_cannot_be_listed_are_told_and_a_lock_is_then_met_at_the_write() {
     let case = Case::flexible(&["orders"]);
     case.simulation.inject(FaultRule::on_server(id("orders"), Fault::ReadOnlyLock)).unwrap();
