@@ -204,6 +204,15 @@ pub fn frame(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
     serde_json::to_value(Audit { servers: &[], ..Audit::from(report) })
 }
 
+/// One server as it stands in the list of the report.
+///
+/// # Errors
+///
+/// None that a report can cause.
+pub fn server(server: &model::ServerReport) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(Server::from(server))
+}
+
 impl<'a> From<&'a model::AuditReport> for Audit<'a> {
     fn from(report: &'a model::AuditReport) -> Self {
         Self {

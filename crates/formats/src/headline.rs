@@ -5,7 +5,8 @@ use hostssl_model::{AuditReport, Finding, Standings};
 
 /// The state of the servers in one sentence: the worst that is known first, then what is not known, and only then what is
 /// declared and what is proven.
-pub(crate) fn headline(report: &AuditReport) -> String {
+#[must_use]
+pub fn headline(report: &AuditReport) -> String {
     let standings = Standings::of(&report.servers);
     let all = standings.servers();
     let of_all = |part: u64| match (part, all) {

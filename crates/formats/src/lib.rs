@@ -63,6 +63,7 @@ pub mod server_document;
 mod style;
 pub mod table;
 pub mod targets_json;
+pub mod tool_json;
 pub mod trend;
 pub mod waiver_text;
 pub mod watch_message;
@@ -71,6 +72,7 @@ pub mod zones_json;
 pub mod zones_text;
 
 pub use columns::{Column, write_columns};
+pub use headline::headline;
 pub use hostssl_model::untrusted::visible as safe;
 pub use json_text::{write_json, write_json_line};
 pub use metrics::METRICS_TYPE;

@@ -14,6 +14,7 @@ use hostssl_formats::policy::{ENFORCING, PolicyScope, REPORTING};
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::role_json::CustomRole;
+use hostssl_formats::tool_json::ToolOutput;
 use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::zones_json::ZoneCoverage;
 use hostssl_formats::{
@@ -21,8 +22,8 @@ use hostssl_formats::{
     audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text, controls_json,
     diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json, explain_text, fleet_metrics,
     gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown, plan_text, policy,
-    probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document, trend, waiver_text,
-    watch_message, write_json_line, write_list, zones_json, zones_text,
+    probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document, tool_json, trend,
+    waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
 };
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
@@ -264,6 +265,13 @@ fn of_words(all: &mut Outputs) {
     let (checked_at, tool_version, cloud) = (text.clone(), text.clone(), text.clone());
     let doctor = DoctorReport { checked_at, tool_version, cloud, checks: vec![check] };
     all.add("doctor_text", |out| doctor_text::write(out, &doctor, &Text::plain()));
+    let result = audit_json::value(&audit()).unwrap();
+    let (left_out, untrusted) = (Vec::new(), &[][..]);
+    let tool = ToolOutput { tool: "servers", simulated: None, kept: None, page: None, left_out, untrusted, result };
+    let tool = tool_json::value(tool).unwrap();
+    // Not even with an escape: its reader takes the text as it is.
+    assert!(!tool.to_string().contains(is_harmful), "{tool}");
+    all.add_value("tool_json", &tool);
     all.add_value("doctor_json", &doctor_json::value(&doctor).unwrap());
     let value = json!([{ text.as_str(): text, "list": [text], "inner": { text.as_str(): text } }]);
     all.add_value("output", &value);
