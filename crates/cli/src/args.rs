@@ -244,7 +244,7 @@ pub(crate) fn reason(text: &str) -> Result<String, String> {
 }
 
 /// A tag as it selects servers: `NAME=VALUE`.
-fn tag(text: &str) -> Result<String, String> {
+pub(crate) fn tag(text: &str) -> Result<String, String> {
     let named = text.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
     if named && !text.contains(is_harmful) { Ok(text.to_owned()) } else { Err("expected TAG=VALUE".to_owned()) }
 }

@@ -4,7 +4,7 @@ use crate::again::Again;
 use crate::args::TerminalArgs;
 use crate::commands::{
     apply, audit, ca_bundle, clients, config as config_command, controls, diff, doctor, enforce, evidence, explain,
-    iac, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zones,
+    iac, mcp, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zones,
 };
 use crate::config::{self, ConfigUse};
 use crate::error::CliError;
@@ -196,6 +196,11 @@ pub(crate) enum Command {
     /// Start the web console.
     #[command(after_help = exit::LISTEN_HELP)]
     Serve(Box<serve::ServeArgs>),
+    /// Serve language models, as tools over the Model Context Protocol: audits, clients, explanations, plans. Reads only.
+    ///
+    /// Speaks the protocol on standard input and output, and ends with its input. No tool can change a server.
+    #[command(after_help = mcp::HELP)]
+    Mcp(Box<mcp::McpArgs>),
     /// Serve a simulated Azure on this machine, for demonstrations and tests.
     #[command(after_help = exit::LISTEN_HELP)]
     Simulate(simulate::SimulateArgs),

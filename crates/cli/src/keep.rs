@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Whether and how a run is kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct KeepArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -36,15 +36,18 @@ impl KeepArgs {
         !self.no_save && (!simulated || self.state.state.is_some())
     }
 
-    /// Keeps the report. A failure to keep it is reported, with --quiet too, and the report is written anyway.
-    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool) {
+    /// Keeps the report, and says whether it is kept. A failure to keep it is reported, with --quiet too, and the report is
+    /// written anyway.
+    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool) -> bool {
         if !self.keeps(simulated) {
-            return;
+            return false;
         }
         let kept = self.state.directory(simulated).and_then(|directory| Ok(save(&directory, report, self.retain)?));
         if let Err(error) = kept {
             stderr!("warning: this audit was not kept: {}", error.on_one_line());
+            return false;
         }
+        true
     }
 
     /// Says what earlier probes found of the servers that are kept, behind an audit that did not probe: its report rests on

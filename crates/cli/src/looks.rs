@@ -29,7 +29,7 @@ const LOOKS_HINT: &str = "--looks takes a file that `hostssl probe` wrote";
 const NAMED: usize = 5;
 
 /// Where listeners were probed from that are not reached from here.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Wire options")]
 pub(crate) struct VantageArgs {
     /// Count what `hostssl probe --targets LIST -o json` saw in a zone; a folder stands for the .json files in it (repeatable). A

@@ -102,6 +102,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Iac(command) => commands::iac::run(command, &cli.terminal),
         Command::Role(command) => commands::role::run(command, &cli.terminal),
         Command::Serve(args) => commands::serve::run(args, &cli.terminal),
+        Command::Mcp(args) => commands::mcp::run(args, &cli.terminal),
         Command::Simulate(args) => commands::simulate::run(args, &cli.terminal),
         Command::Completion { shell } => commands::generate::completion(*shell),
         Command::Man { dir } => commands::generate::manual(dir.as_deref()),

@@ -64,7 +64,9 @@ fn the_version_says_on_request_what_it_was_built_of() {
         let names: Vec<_> = lines.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, [version.as_str(), "commit", "features", "target", "rustc"], "{long:?}");
         assert!(lines[1..].iter().all(|(_, value)| !value.is_empty()), "{long:?}: {}", done.stdout);
-        assert_eq!(lines[2].1 == "none", !cfg!(feature = "certificate"), "{}", done.stdout);
+        let has = |feature: &str| lines[2].1.split(", ").any(|one| one == feature);
+        assert_eq!(has("certificate"), cfg!(feature = "certificate"), "{}", done.stdout);
+        assert_eq!(has("mcp"), cfg!(feature = "mcp"), "{}", done.stdout);
     }
 }
 

@@ -106,6 +106,15 @@ impl StoreReader {
     pub fn census(&self, key: &str) -> Result<Option<KeptCensus>, StoreError> {
         census_of(&self.lock(), key)
     }
+
+    /// What the censuses say of each server that has one, by key, as of `now_ms`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn census_entries(&self, now_ms: Millis) -> Result<BTreeMap<String, CensusEntry>, StoreError> {
+        entries(&self.lock(), now_ms)
+    }
 }
 
 fn census_of(connection: &Connection, key: &str) -> Result<Option<KeptCensus>, StoreError> {

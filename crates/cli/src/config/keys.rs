@@ -44,8 +44,19 @@ impl KeyForm {
 }
 
 /// Commands that read the servers of a scope.
-const SCOPED: &[&str] =
-    &["audit", "watch", "plan", "enforce", "clients", "doctor", "serve", "server list", "zones check", "zones targets"];
+const SCOPED: &[&str] = &[
+    "audit",
+    "watch",
+    "plan",
+    "enforce",
+    "clients",
+    "doctor",
+    "serve",
+    "mcp",
+    "server list",
+    "zones check",
+    "zones targets",
+];
 /// Those that can show a server without searching the scope.
 const SHOWING: &[&str] = &["server show"];
 /// Commands that judge by a profile.
@@ -55,6 +66,7 @@ const JUDGING: &[&str] = &[
     "plan",
     "enforce",
     "serve",
+    "mcp",
     "iac check",
     "iac snippet",
     "waivers check",
@@ -62,8 +74,18 @@ const JUDGING: &[&str] = &[
     "waivers add",
 ];
 /// Commands that are bounded, and change nothing.
-const BOUNDED: &[&str] =
-    &["audit", "watch", "plan", "clients", "serve", "server list", "server show", "zones check", "zones targets"];
+const BOUNDED: &[&str] = &[
+    "audit",
+    "watch",
+    "plan",
+    "clients",
+    "serve",
+    "mcp",
+    "server list",
+    "server show",
+    "zones check",
+    "zones targets",
+];
 /// Commands that keep something, or read what is kept.
 const KEEPING: &[&str] = &[
     "audit",
@@ -90,6 +112,7 @@ const KEEPING: &[&str] = &[
     "iac check",
     "iac snippet",
     "serve",
+    "mcp",
     "simulate",
     "zones check",
     "zones targets",

@@ -151,6 +151,11 @@ impl Simulator {
         &self.folder
     }
 
+    /// The program with its environment, for those who start it themselves.
+    pub fn command_of(&self, arguments: &[&str]) -> Command {
+        self.command(arguments)
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = hostssl();
         command.args(arguments).envs(&self.variables);

@@ -91,6 +91,15 @@ fn facts_are_kept_apart_from_judgement() {
 }
 
 #[test]
+fn tools_for_models_depend_on_nothing_that_sends_or_keeps() {
+    let mcp = dependencies("mcp");
+    assert!(mcp.contains("formats"), "the manifest is not read as it should be: {mcp:?}");
+    for able in ["azure", "azure-sim", "console", "ops", "probe", "sessions", "store"] {
+        assert!(!mcp.contains(able), "the tools ask through a trait instead of {able}");
+    }
+}
+
+#[test]
 fn what_the_controls_call_fixable_is_what_plans_fix() {
     let fixable: BTreeSet<ControlId> =
         hostssl_audit::ALL.iter().filter(|control| control.fixable).map(|control| control.id).collect();

@@ -13,8 +13,8 @@ use hostssl_census::{Census, CensusLimits, KeptCensus, Millis, Prefix, Requireme
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, clients_csv, clients_json, clients_sheet, clients_text};
-use hostssl_model::{Gap, ResourceId};
-use hostssl_ops::{ClientSource, LogAnalyticsSource, take_census};
+use hostssl_model::Gap;
+use hostssl_ops::{ClientSource, LogAnalyticsSource, ServerCensus, take_census};
 use hostssl_store::{AuditStore, StoreError};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -255,37 +255,51 @@ fn of_azure(
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
         let seen = take_census(&tenants, &args.scope.scope(&select), now, &sources).await?;
-        let (servers, looks): (Vec<_>, Vec<_>) =
-            seen.servers.into_iter().map(|one| (one.server.clone(), (one.server.id, one.look))).unzip();
-        let kept = keep(args, looks);
-        let servers = servers.into_iter().zip(kept).map(|(server, kept)| ServerClients {
-            id: Some(server.id.as_str().to_owned()),
-            name: server.name().to_owned(),
-            owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
-            census: kept.judge(requirements, since),
-            hidden: [0; 4],
-        });
-        Ok(Seen { principal, servers: servers.collect(), gaps: seen.gaps })
+        let (servers, _) = judged(seen.servers, keeper(args), requirements, since);
+        Ok(Seen { principal, servers, gaps: seen.gaps })
     })
 }
 
-/// Adds what was observed of servers in Azure to what is kept.
-fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCensus> {
-    let alone = |looks: Vec<(ResourceId, KeptCensus)>| looks.into_iter().map(|(_, look)| look).collect();
-    kept_in(args, |store| store.merge_censuses(looks.clone())).unwrap_or_else(|| alone(looks))
+/// The state that keeps what is observed, and whether it is the one of simulations; `None` where nothing is to be kept.
+fn keeper(args: &ClientsArgs) -> Option<(&StateArgs, bool)> {
+    (!args.no_save).then_some((&args.state, args.connect.simulate.is_some()))
 }
 
-/// The same for a server that the user has named.
+/// The clients of servers in Azure by what was observed and, where that is kept in a state, by what was kept before; and
+/// whether it is kept.
+pub(crate) fn judged(
+    seen: Vec<ServerCensus>,
+    keeper: Option<(&StateArgs, bool)>,
+    requirements: Requirements,
+    since: Option<Millis>,
+) -> (Vec<ServerClients>, bool) {
+    let (servers, looks): (Vec<_>, Vec<_>) =
+        seen.into_iter().map(|one| (one.server.clone(), (one.server.id, one.look))).unzip();
+    let merged = kept_in(keeper, |store| store.merge_censuses(looks.clone()));
+    let is_kept = merged.is_some();
+    let all = merged.unwrap_or_else(|| looks.into_iter().map(|(_, look)| look).collect());
+    let clients = servers.into_iter().zip(all).map(|(server, kept)| ServerClients {
+        id: Some(server.id.as_str().to_owned()),
+        name: server.name().to_owned(),
+        owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
+        census: kept.judge(requirements, since),
+        hidden: [0; 4],
+    });
+    (clients.collect(), is_kept)
+}
+
+/// Adds what was observed of a server that the user has named to what is kept.
 fn keep_named(args: &ClientsArgs, name: &str, look: KeptCensus) -> KeptCensus {
-    kept_in(args, |store| store.merge_named_census(name, look.clone())).unwrap_or(look)
+    kept_in(keeper(args), |store| store.merge_named_census(name, look.clone())).unwrap_or(look)
 }
 
 /// Keeps something. `None` if nothing is to be kept or if that is impossible, which is reported; the result is shown anyway.
-fn kept_in<T>(args: &ClientsArgs, merge: impl FnOnce(&AuditStore) -> Result<T, StoreError>) -> Option<T> {
-    if args.no_save {
-        return None;
-    }
-    let directory = args.state.directory(args.connect.simulate.is_some());
+fn kept_in<T>(
+    keeper: Option<(&StateArgs, bool)>,
+    merge: impl FnOnce(&AuditStore) -> Result<T, StoreError>,
+) -> Option<T> {
+    let (state, simulated) = keeper?;
+    let directory = state.directory(simulated);
     match directory.and_then(|directory| Ok(merge(&AuditStore::open(&directory)?)?)) {
         Ok(merged) => Some(merged),
         Err(error) => {

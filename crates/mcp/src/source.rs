@@ -1,0 +1,94 @@
+//! What the tools ask of the program.
+
+use crate::asks::{AuditAsk, ClientsAsk, PlanAsk};
+use async_trait::async_trait;
+use hostssl_formats::clients::ClientsReport;
+use hostssl_model::{AuditReport, Gap, Stop};
+use hostssl_remediation::Plan;
+use std::error::Error;
+use tokio::sync::watch;
+
+/// Given when a call is cancelled, or the server ends.
+pub type CallStop = watch::Receiver<Option<Stop>>;
+
+/// What the tools need to know. Every question reads, and none can change a server.
+#[async_trait]
+pub trait ToolSource: Send + Sync + 'static {
+    /// The scenario of the simulated Azure that a call is about which asks for this one; `None` for the real Azure.
+    fn scenario(&self, asked: Option<&str>) -> Option<String>;
+
+    /// Audits.
+    async fn audit(&self, ask: AuditAsk, stop: CallStop) -> Result<ToolAudit, ToolTrouble>;
+
+    /// An audit that is kept; `None` when it is not newer than asked.
+    async fn kept_audit(&self, question: KeptQuestion) -> Result<Option<ToolAudit>, ToolTrouble>;
+
+    /// The clients of servers.
+    async fn clients(&self, ask: ClientsAsk, stop: CallStop) -> Result<ToolClients, ToolTrouble>;
+
+    /// A plan, which is written nowhere.
+    async fn plan(&self, ask: PlanAsk, stop: CallStop) -> Result<ToolPlan, ToolTrouble>;
+}
+
+/// Which kept audit is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptQuestion {
+    /// Its id or the beginning of it; `None` for the newest.
+    pub run: Option<String>,
+    /// The scenario of a simulated Azure.
+    pub scenario: Option<String>,
+    /// Of the newest: only one that began after this moment, in RFC 3339.
+    pub newer_than: Option<String>,
+}
+
+/// An audit.
+#[derive(Debug)]
+pub struct ToolAudit {
+    /// The report.
+    pub report: AuditReport,
+    /// Whether it is kept.
+    pub kept: bool,
+    /// The scenario of the simulated Azure that it is of.
+    pub scenario: Option<String>,
+}
+
+/// Clients of servers.
+#[derive(Debug)]
+pub struct ToolClients {
+    /// The report.
+    pub report: ClientsReport,
+    /// What of the scope could not be seen.
+    pub gaps: Vec<Gap>,
+    /// Whether what was observed is kept; `None` when nothing was observed for this.
+    pub kept: Option<bool>,
+}
+
+/// A plan, and what it could not consider.
+#[derive(Debug, Clone)]
+pub struct ToolPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// What could not be checked.
+    pub gaps: Vec<Gap>,
+}
+
+/// Why there is no answer, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolTrouble {
+    /// What happened.
+    pub what: String,
+    /// What to do; empty when it is not known.
+    pub hint: String,
+}
+
+impl ToolTrouble {
+    /// Something that keeps a tool from its work.
+    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: hint.into() }
+    }
+
+    /// Something that only a wrong program can bring about.
+    pub(crate) fn defect(error: &dyn Error) -> Self {
+        Self::new(error.to_string(), hostssl_model::REPORT_DEFECT)
+    }
+}
