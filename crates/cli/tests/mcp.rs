@@ -312,6 +312,16 @@ fn the_end_of_the_input_is_the_end() {
 }
 
 #[test]
+fn a_client_that_opens_no_session_is_told_so_in_a_line() {
+    let method = r"a\u001b".repeat(50_000);
+    let done = fed(move |out| writeln!(out, r#"{{"jsonrpc":"2.0","method":"notifications/{method}"}}"#));
+    assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{}", done.stderr);
+    let told =
+        "error: the client did not open a session: its first message is none that does\nhint: start it from a client";
+    assert!(done.stderr.starts_with(told) && done.stderr.lines().count() == 2, "{}", done.stderr);
+}
+
+#[test]
 fn a_signal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = hostssl();

@@ -21,6 +21,9 @@ use tokio::sync::watch;
 /// The longest message that is read, in bytes. A longer one is skipped.
 pub const LONGEST_LINE: usize = 1 << 20;
 
+/// The longest reason why there is no session, in characters.
+const LONGEST_REASON: usize = 300;
+
 /// The server ended otherwise than by the end of its input.
 #[derive(Debug, thiserror::Error)]
 pub enum McpError {
@@ -78,7 +81,7 @@ impl ToolServer {
             Ok(running) => running,
             // The input ended before anything was asked.
             Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => return Ok(()),
-            Err(error) => return Err(McpError::NoSession(error.to_string())),
+            Err(error) => return Err(McpError::NoSession(why_no_session(error))),
         };
         let token = running.cancellation_token();
         let waiting = running.waiting();
@@ -170,6 +173,15 @@ impl ToolServer {
             }
         };
         tools::plan::plan(&made.of, made.scenario.as_deref(), &ask)?.finish()
+    }
+}
+
+/// Why there is no session, without what the client sent: that may be as long as a message.
+fn why_no_session(error: ServerInitializeError) -> String {
+    match error {
+        ServerInitializeError::ExpectedInitializeRequest(_) => "its first message is none that does".to_owned(),
+        ServerInitializeError::TransportError { .. } => "it does not read the answers".to_owned(),
+        error => error.to_string().chars().take(LONGEST_REASON).collect(),
     }
 }
 
