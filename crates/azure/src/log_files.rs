@@ -89,7 +89,8 @@ fn read_entry(entry: &str, cloud: &Cloud) -> ListedLogFile {
     let properties = &entry["properties"];
     ListedLogFile {
         name: entry["name"].as_str().unwrap_or_default().to_owned(),
-        size_kib: properties["sizeInKb"].as_u64(),
+        // Single servers spelled it with a capital B.
+        size_kib: properties["sizeInKb"].as_u64().or(properties["sizeInKB"].as_u64()),
         url: properties["url"].as_str().and_then(|url| SignedUrl::trusted(url, cloud)),
     }
 }
