@@ -184,6 +184,7 @@ fn nobody_sees_an_error_that_the_census_had_not_named() {
     assert_eq!(azure.verdicts(), vec!["enforced"; count], "plaintext is refused on the wire");
     let (mut rounds, mut clients, mut plaintext, mut refused) = (0, 0, 0, BTreeSet::new());
     let mut names = BTreeSet::new();
+    workers(&sites).for_each(Worker::end);
     for site in &mut sites {
         plaintext += site.plaintext.len();
         for worker in &mut site.workers {

@@ -83,9 +83,14 @@ impl Worker {
         self.state.errors.lock().unwrap().clone()
     }
 
-    /// Ends it, and says how often it connected or tried to.
-    pub fn stop(&mut self) -> usize {
+    /// Tells it to connect no more.
+    pub fn end(&self) {
         self.state.is_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for its end, and says how often it connected or tried to.
+    pub fn stop(&mut self) -> usize {
+        self.end();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
@@ -103,6 +108,6 @@ pub fn wait_for_rounds<'a>(workers: impl Iterator<Item = &'a Worker>) {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.state.is_over.store(true, Ordering::SeqCst);
+        self.end();
     }
 }
