@@ -188,3 +188,56 @@ fn every_driver_and_tool_is_found_as_it_connected() {
         assert_eq!(others, [&"basebackup tls", &"setup", &"subscriber"]);
     }
 }
+
+#[test]
+fn standbys_and_receivers_of_wal_are_found_as_they_connected() {
+    // The standbys of later versions would load the libpq of the system, which does not know all that they write.
+    let Some(bin) = installed(15) else { return };
+    let server = RealServer::start(15, bin, &[("log_line_prefix", "%t-%c-")]);
+    let standbys = [
+        server.standby("sslmode=disable application_name=standby_plain"),
+        server.standby("sslmode=require application_name=standby_tls"),
+    ];
+    let receive = |mode: &str, name: &str| {
+        let mut receiver = server.command("pg_receivewal", &format!("sslmode={mode} application_name={name}"));
+        let folder = server.folder().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        receiver.arg("-D").arg(folder).arg("--no-sync").stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let receivers = [receive("disable", "receiver_plain"), receive("require", "receiver_tls")];
+    let expected = [
+        ("receiver_plain", Backend::Replication, SessionTls::Plaintext),
+        ("receiver_tls", Backend::Replication, SessionTls::Tls),
+        ("standby_plain", Backend::Replication, SessionTls::Plaintext),
+        ("standby_tls", Backend::Replication, SessionTls::Tls),
+    ];
+    let streaming = "select string_agg(application_name, ' ' order by application_name) from pg_stat_replication \
+                     where state = 'streaming'";
+    let names = expected.map(|(name, ..)| name).join(" ");
+    let start = std::time::Instant::now();
+    loop {
+        let mut ask = server.command("psql", "sslmode=require application_name=setup");
+        let seen = done(ask.args(["-X", "-A", "-t", "-c", streaming])).stdout;
+        if String::from_utf8_lossy(&seen).trim() == names {
+            break;
+        }
+        assert!(start.elapsed() < std::time::Duration::from_mins(2), "{}", String::from_utf8_lossy(&seen));
+    }
+    for mut receiver in receivers {
+        receiver.kill().unwrap();
+        receiver.wait().unwrap();
+    }
+    drop(standbys);
+    for log in server.logs() {
+        let report = read(&[&log]);
+        let found: Vec<(&str, Backend, SessionTls)> = report
+            .clients
+            .iter()
+            .filter_map(|client| Some((client.application.as_deref()?, client.backend, client.tls)))
+            .filter(|(name, ..)| *name != "setup")
+            .collect();
+        let mut found = found;
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}

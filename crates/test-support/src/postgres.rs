@@ -137,6 +137,23 @@ impl RealServer {
         done(unprivileged(&bin.join("initdb")).arg("-D").arg(&data).args(initdb));
         write_identity(&data);
         own(&data);
+        Self::launch(version, bin, folder, settings)
+    }
+
+    /// Starts a standby of this server, which streams from it as `string` says.
+    pub fn standby(&self, string: &str) -> Self {
+        let folder = new_folder(&format!("standby{}", self.version));
+        own(&folder);
+        let mut copy = unprivileged(&self.program("pg_basebackup"));
+        copy.arg("-d").arg(self.string(string)).arg("-D").arg(folder.join("data"));
+        copy.env("PGPASSWORD", PASSWORD).env("HOME", &folder);
+        done(copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]));
+        Self::launch(self.version, self.bin.clone(), folder, &[])
+    }
+
+    /// Starts what is in the folder `data`.
+    fn launch(version: u8, bin: PathBuf, folder: PathBuf, settings: &[(&str, &str)]) -> Self {
+        let data = folder.join("data");
         let port = free_port();
         let connections = if version >= 18 { "receipt,authentication,authorization" } else { "on" };
         let own_settings = [
@@ -156,7 +173,8 @@ impl RealServer {
             ("log_timezone", "UTC".to_owned()),
         ];
         let mut command = unprivileged(&bin.join("postgres"));
-        command.arg("-D").arg(&data);
+        // A standby is a client: it must not look for certificates where another user has them.
+        command.arg("-D").arg(&data).env("HOME", &folder);
         let others = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
         for (name, value) in own_settings.into_iter().chain(others) {
             command.arg("-c").arg(format!("{name}={value}"));
