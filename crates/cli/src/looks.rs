@@ -12,6 +12,7 @@ use hostssl_store::{AuditStore, EndedLook, StoreReader};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fs::{File, FileType};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -183,11 +184,13 @@ impl ServedZonesArgs {
     pub(crate) fn source(&self) -> Result<ZoneSource, CliError> {
         brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
         let (zones, looks) = (self.zones.clone(), self.looks.clone());
+        let stamp = {
+            let (zones, looks) = (zones.clone(), looks.clone());
+            move |folder: &Path| stamp_of(zones.iter().chain(&with_folder(&looks, folder).ok()?))
+        };
         let read = move |folder: &Path| {
-            let brought = folder.is_dir().then(|| folder.to_owned());
-            let paths: Vec<PathBuf> = looks.iter().cloned().chain(brought).collect();
             let read = || {
-                let files = files_of(&paths)?;
+                let files = with_folder(&looks, folder)?;
                 // A pipe has one reader, once, and no page waits for its writer.
                 if let Some(file) = files.iter().find(|file| !file.is_file()) {
                     return Err(CliError::usage(format!("{} is not a file", file.display()), LOOKS_HINT));
@@ -205,8 +208,24 @@ impl ServedZonesArgs {
             Ok(files)
         };
         let given = self.zones.is_some() || !self.looks.is_empty();
-        Ok(ZoneSource { read: Arc::new(read), given, longest: signed(self.looks_max_age) })
+        Ok(ZoneSource { read: Arc::new(read), stamp: Arc::new(stamp), given, longest: signed(self.looks_max_age) })
     }
+}
+
+/// The files that are named, and those of a folder, if there is one.
+fn with_folder(paths: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let folder = folder.is_dir().then(|| folder.to_owned());
+    files_of(&paths.iter().cloned().chain(folder).collect::<Vec<_>>())
+}
+
+/// A number out of the names, the sizes and the times of files.
+fn stamp_of<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        let metadata = std::fs::metadata(file).ok()?;
+        (file, metadata.len(), metadata.modified().ok()?).hash(&mut hasher);
+    }
+    Some(hasher.finish())
 }
 
 /// The files that are named, and those of the folders that are.

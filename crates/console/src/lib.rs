@@ -21,6 +21,7 @@ mod state;
 mod trouble;
 mod view;
 mod zones;
+mod zones_cache;
 
 pub use guard::is_name;
 pub use options::{
@@ -30,4 +31,4 @@ pub use options::{
 pub use role::Role;
 pub use server::{Console, LinkMaker, ServeError, SignInLink};
 pub use trouble::Trouble;
-pub use zones::{LooksFile, ReadZones, ZoneFiles, ZoneSource};
+pub use zones::{LooksFile, ReadZones, StampZones, ZoneFiles, ZoneSource};

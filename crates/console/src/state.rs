@@ -9,6 +9,7 @@ use crate::jobs::plan::Plans;
 use crate::options::{Connect, ConsoleOptions};
 use crate::readiness_cache::ReadinessCache;
 use crate::reply::Failure;
+use crate::zones_cache::ZonesCache;
 use hostssl_ops::Readiness;
 use hostssl_store::{AuditEntry, AuditStore, StoreError};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) audits: Audits,
     pub(crate) plans: Plans,
     pub(crate) changes: Changes,
+    pub(crate) zones: ZonesCache,
     pub(crate) live_pages: Arc<Semaphore>,
     pub(crate) reports: Arc<Semaphore>,
     questions: Semaphore,
@@ -72,6 +74,7 @@ impl Shared {
             audits: Audits::default(),
             plans: Plans::default(),
             changes: Changes::default(),
+            zones: ZonesCache::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),

@@ -19,11 +19,16 @@ const MAX_FILES: usize = 500;
 /// Reads the rules of zones and the looks from there, and those that were uploaded into a folder.
 pub type ReadZones = Arc<dyn Fn(&Path) -> Result<ZoneFiles, Trouble> + Send + Sync>;
 
+/// A number that is another one when any of those files has changed; nothing where that cannot be said.
+pub type StampZones = Arc<dyn Fn(&Path) -> Option<u64> + Send + Sync>;
+
 /// Where the rules of zones and the looks from there are.
 #[derive(Clone)]
 pub struct ZoneSource {
     /// Reads the files that the console was started with, and the folder of those that were uploaded here.
     pub read: ReadZones,
+    /// Tells whether they have changed.
+    pub stamp: StampZones,
     /// Whether it was started with any.
     pub given: bool,
     /// The oldest look that counts.
@@ -63,6 +68,11 @@ impl ZoneSource {
     /// What the files say now.
     pub(crate) fn files(&self, store: &AuditStore) -> Result<ZoneFiles, Trouble> {
         (self.read)(&folder_of(store))
+    }
+
+    /// A number that changes with the files.
+    pub(crate) fn stamp(&self, store: &AuditStore) -> Option<u64> {
+        (self.stamp)(&folder_of(store))
     }
 
     /// Whether an audit can count anything of zones.

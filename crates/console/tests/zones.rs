@@ -19,6 +19,7 @@ use hostssl_store::{AuditStore, ServerFilter};
 use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, connector, options, serve_over};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -80,7 +81,15 @@ fn with_rules(simulation: &Simulation, rules: &Arc<Mutex<Option<String>>>) -> Co
         }),
         exchange: None,
     };
-    let rules = rules.clone();
+    let (rules, text) = (rules.clone(), rules.clone());
+    let stamp = move |folder: &Path| {
+        let files = folder.read_dir().into_iter().flatten();
+        let mut names: Vec<_> = files.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        let mut hasher = DefaultHasher::new();
+        (names, text.lock().unwrap().clone()).hash(&mut hasher);
+        Some(hasher.finish())
+    };
     let read = move |folder: &Path| {
         let rules = rules.lock().unwrap().clone();
         let rules = rules.map(|text| read_zones(&text)).transpose().map_err(Trouble::from)?;
@@ -92,7 +101,12 @@ fn with_rules(simulation: &Simulation, rules: &Arc<Mutex<Option<String>>>) -> Co
         });
         Ok(ZoneFiles { rules, looks: looks.collect() })
     };
-    let zones = ZoneSource { read: Arc::new(read), given: true, longest: SignedDuration::from_hours(24) };
+    let zones = ZoneSource {
+        read: Arc::new(read),
+        stamp: Arc::new(stamp),
+        given: true,
+        longest: SignedDuration::from_hours(24),
+    };
     ConsoleOptions { wire: Some(wire), zones: Some(zones), ..options() }
 }
 

@@ -7,7 +7,7 @@ use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, plural};
-use crate::zones::{ZoneFiles, newest_ms};
+use crate::zones::newest_ms;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -16,9 +16,9 @@ use axum::response::{IntoResponse, Response};
 use hostssl_formats::targets_json::ZoneTargets;
 use hostssl_model::{Stop, ZoneRule, is_zone_name};
 use hostssl_ops::{Looks, ZonedServer, list_zones, zone_targets};
-use hostssl_store::{AuditStore, ServerFilter, StoreError};
 use jiff::Timestamp;
-use listing::{Audited, ZoneListing};
+use listing::ZoneListing;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -55,32 +55,22 @@ pub(crate) async fn show(State(shared): State<Shared>, shell: Shell) -> Result<R
 async fn render(shared: &Shared, shell: Shell, taken: Option<Taken>) -> Result<Response, Failure> {
     let source = shared.options.zones.clone();
     let takes = source.is_some();
-    let (listing, trouble, audited) = shared
+    let cache = shared.clone();
+    let (listing, trouble, began_ms) = shared
         .ask(move |store| {
-            let files = source.as_ref().map_or_else(|| Ok(ZoneFiles::default()), |source| source.files(store));
+            let files = source.as_ref().map_or_else(|| Ok(Arc::default()), |source| cache.zones.files(source, store));
             let (files, trouble) = match files {
                 Ok(files) => (files, None),
-                Err(trouble) => (ZoneFiles::default(), Some(trouble)),
+                Err(trouble) => (Arc::default(), Some(trouble)),
             };
-            let now = Timestamp::now();
-            let oldest_ms = source.as_ref().map_or(i64::MIN, |source| source.oldest_ms(now));
-            let (audited, began) = audited(store)?;
-            let known = store.known_from_zones()?;
-            Ok((ZoneListing::of(&files, &audited, &known, oldest_ms), trouble, began))
+            let oldest_ms = source.as_ref().map_or(i64::MIN, |source| source.oldest_ms(Timestamp::now()));
+            let audited = cache.zones.servers(store)?;
+            let listing = ZoneListing::of(&files, &audited.servers, &audited.known, oldest_ms);
+            Ok((listing, trouble, audited.began_ms))
         })
         .await?;
+    let audited = began_ms.map(Ago::new);
     page(&ZonesPage { shell: shell.titled("Zones", "zones"), listing, trouble, taken, takes, audited })
-}
-
-/// The servers as they are known, and when the newest audit began.
-fn audited(store: &AuditStore) -> Result<(Vec<Audited>, Option<Ago>), StoreError> {
-    let Some(audit) = store.latest()? else { return Ok((Vec::new(), None)) };
-    let subscriptions = store.subscriptions(&audit)?;
-    let mut servers = Vec::new();
-    store.each_server(&audit, &ServerFilter::default(), &mut |report| {
-        servers.push(Audited::of(report, &subscriptions));
-    })?;
-    Ok((servers, Some(Ago::new(audit.started_ms))))
 }
 
 /// Takes in what a machine in a zone saw.

@@ -196,7 +196,9 @@ impl Vantages {
             let is_told = |look: &WireObservation| {
                 server.wire.iter().any(|seen| seen.port == look.port && place(seen) == place(look))
             };
-            open.map(|(look, _)| look).find(|look| !is_told(look)).map(|look| (server, look))
+            // Where the audit saw plaintext itself, it says so.
+            let has_failed = WorstListener::of(&server.wire).is_some_and(WorstListener::accepts_plaintext);
+            open.map(|(look, _)| look).find(|look| !has_failed && !is_told(look)).map(|look| (server, look))
         };
         servers.iter().filter_map(of_server).collect()
     }

@@ -1,15 +1,12 @@
 //! What the page of zones shows, out of the rules, the looks and the servers. Pure.
 
-use crate::view::{Ago, Badge, plural};
+use crate::view::{Ago, Badge, count, plural};
 use crate::zones::{ZoneFiles, newest_ms};
+use crate::zones_cache::Audited;
 use hostssl_formats::zones_text::condition;
-use hostssl_model::{
-    Reading, Server, ServerReport, Subscription, SubscriptionState, Vantage, WireObservation, WorstListener, ZoneRule,
-    zone_rule_of,
-};
+use hostssl_model::{Reading, Server, Vantage, WireObservation, WorstListener, ZoneRule, zone_rule_of};
 use hostssl_ops::{Looks, Vantages};
 use hostssl_store::{EndedLook, KnownFromZones};
-use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,13 +14,6 @@ use std::sync::Arc;
 const NAMED: usize = 50;
 /// Looks that ended, and endpoints of no server, that are named.
 const FEW: usize = 20;
-
-/// A server as it is known, and what its zones saw.
-pub(crate) struct Audited {
-    server: Server,
-    subscription: Arc<Subscription>,
-    wire: Vec<WireObservation>,
-}
 
 /// Everything that is known of zones.
 #[derive(Default)]
@@ -48,15 +38,16 @@ pub(crate) struct ZoneListing {
 pub(crate) struct ZoneCard {
     pub(crate) name: String,
     pub(crate) rules: Vec<RuleRow>,
-    pub(crate) servers: usize,
-    /// Servers of it that were seen from there, of which some accept plaintext.
-    pub(crate) seen: usize,
-    pub(crate) open: usize,
+    pub(crate) servers: String,
+    /// How many of its servers were seen from there.
+    pub(crate) seen: String,
+    /// How many of those accept plaintext, if any do.
+    pub(crate) open: Option<String>,
     /// When the newest look that counts was taken there.
     pub(crate) last: Option<Ago>,
     /// What was brought and no audit has taken in yet: looks, and when the newest was taken.
     pub(crate) waiting: Option<(String, Ago)>,
-    /// The servers, those that need somebody first.
+    /// The servers, those that were not reached first.
     pub(crate) rows: Vec<ZoneRow>,
     pub(crate) more: usize,
 }
@@ -99,30 +90,22 @@ pub(crate) struct Ended {
     pub(crate) why: &'static str,
 }
 
-impl Audited {
-    pub(crate) fn of(report: ServerReport, subscriptions: &[Arc<Subscription>]) -> Self {
-        let id = report.server.subscription();
-        let known = subscriptions.iter().find(|one| one.id == id).cloned();
-        let subscription = known.unwrap_or_else(|| {
-            // The newest audit did not list it; its id is known.
-            let (name, tenant) = (id.as_str().into(), "".into());
-            Arc::new(Subscription { id, name, tenant, state: SubscriptionState::Enabled })
-        });
-        Self { server: report.server, subscription, wire: report.wire }
-    }
-}
-
 impl ZoneListing {
     /// Looks that were taken before `oldest_ms` count no more.
-    pub(crate) fn of(files: &ZoneFiles, servers: &[Audited], known: &[KnownFromZones], oldest_ms: i64) -> Self {
+    pub(crate) fn of(
+        (files, brought): &(ZoneFiles, Vantages),
+        servers: &[Audited],
+        known: &[KnownFromZones],
+        oldest_ms: i64,
+    ) -> Self {
         let rules = files.rules.as_deref().unwrap_or_default();
-        let mut matched = vec![0_u64; rules.len()];
+        let mut matched = vec![(!servers.is_empty()).then_some(0_u64); rules.len()];
         let mut by_zone: BTreeMap<&str, Vec<&Audited>> = BTreeMap::new();
         let mut uncovered: Vec<UncoveredServer> = Vec::new();
         for one in servers {
             match zone_rule_of(rules, &one.server, &one.subscription) {
                 Some((number, rule)) => {
-                    if let Some(count) = matched.get_mut(number) {
+                    if let Some(Some(count)) = matched.get_mut(number) {
                         *count += 1;
                     }
                     by_zone.entry(&rule.zone).or_default().push(one);
@@ -141,7 +124,7 @@ impl ZoneListing {
             let own = by_zone.get(&***zone).map(Vec::as_slice).unwrap_or_default();
             ZoneCard::of(zone, rules, &matched, own, files, oldest_ms)
         };
-        let mut strangers = strangers(files, servers);
+        let mut strangers = strangers(brought, servers);
         Self {
             has_rules: files.rules.is_some(),
             zones: names.iter().map(card).collect(),
@@ -165,7 +148,7 @@ impl ZoneCard {
     fn of(
         zone: &Arc<str>,
         rules: &[ZoneRule],
-        matched: &[u64],
+        matched: &[Option<u64>],
         servers: &[&Audited],
         files: &ZoneFiles,
         oldest_ms: i64,
@@ -179,16 +162,21 @@ impl ZoneCard {
         let is_new = |taken: i64| taken >= oldest_ms && last.is_none_or(|last| taken > last);
         let new: Vec<&Looks> = files.looks.iter().map(|file| &file.looks).filter(|looks| looks.zone == *zone).collect();
         let new: Vec<&Looks> = new.into_iter().filter(|looks| is_new(newest_ms(looks))).collect();
-        let count: usize = new.iter().map(|looks| looks.looks.len()).sum();
+        let brought: usize = new.iter().map(|looks| looks.looks.len()).sum();
+        let number = |wanted: fn(u8) -> bool| rows.iter().filter(|row| wanted(row.rank.0)).count() as u64;
         let newest = new.iter().map(|looks| newest_ms(looks)).max();
         Self {
             name: zone.to_string(),
             rules,
-            servers: rows.len(),
-            seen: rows.iter().filter(|row| row.rank.0 != MISSING).count(),
-            open: rows.iter().filter(|row| row.rank.0 == OPEN).count(),
+            seen: format!("{} of {}", count(number(|rank| rank != MISSING)), count(rows.len() as u64)),
+            open: match number(|rank| rank == OPEN) {
+                0 => None,
+                1 => Some("1 accepts plaintext".to_owned()),
+                open => Some(format!("{} accept plaintext", count(open))),
+            },
+            servers: count(rows.len() as u64),
             last: last.map(Ago::new),
-            waiting: newest.map(|newest| (plural(count as u64, "look"), Ago::new(newest))),
+            waiting: newest.map(|newest| (plural(brought as u64, "look"), Ago::new(newest))),
             more: rows.len().saturating_sub(NAMED),
             rows: {
                 rows.truncate(NAMED);
@@ -199,15 +187,20 @@ impl ZoneCard {
 }
 
 impl RuleRow {
-    fn of(rule: &ZoneRule, count: u64) -> Self {
-        let servers = if count == 0 { "no server is left for it".to_owned() } else { plural(count, "server") };
-        Self { line: rule.line, condition: condition(rule), servers, is_idle: count == 0 }
+    /// How many servers there are is not known before the first audit.
+    fn of(rule: &ZoneRule, count: Option<u64>) -> Self {
+        let servers = match count {
+            None => String::new(),
+            Some(0) => ", no server is left for it".to_owned(),
+            Some(count) => format!(", {}", plural(count, "server")),
+        };
+        Self { line: rule.line, condition: condition(rule), servers, is_idle: count == Some(0) }
     }
 }
 
-/// The order of rows: what needs somebody first.
-const OPEN: u8 = 0;
-const MISSING: u8 = 1;
+/// The order of rows: what no other page shows comes first.
+const MISSING: u8 = 0;
+const OPEN: u8 = 1;
 const SEEN: u8 = 2;
 
 impl ZoneRow {
@@ -273,13 +266,11 @@ fn unnamed(names: &[&Arc<str>], known: &[KnownFromZones]) -> Vec<(String, String
 }
 
 /// The listeners that were probed and that no server has.
-fn strangers(files: &ZoneFiles, servers: &[Audited]) -> Vec<String> {
+fn strangers(brought: &Vantages, servers: &[Audited]) -> Vec<String> {
     if servers.is_empty() {
         return Vec::new();
     }
-    let looks = files.looks.iter().map(|file| file.looks.clone()).collect();
-    let vantages = Vantages::new(files.rules.clone(), looks, Timestamp::now(), SignedDuration::MAX);
-    vantages.strangers(servers.iter().map(|one| &one.server))
+    brought.strangers(servers.iter().map(|one| &one.server))
 }
 
 /// The newest first.
