@@ -7,13 +7,13 @@ use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode};
 use common::{limits, tenant_through};
-use hostssl_azure_sim::{Scenario, SimTransport, Simulation};
+use hostssl_azure_sim::{Fleet, FleetSource, Kind, Scenario, Server, SimTransport, Simulation, Subscription, Tenant};
 use hostssl_census::{CensusReport, CensusVerdict, MissingReason, Requirements};
 use hostssl_model::Scope;
 use hostssl_ops::take_census;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -68,6 +68,67 @@ async fn census_of(server: &str, fault: Fault) -> CensusReport {
     let seen = take_census(&[tenant], &scope, 0, &[]).await.unwrap();
     let [one] = seen.servers.as_slice() else { panic!("{:#?}", seen.servers) };
     one.look.clone().judge(Requirements::default(), None)
+}
+
+/// Storage that answers no download before ten are asked for at once, and counts how many there are.
+#[derive(Debug)]
+struct SlowStorage {
+    simulated: SimTransport,
+    asked: AtomicUsize,
+    most: AtomicUsize,
+    full: Semaphore,
+}
+
+/// As many servers are read at once.
+const AT_ONCE: usize = 10;
+
+#[async_trait::async_trait]
+impl HttpClient for SlowStorage {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        if !request.url().path().starts_with("/simulated-logs/") {
+            return self.simulated.execute_request(request).await;
+        }
+        let now = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        if now == AT_ONCE {
+            // From here on nothing waits; if an eleventh were asked for beside these ten, it would have come by now or comes now.
+            self.full.add_permits(1_000);
+        }
+        let _turn = self.full.acquire().await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let answer = self.simulated.execute_request(request).await;
+        self.asked.fetch_sub(1, Ordering::SeqCst);
+        answer
+    }
+}
+
+#[tokio::test]
+async fn ten_servers_are_read_at_once_and_no_more() {
+    let server =
+        |number| Server::new(Kind::Flexible, "rg", format!("pg-{number:02}")).with("logfiles.download_enable", "on");
+    let servers: Vec<Server> = (0..25).map(server).collect();
+    let id = "20000000-0000-4000-8000-000000000001".to_owned();
+    let subscription = Subscription { id, name: "Many".to_owned(), servers, ..Subscription::default() };
+    let id = "10000000-0000-4000-8000-000000000001".to_owned();
+    let tenant = Tenant { id, name: "many.example".to_owned(), subscriptions: vec![subscription], ..Tenant::default() };
+    let simulation = Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })));
+    let storage = Arc::new(SlowStorage {
+        simulated: SimTransport::new(&simulation),
+        asked: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+        full: Semaphore::new(0),
+    });
+    let (_run, stop) = watch::channel(None);
+    let tenant = tenant_through(&simulation, Arc::clone(&storage) as Arc<dyn HttpClient>, limits(), stop);
+    let seen = take_census(&[tenant], &Scope::default(), 0, &[]).await.unwrap();
+    assert_eq!((seen.servers.len(), seen.gaps.len()), (25, 0));
+    assert_eq!(storage.most.load(Ordering::SeqCst), AT_ONCE);
+    for one in &seen.servers {
+        let report = one.look.clone().judge(Requirements::default(), None);
+        assert_eq!(report.clients.len(), 1, "{}: {}", one.server.id, report.reason);
+    }
 }
 
 #[tokio::test]
