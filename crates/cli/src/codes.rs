@@ -9,7 +9,7 @@ use hostssl_model::{
     ReplicationRole, Severity, SslEnforcement, Standing, WireTransport, WorstListener,
 };
 use hostssl_probe::report::{Weakness, WireVerdict};
-use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode, RunPhase, StepStatus};
+use hostssl_remediation::{Direction, Disposition, FixableControl, LeftOutReason, LintCode, RunPhase, StepStatus};
 use hostssl_store::OrderAct;
 use std::fmt::Write as _;
 
@@ -57,6 +57,7 @@ fn every_stable_code() {
     add("verdicts of probes", &WireVerdict::ALL.map(WireVerdict::as_str));
     add("weaknesses", &Weakness::ALL.map(Weakness::as_str));
     add("causes of messages", &Cause::ALL.map(Cause::as_str));
+    add("directions of steps", &Direction::ALL.map(Direction::as_str));
     add("phases of runs", &RunPhase::ALL.map(RunPhase::as_str));
     add("statuses of steps", &StepStatus::ALL.map(StepStatus::as_str));
     let exits = [

@@ -191,7 +191,7 @@ mod tests {
         let step = |manual| StepReport {
             id: 1,
             server: String::new(),
-            parameter: String::new(),
+            parameter: hostssl_model::ParameterName::RequireSecureTransport,
             before: String::new(),
             after: String::new(),
             status: StepStatus::NotStarted,

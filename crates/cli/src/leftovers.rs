@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use hostssl_azure::{ResourceType, StopSignal, get_document, read_server};
 use hostssl_formats::run_sessions::{self, RunSession, RunSessions};
 use hostssl_formats::{Text, safe};
-use hostssl_model::{Kind, Meaning, ResourceId};
+use hostssl_model::{Kind, ResourceId};
 use hostssl_ops::Tenant;
 use hostssl_remediation::{
     Clock as _, ExecuteError, Journal as _, JournalEvent, JournalRecord, Plan, Report, RunId, SafeText, Step,
@@ -209,10 +209,7 @@ fn enforced_now<'a>(plan: &'a Plan, report: &Report) -> Vec<Enforced<'a>> {
 }
 
 fn servers_of(plan: &Plan, counts: impl Fn(&Step) -> bool) -> Vec<Enforced<'_>> {
-    let enforces = |step: &&Step| {
-        let is_on = step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
-        is_on && step.is_executable() && counts(step)
-    };
+    let enforces = |step: &&Step| step.turns_on() && step.is_executable() && counts(step);
     let mut servers: Vec<Enforced<'_>> =
         plan.steps().iter().filter(enforces).map(|step| (&step.server, step.kind)).collect();
     servers.sort();
@@ -292,7 +289,7 @@ mod tests {
         let told = |step: &Step, status| StepReport {
             id: step.id,
             server: step.server.to_string(),
-            parameter: step.parameter.to_string(),
+            parameter: step.parameter,
             before: step.before.to_string(),
             after: step.after.to_string(),
             status,
@@ -303,9 +300,8 @@ mod tests {
             manual: false,
             accepted: None,
         };
-        let is_switch = |step: &Step| step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
         let now = |switch, others| {
-            let steps = plan.steps().iter().map(|step| told(step, if is_switch(step) { switch } else { others }));
+            let steps = plan.steps().iter().map(|step| told(step, if step.turns_on() { switch } else { others }));
             let report = Report {
                 run: "run".into(),
                 plan: plan.hash().to_string(),

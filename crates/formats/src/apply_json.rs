@@ -281,7 +281,7 @@ impl<'a> From<&'a run::StepReport> for StepReport<'a> {
         Self {
             id: from.id,
             server: &from.server,
-            parameter: &from.parameter,
+            parameter: from.parameter.key(),
             before: &from.before,
             after: &from.after,
             status: from.status.into(),

@@ -100,7 +100,7 @@ fn place(step: &StepReport, names: &SubscriptionNames) -> [Cell; 4] {
         Cell::plain(id.as_ref().map_or(step.server.as_str(), ResourceId::name)),
         Cell::plain(id.as_ref().map_or("-", ResourceId::resource_group)),
         Cell::plain(subscription.as_ref().map_or("-", |id| names.of(id.as_str()))),
-        Cell::plain(&step.parameter),
+        Cell::plain(step.parameter.key()),
     ]
 }
 
@@ -201,8 +201,7 @@ fn is_open_undo(report: &Report) -> bool {
 /// Whether nothing was changed that a client could notice.
 fn turns_on_logs_alone(report: &Report) -> bool {
     let is_of_logs = |step: &StepReport| {
-        let name = ParameterName::from_key(&step.parameter);
-        matches!(name, Some(ParameterName::LogDownloadEnable | ParameterName::LogRetentionDays))
+        matches!(step.parameter, ParameterName::LogDownloadEnable | ParameterName::LogRetentionDays)
     };
     report.steps.iter().all(is_of_logs)
 }

@@ -28,6 +28,13 @@ pub struct JudgedServer {
     pub after: Outcome,
 }
 
+/// How many days before its end a certificate failed, by the rules of a kept audit. `None` for rules that this version does
+/// not have.
+#[must_use]
+pub fn expiry_days(audit: &AuditEntry) -> Option<u32> {
+    audit.asked.expiry_days.or_else(|| Some(Profile::find(&audit.profile).ok()?.settings.expiry_days))
+}
+
 /// The report of what an audit observed, judged by other rules. What they need and the audit did not read is unknown.
 #[must_use]
 pub fn judge_again(mut report: AuditReport, profile: &Profile) -> AuditReport {

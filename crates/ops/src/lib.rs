@@ -26,7 +26,7 @@ pub use doctor::{
 };
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::{AuditEvent, PlanReading};
-pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
+pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again};
 pub use listener_probe::{ListenerProbe, ServerProbe, carried_observation, observation};
 pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};

@@ -1,6 +1,7 @@
 //! What the journal holds: one record for every act, written before or right after it.
 
 use crate::{RequestId, SafeText};
+use hostssl_model::coded;
 use serde::{Deserialize, Serialize};
 
 /// One entry of a run's journal. Entries are only ever appended.
@@ -58,14 +59,16 @@ pub enum JournalEvent {
     },
 }
 
-/// Which way a step goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// From the value before to the value after.
-    Apply,
-    /// Back.
-    Undo,
+coded! {
+    /// Which way a step goes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Direction {
+        /// From the value before to the value after.
+        Apply = "apply",
+        /// Back.
+        Undo = "undo",
+    }
 }
 
 /// What happened to a step.

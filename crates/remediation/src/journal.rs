@@ -1,6 +1,6 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
-use crate::{InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState, StepOutcome};
+use crate::{InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState, Step, StepOutcome};
 use async_trait::async_trait;
 use hostssl_model::{Advice, Fault, Principal, ResourceId};
 use std::borrow::Cow;
@@ -86,6 +86,18 @@ pub struct LoadedRun {
 }
 
 impl LoadedRun {
+    /// The steps that an undo would restore.
+    pub fn undoable(&self) -> impl Iterator<Item = &Step> {
+        let steps = self.plan.steps().iter().zip(self.state.steps());
+        steps.filter(|(_, at)| at.is_undoable()).map(|(step, _)| step)
+    }
+
+    /// Whether restoring what the run changed may make a server less strict.
+    #[must_use]
+    pub fn undo_may_loosen(&self) -> bool {
+        self.undoable().any(|step| step.effect_of_undo().may_loosen())
+    }
+
     /// The servers that the run came to, and whether all steps of each ended well. A step that was not started says
     /// nothing.
     #[must_use]

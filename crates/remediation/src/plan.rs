@@ -15,7 +15,7 @@ pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
 use crate::{ClientImpact, Consent, FixableControl, Goal, SafeText};
-use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, coded};
+use hostssl_model::{Kind, Meaning, ParameterName, Principal, ResourceId, Scope, coded};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -76,20 +76,72 @@ pub struct Step {
 }
 
 impl Step {
+    /// What it does to how strict its server is.
+    #[must_use]
+    pub fn effect(&self) -> StepEffect {
+        StepEffect::of(self.parameter, &self.before, &self.after)
+    }
+
+    /// What undoing it does to how strict its server is.
+    #[must_use]
+    pub fn effect_of_undo(&self) -> StepEffect {
+        StepEffect::of(self.parameter, &self.after, &self.undo)
+    }
+
     /// Whether it makes its server less strict.
     #[must_use]
     pub fn loosens(&self) -> bool {
-        let meaning = |value: &str| self.parameter.meaning(value);
-        match (meaning(&self.after), meaning(&self.before)) {
-            (Some(after), Some(before)) => after.is_looser_than(before),
-            _ => false,
-        }
+        self.effect() == StepEffect::Looser
+    }
+
+    /// Whether its server enforces TLS after it.
+    #[must_use]
+    pub fn turns_on(&self) -> bool {
+        self.parameter.meaning(&self.after) == Some(Meaning::Enforced(true))
+    }
+
+    /// Whether its server stops enforcing TLS by it.
+    #[must_use]
+    pub fn turns_off(&self) -> bool {
+        self.loosens() && self.parameter.meaning(&self.after) == Some(Meaning::Enforced(false))
     }
 
     /// Whether hostssl writes it.
     #[must_use]
     pub fn is_executable(&self) -> bool {
         self.disposition != Disposition::Manual
+    }
+}
+
+/// What writing a value does to how strict a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepEffect {
+    /// It refuses the same clients as before.
+    Same,
+    /// It refuses clients that it admitted.
+    Stricter,
+    /// A value is none that this program knows.
+    Unknown,
+    /// It admits clients that it refused.
+    Looser,
+}
+
+impl StepEffect {
+    /// The effect of writing one value of a setting in place of another.
+    #[must_use]
+    pub fn of(parameter: ParameterName, before: &str, after: &str) -> Self {
+        match (parameter.meaning(before), parameter.meaning(after)) {
+            (Some(before), Some(after)) if after.is_looser_than(before) => Self::Looser,
+            (Some(before), Some(after)) if before.is_looser_than(after) => Self::Stricter,
+            (Some(_), Some(_)) => Self::Same,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether clients may be admitted that were refused. A value that is not known may do that.
+    #[must_use]
+    pub fn may_loosen(self) -> bool {
+        matches!(self, Self::Looser | Self::Unknown)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     Consent, LoadedRun, Plan, RefusedBy, RunId, RunPhase, RunState, Stage, Step, StepOutcome, StepState, Track,
 };
-use hostssl_model::coded;
+use hostssl_model::{ParameterName, coded};
 
 /// The result of a run. The same journal always gives the same report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,15 @@ coded! {
     }
 }
 
+impl StepReport {
+    /// Whether nothing is left to do for the step, by hostssl or by a person.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let is_good = matches!(self.status, StepStatus::Applied | StepStatus::Already | StepStatus::Undone);
+        is_good && !self.manual && !self.open
+    }
+}
+
 /// How a run as a whole ended, from the best to the worst: what an exit code is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunOutcome {
@@ -104,8 +113,8 @@ pub struct StepReport {
     pub id: u32,
     /// The server.
     pub server: String,
-    /// The setting, under its key.
-    pub parameter: String,
+    /// The setting.
+    pub parameter: ParameterName,
     /// The value before, as planned.
     pub before: String,
     /// The value to write, as planned.
@@ -174,7 +183,7 @@ fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<S
     StepReport {
         id: step.id,
         server: step.server.to_string(),
-        parameter: step.parameter.key().to_owned(),
+        parameter: step.parameter,
         before: step.before.to_string(),
         after: step.after.to_string(),
         status,
@@ -320,12 +329,7 @@ fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
         StepOutcome::Changed { found } => {
             Some(format!("the value is {found}, neither the one that the plan expects nor the new one"))
         }
-        StepOutcome::Refused { by: by @ RefusedBy::Stopped, detail, .. } => {
-            // Journals of earlier versions have the word in the detail too.
-            let detail = detail.as_str();
-            let detail = detail.strip_prefix("stopped: ").unwrap_or(detail);
-            Some(format!("{}: {detail}", by.as_str()))
-        }
+        StepOutcome::Refused { by: by @ RefusedBy::Stopped, detail, .. } => Some(format!("{}: {detail}", by.as_str())),
         StepOutcome::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
         StepOutcome::Failed { detail } | StepOutcome::TimedOut { detail } => Some(detail.to_string()),
         StepOutcome::NotStarted { why } => Some(why.as_str().to_owned()),
@@ -385,10 +389,7 @@ mod tests {
             name: SafeText::new(""),
             detail: SafeText::new(detail),
         };
-        // Journals of earlier versions have the word in the detail too.
-        for detail in ["the server is stopped", "stopped: the server is stopped"] {
-            assert_eq!(reason(&refused(detail), false).unwrap(), "stopped: the server is stopped");
-        }
+        assert_eq!(reason(&refused("the server is stopped"), false).unwrap(), "stopped: the server is stopped");
     }
 
     fn line(status: StepStatus, undoing: bool, manual: bool) -> StepReport {
@@ -396,7 +397,7 @@ mod tests {
         StepReport {
             id: 1,
             server: text(),
-            parameter: text(),
+            parameter: ParameterName::RequireSecureTransport,
             before: text(),
             after: text(),
             status,

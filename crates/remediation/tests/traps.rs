@@ -139,6 +139,6 @@ async fn every_kind_writes_its_own_setting() {
         let report = Harness::new(&world, &journal, &clock, &plan).apply(&[]).await;
         assert_eq!(report.summary.applied, 1);
         assert_eq!(world.value(&id(kind, "orders"), name), value);
-        assert_eq!(report.steps[0].parameter, name.key());
+        assert_eq!(report.steps[0].parameter.key(), name.key());
     }
 }

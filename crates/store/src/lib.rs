@@ -7,6 +7,7 @@
 mod audits;
 mod census;
 mod database;
+mod direction;
 mod directory;
 mod error;
 mod inspect;

@@ -3,6 +3,7 @@
 use crate::StoreError;
 use crate::audits::evidence::{KnownFromZones, known_from_zones};
 use crate::database::open_for_reading;
+use crate::direction::StoredDirection;
 use crate::principal::principal_from;
 use crate::writer::MAX_RECORD;
 use hostssl_model::Principal;
@@ -132,10 +133,9 @@ impl StoreReader {
              observed_at_ms FROM receipts WHERE run = ?1 ORDER BY step, direction, seq",
         )?;
         let rows = statement.query_map([run.as_str()], |row| {
-            let direction: String = row.get(1)?;
             Ok(WriteReceipt {
                 step: row.get(0)?,
-                direction: if direction == "undo" { Direction::Undo } else { Direction::Apply },
+                direction: row.get::<_, StoredDirection>(1)?.0,
                 intended_at_ms: row.get(2)?,
                 value_before: row.get(3)?,
                 request_id: row.get(4)?,

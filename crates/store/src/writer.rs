@@ -288,10 +288,7 @@ fn keep_receipt(
     // The last write of this step in this direction.
     const LAST: &str = "run = ?1 AND step = ?2 AND direction = ?3 AND seq = \
                         (SELECT max(seq) FROM receipts WHERE run = ?1 AND step = ?2 AND direction = ?3)";
-    let direction = match direction {
-        Direction::Apply => "apply",
-        Direction::Undo => "undo",
-    };
+    let direction = direction.as_str();
     let run = run.as_str();
     match act {
         StepEvent::Intent { found, .. } => {

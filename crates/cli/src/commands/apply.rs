@@ -15,7 +15,7 @@ use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
-use hostssl_remediation::{Approved, LoadedRun, OnResume, Plan, RunId, Step, StepReport, StepState};
+use hostssl_remediation::{Approved, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport, StepState};
 use hostssl_store::Store;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -234,11 +234,7 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             let names = names::kept(&args.state, args.connect.simulate.is_some());
             stdout::show_for_approval(terminal, |out, text| run_text::write_undo(out, &steps, &names, text));
             let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
-            let effect = if loaded.plan.steps().iter().any(Step::loosens) {
-                "servers become stricter again, and clients without TLS are refused; `hostssl clients` lists them"
-            } else {
-                "servers may become less strict"
-            };
+            let effect = effect_of_undo(&loaded);
             let what = format!("This restores {values} that run {run} changed: {effect}.");
             if !ask(&what, "add --yes")? {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
@@ -253,6 +249,17 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         Ok((change(&site, &store, &pace, None, &plan, terminal, work).await?, names))
     })?;
     write_report(&report, &names, &args.value, &shape, terminal)
+}
+
+/// What an undo does to servers and clients, in words.
+fn effect_of_undo(loaded: &LoadedRun) -> String {
+    let looser = loaded.undo_may_loosen().then_some("servers may become less strict");
+    let stricter = loaded
+        .undoable()
+        .any(|step| step.effect_of_undo() == StepEffect::Stricter)
+        .then_some("servers become stricter again, and clients without TLS are refused; `hostssl clients` lists them");
+    let effects: Vec<&str> = looser.into_iter().chain(stricter).collect();
+    if effects.is_empty() { "no client notices".to_owned() } else { effects.join("; ") }
 }
 
 /// The run that a text names, and says which one where the text is not its id.

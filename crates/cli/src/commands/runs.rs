@@ -20,7 +20,7 @@ use hostssl_formats::run_refused::{self, RefusedSince};
 use hostssl_formats::{
     Cell, Entry, Heading, Section, Shape, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
 };
-use hostssl_model::{Meaning, ParameterName, ResourceId};
+use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{Direction, ExecuteError, Report, RunId, StepStatus};
 use hostssl_store::{StoreReader, WriteReceipt, server_key};
 use std::io::{self, Write};
@@ -79,8 +79,7 @@ fn refused_since(
 ) -> Result<Vec<RefusedSince>, CliError> {
     let mut refused = Vec::new();
     for step in report.steps.iter().filter(|step| step.status == StepStatus::Applied) {
-        let setting = ParameterName::from_key(&step.parameter).filter(|name| name.is_switch());
-        let enforces = setting.and_then(|name| name.meaning(&step.after)) == Some(Meaning::Enforced(true));
+        let enforces = step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
         let of_step = |receipt: &&WriteReceipt| receipt.step == step.id && receipt.direction == Direction::Apply;
         let at = receipts.iter().rfind(of_step).and_then(|receipt| receipt.observed_at_ms);
         let Some((at, id)) = at.filter(|_| enforces).zip(ResourceId::try_from(step.server.as_str()).ok()) else {

@@ -20,7 +20,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
-    Consent, Direction, LoadedRun, RunId, RunOutcome, RunPhase, Step, StepState, StepStatus as RunStatus,
+    Consent, Direction, LoadedRun, RunId, RunOutcome, RunPhase, Step, StepEffect, StepReport, StepState,
+    StepStatus as RunStatus,
 };
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
 use jiff::Timestamp;
@@ -72,10 +73,9 @@ struct RunPage {
 }
 
 struct StepRow {
-    id: u32,
     key: String,
     server: String,
-    parameter: String,
+    parameter: &'static str,
     before: String,
     after: String,
     /// Whether it makes the server less strict, as an undo does.
@@ -210,20 +210,6 @@ pub(crate) async fn resume(
     go_on(&shared, id, &session, &fields, ChangeKind::Resume).await
 }
 
-/// Whether restoring what a run changed makes a server less strict.
-fn undo_loosens(loaded: &LoadedRun) -> bool {
-    let undoable = loaded.plan.steps().iter().zip(loaded.state.steps()).filter(|(_, at)| at.is_undoable());
-    undoable.map(|(step, _)| step).any(|step| is_looser(step, &step.undo, &step.after))
-}
-
-/// Whether one value of a step's setting is less strict than the other. What cannot be told apart may be.
-fn is_looser(step: &Step, value: &str, than: &str) -> bool {
-    match (step.parameter.meaning(value), step.parameter.meaning(than)) {
-        (Some(value), Some(than)) => value.is_looser_than(than),
-        _ => true,
-    }
-}
-
 async fn go_on(
     shared: &Shared,
     id: String,
@@ -249,7 +235,7 @@ async fn go_on(
     }
     let from = match &kind {
         ChangeKind::Undo { reason } => {
-            if reason.is_none() && undo_loosens(&loaded) {
+            if reason.is_none() && loaded.undo_may_loosen() {
                 return Err(Failure::reason_needed_to_undo().leading_to(address, "Show the run"));
             }
             RunProgress::to_undo(&loaded)
@@ -327,15 +313,17 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
     }
     let mut steps: Vec<StepRow> = Vec::with_capacity(report.steps.len());
-    for (step, told) in loaded.plan.steps().iter().zip(report.steps) {
+    let mut told: Vec<(&Step, StepReport)> = loaded.plan.steps().iter().zip(report.steps).collect();
+    // What needs a person comes first.
+    told.sort_by_key(|(step, told)| (told.is_done(), step.id));
+    for (step, told) in told {
         let badge = step_badge(&told);
         let (before, after) = if told.undoing { (told.after, told.before) } else { (told.before, told.after) };
         steps.push(StepRow {
-            id: step.id,
             key: server_key(&step.server),
             server: step.server.name().to_owned(),
-            parameter: told.parameter,
-            loosens: is_looser(step, &after, &before),
+            parameter: step.parameter.key(),
+            loosens: StepEffect::of(step.parameter, &before, &after).may_loosen(),
             before,
             after,
             badge,
@@ -344,8 +332,6 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
             receipts: by_step.remove(&step.id).unwrap_or_default(),
         });
     }
-    // What needs a person comes first.
-    steps.sort_by_key(|row| (row.badge.class == "yes", row.id));
     let more = steps.len().saturating_sub(SHOWN);
     steps.truncate(SHOWN);
     let undoable = loaded.state.steps().iter().filter(|step: &&StepState| step.is_undoable()).count();
@@ -389,7 +375,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         steps,
         more,
         undoable,
-        undo_loosens: undo_loosens(loaded),
+        undo_loosens: loaded.undo_may_loosen(),
         undo_reason: report.undo_reason,
         undo_label: format!("Undo {}", plural(undoable as u64, "step")),
         can_undo: !can_resume && undoable > 0,
@@ -434,7 +420,7 @@ fn order_row(order: Order) -> (&'static str, String, When) {
 impl From<WriteReceipt> for ReceiptRow {
     fn from(receipt: WriteReceipt) -> Self {
         Self {
-            way: if receipt.direction == Direction::Undo { "undo" } else { "apply" },
+            way: receipt.direction.as_str(),
             sent: When(receipt.intended_at_ms),
             read_back: receipt.observed_at_ms.map(When),
             receipt,

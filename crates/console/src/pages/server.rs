@@ -287,7 +287,9 @@ pub(crate) async fn tab(
             let command = head.detail.fqdn.as_ref().map(|fqdn| format!("hostssl probe {fqdn}"));
             let taken = shared.exchanges.find(&head.row.server.key).filter(|taken| taken.run == head.audit.id);
             let writes_down = shared.options.wire.as_ref().is_some_and(|look| look.exchange.is_some());
-            let details = head.listeners.iter().map(|one| (one.validity(), one.exchanges(taken.as_deref()))).collect();
+            let expiry_days = hostssl_ops::expiry_days(&head.audit);
+            let details =
+                head.listeners.iter().map(|one| (one.validity(expiry_days), one.exchanges(taken.as_deref()))).collect();
             let matrix = Matrix::of(&head.listeners);
             page(&WireTab { shell, head, details, matrix, command, writes_down })
         }

@@ -3,7 +3,7 @@
 use hostssl_formats::SubscriptionNames;
 use hostssl_formats::apply_json::{ConsentV1, Receipt};
 use hostssl_formats::runs_json::{Apply, Audit, Probe, Run};
-use hostssl_model::{Kind, ManagementLock};
+use hostssl_model::{Kind, ManagementLock, ParameterName};
 use hostssl_remediation::{
     AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, FixableControl, Lint, LintCode, Plan,
     Report, RunOutcome, RunSummary, SafeText, StepReport, StepStatus,
@@ -60,7 +60,7 @@ pub(crate) fn result() -> Report {
     let step = |(number, status)| StepReport {
         id: number,
         server: hostile(),
-        parameter: hostile(),
+        parameter: ParameterName::RequireSecureTransport,
         before: hostile(),
         after: hostile(),
         status,

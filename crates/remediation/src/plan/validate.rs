@@ -1,7 +1,7 @@
 //! The rules that every plan keeps. Code that applies a plan may rely on them.
 
 use super::context::unix_ms;
-use super::{Disposition, Draft, Step};
+use super::{Disposition, Draft, Step, StepEffect};
 use crate::Goal;
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{ParameterName, ResourceId, Scope, same_value};
@@ -129,11 +129,7 @@ fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
 
 /// A plan that fixes findings only ever makes servers stricter.
 fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
-    let tightens = match (step.parameter.meaning(&step.before), step.parameter.meaning(&step.after)) {
-        (Some(before), Some(after)) => before.is_looser_than(after),
-        _ => false,
-    };
-    if matches!(goal, Goal::Fix { .. }) && !tightens {
+    if matches!(goal, Goal::Fix { .. }) && step.effect() != StepEffect::Stricter {
         return Err("it loosens the server, but the plan is to fix findings");
     }
     Ok(())

@@ -6,9 +6,10 @@ use super::document::{self, ServerJudgement};
 use super::evidence::{ServerEvidence, known};
 use super::types::{RunMark, ServerWrite};
 use crate::StoreError;
+use crate::direction::StoredDirection;
 use crate::principal::principal_from;
 use hostssl_model::{Enforcement, Evidence, Meaning, Observation, Outcome, ParameterName, Standing, SwitchChange};
-use hostssl_remediation::{JournalEvent, JournalRecord, Plan, StepEvent};
+use hostssl_remediation::{Direction, JournalEvent, JournalRecord, Plan, StepEvent};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 
@@ -73,7 +74,7 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
                     setting: step.parameter.key(),
                     before: row.get(1)?,
                     after: row.get(2)?,
-                    undo: row.get::<_, String>(0)? == "undo",
+                    undo: row.get::<_, StoredDirection>(0)?.0 == Direction::Undo,
                 });
             }
         }
@@ -89,7 +90,7 @@ pub(crate) fn run_marks(connection: &Connection, since_ms: i64) -> Result<Vec<Ru
          AND value_after IS NOT NULL GROUP BY run, direction ORDER BY 2",
     )?;
     let rows = statement.query_map([since_ms], |row| {
-        let undo = row.get::<_, String>(3)? == "undo";
+        let undo = row.get::<_, StoredDirection>(3)?.0 == Direction::Undo;
         Ok(RunMark { run: row.get(0)?, at_ms: row.get(1)?, values: unsigned(row.get(2)?), undo })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

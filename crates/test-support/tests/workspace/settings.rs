@@ -68,6 +68,16 @@ fn only_model_knows_the_words_of_settings_and_controls() {
     assert!(found.is_empty(), "decide it in model and ask there:\n{}", found.join("\n"));
 }
 
+/// A sentence that names a setting takes the name from the kind of the server: each kind has another one.
+#[test]
+fn no_text_names_a_setting_of_one_kind_only() {
+    let names: Vec<&str> = ParameterName::ALL.iter().map(|name| name.as_str()).collect();
+    // The column of `az postgres server list` in an example of a query.
+    let allowed: Vec<&str> = ALLOWED.into_iter().chain(["cli/src/stdout.rs"]).collect();
+    let found = offenders(&allowed, |line| line.contains('"') && names.iter().any(|name| line.contains(name)));
+    assert!(found.is_empty(), "ask the kind's offering for the name:\n{}", found.join("\n"));
+}
+
 #[test]
 fn only_model_and_azure_tell_kinds_of_servers_apart() {
     // Formats have frozen kinds of their own.

@@ -6,14 +6,11 @@ use crate::logins::{DATABASE, Logins};
 use crate::signals::Signals;
 use clap::Args;
 use hostssl_census::{Census, MissingReason, Source, SourceKind};
-use hostssl_model::Server;
+use hostssl_model::{POOLER_PORT, Server};
 use hostssl_ops::{ClientSource, Tenant};
 use hostssl_probe::target::ProbeTarget;
 use hostssl_sessions::{Login, Observer, PoolerConsole, Schedule, ServerSessions};
 use std::time::Duration;
-
-/// The port of Azure's built-in PgBouncer.
-const BUILT_IN_POOLER: u16 = 6432;
 
 /// Sessions of now, beside the logs.
 #[derive(Debug, Args)]
@@ -175,7 +172,7 @@ impl ClientSource for AzureSessions<'_> {
         let has_pooler = server.kind.offering().has_log_files
             && hostssl_azure::read_pooler_enabled(&tenant.arm, &server.id).await.unwrap_or(true);
         if has_pooler {
-            let target = ProbeTarget { port: BUILT_IN_POOLER, ..login.target.clone() };
+            let target = ProbeTarget { port: POOLER_PORT, ..login.target.clone() };
             poolers.push(PoolerConsole::new(Login { target, ..login.clone() }));
         }
         let observer = Observer { server: Some(ServerSessions::new(login)), poolers };

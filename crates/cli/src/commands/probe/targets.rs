@@ -8,6 +8,7 @@ use crate::looks::utf8;
 use crate::probing::{roots_of_file, system_roots};
 use futures::stream::{self, Stream, StreamExt};
 use hostssl_formats::targets_json::ZoneTargets;
+use hostssl_model::POOLER_PORT;
 use hostssl_probe::RootFiles;
 use hostssl_probe::report::{EndpointReport, Unreachable};
 use hostssl_probe::target::{Environment, ProbeTarget};
@@ -25,8 +26,6 @@ const MAX_LINE: u64 = 8 << 10;
 const LARGEST_LIST: u64 = 64 << 20;
 /// Targets that are read ahead of the probing.
 const READ_AHEAD: usize = 64;
-/// The port of Azure's built-in PgBouncer.
-const POOLER: u16 = 6432;
 /// Lines that are reported one by one.
 const MOST_COMPLAINTS: u64 = 10;
 
@@ -83,7 +82,7 @@ impl Poolers {
         if !bare || !is_azure(&target.host) {
             return None;
         }
-        let pooler = ProbeTarget { port: POOLER, ..target.clone() };
+        let pooler = ProbeTarget { port: POOLER_PORT, ..target.clone() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pooler.display());
         Some(pooler)
     }

@@ -28,7 +28,13 @@ pub(super) struct PartRow {
 }
 
 /// Subscriptions, kinds, lowest TLS versions and certificates.
-pub(super) fn breakdowns(facets: &Facets, tags: Option<Breakdown>, servers: u64, now_ms: i64) -> Vec<Breakdown> {
+pub(super) fn breakdowns(
+    facets: &Facets,
+    tags: Option<Breakdown>,
+    servers: u64,
+    now_ms: i64,
+    expiry_days: Option<u32>,
+) -> Vec<Breakdown> {
     let rows = |field: &str, parts: Vec<(String, String, Standings)>| {
         let linked = parts.into_iter().map(|(value, words, standings)| (link(&[(field, &value)]), words, standings));
         worst_first(linked.collect())
@@ -48,7 +54,7 @@ pub(super) fn breakdowns(facets: &Facets, tags: Option<Breakdown>, servers: u64,
         breakdown("Minimum TLS version, as declared", floors(facets)),
     ]);
     if !facets.expiries.is_empty() {
-        parts.push(breakdown("Certificates by expiry", expiries(facets, servers, now_ms)));
+        parts.push(breakdown("Certificates by expiry", expiries(facets, servers, now_ms, expiry_days)));
     }
     parts
 }
@@ -123,25 +129,27 @@ fn floors(facets: &Facets) -> Vec<PartRow> {
     floors.iter().map(row).collect()
 }
 
-/// The days from which on a bar begins, what it says, and whether it is bad.
-const EXPIRIES: [(u16, &str, bool); 6] = [
-    (0, "within 14 days", true),
-    (14, "in 14 to 30 days", true),
-    (30, "in 30 to 90 days", false),
-    (90, "in 90 to 180 days", false),
-    (180, "in 180 days to a year", false),
-    (365, "in more than a year", false),
+/// The days from which on a bar begins, and what it says.
+const EXPIRIES: [(u16, &str); 6] = [
+    (0, "within 14 days"),
+    (14, "in 14 to 30 days"),
+    (30, "in 30 to 90 days"),
+    (90, "in 90 to 180 days"),
+    (180, "in 180 days to a year"),
+    (365, "in more than a year"),
 ];
 
-/// Certificates by the days that are left of them: of each server the first to expire. The last bar is the servers of which no
+/// Certificates by the days that are left of them: of each server the first to expire. A bar is bad if a certificate
+/// in it may fail the audit. The last bar is the servers of which no
 /// certificate is known.
-fn expiries(facets: &Facets, servers: u64, now_ms: i64) -> Vec<PartRow> {
+fn expiries(facets: &Facets, servers: u64, now_ms: i64, expiry_days: Option<u32>) -> Vec<PartRow> {
     let at = |days: u16| now_ms + i64::from(days) * DAY_MS;
     let within =
         |from: i64, until: i64| facets.expiries.iter().filter(|end| (from..until).contains(*end)).count() as u64;
     let ends: Vec<Option<u16>> = EXPIRIES.iter().skip(1).map(|(from, ..)| Some(*from)).chain([None]).collect();
     let mut bars = vec![("expired".to_owned(), "-0".to_owned(), within(i64::MIN, at(0)), true)];
-    for ((from, words, bad), until) in EXPIRIES.into_iter().zip(ends) {
+    for ((from, words), until) in EXPIRIES.into_iter().zip(ends) {
+        let bad = expiry_days.is_some_and(|enough| u32::from(from) < enough);
         let range = format!("{from}-{}", until.map_or_else(String::new, |days| days.to_string()));
         bars.push((words.to_owned(), range, within(at(from), until.map_or(i64::MAX, at)), bad));
     }

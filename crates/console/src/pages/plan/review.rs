@@ -5,7 +5,7 @@ use super::affected::Affected;
 use crate::jobs::plan::PlanToReview;
 use crate::view::{Badge, brief, count, plural};
 use hostssl_census::CensusVerdict;
-use hostssl_model::{Meaning, ResourceId};
+use hostssl_model::ResourceId;
 use hostssl_remediation::{
     Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step, SystemClock, lint,
 };
@@ -88,7 +88,7 @@ impl Review {
         let clients = ClientCounts::of(plan, censuses);
         let restarts = executable.clone().any(|step| step.disposition == Disposition::NeedsRestart);
         let loosens = executable.clone().any(Step::loosens);
-        let stops = executable.clone().any(stops_enforcing);
+        let stops = executable.clone().any(|step| step.turns_off());
         let (bulk, minimum) = match plan.goal() {
             Goal::Fix { controls, .. } => (true, controls.contains(&FixableControl::MinimumTlsVersion)),
             Goal::Set { .. } => (false, false),
@@ -244,11 +244,6 @@ pub(super) fn is_sound(ready: &PlanToReview, max_age: Duration) -> bool {
     check(ready, max_age).iter().all(|one| one.code.is_warning())
 }
 
-/// Whether a step stops enforcing TLS.
-fn stops_enforcing(step: &Step) -> bool {
-    step.loosens() && step.parameter.meaning(&step.after) == Some(Meaning::Enforced(false))
-}
-
 /// `5 writes on 5 servers in 2 waves · 1 manual · 1 left out · 2 with clients in plaintext · 3 with clients unknown`
 fn summary(plan: &Plan, clients: &ClientCounts) -> String {
     let number = |count: usize| count as u64;
@@ -308,7 +303,7 @@ fn title(number: u32, waves: usize, steps: &[&Step]) -> String {
 
 /// What a plan does, as it stands on the button.
 pub(crate) fn effect(plan: &Plan) -> String {
-    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| stops_enforcing(step)) {
+    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| step.turns_off()) {
         return format!("Stop enforcing TLS on {}", step.server.name());
     }
     let mut steps = plan.steps().iter().filter(|step| step.is_executable());
@@ -328,9 +323,7 @@ pub(crate) fn effect(plan: &Plan) -> String {
 
 fn row(step: &Step, censuses: &Censuses) -> Row {
     let badge = match step.disposition {
-        Disposition::OnlineSafe if stops_enforcing(step) => {
-            Badge { class: "no", shape: "!", word: "accepts plaintext" }
-        }
+        Disposition::OnlineSafe if step.turns_off() => Badge { class: "no", shape: "!", word: "accepts plaintext" },
         Disposition::OnlineSafe if step.loosens() => Badge { class: "no", shape: "!", word: "less strict" },
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
         Disposition::BreaksClients => Badge { class: "no", shape: "✕", word: "breaks clients" },

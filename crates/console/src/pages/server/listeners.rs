@@ -2,7 +2,7 @@
 
 use crate::exchanges::ServerExchanges;
 use crate::options::Exchange;
-use crate::view::{Badge, When};
+use crate::view::{Badge, When, plural};
 use hostssl_model::{Acceptance, Reading, TlsVersion, WireListener, WireTransport, WireVersion};
 use hostssl_store::{ServerDetail, StoredBlind, StoredListener};
 
@@ -38,9 +38,10 @@ impl Listener {
         self.known.as_ref().map_or(WireTransport::Inconclusive, |known| known.transport).into()
     }
 
-    /// How long its certificate lasts.
-    pub(super) fn validity(&self) -> Option<Validity> {
-        Validity::of(self.known.as_ref()?.certificate.as_ref()?.not_after.as_deref()?)
+    /// How long its certificate lasts, and whether that is long enough by the rules of the audit.
+    pub(super) fn validity(&self, expiry_days: Option<u32>) -> Option<Validity> {
+        let not_after = self.known.as_ref()?.certificate.as_ref()?.not_after.as_deref()?;
+        Validity::of(not_after, super::now_ms(), expiry_days)
     }
 
     /// What was said to it, right after the probe.
@@ -112,16 +113,17 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    fn of(not_after: &str) -> Option<Self> {
+    fn of(not_after: &str, now_ms: i64, expiry_days: Option<u32>) -> Option<Self> {
         let until = not_after.parse::<jiff::Timestamp>().ok()?.as_millisecond();
-        let days = (until - jiff::Timestamp::now().as_millisecond()).div_euclid(86_400_000);
-        let (class, words) = match days {
-            ..0 => ("no", "expired".to_owned()),
-            1 => ("no", "1 day left".to_owned()),
-            0..=30 => ("no", format!("{days} days left")),
-            31..=90 => ("unknown", format!("{days} days left")),
-            _ => ("yes", format!("{days} days left")),
+        let days = (until - now_ms).div_euclid(86_400_000);
+        let class = match expiry_days {
+            _ if days < 0 => "no",
+            None => "unknown",
+            Some(enough) if days < i64::from(enough) => "no",
+            Some(_) => "yes",
         };
+        let words =
+            if days < 0 { "expired".to_owned() } else { format!("{} left", plural(days.unsigned_abs(), "day")) };
         Some(Self { until: When(until), words, class, width: (days.max(0) * 100 / 365).clamp(2, 100) })
     }
 }
@@ -129,6 +131,21 @@ impl Validity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_bad_by_the_rules_of_the_audit() {
+        let of = |days: i64, enough| {
+            let now = 1_800_000_000_000;
+            let end = jiff::Timestamp::from_millisecond(now + days * 86_400_000).unwrap().to_string();
+            let validity = Validity::of(&end, now, enough).unwrap();
+            (validity.class, validity.words)
+        };
+        assert_eq!(of(45, Some(30)), ("yes", "45 days left".to_owned()));
+        assert_eq!(of(45, Some(60)), ("no", "45 days left".to_owned()));
+        assert_eq!(of(30, Some(30)).0, "yes", "as the control counts");
+        assert_eq!(of(1, None), ("unknown", "1 day left".to_owned()));
+        assert_eq!(of(-1, None), ("no", "expired".to_owned()));
+    }
 
     #[test]
     fn a_weak_version_that_is_accepted_is_bad_wherever_one_address_accepts_it() {

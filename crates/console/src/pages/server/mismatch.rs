@@ -2,11 +2,9 @@
 
 use super::listeners::Listener;
 use crate::view::{floor_word, is_below, version_word};
-use hostssl_model::{Standing, WireCertificate, WireTransport, Word};
+use hostssl_model::{Kind, POOLER_PORT, Standing, WireCertificate, WireTransport, Word};
 use hostssl_store::ServerDetail;
-
-/// The port of the built-in PgBouncer of a flexible server (Azure, "PgBouncer in Azure Database for PostgreSQL").
-const POOLER: u16 = 6432;
+use std::borrow::Cow;
 
 /// One thing that a probe saw, and that should not be so.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,14 +14,14 @@ pub(crate) struct WireMismatch {
     /// Why that may be, the likeliest first.
     pub(crate) causes: Vec<&'static str>,
     /// What to do, in order.
-    pub(crate) fix: Vec<&'static str>,
+    pub(crate) fix: Vec<Cow<'static, str>>,
 }
 
 /// Everything of this server that is not as it should be, the worst first.
 pub(crate) fn mismatches(detail: &ServerDetail, listeners: &[Listener]) -> Vec<WireMismatch> {
     let mut found = Vec::new();
     if detail.row.standing == Standing::AcceptsPlaintext {
-        found.extend(listeners.iter().filter(|one| accepts_plaintext(one)).map(plaintext));
+        found.extend(listeners.iter().filter(|one| accepts_plaintext(one)).map(|one| plaintext(one, detail)));
     }
     if detail.row.switch_waits() {
         found.push(WireMismatch {
@@ -31,7 +29,7 @@ pub(crate) fn mismatches(detail: &ServerDetail, listeners: &[Listener]) -> Vec<W
             causes: vec![
                 "Azure applies this change when the server restarts. Until then, clients can connect without TLS.",
             ],
-            fix: vec!["Restart the server in a maintenance window.", "Probe again."],
+            fix: vec!["Restart the server in a maintenance window.".into(), "Probe again.".into()],
         });
     }
     found.extend(versions(detail));
@@ -44,13 +42,14 @@ fn accepts_plaintext(listener: &Listener) -> bool {
     matches!(transport, Some(WireTransport::Optional | WireTransport::PlaintextOnly))
 }
 
-fn plaintext(listener: &Listener) -> WireMismatch {
+fn plaintext(listener: &Listener, detail: &ServerDetail) -> WireMismatch {
+    let switch = detail.row.kind.known().and_then(Kind::switch);
     let place = match &listener.vantage {
-        Some((zone, _)) if listener.port == POOLER => format!(", seen from zone {zone}"),
+        Some((zone, _)) if listener.port == POOLER_PORT => format!(", seen from zone {zone}"),
         Some((zone, _)) => format!(", seen from zone {zone},"),
         None => String::new(),
     };
-    if listener.port == POOLER {
+    if listener.port == POOLER_PORT {
         return WireMismatch {
             what: format!(
                 "The built-in PgBouncer (port 6432{place}) accepts connections without TLS, although Azure says TLS is required."
@@ -60,9 +59,9 @@ fn plaintext(listener: &Listener) -> WireMismatch {
                 "Something other than Azure’s PgBouncer answers on port 6432 of this address: a proxy or a forwarded port.",
             ],
             fix: vec![
-                "Set pgbouncer.enabled to false and back to true, or restart the server: PgBouncer reads its settings again.",
-                "Probe again. If it still accepts plaintext, block port 6432 in the firewall or the network security group.",
-                "Then open a support request with Azure, with this probe as evidence.",
+                "Set pgbouncer.enabled to false and back to true, or restart the server: PgBouncer reads its settings again.".into(),
+                "Probe again. If it still accepts plaintext, block port 6432 in the firewall or the network security group.".into(),
+                "Then open a support request with Azure, with this probe as evidence.".into(),
             ],
         };
     }
@@ -77,9 +76,15 @@ fn plaintext(listener: &Listener) -> WireMismatch {
             "A proxy or a load balancer in front of the server answers, and ends TLS on its own.",
         ],
         fix: vec![
-            "Compare the address of the probe with the one that Azure shows under Networking.",
-            "Probe again. If nothing has changed, set require_secure_transport off and on again, or restart the server.",
-            "If it still accepts plaintext, open a support request with Azure, with this probe as evidence.",
+            "Compare the address of the probe with the one that Azure shows under Networking.".into(),
+            match switch {
+                Some(name) => {
+                    format!("Probe again. If nothing has changed, set {name} off and on again, or restart the server.")
+                        .into()
+                }
+                None => "Probe again. If nothing has changed, restart the server.".into(),
+            },
+            "If it still accepts plaintext, open a support request with Azure, with this probe as evidence.".into(),
         ],
     }
 }
@@ -95,7 +100,7 @@ fn versions(detail: &ServerDetail) -> Option<WireMismatch> {
         return Some(WireMismatch {
             what: format!("The minimum version {word} waits for a restart and is not in effect.{now}"),
             causes: vec!["Azure applies this change when the server restarts."],
-            fix: vec!["Restart the server in a maintenance window.", "Probe again."],
+            fix: vec!["Restart the server in a maintenance window.".into(), "Probe again.".into()],
         });
     }
     let below = accepts.filter(|version| is_below(version, declared.and_then(Word::known)))?;
@@ -105,7 +110,7 @@ fn versions(detail: &ServerDetail) -> Option<WireMismatch> {
             "The change has not reached the running server yet.",
             "A proxy in front of the server, or the pooler, has a minimum of its own.",
         ],
-        fix: vec!["Probe again.", "If nothing has changed, restart the server."],
+        fix: vec!["Probe again.".into(), "If nothing has changed, restart the server.".into()],
     })
 }
 
@@ -119,8 +124,9 @@ fn certificate(port: u16, certificate: &WireCertificate) -> Option<WireMismatch>
             "The roots of the client, or of this probe, do not include the one that signed it.",
         ],
         fix: vec![
-            "Connect by the name that Azure shows as the host name.",
-            "Give clients Azure’s root certificates (sslrootcert), or sslrootcert=system with libpq 16 and newer.",
+            "Connect by the name that Azure shows as the host name.".into(),
+            "Give clients Azure’s root certificates (sslrootcert), or sslrootcert=system with libpq 16 and newer."
+                .into(),
         ],
     })
 }
