@@ -1,6 +1,6 @@
 //! The `hostssl` command.
 //!
-//! This crate is the shell around the engine: it reads arguments and environment, signs in, shows progress, writes
+//! This crate is the shell around `ops`: it reads arguments and environment, signs in, shows progress, writes
 //! output, and chooses the exit code. It decides nothing about servers.
 
 #[macro_use]

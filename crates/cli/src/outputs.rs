@@ -84,7 +84,7 @@ pub(crate) fn check_beside(path: &Path, inputs: &[&Path], is_stdout_free: bool) 
         return Err(CliError::usage(format!("something else goes to {shown}"), "name a file, or add -o none"));
     }
     if path == Path::new("-") {
-        return Err(CliError::usage("- is no file", "name a file, or /dev/stdout with -o none"));
+        return Err(CliError::usage("- is not a file", "name a file, or /dev/stdout with -o none"));
     }
     if inputs.iter().any(|input| Place::of(input).is_ok_and(|input| input == place)) {
         return Err(CliError::usage(format!("{shown} is read, so it cannot be written"), "name another file"));

@@ -1,6 +1,6 @@
 //! The web console: the second face of hostssl, for people who would rather look than type.
 //!
-//! It decides nothing about servers. Pages show what the store keeps, audits are the engine's, and exports are the
+//! It decides nothing about servers. Pages show what the store keeps, audits are those of `ops`, and exports are the
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
 mod connections;

@@ -48,8 +48,8 @@ fn servers_are_found_sorted_and_paged() {
     };
     assert_eq!(with(|f| f.enforcement = Some(Enforcement::NotEnforced)), ["catalog", "replica"]);
     assert_eq!(with(|f| f.enforcement = Some(Enforcement::Unknown)), ["payroll"]);
-    assert_eq!(with(|f| f.reason = "permission".into()), ["payroll"]);
-    assert_eq!(with(|f| f.kinds = vec!["single".into(), "horizon".into()]), ["Legacy"]);
+    assert_eq!(with(|f| f.reason = Some(Word::read("permission"))), ["payroll"]);
+    assert_eq!(with(|f| f.kind = Some(Word::read("single"))), ["Legacy"]);
     assert_eq!(with(|f| f.outcome = Some(Outcome::Unknown)), ["payroll"]);
     assert_eq!(with(|f| f.search = "LEGA".into()), ["Legacy"]);
     assert_eq!(with(|f| f.search = "finance".into()), ["Legacy", "payroll"]);

@@ -41,7 +41,7 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     }
     if args.waivers.is_some() {
         return Err(CliError::usage(
-            format!("run {run} is no audit, and has no failures to waive"),
+            format!("run {run} is not an audit, and has no failures to waive"),
             "leave out --waivers",
         ));
     }

@@ -201,7 +201,7 @@ impl Watch<'_> {
         if is_told || !self.args.once {
             self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
         } else {
-            stderr!("note: this audit was not kept, so that the next one tells the changes again");
+            stderr!("note: this audit was not kept, so that the next one reports the changes again");
         }
         let mut shown = Ok(());
         let exit = match before {

@@ -1,5 +1,5 @@
 //! What happened in a simulated fleet before the console was started: audits over a month, two of them with a look at the
-//! wire, a plan that was applied, and one that was applied and taken back. Done by the engine, with a clock that is behind.
+//! wire, a plan that was applied, and one that was applied and taken back. Done by `ops`, with a clock that is behind.
 
 use super::LiveSimulation;
 use crate::args::LimitArgs;

@@ -334,13 +334,14 @@ fn reasons(
         Some(one) => vec![one],
         None => Standing::ALL.into_iter().filter(|one| *one != Standing::Unknown).collect(),
     };
-    let named = |code: &str| -> Result<Vec<(String, String)>, StoreError> {
-        let filter = ServerFilter { reason: code.to_owned(), standings: standings.clone(), ..ServerFilter::default() };
+    let named = |reason: &Word<ServerReason>| -> Result<Vec<(String, String)>, StoreError> {
+        let filter =
+            ServerFilter { reason: Some(reason.clone()), standings: standings.clone(), ..ServerFilter::default() };
         let rows = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: UNSEEN })?.rows;
         Ok(rows.into_iter().map(|row| (row.key, row.name)).collect())
     };
     let reason = |(reason, servers): &CountedReason| {
-        let first = named(reason.as_str())?;
+        let first = named(reason)?;
         let mut fields = vec![("reason", reason.as_str())];
         fields.extend(standing.map(|one| ("standing", one.as_str())));
         Ok(Reason {

@@ -10,7 +10,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use hostssl_model::{Outcome, Standing, Word};
+use hostssl_model::{Coded, Outcome, Standing, Word};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerSort, StoreError};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -175,6 +175,11 @@ const COLUMNS: [(&str, &str, ServerSort); 10] = [
     ("Unchanged since", "since", ServerSort::Since),
 ];
 
+/// A word of an address; none where it is empty.
+fn word<T: Coded>(text: &str) -> Option<Word<T>> {
+    (!text.is_empty()).then(|| Word::read(text))
+}
+
 impl View {
     /// What the store is asked for. Words that are none ask for nothing.
     pub(crate) fn filter(&self) -> ServerFilter {
@@ -182,16 +187,16 @@ impl View {
         let expiry = Expiry::read(&self.expires).unwrap_or_default();
         ServerFilter {
             search: self.q.trim().chars().take(MAX_SEARCH).collect(),
-            kinds: Some(self.kind.clone()).filter(|kind| !kind.is_empty()).into_iter().collect(),
+            kind: word(&self.kind),
             subscription: self.subscription.to_ascii_lowercase(),
             outcome: outcomes.into_iter().find(|outcome| outcome.as_str() == self.outcome),
             enforcement: Enforcement::from_word(&self.enforcement),
             state: self.state.clone(),
-            reason: self.reason.clone(),
-            wire: self.wire.clone(),
+            reason: word(&self.reason),
+            wire: word(&self.wire),
             standings: Standing::from_word(&self.standing).into_iter().collect(),
-            failing: self.failing.clone(),
-            floor: self.floor.clone(),
+            failing: word(&self.failing),
+            floor: word(&self.floor),
             expires_from_ms: expiry.from.map(in_days),
             expires_before_ms: expiry.until.map(in_days),
             no_certificate: expiry.none,

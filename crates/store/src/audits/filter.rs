@@ -3,79 +3,99 @@
 use super::codes::{Code as _, outcome_code};
 use super::rows::ServerSource;
 use super::types::{AuditEntry, ServerFilter};
+use hostssl_model::Word;
 use rusqlite::types::Value;
 
 /// The condition that a filter makes, with its values. The audit is the first.
 pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, Vec<Value>) {
     let source = ServerSource::of(audit);
-    let mut sql = source.condition.to_owned();
-    let mut values = vec![Value::Integer(source.value)];
-    let mut equal = |column: &str, value: Value| {
-        values.push(value);
-        sql.push_str(&format!(" AND {column} = ?{}", values.len()));
-    };
+    let mut condition = Condition { sql: source.condition.to_owned(), values: vec![Value::Integer(source.value)] };
     let texts = [
-        ("s.subscription", &filter.subscription),
-        ("o.state", &filter.state),
-        ("o.reason", &filter.reason),
-        ("o.wire", &filter.wire),
-        ("o.tls", &filter.floor),
+        ("s.subscription = ", Some(filter.subscription.as_str())),
+        ("o.state = ", Some(filter.state.as_str())),
+        ("s.kind = ", filter.kind.as_ref().map(Word::as_str)),
+        ("o.reason = ", filter.reason.as_ref().map(Word::as_str)),
+        ("o.wire = ", filter.wire.as_ref().map(Word::as_str)),
+        ("o.tls = ", filter.floor.as_ref().map(Word::as_str)),
     ];
-    for (column, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        equal(column, Value::Text(text.clone()));
+    for (before, text) in texts {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            condition.and(before, text.to_owned(), "");
+        }
     }
     if let Some(outcome) = filter.outcome {
-        equal("o.outcome", Value::Integer(outcome_code(outcome)));
+        condition.and("o.outcome = ", outcome_code(outcome), "");
     }
     if let Some(enforcement) = filter.enforcement {
-        equal("o.enforcement", Value::Integer(enforcement.code()));
+        condition.and("o.enforcement = ", enforcement.code(), "");
     }
-    if !filter.failing.is_empty() {
-        values.push(Value::Text(filter.failing.clone()));
-        sql.push_str(&format!(" AND instr(',' || o.failing || ',', ',' || ?{} || ',')", values.len()));
-    }
-    if let (Some(moment), Some(_)) = (filter.expires_before_ms, audit.present) {
-        values.push(Value::Integer(moment));
-        sql.push_str(&format!(" AND o.expires_ms < ?{}", values.len()));
-    }
-    if let (Some(moment), Some(_)) = (filter.expires_from_ms, audit.present) {
-        values.push(Value::Integer(moment));
-        sql.push_str(&format!(" AND o.expires_ms >= ?{}", values.len()));
-    }
-    if let Some((name, value)) = &filter.tag {
-        values.extend([Value::Text(name.clone()), Value::Text(value.clone())]);
-        let (name, value) = (values.len() - 1, values.len());
-        sql.push_str(&format!(" AND o.facts IN (SELECT facts FROM tags WHERE name = ?{name} AND value = ?{value})"));
-    }
-    if !filter.untagged.is_empty() {
-        values.push(Value::Text(filter.untagged.clone()));
-        sql.push_str(&format!(" AND o.facts NOT IN (SELECT facts FROM tags WHERE name = ?{})", values.len()));
-    }
-    if filter.no_certificate && audit.present.is_some() {
-        sql.push_str(" AND o.expires_ms IS NULL");
+    if let Some(control) = &filter.failing {
+        condition.and("instr(',' || o.failing || ',', ',' || ", control.as_str().to_owned(), " || ',')");
     }
     if !filter.standings.is_empty() {
         let codes: Vec<String> = filter.standings.iter().map(|standing| standing.code().to_string()).collect();
-        sql.push_str(&format!(" AND o.standing IN ({})", codes.join(", ")));
+        condition.and_literally(&format!("o.standing IN ({})", codes.join(", ")));
     }
-    if !filter.kinds.is_empty() {
-        let places: Vec<String> = filter
-            .kinds
-            .iter()
-            .map(|kind| {
-                values.push(Value::Text(kind.clone()));
-                format!("?{}", values.len())
-            })
-            .collect();
-        sql.push_str(&format!(" AND s.kind IN ({})", places.join(", ")));
-    }
+    certificates(&mut condition, audit, filter);
+    tags(&mut condition, filter);
     if !filter.search.is_empty() {
-        values.push(Value::Text(filter.search.to_lowercase()));
-        let place = values.len();
-        sql.push_str(&format!(
-            " AND (instr(lower(s.name), ?{place}) OR instr(lower(s.resource_group), ?{place}) \
-             OR instr(lower(n.name), ?{place}) OR s.subscription = ?{place} OR s.id = ?{place})"
+        let text = condition.bind(filter.search.to_lowercase());
+        condition.and_literally(&format!(
+            "(instr(lower(s.name), {text}) OR instr(lower(s.resource_group), {text}) \
+             OR instr(lower(n.name), {text}) OR s.subscription = {text} OR s.id = {text})"
         ));
     }
-    (sql, values)
+    (condition.sql, condition.values)
+}
+
+/// Only the present knows when certificates end.
+fn certificates(condition: &mut Condition, audit: &AuditEntry, filter: &ServerFilter) {
+    if audit.present.is_none() {
+        return;
+    }
+    if let Some(moment) = filter.expires_before_ms {
+        condition.and("o.expires_ms < ", moment, "");
+    }
+    if let Some(moment) = filter.expires_from_ms {
+        condition.and("o.expires_ms >= ", moment, "");
+    }
+    if filter.no_certificate {
+        condition.and_literally("o.expires_ms IS NULL");
+    }
+}
+
+fn tags(condition: &mut Condition, filter: &ServerFilter) {
+    if let Some((name, value)) = &filter.tag {
+        let (name, value) = (condition.bind(name.clone()), condition.bind(value.clone()));
+        condition
+            .and_literally(&format!("o.facts IN (SELECT facts FROM tags WHERE name = {name} AND value = {value})"));
+    }
+    if !filter.untagged.is_empty() {
+        condition.and("o.facts NOT IN (SELECT facts FROM tags WHERE name = ", filter.untagged.clone(), ")");
+    }
+}
+
+/// A condition with the values of its parameters. No value ever becomes a part of the text.
+struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    /// The parameter that stands for a value.
+    fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    /// One more thing that must hold, around the parameter for a value.
+    fn and(&mut self, before: &str, value: impl Into<Value>, after: &str) {
+        let parameter = self.bind(value);
+        self.and_literally(&format!("{before}{parameter}{after}"));
+    }
+
+    fn and_literally(&mut self, sql: &str) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(sql);
+    }
 }

@@ -106,7 +106,7 @@ fn tally(
     values: Vec<Value>,
     filter: &ServerFilter,
 ) -> Result<(EnforcementTally, Standings), StoreError> {
-    let of_servers = !filter.kinds.is_empty() || !filter.subscription.is_empty();
+    let of_servers = filter.kind.is_some() || !filter.subscription.is_empty();
     let tables = match (filter.search.is_empty(), of_servers) {
         (false, _) => source.tables(true),
         (true, true) => source.tables(false),

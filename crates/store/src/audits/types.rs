@@ -196,8 +196,8 @@ impl ServerRow {
 pub struct ServerFilter {
     /// A part of the name, the resource group or the subscription, in any case.
     pub search: String,
-    /// Kinds.
-    pub kinds: Vec<String>,
+    /// A kind.
+    pub kind: Option<Word<Kind>>,
     /// A subscription's id.
     pub subscription: String,
     /// Worst controls.
@@ -207,15 +207,15 @@ pub struct ServerFilter {
     /// Azure's word for the state.
     pub state: String,
     /// Why it could not be checked.
-    pub reason: String,
-    /// What its worst listener does, in the words of [`ServerRow::wire`].
-    pub wire: String,
+    pub reason: Option<Word<ServerReason>>,
+    /// What its worst listener does.
+    pub wire: Option<Word<WorstListener>>,
     /// Where it stands. Empty means anywhere.
     pub standings: Vec<Standing>,
     /// A control that fails.
-    pub failing: String,
-    /// Its lowest TLS version in Azure's words.
-    pub floor: String,
+    pub failing: Option<Word<ControlId>>,
+    /// Its lowest TLS version, as it is declared.
+    pub floor: Option<Word<Floor>>,
     /// A certificate that expires before this moment, in milliseconds since 1970-01-01T00:00:00Z. Only in the present.
     pub expires_before_ms: Option<i64>,
     /// A certificate that expires at this moment or later. Only in the present.

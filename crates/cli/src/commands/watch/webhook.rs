@@ -82,7 +82,7 @@ impl Receiver {
         let wrong = |what: &str| {
             CliError::usage(format!("--webhook: {what}"), "give the whole URL, such as https://hooks.example/abc")
         };
-        let url: Url = url.parse().map_err(|_| wrong("this is no URL"))?;
+        let url: Url = url.parse().map_err(|_| wrong("this is not a URL"))?;
         let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         match url.scheme() {
             "https" => {}
@@ -151,7 +151,7 @@ impl Receiver {
                 Ok(()) if omitted > 0 => {
                     let all = compared.changes.len();
                     stderr!(
-                        "note: {} was told {} of {all} changes: the message was too long",
+                        "note: {} got {} of {all} changes: the message was too long",
                         self.name(),
                         all as u64 - omitted
                     );
