@@ -253,12 +253,13 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
 
 /// What an undo does to servers and clients, in words.
 fn effect_of_undo(loaded: &LoadedRun) -> String {
-    let looser = loaded.undo_may_loosen().then_some("servers may become less strict");
-    let stricter = loaded
-        .undoable()
-        .any(|step| step.effect_of_undo() == StepEffect::Stricter)
-        .then_some("servers become stricter again, and clients without TLS are refused; `hostssl clients` lists them");
-    let effects: Vec<&str> = looser.into_iter().chain(stricter).collect();
+    let any = |effect| loaded.undoable().any(|step| step.effect_of_undo() == effect);
+    let effects = [
+        (StepEffect::Looser, "servers become less strict"),
+        (StepEffect::Stricter, "servers become stricter, and may refuse clients; `hostssl clients` lists them"),
+        (StepEffect::Unknown, "servers may become less or more strict: a value is not known to this version"),
+    ];
+    let effects: Vec<&str> = effects.into_iter().filter(|(effect, _)| any(*effect)).map(|(_, words)| words).collect();
     if effects.is_empty() { "no client notices".to_owned() } else { effects.join("; ") }
 }
 
