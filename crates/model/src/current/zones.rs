@@ -25,7 +25,8 @@ pub struct ZonesSeen {
     /// The newest audit that knew the rules of zones, and the zones from which it had looks at this server: none where no rule
     /// puts it into a zone.
     pub rules: Option<Evidence<Vec<Arc<str>>>>,
-    /// The same of the newest such audit in which every look at the port that it relied on got an answer.
+    /// The same of such audits in which every look at the port that they relied on got an answer. Its time is that of the
+    /// oldest of those looks, and the newest such time stands: an audit may rely on looks that are hours older than itself.
     pub settled: BTreeMap<u16, Evidence<Vec<Arc<str>>>>,
 }
 
@@ -112,9 +113,13 @@ impl ZonesSeen {
         zones.dedup();
         for port in probe.what.iter().map(|look| look.port) {
             let relied_on = |look: &&WireObservation| look.port == port && zone_of(look).is_some() != zones.is_empty();
-            let mut looks = probe.what.iter().filter(relied_on).peekable();
-            if looks.peek().is_some() && looks.all(is_known) {
-                super::newest_of(&mut self.settled, port, at_ms_of(probe, zones.clone()));
+            let looks: Vec<&WireObservation> = probe.what.iter().filter(relied_on).collect();
+            // One from here has the time of the audit. The clock of a zone may be ahead of this one.
+            let taken = |look: &&WireObservation| taken_ms(look).unwrap_or(probe.at_ms).min(probe.at_ms);
+            let oldest = looks.iter().map(taken).min().filter(|_| looks.iter().all(|look| is_known(look)));
+            if let Some(at_ms) = oldest {
+                let settled = Evidence { what: zones.clone(), at_ms, source: probe.source.clone() };
+                super::newest_of(&mut self.settled, port, settled);
             }
         }
         super::newest(&mut self.rules, at_ms_of(probe, zones));
@@ -125,9 +130,11 @@ impl ZonesSeen {
     pub(super) fn end_of(&self, look: &WireObservation) -> Option<(LookEnd, i64)> {
         let vantage = look.vantage.as_ref()?;
         let place = (look.port, Arc::clone(&vantage.zone));
+        let is_ruled = self.rules.as_ref().is_some_and(|rules| rules.what.contains(&vantage.zone));
         if let Some(settled) = self.settled.get(&look.port)
             && settled.at_ms > vantage.observed_ms
             && !settled.what.contains(&vantage.zone)
+            && !is_ruled
         {
             return Some((LookEnd::Zone, settled.at_ms));
         }

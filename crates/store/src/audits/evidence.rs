@@ -43,7 +43,8 @@ struct Stored {
 struct StoredZones {
     last: Vec<StoredLast>,
     rules: Option<Dated<Vec<String>>>,
-    settled: BTreeMap<u16, Dated<Vec<String>>>,
+    /// A name of its own: what an earlier version kept as `settled` has the time of the audit, which may be later than its looks.
+    settled_by_look: BTreeMap<u16, Dated<Vec<String>>>,
 }
 
 /// The newest audit that had looks at a port from a zone.
@@ -197,7 +198,7 @@ impl StoredZones {
         let stored = Self {
             last: last.collect(),
             rules: zones.rules.as_ref().map(|one| dated(one, names)),
-            settled: zones.settled.iter().map(|(port, one)| (*port, dated(one, names))).collect(),
+            settled_by_look: zones.settled.iter().map(|(port, one)| (*port, dated(one, names))).collect(),
         };
         (!stored.last.is_empty() || stored.rules.is_some()).then_some(stored)
     }
@@ -211,7 +212,7 @@ impl StoredZones {
             })?;
             Ok(((port, zone.into()), last))
         });
-        let settled = self.settled.into_iter().map(|(port, one)| Ok((port, evidence(one, names)?)));
+        let settled = self.settled_by_look.into_iter().map(|(port, one)| Ok((port, evidence(one, names)?)));
         Ok(ZonesSeen {
             seen: BTreeMap::new(),
             last: last.collect::<Result<_, StoreError>>()?,

@@ -84,10 +84,43 @@ fn what_a_zone_of_another_name_saw_ends_when_the_new_one_has_seen_it() {
     assert_eq!(then(open(), [unruled]).standing(), Standing::AcceptsPlaintext);
     let seen = by_rules(30, vec![from_zone(5432, "new", 29, Some(Refuses))]);
     let state = then(open(), [silent, seen]);
-    assert_eq!((state.standing(), ends(&state)), (Standing::Proven, vec![(LookEnd::Zone, 30)]));
+    assert_eq!((state.standing(), ends(&state)), (Standing::Proven, vec![(LookEnd::Zone, 29)]));
     // A zone that has its say beside it ends nothing.
     let both = by_rules(30, vec![from_zone(5432, "new", 29, Some(Refuses)), from_zone(5432, "old", 9, Some(Accepts))]);
     assert_eq!(then(open(), [both]).standing(), Standing::AcceptsPlaintext);
+}
+
+#[test]
+fn an_older_look_of_the_new_zone_ends_no_newer_one_of_the_old_zone() {
+    let open = || vec![declared(1, On), by_rules(20, vec![from_zone(5432, "old", 19, Some(Accepts))])];
+    let moved = || by_rules(30, vec![from_zone(5432, "new", 9, Some(Refuses))]);
+    let state = then(open(), [moved()]);
+    assert_eq!((state.standing(), ends(&state)), (Standing::AcceptsPlaintext, vec![]));
+    // Nor does one that is new beside another that is old.
+    let at_address = |address: &str, look| WireObservation { address: Some(address.into()), ..look };
+    let fresh = at_address("192.0.2.1", from_zone(5432, "new", 29, Some(Refuses)));
+    let stale = at_address("192.0.2.2", from_zone(5432, "new", 9, Some(Refuses)));
+    let state = then(open(), [by_rules(30, vec![fresh, stale])]);
+    assert_eq!((state.standing(), ends(&state)), (Standing::AcceptsPlaintext, vec![]));
+    // The new zone has to look again.
+    let again = by_rules(40, vec![from_zone(5432, "new", 39, Some(Refuses))]);
+    let state = then(open(), [moved(), again.clone()]);
+    assert_eq!((state.standing(), ends(&state)), (Standing::Proven, vec![(LookEnd::Zone, 39)]));
+    // A server that returns to its old zone has there what was seen last, however old.
+    let back = by_rules(50, vec![from_zone(5432, "old", 19, Some(Accepts))]);
+    let state = then(open(), [moved(), again, back]);
+    assert!(ends(&state).iter().all(|(end, _)| *end != LookEnd::Zone), "{:?}", ends(&state));
+    assert_eq!(state.standing(), Standing::AcceptsPlaintext);
+    // A clock that is ahead makes no look newer than the audit that had it.
+    let ahead = by_rules(18, vec![from_zone(5432, "new", 25, Some(Refuses))]);
+    let state = fold([declared(1, On), from_old(17), ahead.clone()]);
+    assert_eq!(ends(&state), vec![(LookEnd::Zone, 18)]);
+    assert_eq!(fold([declared(1, On), from_old(22), ahead]).standing(), Standing::AcceptsPlaintext);
+}
+
+/// Plaintext that the zone saw which no rule names any more.
+fn from_old(observed_ms: i64) -> Observation {
+    without(observed_ms, vec![from_zone(5432, "old", observed_ms, Some(Accepts))])
 }
 
 #[test]
