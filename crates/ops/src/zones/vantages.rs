@@ -187,20 +187,22 @@ impl Vantages {
         SignedDuration::from_millis(self.now_ms.saturating_sub(vantage.observed_ms))
     }
 
-    /// The servers of an audit of which the state knows that they accepted plaintext from a zone that the audit had no looks from.
+    /// The listeners of an audit of which the state knows that they accepted plaintext from a zone that the audit had no looks
+    /// from: of each server and port one look.
     #[must_use]
     pub fn untold<'a>(&'a self, servers: &'a [ServerReport]) -> Vec<(&'a ServerReport, &'a WireObservation)> {
+        let accepts = |look: &WireObservation| WorstListener::from(&look.listener).accepts_plaintext();
         let of_server = |server: &'a ServerReport| {
-            let open =
-                self.kept(&server.server).filter(|(look, _)| WorstListener::from(&look.listener).accepts_plaintext());
+            // Where the audit saw plaintext itself at that port, it says so.
             let is_told = |look: &WireObservation| {
-                server.wire.iter().any(|seen| seen.port == look.port && place(seen) == place(look))
+                let mut own = server.wire.iter().filter(|seen| seen.port == look.port);
+                own.any(|seen| place(seen) == place(look) || accepts(seen))
             };
-            // Where the audit saw plaintext itself, it says so.
-            let has_failed = WorstListener::of(&server.wire).is_some_and(WorstListener::accepts_plaintext);
-            open.map(|(look, _)| look).find(|look| !has_failed && !is_told(look)).map(|look| (server, look))
+            let open = self.kept(&server.server).map(|(look, _)| look).filter(|look| accepts(look) && !is_told(look));
+            let by_port: BTreeMap<u16, &WireObservation> = open.map(|look| (look.port, look)).collect();
+            by_port.into_values().map(move |look| (server, look))
         };
-        servers.iter().filter_map(of_server).collect()
+        servers.iter().flat_map(of_server).collect()
     }
 
     /// What was probed in zones and is no listener of any of these servers, as `host:port`, each once, in their order.

@@ -294,6 +294,8 @@ fn plaintext_that_the_state_knows_from_a_zone_without_a_look_is_told() {
     assert_eq!(of(vec![look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS)))]), 1);
     assert_eq!(of(vec![look(5432, Ok(WireTransport::Optional), None)]), 0, "the report has plaintext of its own");
     assert_eq!(of(vec![open]), 0, "the report has it");
+    let pooler = look(6432, Ok(WireTransport::Optional), None);
+    assert_eq!(of(vec![pooler]), 1, "plaintext at another port is another finding");
     let fine = look(5432, Ok(WireTransport::Enforced), Some(("old", NOW_MS - 50)));
     let zones = with_state(vantages(vec![rule("hub")], vec![]), vec![fine]);
     assert_eq!(zones.untold(&[report(unresolved())]).len(), 0);
