@@ -65,16 +65,22 @@ impl VantageArgs {
     pub(crate) fn vantages(&self, state: &StateArgs, simulated: bool) -> Result<Arc<Vantages>, CliError> {
         let brought = brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
         if self.zones.is_none() && self.looks.is_empty() {
-            // The state is asked for what it knows better: a run without one that can be read is none the worse.
-            let known =
-                if simulated && state.state.is_none() { None } else { state.read_if_any(simulated).ok().flatten() };
-            let known = known.and_then(|reader| reader.known_from_zones().ok()).unwrap_or_default();
+            // The state is asked for what it knows better. A run works without it, and says so.
+            let asked = if simulated && state.state.is_none() { Ok(None) } else { state.read_if_any(simulated) };
+            let known = asked.and_then(|reader| Ok(reader.map_or_else(|| Ok(Vec::new()), |it| it.known_from_zones())?));
+            let known = known.unwrap_or_else(|error| {
+                warn_of_state("it is not known whether a zone saw plaintext: the state cannot be read", &error);
+                Vec::new()
+            });
             return Ok(Arc::new(brought.with_state(known)));
         }
         let reader = state.read_before_keeping(simulated)?;
         if reader.is_some() {
             // What runs wrote since is taken in; a state that cannot be written says what it has.
-            let _ = AuditStore::open(&state.directory(simulated)?).and_then(|store| store.latest());
+            if let Err(error) = AuditStore::open(&state.directory(simulated)?).and_then(|store| store.latest()) {
+                let what = "a look from before a change by hostssl may count: what runs wrote could not be taken in";
+                warn_of_state(what, &error.into());
+            }
         }
         let known = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.known_from_zones())?;
         Ok(Arc::new(brought.with_state(known)))
@@ -97,7 +103,7 @@ impl VantageArgs {
         }
         let one = |(server, look): &(&hostssl_model::ServerReport, &hostssl_model::WireObservation)| {
             let zone = look.vantage.as_ref().map_or("", |vantage| &*vantage.zone);
-            format!("{} from zone {zone} at {}", safe(server.server.name()), look.observed_at)
+            format!("{} port {} from zone {zone} at {}", safe(server.server.name()), look.port, look.observed_at)
         };
         let names = named(untold.iter().map(one));
         stderr!(
@@ -105,6 +111,13 @@ impl VantageArgs {
         );
         stderr!("hint: probe those zones again and give what they see with --looks");
     }
+}
+
+/// Says that the state did not help, and why.
+fn warn_of_state(what: &str, error: &CliError) {
+    let (why, hint) = error.parts();
+    stderr!("warning: {what}: {}", safe(&why));
+    stderr!("hint: {}", safe(&hint));
 }
 
 /// Says what the state counts no more since an audit was kept.
