@@ -167,7 +167,10 @@ fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result
 
 fn read_files(zones: Option<&Path>, files: &[PathBuf], now: Timestamp) -> Result<ZoneFiles, CliError> {
     let rules = zones.map(load_zones).transpose()?;
-    let read = |path: &PathBuf| Ok(LooksFile { name: path.display().to_string(), looks: load_looks(path, now)? });
+    let read = |path: &PathBuf| {
+        let name = path.display().to_string();
+        Ok(LooksFile { name, is_uploaded: false, looks: load_looks(path, now)? })
+    };
     let looks = files.iter().map(read).collect::<Result<_, CliError>>()?;
     Ok(ZoneFiles { rules, looks })
 }
@@ -215,6 +218,7 @@ impl ServedZonesArgs {
                 Trouble { what, hint }
             })?;
             for file in &mut files.looks {
+                file.is_uploaded = Path::new(&file.name).parent() == Some(folder);
                 let name = Path::new(&file.name).file_name().map(|name| name.to_string_lossy().into_owned());
                 file.name = name.unwrap_or_default();
             }

@@ -87,6 +87,7 @@ fn for_planners(shared: &Shared) -> Router<Shared> {
         .route("/servers/{key}/probe", post(server::probe))
         .route("/servers/{key}/look-for-clients", post(server::look_for_clients))
         .route("/zones/looks", post(zones::take))
+        .route("/zones/looks/remove", post(zones::remove))
         .route("/zones/{key}/targets", post(zones::targets))
         .route("/runs", post(runs::start))
         .route("/runs/{id}/stop", post(run::stop));

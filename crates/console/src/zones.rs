@@ -7,14 +7,21 @@ use hostssl_ops::{Looks, PROBE_AGAIN, Vantages, looks_of_zone};
 use hostssl_store::AuditStore;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files of looks that are kept here at once.
 const MAX_FILES: usize = 500;
+/// What they may have together, in MiB: an audit holds all of them in memory.
+const MAX_MIB: u64 = 128;
+
+/// Who reads or changes the folder of uploads: one at a time, so that no file goes between its listing and its reading, and
+/// the limits hold for uploads that come together.
+static FOLDER: Mutex<()> = Mutex::new(());
 
 /// Reads the rules of zones and the looks from there, and those that were uploaded into a folder.
 pub type ReadZones = Arc<dyn Fn(&Path) -> Result<ZoneFiles, Trouble> + Send + Sync>;
@@ -49,6 +56,8 @@ pub struct ZoneFiles {
 pub struct LooksFile {
     /// Its name, without the folder.
     pub name: String,
+    /// Whether it is in the folder of those that were uploaded.
+    pub is_uploaded: bool,
     /// What it says.
     pub looks: Looks,
 }
@@ -67,6 +76,7 @@ pub(crate) fn folder_of(store: &AuditStore) -> PathBuf {
 impl ZoneSource {
     /// What the files say now.
     pub(crate) fn files(&self, store: &AuditStore) -> Result<ZoneFiles, Trouble> {
+        let _turn = turn();
         (self.read)(&folder_of(store))
     }
 
@@ -80,23 +90,27 @@ impl ZoneSource {
         self.given || fs::read_dir(folder_of(store)).is_ok_and(|mut files| files.next().is_some())
     }
 
-    /// What an audit has to know before it probes.
-    pub(crate) fn vantages(&self, store: &AuditStore) -> Result<Vantages, Trouble> {
+    /// What an audit has to know before it probes, and which files it does not count, and why. A rule may go, and a zone be
+    /// renamed, after a file of it was uploaded: that must not end the audits of every other zone.
+    pub(crate) fn vantages(&self, store: &AuditStore) -> Result<(Vantages, Vec<String>), Trouble> {
         let ZoneFiles { rules, looks } = self.files(store)?;
-        if let Some(file) = looks.iter().find(|file| !names(rules.as_deref(), &file.looks.zone)) {
-            return Err(unnamed(&file.name, &file.looks.zone));
-        }
+        let is_named = |file: &LooksFile| names(rules.as_deref(), &file.looks.zone);
+        let (looks, others): (Vec<LooksFile>, Vec<LooksFile>) = looks.into_iter().partition(is_named);
+        let left_out = others.iter().map(|file| format!("{} is of the zone {}", file.name, file.looks.zone)).collect();
         // What runs wrote since is taken in.
         store.latest()?;
         let looks = looks.into_iter().map(|file| file.looks).collect();
-        Ok(Vantages::new(rules, looks, Timestamp::now(), self.longest).with_state(store.known_from_zones()?))
+        let vantages = Vantages::new(rules, looks, Timestamp::now(), self.longest);
+        Ok((vantages.with_state(store.known_from_zones()?), left_out))
     }
 
     /// Takes in what a person uploads from a zone: as a whole, or nothing of it.
     pub(crate) fn take(&self, store: &AuditStore, bytes: &[u8]) -> Result<Looks, Trouble> {
         let now = Timestamp::now();
         let looks = read_looks(bytes, now)?;
-        let files = self.files(store)?;
+        let _turn = turn();
+        let folder = folder_of(store);
+        let files = (self.read)(&folder)?;
         if !names(files.rules.as_deref(), &looks.zone) {
             return Err(unnamed("the file", &looks.zone));
         }
@@ -107,19 +121,44 @@ impl ZoneSource {
             let what = format!("every look in the file is older than {:#}, so none counts", self.longest);
             return Err(Trouble::new(what, "probe the zone again"));
         }
-        let folder = folder_of(store);
         self.forget_old(&folder, &files, now);
-        if fs::read_dir(&folder).is_ok_and(|files| files.count() >= MAX_FILES) {
+        let name = format!("{}-{}.json", looks.zone, &hex(&Sha256::digest(bytes))[..16]);
+        let (others, others_bytes) = kept_beside(&folder, &name).map_err(|error| {
+            Trouble::new(
+                format!("the files that were uploaded cannot be counted: {error}"),
+                "check the state directory",
+            )
+        })?;
+        if others >= MAX_FILES || others_bytes.saturating_add(bytes.len() as u64) > MAX_MIB << 20 {
             return Err(Trouble::new(
-                format!("{MAX_FILES} files of looks are kept already"),
-                "remove those in the state directory that are no longer needed",
+                format!(
+                    "the uploaded files of looks may be {MAX_FILES}, of {MAX_MIB} MiB together, and this is one too many"
+                ),
+                "remove those in the folder looks of the state directory that newer ones replace, and upload this one again",
             ));
         }
-        let name = format!("{}-{}.json", looks.zone, &hex(&Sha256::digest(bytes))[..16]);
         write_whole(&folder, &name, bytes).map_err(|error| {
             Trouble::new(format!("the file could not be kept: {error}"), "free some space in the state directory")
         })?;
         Ok(looks)
+    }
+
+    /// Removes a file that was uploaded here and that no audit counts, because no rule names its zone.
+    pub(crate) fn remove(&self, store: &AuditStore, name: &str) -> Result<(), Trouble> {
+        let _turn = turn();
+        let folder = folder_of(store);
+        let files = (self.read)(&folder)?;
+        // Only a name that the folder has: none leads out of it.
+        let Some(file) = files.looks.iter().find(|file| file.is_uploaded && file.name == name) else {
+            return Err(Trouble::new("no file of this name is kept", "load the page Zones again"));
+        };
+        if names(files.rules.as_deref(), &file.looks.zone) {
+            let what = format!("audits count what the zone {} saw", file.looks.zone);
+            return Err(Trouble::new(what, "load the page Zones again: the file of zones may have changed"));
+        }
+        fs::remove_file(folder.join(&file.name)).map_err(|error| {
+            Trouble::new(format!("the file could not be removed: {error}"), "check the state directory")
+        })
     }
 
     /// Before when a look counts no more.
@@ -129,11 +168,41 @@ impl ZoneSource {
 
     /// Removes what was uploaded here and is so old that no audit would count it.
     fn forget_old(&self, folder: &Path, files: &ZoneFiles, now: Timestamp) {
-        for file in files.looks.iter().filter(|file| newest_ms(&file.looks) < self.oldest_ms(now)) {
-            // One that was given at the start is in another folder; one that cannot be removed is too old all the same.
+        let is_old = |file: &&LooksFile| newest_ms(&file.looks) < self.oldest_ms(now);
+        for file in files.looks.iter().filter(|file| file.is_uploaded).filter(is_old) {
+            // One that cannot be removed is too old all the same.
             let _ = fs::remove_file(folder.join(&file.name));
         }
     }
+}
+
+fn turn() -> MutexGuard<'static, ()> {
+    FOLDER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many files beside this one are kept, and how large they are. What a crash left of an upload goes.
+fn kept_beside(folder: &Path, name: &str) -> io::Result<(usize, u64)> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
+        entries => entries?,
+    };
+    let (mut files, mut bytes) = (0, 0_u64);
+    for entry in entries {
+        let entry = entry?;
+        if is_begun(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        } else if entry.file_name() != name {
+            files += 1;
+            bytes = bytes.saturating_add(entry.metadata()?.len());
+        }
+    }
+    Ok((files, bytes))
+}
+
+/// Whether a file has a name that [`write_whole`] gives before a file is whole.
+fn is_begun(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.rsplit_once(".json."));
+    parts.is_some_and(|(_, unique)| uuid::Uuid::parse_str(unique).is_ok())
 }
 
 /// When the newest of them was taken.
@@ -143,7 +212,7 @@ pub(crate) fn newest_ms(looks: &Looks) -> i64 {
 }
 
 /// Whether the rules name a zone; without rules, any.
-fn names(rules: Option<&[ZoneRule]>, zone: &str) -> bool {
+pub(crate) fn names(rules: Option<&[ZoneRule]>, zone: &str) -> bool {
     rules.is_none_or(|rules| rules.iter().any(|rule| *rule.zone == *zone))
 }
 

@@ -1,8 +1,8 @@
 //! What the page of zones is made of, kept until it changes: thousands of servers and looks are read once.
 
 use crate::trouble::Trouble;
-use crate::zones::{ZoneFiles, ZoneSource};
-use hostssl_model::{Server, ServerReport, Subscription, SubscriptionState, WireObservation};
+use crate::zones::{LooksFile, ZoneFiles, ZoneSource, names, newest_ms};
+use hostssl_model::{Server, ServerReport, Subscription, SubscriptionState, WireObservation, ZoneRule};
 use hostssl_ops::Vantages;
 use hostssl_store::{AuditId, AuditStore, KnownFromZones, ServerFilter, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Servers that are kept in memory at most; of a larger fleet they are read for each page.
 const MAX_KEPT: usize = 20_000;
+/// Looks that are kept in memory at most; more are read for each page.
+const MAX_LOOKS: usize = 100_000;
 
 /// A server as it is known, and what its zones saw.
 pub(crate) struct Audited {
@@ -30,28 +32,45 @@ pub(crate) struct AuditedServers {
 /// An audit, and the version of the present that began with it.
 type View = (AuditId, Option<i64>);
 
-/// What files say, and their looks by listener.
-type Brought = (ZoneFiles, Vantages);
+/// What files say: their looks by listener, and of each file no more than a page shows.
+#[derive(Default)]
+pub(crate) struct BroughtFiles {
+    pub(crate) rules: Option<Vec<ZoneRule>>,
+    pub(crate) files: Vec<BroughtFile>,
+    pub(crate) vantages: Vantages,
+}
+
+/// One file of looks.
+pub(crate) struct BroughtFile {
+    pub(crate) name: String,
+    pub(crate) zone: Arc<str>,
+    pub(crate) looks: usize,
+    pub(crate) newest_ms: i64,
+    pub(crate) is_uploaded: bool,
+    /// Whether a rule names its zone, or there are no rules: otherwise no audit counts it.
+    pub(crate) is_named: bool,
+}
 
 /// What was read last, under what it was read from.
 #[derive(Default)]
 pub(crate) struct ZonesCache {
-    files: Mutex<Option<(u64, Arc<Brought>)>>,
+    files: Mutex<Option<(u64, Arc<BroughtFiles>)>>,
     servers: Mutex<Option<(View, Arc<AuditedServers>)>>,
 }
 
 impl ZonesCache {
-    /// What the files say, as they are now, and the same by listener.
-    pub(crate) fn files(&self, source: &ZoneSource, store: &AuditStore) -> Result<Arc<Brought>, Trouble> {
+    /// What the files say, as they are now. Pages that ask together wait for one that reads.
+    pub(crate) fn files(&self, source: &ZoneSource, store: &AuditStore) -> Result<Arc<BroughtFiles>, Trouble> {
+        let mut kept = lock(&self.files);
         let stamp = source.stamp(store);
-        if let Some((_, files)) = lock(&self.files).as_ref().filter(|(known, _)| Some(*known) == stamp) {
+        if let Some((_, files)) = kept.as_ref().filter(|(known, _)| Some(*known) == stamp) {
             return Ok(Arc::clone(files));
         }
-        let files = source.files(store)?;
-        let looks = files.looks.iter().map(|file| file.looks.clone()).collect();
-        let brought = Vantages::new(files.rules.clone(), looks, Timestamp::now(), SignedDuration::MAX);
-        let files = Arc::new((files, brought));
-        *lock(&self.files) = stamp.map(|stamp| (stamp, Arc::clone(&files)));
+        // The old ones go before the new ones are read.
+        *kept = None;
+        let files = Arc::new(BroughtFiles::of(source.files(store)?));
+        let looks: usize = files.files.iter().map(|file| file.looks).sum();
+        *kept = stamp.filter(|_| looks <= MAX_LOOKS).map(|stamp| (stamp, Arc::clone(&files)));
         Ok(files)
     }
 
@@ -71,6 +90,23 @@ impl ZonesCache {
         let read = Arc::new(read);
         *lock(&self.servers) = (read.servers.len() <= MAX_KEPT).then(|| (view, Arc::clone(&read)));
         Ok(read)
+    }
+}
+
+impl BroughtFiles {
+    fn of(ZoneFiles { rules, looks }: ZoneFiles) -> Self {
+        let file = |file: &LooksFile| BroughtFile {
+            name: file.name.clone(),
+            zone: Arc::clone(&file.looks.zone),
+            looks: file.looks.looks.len(),
+            newest_ms: newest_ms(&file.looks),
+            is_uploaded: file.is_uploaded,
+            is_named: names(rules.as_deref(), &file.looks.zone),
+        };
+        let files = looks.iter().map(file).collect();
+        let looks = looks.into_iter().map(|file| file.looks).collect();
+        let vantages = Vantages::new(rules.clone(), looks, Timestamp::now(), SignedDuration::MAX);
+        Self { rules, files, vantages }
     }
 }
 

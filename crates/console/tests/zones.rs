@@ -93,11 +93,12 @@ fn with_rules(simulation: &Simulation, rules: &Arc<Mutex<Option<String>>>) -> Co
     let read = move |folder: &Path| {
         let rules = rules.lock().unwrap().clone();
         let rules = rules.map(|text| read_zones(&text)).transpose().map_err(Trouble::from)?;
-        let looks = folder.read_dir().into_iter().flatten().map(|entry| {
-            let name = entry.unwrap().file_name().into_string().unwrap();
+        let names = folder.read_dir().into_iter().flatten();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let looks = names.filter(|name| name.ends_with(".json")).map(|name| {
             let read = probe_json::read_document(&*std::fs::read(folder.join(&name)).unwrap()).unwrap();
             let looks = looks_of_zone(read.zone.as_deref(), &read.endpoints, Timestamp::now()).unwrap();
-            LooksFile { name, looks }
+            LooksFile { name, is_uploaded: true, looks }
         });
         Ok(ZoneFiles { rules, looks: looks.collect() })
     };
@@ -146,13 +147,14 @@ async fn send(visitor: &Visitor<'_>, csrf: &str, text: &str) -> HttpAnswer {
     visitor.served.send("POST", "/zones/looks", &lines, &body).await
 }
 
-/// Audits with a probe, and with what zones saw if that is asked for.
-async fn audit(visitor: &Visitor<'_>, zones: bool) {
+/// Audits with a probe, and with what zones saw if that is asked for. Returns the address of the run.
+async fn audit(visitor: &Visitor<'_>, zones: bool) -> String {
     let fields = if zones { "&probe=yes&zones=yes" } else { "&probe=yes" };
     let started = visitor.post("/runs", fields).await;
     let address = started.header("location").to_owned();
     let events = visitor.get(&format!("{address}/events")).await;
     assert!(events.body.contains("event: end"), "{}", events.body);
+    address
 }
 
 fn standing(served: &Served, name: &str) -> Standing {
@@ -346,4 +348,72 @@ async fn private_servers_without_a_vantage_are_named_with_their_network() {
         ended.contains("hub-weu") && ended.contains("no longer in that zone") && !page.contains("Other zones"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn a_file_of_a_zone_that_no_rule_names_any_more_is_left_out_and_can_be_removed() {
+    let simulation = simulation();
+    let rules = rules(RULES);
+    let people = vec![("Ada".to_owned(), Role::Planner), ("Bo".to_owned(), Role::Viewer)];
+    let options = ConsoleOptions { people, ..with_rules(&simulation, &rules) };
+    let served = serve_over(options, connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    assert_eq!(bring(&visitor, &looks(&simulation, &[LEDGER]).await.to_string()).await.status, 200);
+    let folder = served.directory.path().join("looks");
+    let file = folder.read_dir().unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let remove = format!("&file={file}");
+    let counted = visitor.post("/zones/looks/remove", &remove).await;
+    assert!(
+        counted.status == 422 && counted.body.contains("Audits count what the zone hub-weu saw"),
+        "{}",
+        counted.body
+    );
+
+    *rules.lock().unwrap() = Some("[[rule]]\nzone = \"hub-eus\"\nserver = \"pg-ledger\"\n".to_owned());
+    let address = audit(&visitor, true).await;
+    let run = visitor.get(&address).await.body;
+    assert!(run.contains("No rule names the zones of these files") && run.contains(&file), "{run}");
+    assert_ne!(standing(&served, "pg-ledger"), Standing::AcceptsPlaintext, "it was not counted");
+    let page = visitor.get("/zones").await.body;
+    let left_out = page.split_once("Files that are not counted").unwrap().1;
+    assert!(left_out.contains(&file) && left_out.contains(">Remove<"), "{page}");
+
+    // Who uploads nothing removes nothing, and nothing else can be named.
+    let link = served.press_sign_in(&served.links[1]).await;
+    let viewer = Visitor { served: &served, cookie: link.cookies() };
+    let page = viewer.get("/zones").await.body;
+    assert!(page.contains(&file) && !page.contains(">Remove<"), "{page}");
+    assert_eq!(viewer.post("/zones/looks/remove", &remove).await.status, 403);
+    for other in ["", "&file=", "&file=../state.db", "&file=looks%2Fa.json", "&file=."] {
+        assert_eq!(visitor.post("/zones/looks/remove", other).await.status, 422, "{other}");
+    }
+    assert_eq!(folder.read_dir().unwrap().count(), 1);
+    let removed = visitor.post("/zones/looks/remove", &remove).await;
+    assert_eq!((removed.status, removed.header("location")), (303, "/zones"));
+    assert_eq!(folder.read_dir().unwrap().count(), 0);
+    assert!(!visitor.get("/zones").await.body.contains("Files that are not counted"));
+    let address = audit(&visitor, true).await;
+    assert!(!visitor.get(&address).await.body.contains("No rule names the zones"));
+}
+
+#[tokio::test]
+async fn uploads_have_a_budget_and_what_a_crash_left_is_not_in_it() {
+    let simulation = simulation();
+    let served = serve_over(with_rules(&simulation, &rules(RULES)), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    let text = looks(&simulation, &[LEDGER]).await.to_string();
+    let folder = served.directory.path().join("looks");
+    std::fs::create_dir(&folder).unwrap();
+    let sized = |name: &str, size: u64| std::fs::File::create(folder.join(name)).unwrap().set_len(size).unwrap();
+    let budget = 128_u64 << 20;
+    sized("other", budget - text.len() as u64 + 1);
+    let refused = bring(&visitor, &text).await;
+    assert!(refused.status == 422 && refused.body.contains("128 MiB together"), "{}", refused.body);
+    assert_eq!(folder.read_dir().unwrap().count(), 1, "nothing was kept");
+    sized("other", budget - text.len() as u64);
+    let begun = "hub-weu-0011223344556677.json.6f2d9a52-2c50-4a3a-9d0a-0f4f5d3b1c11";
+    sized(begun, budget);
+    assert_eq!(bring(&visitor, &text).await.status, 200);
+    assert!(!folder.join(begun).exists() && folder.join("other").exists());
+    assert_eq!(bring(&visitor, &text).await.status, 200, "the same again takes no more room");
 }

@@ -39,6 +39,9 @@ pub(crate) struct AuditProgress {
     pub(crate) failed: usize,
     /// And how many could not be judged.
     pub(crate) unknown: usize,
+    /// Files of looks that do not count, because no rule names their zone.
+    #[serde(skip)]
+    pub(crate) left_out: Vec<String>,
 }
 
 pub(crate) type AuditJob = Job<AuditWork>;
@@ -83,9 +86,14 @@ impl JobWork for AuditWork {
         let tenants = (context.connect)(job.stop_signal()).await?;
         let wire = context.options.wire.as_ref().filter(|_| self.probe);
         let mut probe = wire.map(|wire| (wire.probe)(job.stop_signal())).transpose()?;
-        if let Some(zones) = context.options.zones.as_ref().filter(|_| self.zones) {
-            let vantages = Arc::new(zones.vantages(&context.store)?);
-            probe = probe.map(|probe| probe.with_vantages(vantages));
+        // Without a probe, nothing of zones counts.
+        if let Some(zones) = context.options.zones.as_ref().filter(|_| self.zones && probe.is_some()) {
+            let (vantages, left_out) = zones.vantages(&context.store)?;
+            for file in &left_out {
+                tracing::warn!(file, "a file of looks was not counted: no rule names its zone");
+            }
+            job.note(|progress| progress.left_out = left_out);
+            probe = probe.map(|probe| probe.with_vantages(Arc::new(vantages)));
         }
         let report = self.audit(job, context, &tenants, wire.zip(probe.as_ref())).await?;
         self.take_exchange(job, context, &report).await;

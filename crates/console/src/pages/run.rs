@@ -66,6 +66,16 @@ struct RunPage {
     server: Option<(String, String)>,
     /// Who stopped it after how many servers, as far as this process knows.
     stopped: Option<String>,
+    /// The files of looks that it did not count, as far as this process knows.
+    left_out: Vec<String>,
+}
+
+/// What this process remembers of an audit that it made.
+#[derive(Default)]
+struct MadeHere {
+    server: Option<(String, String)>,
+    stopped: Option<String>,
+    left_out: Vec<String>,
 }
 
 /// What could not be checked for one reason.
@@ -135,9 +145,9 @@ pub(crate) async fn show(
     Asked(query): Asked<PageQuery>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let (mut server, mut stopped) = (None, None);
+    let mut here = MadeHere::default();
     if let Some(job) = shared.audits.find(&id) {
-        server.clone_from(&job.work.server);
+        here.server.clone_from(&job.work.server);
         let status = job.status();
         let stopping = status.is_stopping();
         match status.end {
@@ -147,19 +157,20 @@ pub(crate) async fn show(
             }
             Some(Err(trouble)) => return Err(Failure::lost_audit(&trouble)),
             Some(Ok(())) => {
-                let AuditProgress { found, looked, .. } = status.progress;
-                stopped = status.stop.map(|cause| cause.after(looked, found, "server"));
+                let AuditProgress { found, looked, left_out, .. } = status.progress;
+                here.left_out = left_out;
+                here.stopped = status.stop.map(|cause| cause.after(looked, found, "server"));
             }
         }
     }
-    kept(&shared, id, query, (server, stopped), shell).await
+    kept(&shared, id, query, here, shell).await
 }
 
 async fn kept(
     shared: &Shared,
     id: String,
     query: PageQuery,
-    (server, stopped): (Option<(String, String)>, Option<String>),
+    MadeHere { server, stopped, left_out }: MadeHere,
     shell: Shell,
 ) -> Result<Response, Failure> {
     let found = shared
@@ -212,6 +223,7 @@ async fn kept(
         changes,
         server,
         stopped,
+        left_out,
         profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
         audit,
     })

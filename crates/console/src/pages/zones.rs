@@ -2,8 +2,8 @@
 
 mod listing;
 
-use crate::guard::{Session, Upload};
-use crate::reply::{Failure, page};
+use crate::guard::{Fields, Session, Upload};
+use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, plural};
@@ -93,6 +93,27 @@ pub(crate) async fn take(
         .await?;
     let looks = taken.map_err(|trouble| Failure::of_zones("Nothing was taken", &trouble))?;
     render(&shared, Shell { has_zones: true, here: "/zones".to_owned(), ..shell }, Some(Taken::of(&looks))).await
+}
+
+/// Removes an uploaded file that no audit counts.
+pub(crate) async fn remove(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let source = shared.options.zones.clone().ok_or_else(Failure::not_found)?;
+    let (person, file) = (session.person().to_owned(), fields.value("file").to_owned());
+    let removed = shared
+        .ask(move |store| {
+            let removed = source.remove(store, &file);
+            if removed.is_ok() {
+                tracing::info!(person, file, "removed looks from a zone that no rule names");
+            }
+            Ok(removed)
+        })
+        .await?;
+    removed.map_err(|trouble| Failure::of_zones("Nothing was removed", &trouble))?;
+    Ok(see_other("/zones"))
 }
 
 impl Taken {

@@ -1,11 +1,10 @@
 //! What the page of zones shows, out of the rules, the looks and the servers. Pure.
 
 use crate::view::{Ago, Badge, count, plural};
-use crate::zones::{ZoneFiles, newest_ms};
-use crate::zones_cache::Audited;
+use crate::zones_cache::{Audited, BroughtFile, BroughtFiles};
 use hostssl_formats::zones_text::condition;
 use hostssl_model::{Reading, Server, Vantage, WireObservation, WorstListener, ZoneRule, zone_rule_of};
-use hostssl_ops::{Looks, Vantages};
+use hostssl_ops::Vantages;
 use hostssl_store::{EndedLook, KnownFromZones};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +23,8 @@ pub(crate) struct ZoneListing {
     pub(crate) zones: Vec<ZoneCard>,
     /// Zones that no rule names, and that the state knows looks from.
     pub(crate) unnamed: Vec<(String, String)>,
+    /// Files that no audit counts, because no rule names their zone.
+    pub(crate) left_out: Vec<LeftOutFile>,
     /// Private servers that no rule matches.
     pub(crate) uncovered: Vec<UncoveredServer>,
     pub(crate) more_uncovered: usize,
@@ -32,6 +33,16 @@ pub(crate) struct ZoneListing {
     pub(crate) more_strangers: usize,
     /// Looks that count no more.
     pub(crate) ended: Vec<Ended>,
+}
+
+/// A file that no audit counts.
+pub(crate) struct LeftOutFile {
+    pub(crate) name: String,
+    pub(crate) zone: String,
+    pub(crate) looks: String,
+    pub(crate) newest: Ago,
+    /// Whether it was uploaded here, and can be removed here.
+    pub(crate) is_uploaded: bool,
 }
 
 /// One zone.
@@ -92,13 +103,8 @@ pub(crate) struct Ended {
 
 impl ZoneListing {
     /// Looks that were taken before `oldest_ms` count no more.
-    pub(crate) fn of(
-        (files, brought): &(ZoneFiles, Vantages),
-        servers: &[Audited],
-        known: &[KnownFromZones],
-        oldest_ms: i64,
-    ) -> Self {
-        let rules = files.rules.as_deref().unwrap_or_default();
+    pub(crate) fn of(brought: &BroughtFiles, servers: &[Audited], known: &[KnownFromZones], oldest_ms: i64) -> Self {
+        let rules = brought.rules.as_deref().unwrap_or_default();
         let mut matched = vec![(!servers.is_empty()).then_some(0_u64); rules.len()];
         let mut by_zone: BTreeMap<&str, Vec<&Audited>> = BTreeMap::new();
         let mut uncovered: Vec<UncoveredServer> = Vec::new();
@@ -122,13 +128,14 @@ impl ZoneListing {
         }
         let card = |zone: &&Arc<str>| {
             let own = by_zone.get(&***zone).map(Vec::as_slice).unwrap_or_default();
-            ZoneCard::of(zone, rules, &matched, own, files, oldest_ms)
+            ZoneCard::of(zone, rules, &matched, own, &brought.files, oldest_ms)
         };
-        let mut strangers = strangers(brought, servers);
+        let mut strangers = strangers(&brought.vantages, servers);
         Self {
-            has_rules: files.rules.is_some(),
+            has_rules: brought.rules.is_some(),
             zones: names.iter().map(card).collect(),
             unnamed: unnamed(&names, known),
+            left_out: brought.files.iter().filter(|file| !file.is_named).map(LeftOutFile::of).collect(),
             more_uncovered: uncovered.len().saturating_sub(NAMED),
             uncovered: {
                 uncovered.truncate(NAMED);
@@ -150,7 +157,7 @@ impl ZoneCard {
         rules: &[ZoneRule],
         matched: &[Option<u64>],
         servers: &[&Audited],
-        files: &ZoneFiles,
+        files: &[BroughtFile],
         oldest_ms: i64,
     ) -> Self {
         let own_rules = rules.iter().zip(matched).filter(|(rule, _)| rule.zone == *zone);
@@ -160,11 +167,10 @@ impl ZoneCard {
         let last = servers.iter().flat_map(|one| own_looks(one, zone)).filter(|(look, _)| is_known(look));
         let last = last.map(|(_, vantage)| vantage.observed_ms).max();
         let is_new = |taken: i64| taken >= oldest_ms && last.is_none_or(|last| taken > last);
-        let new: Vec<&Looks> = files.looks.iter().map(|file| &file.looks).filter(|looks| looks.zone == *zone).collect();
-        let new: Vec<&Looks> = new.into_iter().filter(|looks| is_new(newest_ms(looks))).collect();
-        let brought: usize = new.iter().map(|looks| looks.looks.len()).sum();
+        let new: Vec<&BroughtFile> = files.iter().filter(|file| file.zone == *zone && is_new(file.newest_ms)).collect();
+        let brought: usize = new.iter().map(|file| file.looks).sum();
         let number = |wanted: fn(u8) -> bool| rows.iter().filter(|row| wanted(row.rank.0)).count() as u64;
-        let newest = new.iter().map(|looks| newest_ms(looks)).max();
+        let newest = new.iter().map(|file| file.newest_ms).max();
         Self {
             name: zone.to_string(),
             rules,
@@ -182,6 +188,18 @@ impl ZoneCard {
                 rows.truncate(NAMED);
                 rows
             },
+        }
+    }
+}
+
+impl LeftOutFile {
+    fn of(file: &BroughtFile) -> Self {
+        Self {
+            name: file.name.clone(),
+            zone: file.zone.to_string(),
+            looks: plural(file.looks as u64, "look"),
+            newest: Ago::new(file.newest_ms),
+            is_uploaded: file.is_uploaded,
         }
     }
 }
