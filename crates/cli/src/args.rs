@@ -51,7 +51,7 @@ pub(crate) enum Colour {
 }
 
 /// Where to look. Without any of these: every subscription that the identity can see.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Scope options")]
 pub(crate) struct ScopeArgs {
     /// A tenant, by id or domain (repeatable; default: the home tenant).

@@ -57,27 +57,48 @@ impl KeepArgs {
             return;
         }
         // Without a state, or with one that cannot be read, there is nothing to tell.
-        let Ok(directory) = self.state.directory(simulated) else { return };
-        if StoreReader::open(&directory).is_err() {
-            return;
+        let Ok(Some((probed_ms, open))) = self.earlier_probes(simulated) else { return };
+        match plaintext_words(probed_ms, &open) {
+            Some(words) => {
+                stderr!("warning: {words}");
+                stderr!("hint: --probe probes again");
+            }
+            None => stderr!("note: this audit did not probe; the newest kept probe is from {}", instant(probed_ms)),
         }
-        let Ok((Some(probed_ms), open)) = AuditStore::open(&directory).and_then(|store| earlier_probes(&store)) else {
-            return;
-        };
-        let at = instant(probed_ms);
-        if open.total == 0 {
-            stderr!("note: this audit did not probe; the newest kept probe is from {at}");
-            return;
-        }
-        let names = open.rows.iter().map(|row| safe(&row.name).into_owned()).collect::<Vec<_>>().join(", ");
-        let more = open.total.saturating_sub(open.rows.len() as u64);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        stderr!(
-            "warning: this audit did not probe, but the newest kept probes (the last from {at}) found plaintext accepted \
-             although Azure declares otherwise: {names}{more}"
-        );
-        stderr!("hint: --probe probes again");
     }
+
+    /// What earlier probes found worse of the servers that are kept than an audit that did not probe, in words.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn probed_plaintext(&self, simulated: bool) -> Result<Option<String>, CliError> {
+        let found = self.earlier_probes(simulated)?;
+        Ok(found.and_then(|(probed_ms, open)| plaintext_words(probed_ms, &open)))
+    }
+
+    /// When the newest kept probe was made, and what the kept probes found worse than is declared; nothing without any.
+    fn earlier_probes(&self, simulated: bool) -> Result<Option<(i64, ServerPage)>, CliError> {
+        let directory = self.state.directory(simulated)?;
+        match StoreReader::open(&directory) {
+            Err(StoreError::NoState(_)) => return Ok(None),
+            opened => drop(opened?),
+        }
+        let (probed_ms, open) = earlier_probes(&AuditStore::open(&directory)?)?;
+        Ok(probed_ms.map(|probed_ms| (probed_ms, open)))
+    }
+}
+
+/// That earlier probes found plaintext accepted where an audit did not look; nothing if they did not.
+fn plaintext_words(probed_ms: i64, open: &ServerPage) -> Option<String> {
+    if open.total == 0 {
+        return None;
+    }
+    let names = open.rows.iter().map(|row| safe(&row.name).into_owned()).collect::<Vec<_>>().join(", ");
+    let more = open.total.saturating_sub(open.rows.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let at = instant(probed_ms);
+    Some(format!(
+        "this audit did not probe, but the newest kept probes (the last from {at}) found plaintext accepted although Azure \
+         declares otherwise: {names}{more}"
+    ))
 }
 
 /// Servers that are named.

@@ -122,6 +122,11 @@ async fn every_tool_answers_on_the_simulated_azure() {
     Schema::committed("clients-v1").assert_accepts(&kept["result"]);
     assert_eq!((names(&kept), &kept["kept"]), (vec!["pg-catalog-prod"], &Value::Null));
     assert_eq!(kept["result"]["servers"][0]["verdict"], "breaks");
+    let gaps = kept["gaps"].as_array().unwrap();
+    assert!(gaps.iter().any(|gap| gap["detail"].as_str().unwrap().contains("no census of its clients")), "{gaps:?}");
+    assert!(!gaps.iter().any(|gap| gap["scope"].as_str().unwrap().ends_with("/pg-catalog-prod")), "{gaps:?}");
+    assert_eq!((&kept["complete"], kept["warnings"].as_array().unwrap().len()), (&json!(false), 1));
+    assert!(kept["warnings"][0].as_str().unwrap().contains("in another scenario"), "{kept:#}");
 
     let plan = session.document("plan", json!({"limit": 200})).await;
     Schema::committed("plan-v1").assert_accepts(&plan["result"]);
@@ -211,6 +216,58 @@ async fn a_scope_on_the_command_line_is_fixed() {
     assert!(told.contains("rg-identity matches no resource group with a server in scope"), "{told}");
     let told = session.trouble("plan", json!({"scope": {"servers": ["../x"]}})).await;
     assert!(told.contains("`servers` has `../x`: expected a name"), "{told}");
+    session.end().await;
+}
+
+#[tokio::test]
+async fn a_fixed_scope_binds_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = Session::simulated(folder.path(), &[]).await;
+    let audit = wide.document("audit", json!({"limit": 1})).await;
+    let run = audit["result"]["run"]["id"].as_str().unwrap().to_owned();
+    let scope = json!({"servers": ["pg-catalog-prod", "pg-keycloak"]});
+    let read = wide.document("clients", json!({"readLogs": true, "scope": scope})).await;
+    assert_eq!(names(&read).len(), 2);
+    wide.end().await;
+
+    let bound = Session::simulated(folder.path(), &["--resource-group", "rg-identity"]).await;
+    for tool in ["servers", "findings"] {
+        assert!(bound.trouble(tool, json!({})).await.contains("no audit is kept"), "{tool}");
+        let told = bound.trouble(tool, json!({"run": run})).await;
+        assert!(told.contains("is of another scope than the one that the command line fixes"), "{tool}: {told}");
+    }
+    assert!(bound.trouble("clients", json!({})).await.contains("no census of clients is kept"));
+    let own = bound.document("audit", json!({})).await;
+    let newest = bound.document("servers", json!({})).await;
+    assert_eq!(newest["result"]["run"]["id"], own["result"]["run"]["id"]);
+    let clients = bound.document("clients", json!({})).await;
+    assert_eq!(names(&clients), ["pg-keycloak"], "the other one is in another resource group");
+    bound.end().await;
+
+    // One that is not bound still has the older one: its own newest is the one that began last.
+    let wide = Session::simulated(folder.path(), &[]).await;
+    assert_eq!(wide.document("servers", json!({"run": run})).await["result"]["run"]["id"], run.as_str());
+    let newest = wide.document("servers", json!({})).await;
+    assert_eq!(newest["result"]["run"]["id"], own["result"]["run"]["id"]);
+    wide.end().await;
+}
+
+#[tokio::test]
+async fn plaintext_that_an_earlier_probe_saw_is_told_beside_an_audit_that_did_not_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = Session::simulated(folder.path(), &[]).await;
+    let scope = json!({"servers": ["pg-search-prod"]});
+    let before = session.document("audit", json!({"scope": scope})).await;
+    assert_eq!(before["warnings"], json!([]), "nothing is known yet");
+    session.document("audit", json!({"scope": scope, "probe": true})).await;
+    let result = session.call("audit", json!({"scope": scope})).await;
+    let warnings = &result.structured_content.as_ref().unwrap()["warnings"];
+    let told = warnings[0].as_str().unwrap();
+    assert!(told.contains("found plaintext accepted") && told.ends_with("pg-search-prod"), "{warnings}");
+    let at = |words: &str| text(&result).find(words).unwrap();
+    assert!(at("Warning: this audit did not probe") < at("\n- pg-search-prod"), "{}", text(&result));
+    // A part of the same audit says it again.
+    assert_eq!(&session.document("servers", json!({})).await["warnings"], warnings);
     session.end().await;
 }
 
@@ -317,7 +374,7 @@ fn a_client_that_opens_no_session_is_told_so_in_a_line() {
     let done = fed(move |out| writeln!(out, r#"{{"jsonrpc":"2.0","method":"notifications/{method}"}}"#));
     assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{}", done.stderr);
     let told =
-        "error: the client did not open a session: its first message is none that does\nhint: start it from a client";
+        "error: the client did not open a session: its first message is not `initialize`\nhint: start it from a client";
     assert!(done.stderr.starts_with(told) && done.stderr.lines().count() == 2, "{}", done.stderr);
 }
 

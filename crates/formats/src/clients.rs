@@ -39,7 +39,8 @@ pub struct ServerClients {
 
 impl ServerClients {
     /// How many clients of this state there are, whether they are shown or not.
-    pub(crate) fn count(&self, tls: SessionTls) -> u64 {
+    #[must_use]
+    pub fn count(&self, tls: SessionTls) -> u64 {
         let shown = self.census.clients.iter().filter(|client| client.tls == tls).count() as u64;
         let hidden = SessionTls::ALL.iter().zip(self.hidden).find(|(one, _)| **one == tls);
         shown + hidden.map_or(0, |(_, count)| count)

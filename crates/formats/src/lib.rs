@@ -78,6 +78,7 @@ pub use json_text::{write_json, write_json_line};
 pub use metrics::METRICS_TYPE;
 pub use names::SubscriptionNames;
 pub use query::{InvalidQuery, Query};
+pub use scope_words::scope_words;
 pub use style::{Palette, Text};
 pub use table::{Cell, Entry, Heading, Section, Shape, Shown, write_list};
 pub use wrap::Wrapping;

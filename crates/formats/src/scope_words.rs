@@ -3,7 +3,8 @@
 use hostssl_model::Scope;
 
 /// The parts of a scope; without any, that it was everything.
-pub(crate) fn scope_words(scope: &Scope) -> String {
+#[must_use]
+pub fn scope_words(scope: &Scope) -> String {
     let parts = [
         ("tenants", &scope.tenants),
         ("management groups", &scope.management_groups),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_formats::tool_json::{LeftAway, ListPart, ToolOutput, schema, value};
+use hostssl_model::{Gap, GapScope, Reason, Unchecked};
 use hostssl_test_support::schema::Schema;
 use serde_json::json;
 
@@ -12,6 +13,9 @@ fn the_schema_is_the_committed_one_and_results_keep_to_it() {
         tool: "servers",
         simulated: Some("demo"),
         kept,
+        complete: Some(false),
+        gaps: vec![Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::Permission, "no") }],
+        warnings: vec!["something".to_owned()],
         page,
         left_out: vec![LeftAway { what: "gaps", count: 3, how: "`hostssl audit`".into() }],
         untrusted: &["/result/servers/*/name"],

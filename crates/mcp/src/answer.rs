@@ -1,38 +1,99 @@
 //! From a result to what a client gets: the document, and a short text beside it.
 
 use crate::source::ToolTrouble;
-use hostssl_formats::tool_json::{self, ToolOutput};
+use hostssl_formats::tool_json::{self, LeftAway, MOST_GAPS, ToolOutput};
+use hostssl_model::Gap;
 use hostssl_model::untrusted::{one_line, redact, visible_lines};
 use rmcp::model::{CallToolResult, ContentBlock};
-use std::fmt::Write as _;
 
-/// The longest text, in characters; the document has everything.
+/// The longest text, in characters. What must be known comes first, and only the list behind it is cut.
 const LONGEST_TEXT: usize = 12_000;
+/// The longest line before the list, in characters.
+const LONGEST_LINE: usize = 600;
+/// Gaps that stand in the text, and warnings.
+const NAMED: usize = 5;
 
 /// An answer of a tool.
 pub(crate) struct ToolAnswer<'a> {
     pub(crate) output: ToolOutput<'a>,
-    /// What the result says, without what is left out.
-    pub(crate) lines: Vec<String>,
+    /// The figures.
+    pub(crate) head: Vec<String>,
+    /// A line for each element that is shown.
+    pub(crate) list: Vec<String>,
 }
 
 impl ToolAnswer<'_> {
     /// The result of a call.
     pub(crate) fn finish(self) -> Result<CallToolResult, ToolTrouble> {
-        let mut lines = self.lines;
-        if let Some(page) = &self.output.page {
-            lines.extend(page.next().map(|next| {
-                let (left, all, of) = (page.matched - next, page.matched, page.of);
-                format!("Not in this result: {left} of {all} {of}. Ask again with offset {next} for more.")
-            }));
-        }
-        let left = self.output.left_out.iter().filter(|one| one.count > 0);
-        lines.extend(left.map(|one| format!("Left out: {} {}; {} shows them.", one.count, one.what, one.how)));
+        let text = self.text();
         let document = tool_json::value(self.output).map_err(|error| ToolTrouble::defect(&error))?;
-        let mut result = CallToolResult::success(vec![ContentBlock::text(cleaned(&lines))]);
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(document);
         Ok(result)
     }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for line in self.head.iter().chain(&self.notes()) {
+            text.push_str(&short(&one_line(line), LONGEST_LINE));
+            text.push('\n');
+        }
+        let mut room = LONGEST_TEXT.saturating_sub(text.chars().count());
+        for (index, line) in self.list.iter().enumerate() {
+            let line = one_line(line);
+            let length = line.chars().count() + 1;
+            if length > room {
+                let left = self.list.len() - index;
+                text.push_str(&format!(
+                    "The text ends here, without {}; the document has them.\n",
+                    count_of(left, "line")
+                ));
+                break;
+            }
+            room -= length;
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// What is missing, before any list: a model may read no further, and a client may show it no more.
+    fn notes(&self) -> Vec<String> {
+        let output = &self.output;
+        let mut notes = Vec::new();
+        notes.extend(output.warnings.iter().take(NAMED).map(|one| format!("Warning: {one}.")));
+        if let more @ 1.. = output.warnings.len().saturating_sub(NAMED) {
+            notes.push(format!("Warning: {}; the document has them.", count_of(more, "more warning")));
+        }
+        let gap = |gap: &Gap| format!("Could not be checked: {}: {}", gap.scope, gap.blind.detail);
+        notes.extend(output.gaps.iter().take(NAMED).map(gap));
+        if let more @ 1.. = output.gaps.len().saturating_sub(NAMED) {
+            notes.push(format!("Could not be checked: {}.", count_of(more, "more gap")));
+        }
+        if let Some((page, next)) = output.page.as_ref().and_then(|page| Some((page, page.next()?))) {
+            let (left, all, of) = (page.matched - next, page.matched, page.of);
+            notes.push(format!("Not in this result: {left} of {all} {of}. Ask again with offset {next} for more."));
+        }
+        let left = output.left_out.iter().filter(|one| one.count > 0);
+        notes.extend(left.map(|one| format!("Left out: {} {}; {} shows them.", one.count, one.what, one.how)));
+        notes
+    }
+}
+
+/// Whether everything could be checked, in words.
+pub(crate) fn coverage(complete: bool, gaps: &[Gap]) -> String {
+    let words = if complete { "complete" } else { "NOT complete: not everything could be checked" };
+    format!("Coverage: {words}; {}.", count_of(gaps.len(), "gap"))
+}
+
+/// The gaps that keep something from being known.
+pub(crate) fn blinding(gaps: &[Gap]) -> Vec<Gap> {
+    gaps.iter().filter(|gap| gap.blind.reason.blinds()).cloned().collect()
+}
+
+/// Gaps that are not in the document.
+pub(crate) fn gaps_left(gaps: &[Gap], how: &str) -> LeftAway {
+    LeftAway { what: "gaps", count: gaps.len().saturating_sub(MOST_GAPS), how: how.to_owned() }
 }
 
 /// A number with its noun.
@@ -40,17 +101,10 @@ pub(crate) fn count_of(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Lines as text, without secrets and harmful characters. Each is one line, so that no name begins a line of its own.
-fn cleaned(lines: &[String]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        let _ = writeln!(text, "{}", one_line(line));
-    }
-    match text.char_indices().nth(LONGEST_TEXT) {
-        None => text,
-        Some((end, _)) => {
-            format!("{}…\nThis text is cut; the document is whole.\n", text.get(..end).unwrap_or_default())
-        }
+fn short(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
 }
 

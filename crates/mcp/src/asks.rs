@@ -144,6 +144,14 @@ pub struct PlanAsk {
     pub limit: Option<u32>,
 }
 
+impl PlanAsk {
+    /// Whether it asks for more than a part of a plan.
+    pub(crate) fn asks_otherwise(&self) -> bool {
+        let part = Self { hash: self.hash.clone(), offset: self.offset, limit: self.limit, ..Self::default() };
+        *self != part
+    }
+}
+
 /// The arguments of `explain`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,7 @@
 //! What this server has read so far, so that the next part of it need not be read again, whether it is kept or not.
 
 use crate::source::{ToolAudit, ToolPlan};
+use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,16 +24,17 @@ pub(crate) struct Remembered<T> {
 
 impl Memory {
     pub(crate) fn audit(&self, scenario: Option<String>, audit: ToolAudit) -> Arc<Remembered<ToolAudit>> {
-        remember(&self.audits, Remembered { scenario, of: audit })
+        remember(&self.audits, Remembered { scenario, of: audit }, |one| one.of.kept)
     }
 
     pub(crate) fn plan(&self, scenario: Option<String>, plan: ToolPlan) -> Arc<Remembered<ToolPlan>> {
-        remember(&self.plans, Remembered { scenario, of: plan })
+        remember(&self.plans, Remembered { scenario, of: plan }, |_| false)
     }
 
-    /// The newest audit of this scenario.
+    /// The audit of this scenario that began last, whenever it was remembered.
     pub(crate) fn newest_audit(&self, scenario: Option<&str>) -> Option<Arc<Remembered<ToolAudit>>> {
-        find(&self.audits, |one| one.scenario.as_deref() == scenario)
+        let all = self.audits.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|one| one.scenario.as_deref() == scenario).max_by_key(|one| began(&one.of)).cloned()
     }
 
     /// The audit with this id.
@@ -46,10 +48,20 @@ impl Memory {
     }
 }
 
-fn remember<T>(all: &Mutex<VecDeque<Arc<T>>>, new: T) -> Arc<T> {
+/// When an audit began; nothing where its report does not say so in a way that is understood.
+pub(crate) fn began(audit: &ToolAudit) -> Option<Timestamp> {
+    audit.report.run.started_at.parse().ok()
+}
+
+/// Remembers something. What is kept elsewhere too is forgotten first, and then what was remembered first.
+fn remember<T>(all: &Mutex<VecDeque<Arc<T>>>, new: T, is_kept: impl Fn(&T) -> bool) -> Arc<T> {
     let new = Arc::new(new);
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    all.truncate(MOST - 1);
+    if all.len() >= MOST {
+        let oldest = all.len() - 1;
+        let forgotten = all.iter().rposition(|one| is_kept(one)).unwrap_or(oldest);
+        drop(all.remove(forgotten));
+    }
     all.push_front(Arc::clone(&new));
     new
 }
@@ -66,9 +78,11 @@ mod tests {
     #[test]
     fn the_newest_are_remembered() {
         let all = Mutex::default();
-        (0..6).for_each(|number| drop(remember(&all, number)));
+        (0..6).for_each(|number| drop(remember(&all, number, |_| false)));
         assert_eq!(find(&all, |one| *one > 2).as_deref(), Some(&5), "the newest first");
         assert_eq!(find(&all, |one| *one == 1), None);
         assert_eq!(find(&all, |one| *one == 2).as_deref(), Some(&2));
+        (6..9).for_each(|number| drop(remember(&all, number, |one| *one != 2)));
+        assert_eq!(find(&all, |one| *one == 2).as_deref(), Some(&2), "what is kept nowhere else stays");
     }
 }

@@ -1,7 +1,7 @@
 //! Parts of lists: no result fills the context of a model.
 
 use crate::source::ToolTrouble;
-use hostssl_formats::tool_json::ListPart;
+use hostssl_formats::tool_json::{LONGEST_TEXT, ListPart};
 use serde_json::Value;
 
 /// The most elements of a result that does not say how many it wants.
@@ -10,6 +10,8 @@ pub(crate) const USUAL: u32 = 20;
 const MOST: u32 = 200;
 /// The most bytes of the elements of a result: about 12,000 tokens.
 const BYTES: usize = 48 << 10;
+/// The most bytes of a list in an element, or beside the elements.
+const INNER_BYTES: usize = 12 << 10;
 
 /// How much of a list is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +45,7 @@ impl Wanted {
         let mut room = BYTES;
         let mut taken = Vec::new();
         for element in elements.skip(self.offset).take(self.limit) {
-            let bytes = element.to_string().len();
+            let bytes = bytes_of(&element);
             if bytes > room && !taken.is_empty() {
                 break;
             }
@@ -55,12 +57,31 @@ impl Wanted {
     }
 }
 
-/// Keeps the first of a list, and says how many were left out.
+/// Keeps the first of a list, as far as there is room, and says how many were left out.
 pub(crate) fn keep_first(list: &mut Value, most: usize) -> usize {
     let Some(items) = list.as_array_mut() else { return 0 };
-    let left = items.len().saturating_sub(most);
-    items.truncate(most);
+    let mut room = INNER_BYTES;
+    let fits = |item: &&Value| {
+        let left = room.checked_sub(bytes_of(item));
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let kept = items.iter().take(most).take_while(fits).count();
+    let left = items.len() - kept;
+    items.truncate(kept);
     left
+}
+
+/// About how many bytes a value has in the document, where long texts are cut.
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len().min(LONGEST_TEXT) + 3,
+        Value::Array(items) => items.iter().map(bytes_of).sum::<usize>() + 2,
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| name.len() + 4 + bytes_of(value)).sum::<usize>() + 2
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
 }
 
 #[cfg(test)]
@@ -81,9 +102,9 @@ mod tests {
         assert_eq!(part(0, None, small.clone()), (20, Some(20)));
         assert_eq!(part(40, Some(200), small.clone()), (10, None));
         assert_eq!(part(99, None, small), (0, None));
-        let large = vec![json!("x".repeat(20 << 10)); 4];
+        let large = vec![json!(vec!["x".repeat(1_000); 20]); 4];
         assert_eq!(part(0, None, large), (2, Some(2)));
-        assert_eq!(part(0, None, vec![json!("x".repeat(60 << 10)); 2]), (1, Some(1)), "one, however large");
+        assert_eq!(part(0, None, vec![json!(vec!["x".repeat(1_000); 60]); 2]), (1, Some(1)), "one, however large");
         for wrong in [0, 201, u32::MAX] {
             assert!(Wanted::new(0, Some(wrong)).is_err(), "{wrong}");
         }
@@ -94,5 +115,7 @@ mod tests {
         let mut list = json!([1, 2, 3]);
         assert_eq!((keep_first(&mut list, 2), &list), (1, &json!([1, 2])));
         assert_eq!(keep_first(&mut json!(null), 2), 0);
+        let mut large = json!([1, vec!["x".repeat(1_000); 8], vec!["x".repeat(1_000); 8], 2]);
+        assert_eq!((keep_first(&mut large, 4), large.as_array().unwrap().len()), (2, 2), "as far as there is room");
     }
 }

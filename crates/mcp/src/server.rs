@@ -1,10 +1,10 @@
 //! The server: the handshake, the list of the tools, the calls.
 
 use crate::asks::{self, AuditAsk, ClientsAsk, ExplainAsk, FindingsAsk, PlanAsk, ServersAsk};
-use crate::memory::{Memory, Remembered};
+use crate::memory::{Memory, Remembered, began};
 use crate::page::Wanted;
 use crate::source::{CallStop, KeptQuestion, ToolAudit, ToolSource, ToolTrouble};
-use crate::tools::{self, INSTRUCTIONS};
+use crate::tools::{self, INSTRUCTIONS, ToolName};
 use hostssl_model::Stop;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation, JsonObject, ListToolsResult,
@@ -98,25 +98,25 @@ impl ToolServer {
 
     async fn answer(
         &self,
-        tool: &str,
+        tool: ToolName,
         arguments: Option<JsonObject>,
         stop: CallStop,
     ) -> Result<CallToolResult, ToolTrouble> {
         match tool {
-            "audit" => self.audit(asks::read(arguments)?, stop).await,
-            "servers" => {
+            ToolName::Audit => self.audit(asks::read(arguments)?, stop).await,
+            ToolName::Servers => {
                 let ask: ServersAsk = asks::read(arguments)?;
-                let audit = self.kept(ask.run.as_deref(), ask.simulate.as_deref()).await?;
-                tools::audits::servers(&audit.of, audit.scenario.as_deref(), &ask)?.finish()
+                let (audit, warnings) = self.kept(ask.run.as_deref(), ask.simulate.as_deref()).await?;
+                tools::audits::servers(&audit.of, audit.scenario.as_deref(), &ask, &warnings)?.finish()
             }
-            "findings" => {
+            ToolName::Findings => {
                 let ask: FindingsAsk = asks::read(arguments)?;
-                let audit = self.kept(ask.run.as_deref(), ask.simulate.as_deref()).await?;
-                tools::audits::findings(&audit.of, audit.scenario.as_deref(), &ask)?.finish()
+                let (audit, warnings) = self.kept(ask.run.as_deref(), ask.simulate.as_deref()).await?;
+                tools::audits::findings(&audit.of, audit.scenario.as_deref(), &ask, &warnings)?.finish()
             }
-            "clients" => self.clients(asks::read(arguments)?, stop).await,
-            "plan" => self.plan(asks::read(arguments)?, stop).await,
-            _ => tools::explain::explain(&asks::read::<ExplainAsk>(arguments)?)?.finish(),
+            ToolName::Clients => self.clients(asks::read(arguments)?, stop).await,
+            ToolName::Plan => self.plan(asks::read(arguments)?, stop).await,
+            ToolName::Explain => tools::explain::explain(&asks::read::<ExplainAsk>(arguments)?)?.finish(),
         }
     }
 
@@ -128,13 +128,17 @@ impl ToolServer {
         tools::audits::audit(&audit.of, audit.scenario.as_deref(), wanted)?.finish()
     }
 
-    /// The audit that a call names: one that was made here, or one that is kept.
-    async fn kept(&self, run: Option<&str>, asked: Option<&str>) -> Result<Arc<Remembered<ToolAudit>>, ToolTrouble> {
+    /// The audit that a call names: one that was made here, or one that is kept. With what kept the state from being asked.
+    async fn kept(
+        &self,
+        run: Option<&str>,
+        asked: Option<&str>,
+    ) -> Result<(Arc<Remembered<ToolAudit>>, Vec<String>), ToolTrouble> {
         let scenario = self.source.scenario(asked);
         let run = run.filter(|run| *run != "latest");
         let here = match run {
             Some(run) => match self.memory.find_audit(run) {
-                Some(here) => return Ok(here),
+                Some(here) => return Ok((here, Vec::new())),
                 None => None,
             },
             None => self.memory.newest_audit(scenario.as_deref()),
@@ -142,12 +146,16 @@ impl ToolServer {
         let question = KeptQuestion {
             run: run.map(ToOwned::to_owned),
             scenario: scenario.clone(),
-            newer_than: here.as_ref().map(|here| here.of.report.run.started_at.clone()),
+            newer_than: here.as_ref().and_then(|here| began(&here.of)),
         };
         match (self.source.kept_audit(question).await, here) {
-            (Ok(Some(kept)), _) => Ok(self.memory.audit(kept.scenario.clone(), kept)),
+            (Ok(Some(kept)), _) => Ok((self.memory.audit(kept.scenario.clone(), kept), Vec::new())),
+            (Ok(None), Some(here)) => Ok((here, Vec::new())),
             // A state that cannot be read does not hide what was read here.
-            (Ok(None) | Err(_), Some(here)) => Ok(here),
+            (Err(error), Some(here)) => {
+                let what = "this is the newest audit of this session, and it is not known whether a newer one is kept";
+                Ok((here, vec![format!("{what}: {}", error.what)]))
+            }
             (Ok(None), None) => Err(ToolTrouble::new("no audit is kept", "call the tool `audit` first")),
             (Err(error), None) => Err(error),
         }
@@ -163,6 +171,10 @@ impl ToolServer {
     async fn plan(&self, ask: PlanAsk, stop: CallStop) -> Result<CallToolResult, ToolTrouble> {
         Wanted::new(ask.offset, ask.limit)?;
         let made = match &ask.hash {
+            Some(hash) if ask.asks_otherwise() => {
+                let what = format!("the plan `{hash}` was made, and its scope and rules stay as they are");
+                return Err(ToolTrouble::new(what, "with `hash`, give only `offset` and `limit`"));
+            }
             Some(hash) => self.memory.find_plan(hash).ok_or_else(|| {
                 ToolTrouble::new(format!("no plan `{hash}` was made here"), "call the tool without `hash` to make one")
             })?,
@@ -179,8 +191,8 @@ impl ToolServer {
 /// Why there is no session, without what the client sent: that may be as long as a message.
 fn why_no_session(error: ServerInitializeError) -> String {
     match error {
-        ServerInitializeError::ExpectedInitializeRequest(_) => "its first message is none that does".to_owned(),
-        ServerInitializeError::TransportError { .. } => "it does not read the answers".to_owned(),
+        ServerInitializeError::ExpectedInitializeRequest(_) => "its first message is not `initialize`".to_owned(),
+        ServerInitializeError::TransportError { .. } => "it closed the connection".to_owned(),
         error => error.to_string().chars().take(LONGEST_REASON).collect(),
     }
 }
@@ -210,13 +222,13 @@ impl ServerHandler for ToolServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if self.get_tool(&request.name).is_none() {
-            let names: Vec<&str> = self.tools.iter().map(|tool| &*tool.name).collect();
-            return Err(ErrorData::invalid_params(format!("no such tool; tools are {}", names.join(", ")), None));
-        }
+        let Some(tool) = ToolName::read(&request.name) else {
+            let names = ToolName::ALL.map(ToolName::as_str).join(", ");
+            return Err(ErrorData::invalid_params(format!("no such tool; tools are {names}"), None));
+        };
         let (give, stop) = watch::channel(None);
         let answer = tokio::select! {
-            answer = self.answer(&request.name, request.arguments, stop) => answer,
+            answer = self.answer(tool, request.arguments, stop) => answer,
             () = context.ct.cancelled() => {
                 give.send_replace(Some(Stop::Interrupted));
                 return Err(ErrorData::internal_error("the call was cancelled", None));

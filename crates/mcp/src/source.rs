@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use hostssl_formats::clients::ClientsReport;
 use hostssl_model::{AuditReport, Gap, Stop};
 use hostssl_remediation::Plan;
+use jiff::Timestamp;
 use std::error::Error;
 use tokio::sync::watch;
 
@@ -37,8 +38,8 @@ pub struct KeptQuestion {
     pub run: Option<String>,
     /// The scenario of a simulated Azure.
     pub scenario: Option<String>,
-    /// Of the newest: only one that began after this moment, in RFC 3339.
-    pub newer_than: Option<String>,
+    /// Of the newest: only one that began after this moment.
+    pub newer_than: Option<Timestamp>,
 }
 
 /// An audit.
@@ -50,6 +51,8 @@ pub struct ToolAudit {
     pub kept: bool,
     /// The scenario of the simulated Azure that it is of.
     pub scenario: Option<String>,
+    /// What has to be known beside the report, in a sentence without its full stop.
+    pub warnings: Vec<String>,
 }
 
 /// Clients of servers.
@@ -61,6 +64,8 @@ pub struct ToolClients {
     pub gaps: Vec<Gap>,
     /// Whether what was observed is kept; `None` when nothing was observed for this.
     pub kept: Option<bool>,
+    /// What has to be known beside the report, in a sentence without its full stop.
+    pub warnings: Vec<String>,
 }
 
 /// A plan, and what it could not consider.
@@ -70,6 +75,8 @@ pub struct ToolPlan {
     pub plan: Plan,
     /// What could not be checked.
     pub gaps: Vec<Gap>,
+    /// Whether everything in scope was checked.
+    pub complete: bool,
 }
 
 /// Why there is no answer, and what to do.

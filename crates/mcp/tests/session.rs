@@ -2,14 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use async_trait::async_trait;
+use hostssl_census::{Census, CensusLimits, CensusReport, LogEnd, LogReader, Requirements, SourceKind};
+use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_mcp::{
     AuditAsk, CallStop, ClientsAsk, KeptQuestion, PlanAsk, ToolAudit, ToolClients, ToolPlan, ToolServer, ToolSource,
     ToolTrouble,
 };
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{AuditReport, Stop};
+use hostssl_model::{AuditReport, Gap, GapScope, Reason, Stop, Unchecked};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use hostssl_test_support::hostile;
+use jiff::Timestamp;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientRequest};
 use rmcp::service::{PeerRequestOptions, RunningService, ServiceError};
 use rmcp::{RoleClient, ServiceExt as _};
@@ -24,6 +27,9 @@ struct Made {
     audit: Mutex<Option<AuditReport>>,
     kept: Mutex<Option<AuditReport>>,
     plan: Option<ToolPlan>,
+    clients: Option<(ClientsReport, Vec<Gap>)>,
+    /// Whether the state can be read.
+    is_broken: bool,
     /// An audit without a report waits until it is stopped, and says so here.
     began: Mutex<Option<oneshot::Sender<()>>>,
     stopped: Mutex<Option<oneshot::Sender<Option<Stop>>>>,
@@ -37,7 +43,7 @@ impl ToolSource for Made {
 
     async fn audit(&self, _: AuditAsk, mut stop: CallStop) -> Result<ToolAudit, ToolTrouble> {
         if let Some(report) = self.audit.lock().unwrap().clone() {
-            return Ok(ToolAudit { report, kept: false, scenario: None });
+            return Ok(ToolAudit { report, kept: false, scenario: None, warnings: vec![hostile::hostile()] });
         }
         let told = self.stopped.lock().unwrap().take().unwrap();
         // As the command does: what works is apart from the call, which may go away.
@@ -51,11 +57,18 @@ impl ToolSource for Made {
 
     async fn kept_audit(&self, question: KeptQuestion) -> Result<Option<ToolAudit>, ToolTrouble> {
         let kept = self.kept.lock().unwrap().clone();
-        let kept = kept.filter(|kept| question.newer_than.is_none_or(|known| kept.run.started_at > known));
-        Ok(kept.map(|report| ToolAudit { report, kept: true, scenario: None }))
+        if self.is_broken {
+            return Err(ToolTrouble::new("the disk is broken", ""));
+        }
+        let began = |kept: &AuditReport| kept.run.started_at.parse::<Timestamp>().unwrap();
+        let kept = kept.filter(|kept| question.newer_than.is_none_or(|known| began(kept) > known));
+        Ok(kept.map(|report| ToolAudit { report, kept: true, scenario: None, warnings: Vec::new() }))
     }
 
     async fn clients(&self, _: ClientsAsk, _: CallStop) -> Result<ToolClients, ToolTrouble> {
+        if let Some((report, gaps)) = self.clients.clone() {
+            return Ok(ToolClients { report, gaps, kept: Some(false), warnings: vec![hostile::hostile()] });
+        }
         Err(ToolTrouble::new("password=hunter2 \u{202e}\nnext", "do `this`"))
     }
 
@@ -134,22 +147,177 @@ async fn what_is_hostile_is_visible_and_every_text_from_outside_is_named() {
     let source = Made { audit: Mutex::new(Some(hostile::audit())), ..Made::default() };
     let (client, _server) = session(source).await;
     let answer = call(&client, "audit", json!({})).await;
-    let whole = format!("{}{}", serde_json::to_string(document(&answer)).unwrap(), text(&answer).replace('\n', ""));
-    assert!(!whole.contains(is_harmful) && whole.contains('\u{fffd}'));
+    assert!(marked(&answer) > 5);
+    let refused = call(&client, "clients", json!({})).await;
+    assert_eq!(refused.is_error, Some(true));
+    assert_eq!(text(&refused), "error: password=[removed] \u{fffd} next\nhint: do `this`");
+}
+
+#[tokio::test]
+async fn hostile_texts_of_clients_plans_and_explanations_are_named_too() {
+    let postures = vec![flexible("pg-a", "off", "TLSv1.2")];
+    // A plan refuses such a text itself.
+    let plan = ToolPlan { plan: PlannerKnowledge::new(postures).plan(), gaps: vec![hostile_gap()], complete: true };
+    let clients = Some((clients_of(3, &hostile::hostile().replace('\n', "")), vec![hostile_gap()]));
+    let (client, _server) = session(Made { plan: Some(plan), clients, ..Made::default() }).await;
+    let seen = call(&client, "clients", json!({})).await;
+    assert!(marked(&seen) > 10, "{}", marked(&seen));
+    assert_eq!(marked(&call(&client, "plan", json!({})).await), 2, "the gap");
+    let text = format!("FATAL: no pg_hba.conf entry for host \"{0}\", no encryption\n{0}", hostile::hostile());
+    let explained = call(&client, "explain", json!({"text": text})).await;
+    assert!(!format!("{}{}", document(&explained), self::text(&explained).replace('\n', "")).contains(is_harmful));
+}
+
+/// How many texts of a document have replaced characters, as those of the fixtures that come from outside have. Each is named.
+fn marked(answer: &CallToolResult) -> usize {
+    let whole = format!("{}{}", serde_json::to_string(document(answer)).unwrap(), text(answer).replace('\n', ""));
+    assert!(!whole.contains(is_harmful) && whole.contains('\u{fffd}'), "{whole}");
     let untrusted: Vec<&str> =
-        document(&answer)["untrusted"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+        document(answer)["untrusted"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
     let mut found = 0;
-    texts(document(&answer), String::new(), &mut |path, text| {
-        // The fixture's texts from outside all have replaced characters.
+    texts(document(answer), String::new(), &mut |path, text| {
         if text.contains('\u{fffd}') {
             found += 1;
             assert!(untrusted.iter().any(|one| covers(one, path)), "{path} is not named");
         }
     });
-    assert!(found > 5, "{found}");
-    let refused = call(&client, "clients", json!({})).await;
-    assert_eq!(refused.is_error, Some(true));
-    assert_eq!(text(&refused), "error: password=[removed] \u{fffd} next\nhint: do `this`");
+    found
+}
+
+fn hostile_gap() -> Gap {
+    Gap {
+        scope: GapScope::Name(hostile::hostile().into()),
+        blind: Unchecked::new(Reason::Permission, hostile::hostile()),
+    }
+}
+
+/// What a log with this many clients shows, each in plaintext and with a name of its own.
+fn census(clients: usize, name: &str) -> CensusReport {
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
+    reader.begin(SourceKind::LogFile, hostile::hostile());
+    for number in 0..clients {
+        let head = format!("2026-01-01 00:00:00 UTC-6aaae7b4.{number:x}-LOG:  ");
+        let who = format!("user=u{number}{name} database=shop application_name=a");
+        let lines = format!("{head}connection received: host=10.0.0.4 port=1\n{head}connection authorized: {who}\n");
+        reader.feed(lines.as_bytes());
+    }
+    reader.end(LogEnd::Whole);
+    reader.finish().finish(Requirements::default())
+}
+
+/// Two hundred servers with as many clients each.
+fn clients_of(clients: usize, name: &str) -> ClientsReport {
+    let census = census(clients, name);
+    let server = |number: usize| ServerClients {
+        id: None,
+        name: format!("pg-{number:03}{}", "x".repeat(300)),
+        owner: None,
+        census: census.clone(),
+        hidden: [0; 4],
+    };
+    ClientsReport {
+        id: "c".to_owned(),
+        started_at: "2026-01-01T00:00:00Z".to_owned(),
+        finished_at: "2026-01-01T00:00:01Z".to_owned(),
+        principal: Some(hostile::hostile()),
+        window: 1,
+        since: None,
+        servers: (0..200).map(server).collect(),
+    }
+}
+
+fn gaps(count: usize) -> Vec<Gap> {
+    let gap = |number: usize| Gap {
+        scope: GapScope::Subscription(format!("unread-{number}").into()),
+        blind: Unchecked::new(Reason::Permission, "not allowed"),
+    };
+    let mut gaps: Vec<Gap> = (0..count).map(gap).collect();
+    // Of what was left out on request, nothing is missing.
+    gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::Excepted, "as asked") });
+    gaps
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_stands_in_every_document_and_before_every_list() {
+    let mut report = fleet(300);
+    (report.gaps, report.run.complete) = (gaps(25), false);
+    let postures = (0..300).map(|number| flexible(&format!("pg-{number:03}-{}", "x".repeat(50)), "off", "TLSv1.2"));
+    let plan = ToolPlan { plan: PlannerKnowledge::new(postures.collect()).plan(), gaps: gaps(25), complete: true };
+    let clients = Some((clients_of(0, ""), gaps(25)));
+    let source = Made { audit: Mutex::new(Some(report)), plan: Some(plan), clients, ..Made::default() };
+    let (client, _server) = session(source).await;
+    for tool in ["audit", "servers", "findings", "plan", "clients"] {
+        let answer = call(&client, tool, json!({"limit": 200})).await;
+        let document = document(&answer);
+        assert_eq!(document["complete"], false, "{tool}");
+        let written = document["gaps"].as_array().unwrap();
+        assert_eq!((written.len(), &written[0]["scope"]), (20, &json!("/subscriptions/unread-0")), "{tool}");
+        let left = document["leftOut"].as_array().unwrap();
+        assert!(left.iter().any(|one| one["what"] == "gaps" && one["count"].as_u64() >= Some(5)), "{tool}: {left:?}");
+        let text = text(&answer);
+        let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{tool}: no `{words}` in {text}"));
+        let list = at("\n- ");
+        let notes =
+            ["NOT complete", "Could not be checked: /subscriptions/unread-4: not allowed", "checked: 20 more gaps"];
+        for words in notes.into_iter().chain(["Left out: "]) {
+            assert!(at(words) < list, "{tool}: `{words}` stands behind the list");
+        }
+        assert!(text.chars().count() < 12_200, "{tool}: {}", text.len());
+        // The clients have the longest list.
+        assert_eq!(text.contains("The text ends here"), tool == "clients", "{tool}: {}", text.len());
+    }
+}
+
+#[tokio::test]
+async fn clients_come_in_parts_that_are_bounded_and_count_only_what_they_leave_out() {
+    let mut report = clients_of(400, "");
+    report.servers.truncate(3);
+    report.servers[2].hidden = [7; 4];
+    let (client, _server) = session(Made { clients: Some((report, Vec::new())), ..Made::default() }).await;
+    let answer = call(&client, "clients", json!({"clientsOfEach": 500, "limit": 2})).await;
+    let document = document(&answer);
+    assert!(serde_json::to_string(document).unwrap().len() < 100_000);
+    let servers = document["result"]["servers"].as_array().unwrap();
+    let shown: usize = servers.iter().map(|server| server["clients"].as_array().unwrap().len()).sum();
+    let left = document["leftOut"].as_array().unwrap().iter().find(|one| one["what"] == "clients").unwrap();
+    let clients = census(400, "").clients.len();
+    assert!(shown > 0 && clients > 50, "{shown} of {clients}");
+    assert_eq!(left["count"], servers.len() * clients - shown, "those of the third server do not count");
+}
+
+#[tokio::test]
+async fn an_older_audit_that_was_looked_at_does_not_become_the_newest() {
+    let (mut here, mut kept) = (fleet(1), fleet(2));
+    here.run.id = "here".into();
+    // As text, this is smaller than the other.
+    here.run.started_at = "2026-01-02T00:00:00.5Z".into();
+    kept.run.id = "kept".into();
+    kept.run.started_at = "2026-01-02T00:00:00Z".into();
+    let source = Made { audit: Mutex::new(Some(here)), kept: Mutex::new(Some(kept)), ..Made::default() };
+    let (client, _server) = session(source).await;
+    call(&client, "audit", json!({})).await;
+    let run = async |arguments: Value| {
+        let servers = call(&client, "servers", arguments).await;
+        document(&servers)["result"]["run"]["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(run(json!({"run": "kept"})).await, "kept");
+    assert_eq!(run(json!({})).await, "here");
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_is_told() {
+    let source = Made { audit: Mutex::new(Some(fleet(1))), is_broken: true, ..Made::default() };
+    let (client, _server) = session(source).await;
+    call(&client, "audit", json!({})).await;
+    for tool in ["servers", "findings"] {
+        let answer = call(&client, tool, json!({})).await;
+        let warnings = document(&answer)["warnings"].as_array().unwrap();
+        assert!(
+            warnings.iter().any(|one| one.as_str().unwrap().ends_with("is kept: the disk is broken")),
+            "{warnings:?}"
+        );
+        assert!(text(&answer).contains("Warning: this is the newest audit of this session"), "{}", text(&answer));
+    }
 }
 
 fn texts(value: &Value, path: String, see: &mut dyn FnMut(&str, &str)) {
@@ -235,7 +403,7 @@ async fn a_plan_is_read_on_by_its_hash() {
     let postures = (0..60).map(|number| flexible(&format!("pg-{number:03}"), "off", "TLSv1.2"));
     let plan = PlannerKnowledge::new(postures.collect()).plan();
     let hash = plan.hash().as_str().to_owned();
-    let source = Made { plan: Some(ToolPlan { plan, gaps: Vec::new() }), ..Made::default() };
+    let source = Made { plan: Some(ToolPlan { plan, gaps: Vec::new(), complete: true }), ..Made::default() };
     let (client, _server) = session(source).await;
     let first = call(&client, "plan", json!({})).await;
     assert_eq!(document(&first)["page"]["nextOffset"], 20);
@@ -246,6 +414,9 @@ async fn a_plan_is_read_on_by_its_hash() {
         (&json!(20), &Value::Null)
     );
     assert_eq!(document(&next)["result"]["hash"], hash.as_str());
+    assert_eq!((&document(&next)["complete"], &document(&next)["gaps"]), (&json!(true), &json!([])));
+    let other = call(&client, "plan", json!({"hash": hash, "profile": "strict"})).await;
+    assert!(text(&other).contains("with `hash`, give only"), "{}", text(&other));
     let unknown = call(&client, "plan", json!({"hash": "x"})).await;
     assert!(text(&unknown).contains("no plan `x` was made here"), "{}", text(&unknown));
 }

@@ -1,7 +1,11 @@
 //! `hostssl mcp`.
 
 #[cfg(feature = "mcp")]
+mod bound;
+#[cfg(feature = "mcp")]
 mod kept;
+#[cfg(feature = "mcp")]
+mod kept_clients;
 #[cfg(feature = "mcp")]
 mod source;
 
@@ -16,7 +20,7 @@ use clap::Args;
 pub(crate) const HELP: &str = "Tools: audit, servers, findings, clients, explain, plan.
 
 Exit codes:
-  0  done: the input has ended, or the program was told to end
+  0  done: the input has ended, or it was stopped by a signal
   1  the tool failed, or the client does not speak the protocol
   2  wrong usage";
 

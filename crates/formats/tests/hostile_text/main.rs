@@ -267,7 +267,20 @@ fn of_words(all: &mut Outputs) {
     all.add("doctor_text", |out| doctor_text::write(out, &doctor, &Text::plain()));
     let result = audit_json::value(&audit()).unwrap();
     let (left_out, untrusted) = (Vec::new(), &[][..]);
-    let tool = ToolOutput { tool: "servers", simulated: None, kept: None, page: None, left_out, untrusted, result };
+    let gaps =
+        vec![Gap { scope: GapScope::Name(hostile().into()), blind: Unchecked::new(Reason::AzureError, hostile()) }];
+    let tool = ToolOutput {
+        tool: "servers",
+        simulated: Some(&text),
+        kept: None,
+        complete: Some(false),
+        gaps,
+        warnings: vec![text.clone()],
+        page: None,
+        left_out,
+        untrusted,
+        result,
+    };
     let tool = tool_json::value(tool).unwrap();
     // Not even with an escape: its reader takes the text as it is.
     assert!(!tool.to_string().contains(is_harmful), "{tool}");

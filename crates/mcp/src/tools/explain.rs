@@ -1,8 +1,9 @@
 //! `explain`: what an error of a client means.
 
-use crate::answer::ToolAnswer;
+use crate::answer::{ToolAnswer, count_of};
 use crate::asks::ExplainAsk;
 use crate::source::ToolTrouble;
+use crate::tools::ToolName;
 use hostssl_explain::{Cause, explain as explain_one, explain_all};
 use hostssl_formats::explain_json;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
@@ -26,16 +27,20 @@ pub(crate) fn explain(ask: &ExplainAsk) -> Result<ToolAnswer<'static>, ToolTroub
         let known = if one.cause == Cause::Unknown { "NOT known" } else { one.confidence.as_str() };
         format!("{}{herring}, confidence {known}: {} Next: {}", one.cause.as_str(), one.meaning, one.advice)
     });
-    let lines = lines.collect();
+    let list: Vec<String> = lines.collect();
+    let headline = format!("{}.", count_of(list.len(), "explanation"));
     let explanations = explain_json::value(&found).map_err(|error| ToolTrouble::defect(&error))?;
     let output = ToolOutput {
-        tool: "explain",
+        tool: ToolName::Explain.as_str(),
         simulated: None,
         kept: None,
+        complete: None,
+        gaps: Vec::new(),
+        warnings: Vec::new(),
         page: None,
         left_out: vec![LeftAway { what: "explanations", count: left, how: "a shorter text".to_owned() }],
         untrusted: &["/result/explanations/*/matched"],
         result: Value::Object([("explanations".to_owned(), explanations)].into_iter().collect()),
     };
-    Ok(ToolAnswer { output, lines })
+    Ok(ToolAnswer { output, head: vec![headline], list })
 }

@@ -1,11 +1,12 @@
 //! `plan`: what would be changed, and what not.
 
-use crate::answer::{ToolAnswer, count_of};
+use crate::answer::{ToolAnswer, blinding, count_of, coverage, gaps_left};
 use crate::asks::PlanAsk;
 use crate::page::{USUAL, Wanted, keep_first};
 use crate::source::{ToolPlan, ToolTrouble};
+use crate::tools::ToolName;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
-use hostssl_remediation::LeftOutReason;
+use hostssl_remediation::{LeftOut, LeftOutReason};
 use serde_json::Value;
 
 /// The members whose texts come from outside.
@@ -24,8 +25,6 @@ const UNTRUSTED: &[&str] = &[
 
 /// The most waves, and settings that are left out, of a result.
 const MOST: usize = USUAL as usize;
-/// Gaps that stand in the text.
-const GAPS: usize = 5;
 
 pub(crate) fn plan<'a>(
     made: &ToolPlan,
@@ -42,12 +41,14 @@ pub(crate) fn plan<'a>(
     }
     // What is right already is the least of it.
     if let Some(list) = result.get_mut("leftOut").and_then(Value::as_array_mut) {
-        list.sort_by_key(|one| one.get("reason").and_then(Value::as_str) == Some(LeftOutReason::AlreadyRight.as_str()));
+        let (right, open): (Vec<_>, Vec<_>) =
+            std::mem::take(list).into_iter().zip(plan.left_out()).partition(|(_, one)| is_right(one));
+        list.extend(open.into_iter().chain(right).map(|(value, _)| value));
     }
     let left = result.get_mut("leftOut").map_or(0, |list| keep_first(list, MOST));
     let waves = result.get_mut("waves").map_or(0, |list| keep_first(list, MOST));
-    let gaps = made.gaps.iter().filter(|gap| gap.blind.reason.blinds());
-    let mut lines = vec![
+    let gaps = blinding(&made.gaps);
+    let head = vec![
         format!(
             "Plan {} for {}: {} on {}; {} left out, {} of them because the value is right already.",
             plan.hash().as_str(),
@@ -55,38 +56,41 @@ pub(crate) fn plan<'a>(
             plan.count(),
             count_of(plan.servers(), "server"),
             count_of(plan.left_out().len(), "setting"),
-            plan.left_out().iter().filter(|one| one.reason == LeftOutReason::AlreadyRight).count(),
+            plan.left_out().iter().filter(|one| is_right(one)).count(),
         ),
+        coverage(made.complete && gaps.is_empty(), &gaps),
         "Nothing was written. A person makes this plan with `hostssl plan`, reviews it and runs `hostssl apply`."
             .to_owned(),
     ];
     let shown = plan.steps().iter().skip(page.offset).take(page.returned);
-    lines.extend(shown.map(|step| {
+    let steps = shown.map(|step| {
         let (name, wave) = (step.server.name(), step.wave);
         format!("- step {}, wave {wave}: {name}: {} from {} to {}", step.id, step.parameter, step.before, step.after)
-    }));
-    let open = plan.left_out().iter().filter(|one| one.reason != LeftOutReason::AlreadyRight);
-    lines.extend(
-        open.take(MOST)
-            .map(|one| format!("- left out: {}: {}: {}", one.server.name(), one.reason.as_str(), one.detail)),
-    );
-    lines.extend(
-        gaps.clone().take(GAPS).map(|gap| format!("Could not be checked: {}: {}", gap.scope, gap.blind.detail)),
-    );
+    });
+    let open = plan.left_out().iter().filter(|one| !is_right(one)).take(MOST);
+    let open = open.map(|one| format!("- left out: {}: {}: {}", one.server.name(), one.reason.as_str(), one.detail));
+    let list = steps.chain(open).collect();
     let by_cli = || "`hostssl plan`".to_owned();
     let left_out = vec![
         LeftAway { what: "settings-left-out", count: left, how: by_cli() },
         LeftAway { what: "waves", count: waves, how: by_cli() },
-        LeftAway { what: "gaps", count: gaps.count().saturating_sub(GAPS), how: by_cli() },
+        gaps_left(&gaps, "`hostssl plan`"),
     ];
     let output = ToolOutput {
-        tool: "plan",
+        tool: ToolName::Plan.as_str(),
         simulated: scenario,
         kept: None,
+        complete: Some(made.complete && gaps.is_empty()),
+        gaps,
+        warnings: Vec::new(),
         page: Some(page),
         left_out,
         untrusted: UNTRUSTED,
         result,
     };
-    Ok(ToolAnswer { output, lines })
+    Ok(ToolAnswer { output, head, list })
+}
+
+fn is_right(one: &LeftOut) -> bool {
+    one.reason == LeftOutReason::AlreadyRight
 }

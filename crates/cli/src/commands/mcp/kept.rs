@@ -1,18 +1,21 @@
-//! What the tools show of what is kept: audits and clients. Azure is not asked.
+//! What the tools show of kept audits. Azure is not asked.
 
-use super::source::{CallShared, clients_report, only, requirements};
+use super::source::CallShared;
 use crate::error::CliError;
 use crate::simulated::scenario_of;
 use crate::simulated::world::named_scenario;
 use crate::state::find_run;
-use hostssl_formats::clients::ServerClients;
-use hostssl_mcp::{ClientsAsk, KeptQuestion, ToolAudit, ToolClients};
-use hostssl_model::ResourceId;
-use hostssl_store::{AuditEntry, CensusEntry, Page, StoreReader};
-use jiff::Timestamp;
+use hostssl_formats::safe;
+use hostssl_mcp::{KeptQuestion, ToolAudit};
+use hostssl_model::AuditReport;
+use hostssl_ops::Vantages;
+use hostssl_store::{AuditEntry, Page, StoreReader};
+use jiff::{SignedDuration, Timestamp};
 
-/// The newest kept audits among which one of a scenario is searched.
-const RECENT: Page = Page { number: 0, size: 1_000 };
+/// Kept audits that are read at once, in search of one.
+const AT_ONCE: u32 = 200;
+/// Servers that a warning names.
+const NAMED: usize = 5;
 
 impl CallShared {
     pub(super) fn kept_audit(&self, question: &KeptQuestion) -> Result<Option<ToolAudit>, CliError> {
@@ -24,77 +27,90 @@ impl CallShared {
                 let (reader, run) = find_run(state, simulated, run)?;
                 let audit = reader.audit(run.as_str())?;
                 let audit = audit.ok_or_else(|| {
-                    CliError::usage(format!("run {run} is no audit"), "`hostssl runs` lists the runs")
+                    CliError::usage(format!("run {run} is not an audit"), "`hostssl runs` lists the runs")
                 })?;
+                if !self.args.scope.holds(&audit.scope) {
+                    let what = format!("audit {run} is of another scope than the one that the command line fixes");
+                    return Err(CliError::usage(what, "call the tool `audit`, or look at it with `hostssl runs show`"));
+                }
                 Some((reader, audit))
             }
-            None => newest(state.read_if_any(simulated)?, question)?,
+            None => self.newer(state.read_if_any(simulated)?, question)?,
         };
         let Some((reader, audit)) = found else { return Ok(None) };
         let scenario = scenario_of(&audit.cloud).map(ToOwned::to_owned);
-        Ok(Some(ToolAudit { report: reader.audit_report(&audit)?, kept: true, scenario }))
+        let report = reader.audit_report(&audit)?;
+        let warnings = untold(&reader, &report)?;
+        Ok(Some(ToolAudit { report, kept: true, scenario, warnings }))
     }
 
-    pub(super) fn kept_clients(&self, ask: &ClientsAsk) -> Result<ToolClients, CliError> {
-        let only = only(ask.only.as_deref())?;
-        let scope = &ask.scope;
-        let others = [&scope.tenants, &scope.management_groups, &scope.subscriptions, &scope.resource_groups];
-        if others.iter().chain(&[&scope.tags, &scope.except]).any(|parts| !parts.is_empty()) {
-            let what = "what is kept of clients is found by `servers` alone";
-            return Err(CliError::usage(what, "name servers, or set readLogs"));
+    /// The newest kept audit, if it is newer than asked.
+    fn newer(
+        &self,
+        reader: Option<StoreReader>,
+        question: &KeptQuestion,
+    ) -> Result<Option<(StoreReader, AuditEntry)>, CliError> {
+        let Some(reader) = reader else { return Ok(None) };
+        let Some(audit) = self.newest(&reader, question.scenario.as_deref(), |_| true)? else { return Ok(None) };
+        let is_newer = question.newer_than.is_none_or(|known| audit.started_ms > known.as_millisecond());
+        Ok(is_newer.then_some((reader, audit)))
+    }
+
+    /// The newest kept audit of the scenario, or of the real Azure, that a call may see and that is wanted.
+    pub(super) fn newest(
+        &self,
+        reader: &StoreReader,
+        scenario: Option<&str>,
+        is_wanted: impl Fn(&AuditEntry) -> bool,
+    ) -> Result<Option<AuditEntry>, CliError> {
+        let is = |audit: &AuditEntry| {
+            scenario_of(&audit.cloud) == scenario && self.args.scope.holds(&audit.scope) && is_wanted(audit)
+        };
+        for number in 0.. {
+            let (audits, _) = reader.audits(Page { number, size: AT_ONCE })?;
+            if audits.is_empty() {
+                break;
+            }
+            if let Some(audit) = audits.into_iter().find(is) {
+                return Ok(Some(audit));
+            }
         }
-        let started = Timestamp::now();
-        let requirements = requirements(ask, started)?;
-        let simulated = self.connection(ask.simulate.as_deref())?.simulate.is_some();
-        let nothing = || CliError::usage("no census of clients is kept", "set readLogs, which reads the servers' logs");
-        let reader = self.args.keep.state.read_if_any(simulated)?.ok_or_else(nothing)?;
-        let entries = reader.census_entries(started.as_millisecond())?;
-        if entries.is_empty() {
-            return Err(nothing());
+        Ok(None)
+    }
+
+    /// What the state knows worse than an audit that was just made. That it cannot be asked is a warning too.
+    pub(super) fn known_worse(&self, report: &AuditReport, simulated: bool) -> Vec<String> {
+        if simulated && self.args.keep.state.state.is_none() {
+            return Vec::new();
         }
-        let mut servers = Vec::new();
-        for (key, id) in chosen(entries.iter(), &scope.servers)? {
-            let Some(kept) = reader.census(key)? else { continue };
-            servers.push(ServerClients {
-                name: id.name().to_owned(),
-                id: Some(id.as_str().to_owned()),
-                owner: None,
-                census: kept.judge(requirements, None),
-                hidden: [0; 4],
-            });
-        }
-        let report = clients_report(started, None, requirements, servers, only);
-        Ok(ToolClients { report, gaps: Vec::new(), kept: None })
+        let known = self.args.keep.state.read_if_any(simulated).and_then(|reader| {
+            let mut warnings = reader.map_or_else(|| Ok(Vec::new()), |reader| untold(&reader, report))?;
+            if report.servers.iter().all(|server| server.wire.is_empty()) {
+                warnings.extend(self.args.keep.probed_plaintext(simulated)?);
+            }
+            Ok(warnings)
+        });
+        known.unwrap_or_else(|error| {
+            let what = "it is not known whether zones or earlier probes saw plaintext";
+            vec![format!("{what}: {}", error.on_one_line())]
+        })
     }
 }
 
-/// The newest kept audit of the scenario, or of the real Azure, if it is newer than asked.
-fn newest(reader: Option<StoreReader>, question: &KeptQuestion) -> Result<Option<(StoreReader, AuditEntry)>, CliError> {
-    let Some(reader) = reader else { return Ok(None) };
-    let (audits, _) = reader.audits(RECENT)?;
-    let Some(audit) = audits.into_iter().find(|audit| scenario_of(&audit.cloud) == question.scenario.as_deref()) else {
-        return Ok(None);
+/// Which servers accepted plaintext from a zone that an audit has no look from.
+fn untold(reader: &StoreReader, report: &AuditReport) -> Result<Vec<String>, CliError> {
+    let known = reader.known_from_zones()?;
+    let vantages = Vantages::new(None, Vec::new(), Timestamp::now(), SignedDuration::ZERO).with_state(known);
+    let untold = vantages.untold(&report.servers);
+    let Some(more) = untold.len().checked_sub(1).map(|_| untold.len().saturating_sub(NAMED)) else {
+        return Ok(Vec::new());
     };
-    let known = question.newer_than.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
-    let is_newer = known.is_none_or(|known| audit.started_ms > known.as_millisecond());
-    Ok(is_newer.then_some((reader, audit)))
-}
-
-/// The servers with a census that these names or patterns choose, with their keys. One that chooses nothing is an error.
-fn chosen<'a>(
-    entries: impl Iterator<Item = (&'a String, &'a CensusEntry)>,
-    names: &[String],
-) -> Result<Vec<(&'a str, ResourceId)>, CliError> {
-    let mut servers: Vec<(&str, ResourceId)> = entries
-        .filter_map(|(key, entry)| Some((key.as_str(), ResourceId::try_from(entry.server.as_str()).ok()?)))
-        .collect();
-    let matches = |id: &ResourceId, name: &str| {
-        id.as_str().eq_ignore_ascii_case(name) || hostssl_model::matches_pattern(name, id.name())
-    };
-    if let Some(name) = names.iter().find(|name| !servers.iter().any(|(_, id)| matches(id, name))) {
-        let what = format!("no census of `{name}` is kept");
-        return Err(CliError::usage(what, "set readLogs, which reads the servers' logs"));
-    }
-    servers.retain(|(_, id)| names.is_empty() || names.iter().any(|name| matches(id, name)));
-    Ok(servers)
+    let names = untold.iter().take(NAMED).map(|(server, look)| {
+        let zone = look.vantage.as_ref().map_or("", |vantage| &*vantage.zone);
+        format!("{} from zone {zone} at {}", safe(server.server.name()), look.observed_at)
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let what = "plaintext was accepted when a zone was probed last, and this audit has no look from there";
+    Ok(vec![format!("{what}: {names}{more}")])
 }

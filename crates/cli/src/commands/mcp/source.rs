@@ -40,7 +40,7 @@ pub(super) struct CommandSource {
 /// What every call has in common.
 pub(super) struct CallShared {
     pub(super) args: McpArgs,
-    terminal: TerminalArgs,
+    pub(super) terminal: TerminalArgs,
 }
 
 impl CommandSource {
@@ -137,7 +137,8 @@ impl CallShared {
             let report = audit_and_probe(&connected.tenants, &request, probe.as_ref(), context(), &mut |_| {}).await?;
             refuse_nothing(&report)?;
             let kept = args.keep.keep(&report, simulated);
-            Ok(ToolAudit { scenario: scenario_of(&report.run.cloud).map(ToOwned::to_owned), kept, report })
+            let warnings = self.known_worse(&report, simulated);
+            Ok(ToolAudit { scenario: scenario_of(&report.run.cloud).map(ToOwned::to_owned), kept, warnings, report })
         })
     }
 
@@ -162,10 +163,8 @@ impl CallShared {
     /// The scope of a call. Where the command line has one, a call only chooses among its servers.
     fn scope(&self, ask: &ScopeAsk) -> Result<(ScopeArgs, SelectArgs), CliError> {
         let own = &self.args.scope;
-        let fixed = [&own.tenant, &own.management_group, &own.subscription, &own.resource_group];
         let asked = [&ask.tenants, &ask.management_groups, &ask.subscriptions, &ask.resource_groups];
-        let is_fixed = fixed.iter().any(|parts| !parts.is_empty());
-        if is_fixed && asked.iter().any(|parts| !parts.is_empty()) {
+        if own.is_fixed() && asked.iter().any(|parts| !parts.is_empty()) {
             return Err(CliError::usage(
                 "the scope of this server is fixed by its command line",
                 "leave out tenants, managementGroups, subscriptions and resourceGroups; servers, tags and except choose among its servers",
@@ -173,7 +172,7 @@ impl CallShared {
         }
         let names =
             |argument: &str, texts: &[String]| -> Result<Vec<String>, CliError> { checked(argument, texts, name) };
-        let scope = if is_fixed {
+        let scope = if own.is_fixed() {
             own.clone()
         } else {
             ScopeArgs {
@@ -233,7 +232,7 @@ impl CallShared {
             let keep = (!self.args.keep.no_save).then_some((&self.args.keep.state, connect.simulate.is_some()));
             let (servers, kept) = judged(seen.servers, keep, requirements, None);
             let report = clients_report(started, principal, requirements, servers, only);
-            Ok(ToolClients { report, gaps: seen.gaps, kept: Some(kept) })
+            Ok(ToolClients { report, gaps: seen.gaps, kept: Some(kept), warnings: Vec::new() })
         })
     }
 
@@ -270,8 +269,9 @@ impl CallShared {
                 tenant.ok_or_else(|| CliError::usage("there is no tenant to sign in to", "name one in tenants"))?;
             let planned = make_plan(&tenant, &request, context(), &mut |_| {}).await?;
             // A server that could not be checked is in the plan, among those left out.
+            let complete = planned.audit.run.complete && planned.unseen.is_empty();
             let of_scope = planned.audit.gaps.into_iter().filter(|gap| !gap.scope.is_server());
-            Ok(ToolPlan { plan: planned.plan, gaps: planned.unseen.into_iter().chain(of_scope).collect() })
+            Ok(ToolPlan { complete, plan: planned.plan, gaps: planned.unseen.into_iter().chain(of_scope).collect() })
         })
     }
 }
