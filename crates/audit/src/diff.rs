@@ -3,7 +3,9 @@
 //! Absence of evidence is not a change for the better. A server that the later audit could not see, was not asked
 //! about, or did not judge by the same control is never called fixed or gone.
 
-use hostssl_model::{AuditReport, ControlId, Finding, GapScope, Outcome, Server, ServerReport};
+use hostssl_model::{
+    AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Server, ServerReport, WireObservation,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How something differs.
@@ -66,6 +68,8 @@ pub enum NotLooked<'a> {
     Gap(&'a hostssl_model::Gap),
     /// A newer version kept words of it that this one does not know.
     Words(&'a hostssl_model::Gap),
+    /// This zone saw its listeners for the earlier audit and not for the later one.
+    Zone(&'a str),
 }
 
 /// Two audits, compared.
@@ -195,18 +199,41 @@ fn compare<'a>(
     differ: RulesDiffer,
     comparable: impl Fn(ControlId) -> bool,
 ) {
+    let lost = lost_zone(old, new);
     for after in new.findings.iter().filter(|finding| comparable(finding.control)) {
         let before = old.findings.iter().find(|finding| finding.control == after.control);
         match difference(before, after) {
             Some(_) if before.is_some_and(|before| differ.explains(before, after)) => {
                 diff.not_compared.push(after.control);
             }
+            Some(Difference::Fixed) if lost.is_some() && is_of_the_wire(after.control) => diff.changes.push(Change {
+                difference: Difference::NotVisible,
+                server: &new.server,
+                before,
+                after: Some(after),
+                why: lost.map(NotLooked::Zone),
+            }),
             Some(difference) => {
                 diff.changes.push(Change { difference, server: &new.server, before, after: Some(after), why: None });
             }
             None => diff.unchanged += 1,
         }
     }
+}
+
+/// A zone that saw the server for the earlier audit and not for the later one. What failed there may still fail.
+fn lost_zone<'a>(old: &'a ServerReport, new: &ServerReport) -> Option<&'a str> {
+    let zone = |one: &'a WireObservation| Some(&*one.vantage.as_ref()?.zone);
+    let seen_from = |zone: &str| {
+        let is_known = |one: &&WireObservation| matches!(one.listener, Reading::Known(_));
+        new.wire.iter().filter(is_known).filter_map(|one| one.vantage.as_ref()).any(|from| *from.zone == *zone)
+    };
+    let known = old.wire.iter().filter(|one| matches!(one.listener, Reading::Known(_)));
+    known.filter_map(zone).find(|zone| !seen_from(zone))
+}
+
+fn is_of_the_wire(id: ControlId) -> bool {
+    crate::controls::control(id).is_of_the_wire()
 }
 
 fn add<'a>(diff: &mut Diff<'a>, new: &'a ServerReport, comparable: impl Fn(ControlId) -> bool) {

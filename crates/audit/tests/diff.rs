@@ -6,7 +6,10 @@ mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
 use hostssl_audit::{Difference, LastKnown, NotLooked, diff, diff_knowing};
-use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Outcome, Reason, Unchecked};
+use hostssl_model::{
+    AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Unchecked, Vantage, WireListener,
+    WireObservation, WireTransport,
+};
 use proptest::prelude::*;
 
 /// Each change as difference, server and control.
@@ -40,6 +43,37 @@ fn what_cannot_be_checked_is_not_fixed() {
     let after = baseline(&[("a", Seen::Forbidden)]);
     let told = told(&before, &after);
     assert!(!told.is_empty() && told.iter().all(|line| line.starts_with("NotVisible a ")), "{told:?}");
+}
+
+/// The report with one look at server `a` from a zone, or from here, and what `plaintext-refused` makes of it.
+fn seen_from(zone: Option<&str>, outcome: Outcome) -> AuditReport {
+    let mut report = baseline(&[("a", Seen::On)]);
+    let listener = WireListener {
+        transport: if outcome == Outcome::Fail { WireTransport::Optional } else { WireTransport::Enforced },
+        why: "seen".into(),
+        versions: Vec::new(),
+        certificate: None,
+    };
+    report.servers[0].wire = vec![WireObservation {
+        port: 5432,
+        address: Some("10.0.0.4".into()),
+        observed_at: "2026-11-24T12:00:00Z".into(),
+        listener: Reading::Known(listener),
+        vantage: zone.map(|zone| Box::new(Vantage { zone: zone.into(), observed_ms: 0 })),
+    }];
+    let finding = Finding { control: ControlId::PlaintextRefused, outcome, ..report.servers[0].findings[0].clone() };
+    report.servers[0].findings.push(finding);
+    report
+}
+
+#[test]
+fn what_a_zone_saw_fail_is_fixed_only_when_that_zone_has_looked_again() {
+    let failing = seen_from(Some("lab"), Outcome::Fail);
+    let from_here = seen_from(None, Outcome::Pass);
+    assert_eq!(told(&failing, &from_here), ["NotVisible a plaintext-refused"]);
+    assert_eq!(diff(&failing, &from_here).changes[0].why, Some(NotLooked::Zone("lab")));
+    assert_eq!(told(&failing, &seen_from(Some("lab"), Outcome::Pass)), ["Fixed a plaintext-refused"]);
+    assert_eq!(told(&seen_from(None, Outcome::Fail), &from_here), ["Fixed a plaintext-refused"]);
 }
 
 #[test]

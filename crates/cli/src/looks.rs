@@ -166,7 +166,7 @@ fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result
 }
 
 fn read_files(zones: Option<&Path>, files: &[PathBuf], now: Timestamp) -> Result<ZoneFiles, CliError> {
-    let rules = zones.map(load_zones).transpose()?;
+    let rules = zones.map(load_zones_in_force).transpose()?;
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
         Ok(LooksFile { name, is_uploaded: false, looks: load_looks(path, now)? })
@@ -268,9 +268,20 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     Ok(files)
 }
 
-/// Reads the rules of a file of zones.
+/// Reads the rules of a file of zones, which may have none yet.
 pub(crate) fn load_zones(path: &Path) -> Result<Vec<ZoneRule>, CliError> {
     read_zones(&zones_text(path)?).map_err(|error| CliError::from(error).of_file(path))
+}
+
+/// Reads the rules that an audit goes by. A file without one would end what every zone has proven: it was cut short, or is
+/// another file.
+pub(crate) fn load_zones_in_force(path: &Path) -> Result<Vec<ZoneRule>, CliError> {
+    let rules = load_zones(path)?;
+    if rules.is_empty() {
+        let what = format!("{} has no rule", path.display());
+        return Err(CliError::usage(what, "add one with `hostssl zones add`, or leave --zones out"));
+    }
+    Ok(rules)
 }
 
 /// The text of a file of zones.

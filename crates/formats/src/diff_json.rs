@@ -116,6 +116,8 @@ enum WhyV1 {
     OutOfScope,
     SubscriptionNotSeen,
     Gap,
+    /// A zone saw its listeners for the earlier audit and not for the later one.
+    Zone,
 }
 
 #[derive(Debug, Serialize)]
@@ -268,6 +270,7 @@ impl<'a> From<&audit::Change<'a>> for ChangeV1<'a> {
             why: change.why.map(|why| match why {
                 audit::NotLooked::OutOfScope => WhyV1::OutOfScope,
                 audit::NotLooked::SubscriptionNotSeen => WhyV1::SubscriptionNotSeen,
+                audit::NotLooked::Zone(_) => WhyV1::Zone,
                 audit::NotLooked::Gap(_) | audit::NotLooked::Words(_) => WhyV1::Gap,
             }),
         }

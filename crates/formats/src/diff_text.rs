@@ -102,6 +102,7 @@ pub(crate) fn what(change: &Change<'_>) -> String {
         (Some(why), ..) => match why {
             NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),
             NotLooked::SubscriptionNotSeen => "its subscription is not visible to the later audit".to_owned(),
+            NotLooked::Zone(zone) => format!("failed as seen from zone {zone}; the later audit has no look from there"),
             NotLooked::Words(gap) => gap.blind.detail.to_string(),
             NotLooked::Gap(gap) => format!("could not be listed: {}: {}", gap.blind.reason, gap.blind.detail),
         },

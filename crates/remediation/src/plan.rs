@@ -131,6 +131,8 @@ impl StepEffect {
     #[must_use]
     pub fn of(parameter: ParameterName, before: &str, after: &str) -> Self {
         match (parameter.meaning(before), parameter.meaning(after)) {
+            // What is logged refuses and admits no one.
+            (Some(Meaning::LogDownload(_) | Meaning::LogDays(_)), Some(_)) => Self::Same,
             (Some(before), Some(after)) if after.is_looser_than(before) => Self::Looser,
             (Some(before), Some(after)) if before.is_looser_than(after) => Self::Stricter,
             (Some(_), Some(_)) => Self::Same,
@@ -414,5 +416,27 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.draft.steps.iter().any(Step::is_executable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_is_what_clients_meet() {
+        use ParameterName::{LogDownloadEnable, MinimalTlsVersion, RequireSecureTransport};
+        let of = |name, before, after| StepEffect::of(name, before, after);
+        assert_eq!(of(RequireSecureTransport, "off", "ON"), StepEffect::Stricter);
+        assert_eq!(of(RequireSecureTransport, "on", "off"), StepEffect::Looser);
+        assert_eq!(of(RequireSecureTransport, "on", "ON"), StepEffect::Same);
+        assert_eq!(of(RequireSecureTransport, "on", "maybe"), StepEffect::Unknown);
+        assert_eq!(of(MinimalTlsVersion, "TLS1_2", "TLS1_0"), StepEffect::Looser);
+        assert_eq!(of(LogDownloadEnable, "on", "off"), StepEffect::Same);
+        let may: Vec<StepEffect> = [StepEffect::Same, StepEffect::Stricter, StepEffect::Unknown, StepEffect::Looser]
+            .into_iter()
+            .filter(|effect| effect.may_loosen())
+            .collect();
+        assert_eq!(may, [StepEffect::Unknown, StepEffect::Looser], "what is not known may be the worst");
     }
 }

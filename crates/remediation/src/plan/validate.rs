@@ -1,7 +1,7 @@
 //! The rules that every plan keeps. Code that applies a plan may rely on them.
 
 use super::context::unix_ms;
-use super::{Disposition, Draft, Step, StepEffect};
+use super::{Disposition, Draft, Step};
 use crate::Goal;
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{ParameterName, ResourceId, Scope, same_value};
@@ -129,7 +129,11 @@ fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
 
 /// A plan that fixes findings only ever makes servers stricter.
 fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
-    if matches!(goal, Goal::Fix { .. }) && step.effect() != StepEffect::Stricter {
+    let goes_up = match (step.parameter.meaning(&step.before), step.parameter.meaning(&step.after)) {
+        (Some(before), Some(after)) => before.is_looser_than(after),
+        _ => false,
+    };
+    if matches!(goal, Goal::Fix { .. }) && !goes_up {
         return Err("it loosens the server, but the plan is to fix findings");
     }
     Ok(())
