@@ -279,7 +279,7 @@ pub(crate) fn load_zones_in_force(path: &Path) -> Result<Vec<ZoneRule>, CliError
     let rules = load_zones(path)?;
     if rules.is_empty() {
         let what = format!("{} has no rule", path.display());
-        return Err(CliError::usage(what, "add one with `hostssl zones add`, or leave --zones out"));
+        return Err(CliError::usage(what, "`hostssl zones --help` shows how one is written; or leave --zones out"));
     }
     Ok(rules)
 }

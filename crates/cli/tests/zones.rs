@@ -266,7 +266,9 @@ fn mistakes_are_said_where_they_are() {
     assert_eq!(done.code, 2);
     assert!(done.stderr.contains("zones.toml: line 3, column 1: unknown field `vnet`"), "{}", done.stderr);
 
+    std::fs::write(&zones, "").unwrap();
     for (arguments, why) in [
+        (vec!["audit", "--simulate", "--probe", "--zones", &zones], "has no rule"),
         (vec!["audit", "--simulate", "--looks", "a"], "--probe"),
         (vec!["audit", "--simulate", "--zones", "a"], "without --probe none is"),
         (vec!["probe", "pg-a", "--simulate"], "a list that was made for a zone"),
