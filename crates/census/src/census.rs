@@ -2,7 +2,7 @@
 
 use crate::client_key::{Key, SessionNames, order};
 use crate::client_sightings::{ClientSightings, Look};
-use crate::kept::KeptCensus;
+use crate::kept::{EarlierClient, KeptCensus, Restriction, still_open, unless_missed};
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
 use crate::seed::SeededHash;
 use crate::verdict::{CensusEvidence, Unlisted, index, judge};
@@ -30,6 +30,8 @@ impl Default for CensusLimits {
 pub struct Census {
     limits: CensusLimits,
     since: Option<Millis>,
+    /// What was seen before `since`: it counts only where nothing newer is known of a client.
+    before: Option<Box<Self>>,
     clients: HashMap<Key, ClientSightings, SeededHash>,
     counts: [usize; 4],
     unlisted: Unlisted,
@@ -66,7 +68,8 @@ pub struct CensusReport {
 }
 
 impl Census {
-    /// An empty census. What was seen before `since` does not count.
+    /// An empty census. What was seen before `since` does not count; but nothing is safe while a client that was in plaintext
+    /// before it has not been observed since.
     #[must_use]
     pub fn new(limits: CensusLimits, since: Option<Millis>) -> Self {
         Self { limits, since, ..Self::default() }
@@ -98,7 +101,13 @@ impl Census {
     /// Counts a sighting of a source. Where the census is kept, a session that was counted before does not count again.
     pub fn add_session(&mut self, source: usize, id: SessionId, sighting: Sighting) {
         if self.since.is_some_and(|since| sighting.at.is_some_and(|at| at < since)) {
-            return;
+            let limits = self.limits;
+            let before = self.before.get_or_insert_with(|| Box::new(Self::new(limits, None)));
+            // A client remembers the kinds of its sources. What they cover, the whole says.
+            for known in self.sources.iter().skip(before.sources.len()) {
+                before.sources.push(Source::new(known.kind, known.name.clone()));
+            }
+            return before.add_session(source, id, sighting);
         }
         let Sighting { user, database, application, address, backend, tls, protocol, cipher, at, doubt } = sighting;
         let key = Key { user, database, application, address, backend, tls };
@@ -173,6 +182,7 @@ impl Census {
     /// Draws the verdict.
     #[must_use]
     pub fn finish(mut self, requirements: Requirements) -> CensusReport {
+        let earlier = self.earlier_than_since();
         self.settle_earlier();
         self.refused.settle(self.limits.clients);
         for source in &mut self.sources {
@@ -193,6 +203,7 @@ impl Census {
         clients.sort_by(|a, b| order(a).cmp(&order(b)));
         let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.counts, sources: &self.sources };
         let (verdict, reason) = judge(&evidence, requirements);
+        let (verdict, reason) = unless_missed(verdict, reason, &earlier, Restriction::RequireTls);
         let mut whole = Coverage::default();
         self.sources.iter().for_each(|source| whole.merge(&source.coverage));
         CensusReport {
@@ -204,9 +215,17 @@ impl Census {
             refused: self.refused.shown(self.since, &clients),
             refused_unlisted: self.refused.unlisted,
             clients,
-            earlier: Vec::new(),
+            earlier: still_open(earlier),
             unlisted: self.unlisted.counts,
         }
+    }
+
+    /// The clients that were last seen before `since`, when enforcement would have refused them, or may have.
+    fn earlier_than_since(&self) -> Vec<EarlierClient> {
+        let Some(before) = &self.before else { return Vec::new() };
+        let mut all = self.keep(0);
+        all.merge(before.keep(0));
+        all.earlier_for(Restriction::RequireTls, self.since, None, &self.sources)
     }
 
     /// Sessions that began before the observation are old news if the same client was seen since; otherwise it is

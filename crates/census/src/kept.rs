@@ -11,6 +11,7 @@ mod verdict;
 pub use document::InvalidKeptCensus;
 pub use earlier::{EarlierClient, EarlierFate};
 pub use verdict::Restriction;
+pub(crate) use verdict::{still_open, unless_missed};
 
 use crate::client_key::Key;
 use crate::client_sightings::ClientSightings;

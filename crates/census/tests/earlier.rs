@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{
-    Backend, Census, CensusVerdict, EarlierFate, Interval, KeptCensus, Millis, Requirements, Restriction, SessionTls,
-    Sighting, Source, SourceKind,
+    Backend, Census, CensusLimits, CensusVerdict, EarlierFate, Interval, KeptCensus, Millis, Requirements, Restriction,
+    SessionTls, Sighting, Source, SourceKind,
 };
 
 const DAY: Millis = 86_400_000;
@@ -141,4 +141,44 @@ fn a_client_below_the_floor_that_was_not_observed_since_counts_for_the_floor_alo
     kept.merge(look(8..9, &[(JOB, Some("TLSv1.2"))]));
     let floor = impact(&kept, Restriction::MinimumTls("TLSv1.2"));
     assert_eq!((floor.verdict, floor.clients.len()), (CensusVerdict::Safe, 0), "{}", floor.reason);
+}
+
+#[test]
+fn a_time_that_somebody_chose_hides_no_client_from_before_it() {
+    let kept = with_job(15);
+    let chosen = Some(START + 8 * DAY);
+    let report = kept.judge_chosen(week(15), chosen);
+    assert_eq!((report.verdict, report.earlier.len()), (CensusVerdict::NeedsObservation, 1), "{}", report.reason);
+    assert!(report.reason.contains("before has not been observed since"), "{}", report.reason);
+    let mut back = kept.clone();
+    back.merge(look(10..11, &[(JOB, TLS)]));
+    assert_eq!(back.judge_chosen(week(15), chosen).verdict, CensusVerdict::Safe);
+    // Logs that are not kept.
+    for (job_since, verdict) in [(None, CensusVerdict::NeedsObservation), (Some(JOB), CensusVerdict::Safe)] {
+        let mut census = Census::new(CensusLimits::default(), chosen);
+        census.add_source(Source::new(SourceKind::LogFile, "log"));
+        let span = Interval { from: START, to: START + 15 * DAY };
+        census.source_mut(0).unwrap().coverage.add(span);
+        let seen = [(0, JOB, SessionTls::Plaintext), (9, APP, SessionTls::Tls)];
+        for (day, (user, application, address), tls) in
+            seen.into_iter().chain(job_since.map(|job| (10, job, SessionTls::Tls)))
+        {
+            let sighting = Sighting {
+                user: Some(user.to_owned()),
+                database: Some("shop".to_owned()),
+                application: Some(application.to_owned()),
+                address: Some(address.to_owned()),
+                backend: Backend::Client,
+                tls,
+                protocol: TLS.filter(|_| tls == SessionTls::Tls).map(ToOwned::to_owned),
+                cipher: None,
+                at: Some(START + day * DAY),
+                doubt: None,
+            };
+            census.add(0, sighting);
+        }
+        let report = census.finish(Requirements { window: 6 * DAY, now: None });
+        assert_eq!(report.verdict, verdict, "{}", report.reason);
+        assert!(report.clients.iter().all(|client| client.tls == SessionTls::Tls), "the job is from before");
+    }
 }

@@ -44,7 +44,7 @@ impl KeptCensus {
 
     /// The clients that a restriction would have refused, or may have, when they were last seen: before `from`, and not before
     /// `since`.
-    pub(super) fn earlier_for(
+    pub(crate) fn earlier_for(
         &self,
         restriction: Restriction<'_>,
         from: Option<Millis>,

@@ -23,16 +23,28 @@ pub enum Restriction<'a> {
 
 impl KeptCensus {
     /// Judges whether TLS can be enforced. The window ends with the newest thing that was observed, and what was seen
-    /// before the window, or before `since`, does not count; but nothing is safe while a client that was in plaintext before
+    /// before the window, or before `since`, when the server was made, does not count; but nothing is safe while a client that was in plaintext before
     /// the window has not been observed since ([`Self::earlier`]).
     #[must_use]
     pub fn judge(&self, requirements: Requirements, since: Option<Millis>) -> CensusReport {
+        self.judge_from(requirements, since, since)
+    }
+
+    /// Judges as [`Self::judge`] does, by what was observed since a time that somebody chose. The server was there before it:
+    /// nothing is safe while a client that was in plaintext before that time has not been observed since.
+    #[must_use]
+    pub fn judge_chosen(&self, requirements: Requirements, since: Option<Millis>) -> CensusReport {
+        self.judge_from(requirements, since, None)
+    }
+
+    /// Nothing from before `since` is evidence of TLS, and no client from before `made` may come back.
+    fn judge_from(&self, requirements: Requirements, since: Option<Millis>, made: Option<Millis>) -> CensusReport {
         let from = self.from(requirements, since);
         let sources = self.sources_from(from);
         let clients = self.clients_from(from, &sources);
         let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
         let (verdict, reason) = judge(&evidence, requirements);
-        let earlier = self.earlier_for(Restriction::RequireTls, from, since, &sources);
+        let earlier = self.earlier_for(Restriction::RequireTls, from, made, &sources);
         let (verdict, reason) = unless_missed(verdict, reason, &earlier, Restriction::RequireTls);
         let mut whole = Coverage::default();
         sources.iter().for_each(|source| whole.merge(&source.coverage));
@@ -142,7 +154,7 @@ impl KeptCensus {
 }
 
 /// The verdict, unless it is safe only because clients that would have been refused were not observed lately.
-fn unless_missed(
+pub(crate) fn unless_missed(
     verdict: CensusVerdict,
     reason: String,
     earlier: &[EarlierClient],
@@ -157,7 +169,7 @@ fn unless_missed(
 }
 
 /// Those of which nothing newer is known.
-fn still_open(earlier: Vec<EarlierClient>) -> Vec<Client> {
+pub(crate) fn still_open(earlier: Vec<EarlierClient>) -> Vec<Client> {
     earlier.into_iter().filter(|one| one.fate == EarlierFate::Unknown).map(|one| one.client).collect()
 }
 

@@ -194,7 +194,7 @@ fn of_named(
         let (name, census) = match own_name {
             Some(own) => {
                 let look = census.keep(Timestamp::now().as_millisecond());
-                (own.to_owned(), keep_named(args, own, look).judge(requirements, since))
+                (own.to_owned(), keep_named(args, own, look).judge_chosen(requirements, since))
             }
             None => (name, census.finish(requirements)),
         };
@@ -282,7 +282,7 @@ pub(crate) fn judged(
         id: Some(server.id.as_str().to_owned()),
         name: server.name().to_owned(),
         owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
-        census: kept.judge(requirements, since),
+        census: kept.judge_chosen(requirements, since),
         hidden: [0; 4],
     });
     (clients.collect(), is_kept)
