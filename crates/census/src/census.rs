@@ -67,6 +67,18 @@ pub struct CensusReport {
     pub refused_unlisted: u64,
 }
 
+impl CensusReport {
+    /// The report, where the clients that were kept before could not be read: they are unknown, and nothing is safe.
+    #[must_use]
+    pub fn without_kept(mut self) -> Self {
+        if self.verdict == CensusVerdict::Safe {
+            self.verdict = CensusVerdict::NeedsObservation;
+            self.reason.push_str(", but what was kept before could not be read: earlier clients are unknown");
+        }
+        self
+    }
+}
+
 impl Census {
     /// An empty census. What was seen before `since` does not count; but nothing is safe while a client that was in plaintext
     /// before it has not been observed since.

@@ -182,3 +182,14 @@ fn a_time_that_somebody_chose_hides_no_client_from_before_it() {
         assert!(report.clients.iter().all(|client| client.tls == SessionTls::Tls), "the job is from before");
     }
 }
+
+#[test]
+fn nothing_is_safe_where_the_kept_clients_could_not_be_read() {
+    let safe = look(0..8, &[(APP, TLS)]).judge(week(8), None);
+    assert_eq!(safe.verdict, CensusVerdict::Safe);
+    let unread = safe.without_kept();
+    assert_eq!(unread.verdict, CensusVerdict::NeedsObservation);
+    assert!(unread.reason.ends_with("could not be read: earlier clients are unknown"), "{}", unread.reason);
+    let breaks = look(0..8, &[(JOB, None)]).judge(week(8), None);
+    assert_eq!(breaks.clone().without_kept(), breaks, "what was seen is enough");
+}

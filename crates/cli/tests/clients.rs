@@ -292,6 +292,35 @@ fn after_enforcement_the_simulated_servers_refuse_exactly_those_that_the_census_
 }
 
 #[test]
+fn a_state_that_cannot_be_read_makes_no_server_safe() {
+    let folder = folder("unread-state");
+    let (log, state) = (folder.join("tls.log"), folder.join("state"));
+    let now = jiff::Timestamp::now().as_second();
+    let hours = (0..192).rev().map(|hour| {
+        let at = now - hour * 3_600;
+        let time = jiff::Timestamp::from_second(at).unwrap().strftime("%Y-%m-%d %H:%M:%S UTC");
+        let tls = "SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
+        format!(
+            "{time}-{at:08x}.1-LOG:  connection received: host=10.0.0.5 port=5\n\
+             {time}-{at:08x}.1-LOG:  connection authorized: user=web database=shop {tls}\n"
+        )
+    });
+    std::fs::write(&log, hours.collect::<String>()).unwrap();
+    let arguments =
+        ["clients", "shop-db", "--log-file", log.to_str().unwrap(), "--state", state.to_str().unwrap(), "-o", "json"];
+    let done = run(&arguments);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    std::fs::write(state.join("hostssl.db"), "no database").unwrap();
+    for side in ["hostssl.db-wal", "hostssl.db-shm"] {
+        let _ = std::fs::remove_file(state.join(side));
+    }
+    let done = run(&arguments);
+    assert_eq!(done.code, 4, "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("were not read"), "{}", done.stderr);
+    assert!(done.stdout.contains("earlier clients are unknown"), "{}", done.stdout);
+}
+
+#[test]
 fn logs_are_kept_under_the_name_that_their_server_is_given() {
     let folder = folder("named");
     let state = folder.join("state").display().to_string();

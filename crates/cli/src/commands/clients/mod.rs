@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{names, stdout};
 use clap::{Args, ValueEnum};
-use hostssl_census::{Census, CensusLimits, KeptCensus, Millis, Prefix, Requirements, SessionTls};
+use hostssl_census::{Census, CensusLimits, CensusReport, KeptCensus, Millis, Prefix, Requirements, SessionTls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, clients_csv, clients_json, clients_sheet, clients_text};
@@ -194,7 +194,7 @@ fn of_named(
         let (name, census) = match own_name {
             Some(own) => {
                 let look = census.keep(Timestamp::now().as_millisecond());
-                (own.to_owned(), keep_named(args, own, look).judge_chosen(requirements, since))
+                (own.to_owned(), judge_named(args, own, look, requirements, since))
             }
             None => (name, census.finish(requirements)),
         };
@@ -277,20 +277,35 @@ pub(crate) fn judged(
         seen.into_iter().map(|one| (one.server.clone(), (one.server.id, one.look))).unzip();
     let merged = kept_in(keeper, |store| store.merge_censuses(looks.clone()));
     let is_kept = merged.is_some();
+    let is_unread = keeper.is_some() && !is_kept;
+    let judge = |kept: KeptCensus| {
+        let report = kept.judge_chosen(requirements, since);
+        if is_unread { report.without_kept() } else { report }
+    };
     let all = merged.unwrap_or_else(|| looks.into_iter().map(|(_, look)| look).collect());
     let clients = servers.into_iter().zip(all).map(|(server, kept)| ServerClients {
         id: Some(server.id.as_str().to_owned()),
         name: server.name().to_owned(),
         owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
-        census: kept.judge_chosen(requirements, since),
+        census: judge(kept),
         hidden: [0; 4],
     });
     (clients.collect(), is_kept)
 }
 
-/// Adds what was observed of a server that the user has named to what is kept.
-fn keep_named(args: &ClientsArgs, name: &str, look: KeptCensus) -> KeptCensus {
-    kept_in(keeper(args), |store| store.merge_named_census(name, look.clone())).unwrap_or(look)
+/// Adds what was observed of a server that the user has named to what is kept, and judges both.
+fn judge_named(
+    args: &ClientsArgs,
+    name: &str,
+    look: KeptCensus,
+    requirements: Requirements,
+    since: Option<Millis>,
+) -> CensusReport {
+    let keeper = keeper(args);
+    let merged = kept_in(keeper, |store| store.merge_named_census(name, look.clone()));
+    let is_unread = keeper.is_some() && merged.is_none();
+    let report = merged.unwrap_or(look).judge_chosen(requirements, since);
+    if is_unread { report.without_kept() } else { report }
 }
 
 /// Keeps something. `None` if nothing is to be kept or if that is impossible, which is reported; the result is shown anyway.
@@ -304,7 +319,7 @@ fn kept_in<T>(
         Ok(merged) => Some(merged),
         Err(error) => {
             // Even with --quiet: the next plan would know nothing of it.
-            stderr!("warning: the clients were not kept: {}", error.on_one_line());
+            stderr!("warning: the clients were not kept, and those kept before were not read: {}", error.on_one_line());
             None
         }
     }
