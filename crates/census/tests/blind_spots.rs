@@ -137,3 +137,17 @@ fn json_with_escaped_characters_is_read() {
         assert_eq!(report.clients.len(), 1, "{log}: {}", report.reason);
     }
 }
+
+#[test]
+fn lines_without_the_given_prefix_do_not_accuse_the_settings_of_the_server() {
+    let mut reader =
+        LogReader::new(Census::new(CensusLimits::default(), None), Some("%m %r from %d ".parse().unwrap()));
+    reader.begin(SourceKind::LogFile, "log");
+    reader.feed(hours(0..192).as_bytes());
+    reader.end(LogEnd::Whole);
+    let report = reader.finish().finish(Requirements::default());
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
+    assert!(report.reason.contains("without the prefix"), "{}", report.reason);
+    let missing: Vec<&str> = report.sources[0].missing.iter().map(|missing| missing.reason.as_str()).collect();
+    assert!(!missing.contains(&"log-connections-off"), "{missing:?}");
+}

@@ -117,7 +117,9 @@ impl LogReader {
                 "no line says that a connection was authorized: log_connections is off, or no client connected"
             };
             for source in self.sources {
-                if let Some(source) = self.census.source_mut(source) {
+                let Some(source) = self.census.source_mut(source) else { continue };
+                // The lines may be there, and were not matched: the server's settings are not to blame.
+                if !source.missing.iter().any(|missing| missing.reason == MissingReason::MixedPrefixes) {
                     source.lacks(MissingReason::LogConnectionsOff, detail);
                 }
             }

@@ -11,19 +11,21 @@ impl LogFile {
             return source.lacks(MissingReason::NotALog, "it contains no line of a PostgreSQL log");
         }
         let authorized = after.authorized - before.authorized;
+        // What was not matched may be the very lines that are missed, so it is the first thing to say.
+        if self.other_prefix > 0 {
+            let detail = format!("{} about connections without the prefix", counted(self.other_prefix, "line"));
+            source.lacks(MissingReason::MixedPrefixes, detail);
+        }
         if let Some(value) = self.settings.first() {
             let detail = format!("log_connections was set to '{value}': connections after that are not in the log");
             source.lacks(MissingReason::LogConnectionsOff, detail);
         } else if authorized == 0
             && self.unread.foreign == 0
+            && self.other_prefix == 0
             && (after.disconnected > before.disconnected || self.coverage.observed() > DAY)
         {
             let detail = "no line says that a connection was authorized: log_connections is off";
             source.lacks(MissingReason::LogConnectionsOff, detail);
-        }
-        if self.other_prefix > 0 {
-            let detail = format!("{} about connections without the prefix", counted(self.other_prefix, "line"));
-            source.lacks(MissingReason::MixedPrefixes, detail);
         }
         self.unread.note(source);
         if matches!(self.format, LogFormat::Stderr) {
