@@ -75,6 +75,8 @@ pub enum Doubt {
     UnknownWording,
     /// The session began before the observation did; only its end was seen.
     BeganBefore,
+    /// It was authenticated, and no line says that it was accepted, which is the one that tells of encryption.
+    NeverAuthorized,
 }
 
 impl Doubt {
@@ -89,6 +91,7 @@ impl Doubt {
             Self::GssEncrypted => "gss-encrypted",
             Self::UnknownWording => "unknown-wording",
             Self::BeganBefore => "began-before",
+            Self::NeverAuthorized => "never-authorized",
         }
     }
 
@@ -105,6 +108,9 @@ impl Doubt {
             Self::GssEncrypted => "encrypted by GSSAPI, which is not TLS",
             Self::UnknownWording => "the line describes TLS in unknown words",
             Self::BeganBefore => "connected before the observation began; only the disconnection was logged",
+            Self::NeverAuthorized => {
+                "authenticated, but not logged as authorized: it was refused then, or log_connections leaves that out"
+            }
         }
     }
 }

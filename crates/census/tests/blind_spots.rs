@@ -151,3 +151,37 @@ fn lines_without_the_given_prefix_do_not_accuse_the_settings_of_the_server() {
     let missing: Vec<&str> = report.sources[0].missing.iter().map(|missing| missing.reason.as_str()).collect();
     assert!(!missing.contains(&"log-connections-off"), "{missing:?}");
 }
+
+#[test]
+fn a_session_that_was_authenticated_and_never_authorized_is_unknown() {
+    let came = |at: u64, pid: u64, host: &str| {
+        line(at, pid, &format!("connection received: {host}"))
+            + &line(at, pid, "connection authenticated: identity=\"evil\" method=scram-sha-256 (pg_hba.conf:7)")
+    };
+    let log = hours(0..192);
+    let other = came(191 * HOUR - 60, 9, "host=10.9.9.9 port=9");
+    let (answer, reason) = verdict(&[&(log.clone() + &other)]);
+    assert_eq!(answer, CensusVerdict::NeedsObservation, "{reason}");
+    let report = read(&[(log.clone() + &other).as_bytes()]);
+    let unknown: Vec<_> = report.clients.iter().filter(|client| client.doubt.is_some()).collect();
+    assert_eq!(unknown.len(), 1);
+    assert_eq!(unknown[0].doubt.unwrap().as_str(), "never-authorized");
+    assert_eq!(unknown[0].address.as_deref(), Some("10.9.9.9"));
+    // One that is authorized, one of the machine itself, and one whose next line is still to come.
+    let tls =
+        line(190 * HOUR, 8, &format!("connection authorized: user=app database=shop SSL enabled (protocol={TLS})"));
+    for fine in [
+        came(190 * HOUR, 8, "host=10.0.0.4 port=8") + &tls,
+        came(190 * HOUR, 8, "host=[local]"),
+        came(191 * HOUR + 5, 8, "host=10.0.0.4 port=8"),
+    ] {
+        let (answer, reason) = verdict(&[&(log.clone() + &fine)]);
+        // A file that is read twice says the same.
+        let twice = log.clone() + &fine;
+        assert_eq!(
+            (answer, verdict(&[&twice, &twice]).0),
+            (CensusVerdict::Safe, CensusVerdict::Safe),
+            "{fine}: {reason}"
+        );
+    }
+}

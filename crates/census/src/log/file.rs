@@ -284,8 +284,13 @@ impl LogFile {
         }
         match message {
             // A name in the prefix imitates the end of the prefix: these two say nothing then that could be believed.
-            LogMessage::Received(_) | LogMessage::Disconnected(_) | LogMessage::Refused(_) if line.is_ambiguous => {}
+            LogMessage::Received(_)
+            | LogMessage::Authenticated
+            | LogMessage::Disconnected(_)
+            | LogMessage::Refused(_)
+                if line.is_ambiguous => {}
             LogMessage::Received(origin) => joiner.received(line, *origin, census),
+            LogMessage::Authenticated => joiner.authenticated(line, census),
             LogMessage::Authorized(authorized) => joiner.authorized(line, authorized, census),
             LogMessage::Disconnected(parting) => joiner.disconnected(line, parting.as_ref(), census),
             LogMessage::Refused(refused) => {

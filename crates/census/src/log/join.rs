@@ -15,6 +15,8 @@ const MOST_COUNTED: usize = 512 << 10;
 /// `authentication_timeout` is ten minutes at most: what was received longer ago is another session of the same process
 /// id.
 const LONGEST_LOGIN: Millis = 11 * 60 * 1_000;
+/// The server accepts a session at once when it is authenticated. What is nearer to the end of the log may be cut off by it.
+const AT_ONCE: Millis = 60 * 1_000;
 /// The longest application name that a field has: `NAMEDATALEN` less one, 63 bytes.
 const LONGEST_FIELD: usize = 63;
 /// The longest text that is kept of a name. PostgreSQL's have up to 63 bytes; an application name of the wire is
@@ -61,6 +63,8 @@ pub(super) struct Joiner {
     pub(super) tally: ConnectionTally,
     /// When connections were authorized.
     pub(super) logged: Coverage,
+    /// The newest line of a session.
+    newest: Option<Millis>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +73,8 @@ struct Session {
     is_received: bool,
     received_at: Option<Millis>,
     origin: Option<Place>,
+    /// The file in which it was authenticated, and when.
+    authenticated: Option<(usize, Option<Millis>)>,
     seen: Option<Box<Seen>>,
 }
 
@@ -115,6 +121,7 @@ impl Joiner {
     /// A connection came in.
     pub(super) fn received(&mut self, line: LineFacts<'_>, origin: ConnectionOrigin<'_>, census: &mut Census) {
         self.tally.received += 1;
+        self.newest = self.newest.max(line.at);
         let Some(key) = line.key else {
             self.tally.without_key += 1;
             return;
@@ -139,8 +146,26 @@ impl Joiner {
             }
             self.settle(key, census);
         }
-        let session = Session { is_received: true, received_at: line.at, origin: Some(origin.into()), seen: None };
+        let origin = Some(origin.into());
+        let session = Session { is_received: true, received_at: line.at, origin, ..Session::default() };
         self.insert(key, session, census);
+    }
+
+    /// Who it is was proven.
+    pub(super) fn authenticated(&mut self, line: LineFacts<'_>, census: &mut Census) {
+        self.newest = self.newest.max(line.at);
+        let Some(key) = line.key.filter(|key| !self.is_over(*key)) else { return };
+        let authenticated = Some((line.source, line.at));
+        if let Some(session) = self.get(key) {
+            let is_new = key.is_reused() && !is_login(session.received_at, line.at);
+            if !is_new || session.seen.is_some() {
+                session.authenticated = authenticated;
+                return;
+            }
+            self.settle(key, census);
+        }
+        let origin = line.origin.map(Place::from);
+        self.insert(key, Session { received_at: line.at, origin, authenticated, ..Session::default() }, census);
     }
 
     /// It was accepted.
@@ -149,6 +174,7 @@ impl Joiner {
         if let Some(at) = line.at {
             self.logged.observe(at);
         }
+        self.newest = self.newest.max(line.at);
         let seen = Box::new(Seen::new(line, authorized));
         let Some(key) = line.key else {
             self.tally.without_key += 1;
@@ -167,6 +193,7 @@ impl Joiner {
                 Some(known) if known.doubt == Some(Doubt::BeganBefore) && !key.is_reused() => {
                     origin = session.origin.take();
                     session.seen = None;
+                    session.authenticated = None;
                 }
                 // A process id comes again: without lines of what came in, another time is another session.
                 Some(known) if !key.is_reused() || known.at == seen.at || session.is_received => return,
@@ -174,12 +201,13 @@ impl Joiner {
                 None if !key.is_reused() || is_login(session.received_at, seen.at) => {
                     origin = session.origin.take().or(origin);
                     is_received = session.is_received;
+                    session.authenticated = None;
                 }
                 None => {}
             }
             self.settle(key, census);
         }
-        self.insert(key, Session { is_received, received_at: None, origin, seen: Some(seen) }, census);
+        self.insert(key, Session { is_received, origin, seen: Some(seen), ..Session::default() }, census);
     }
 
     /// It ended.
@@ -282,12 +310,33 @@ impl Joiner {
         !key.is_reused() && (self.counted.contains(&key) || self.counted_before.contains(&key))
     }
 
+    /// A session that was authenticated, and not authorized at once: its end was not logged either, so nothing says how it was
+    /// encrypted. The last one may be cut off by the end of the log.
+    fn never_authorized(&self, authenticated: Option<(usize, Option<Millis>)>) -> Option<Seen> {
+        let (source, at) = authenticated?;
+        let is_cut = at.zip(self.newest).is_some_and(|(at, newest)| newest - at < AT_ONCE);
+        (!is_cut).then_some(Seen {
+            source,
+            at,
+            is_replication: false,
+            user: None,
+            database: None,
+            application: None,
+            encryption: Kind::Unreadable,
+            doubt: Some(Doubt::NeverAuthorized),
+            claimed: None,
+        })
+    }
+
     fn emit(&mut self, key: Option<SessionKey>, session: Session, census: &mut Census) {
-        let Some(seen) = session.seen else { return };
+        let Some(seen) = session.seen.map_or_else(|| self.never_authorized(session.authenticated), |seen| Some(*seen))
+        else {
+            return;
+        };
         let (tls, mut doubt) = match (&seen.encryption, &session.origin, seen.doubt) {
             (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (SessionTls::Unknown, Some(doubt)),
-            (_, Some(Place::Local), Some(Doubt::BeganBefore)) => (SessionTls::Local, None),
-            (_, _, Some(Doubt::BeganBefore)) => (SessionTls::Unknown, seen.doubt),
+            (_, Some(Place::Local), Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => (SessionTls::Local, None),
+            (_, _, Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => (SessionTls::Unknown, seen.doubt),
             (Kind::Tls(..), _, doubt) => (SessionTls::Tls, doubt),
             (Kind::Gss, _, _) => (SessionTls::Unknown, Some(Doubt::GssEncrypted)),
             (Kind::Unreadable, _, _) => (SessionTls::Unknown, Some(Doubt::UnknownWording)),

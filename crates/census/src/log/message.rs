@@ -15,6 +15,8 @@ use crate::Doubt;
 pub(crate) enum LogMessage<'a> {
     /// A connection came in.
     Received(ConnectionOrigin<'a>),
+    /// Who it is was proven. The next line of its session says whether it is accepted.
+    Authenticated,
     /// It was authenticated and accepted.
     Authorized(Authorized<'a>),
     /// It ended. A French message is of two lines, and the names are on the second.
@@ -75,7 +77,7 @@ pub(crate) enum Encryption<'a> {
 pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>) -> Option<LogMessage<'a>> {
     // One of the four lines of every session, and the one that says nothing of its encryption.
     if message.starts_with(b"connection authenticated: ") {
-        return None;
+        return is_log_severity(severity).then_some(LogMessage::Authenticated);
     }
     if severity == refusal::SEVERITY {
         return refusal::refusal(message, columns).map(LogMessage::Refused);
