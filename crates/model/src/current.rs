@@ -9,7 +9,7 @@ mod zones;
 
 pub use zones::{LastLooks, LookEnd, ZonesSeen};
 
-use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
+use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport, newest_looks};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -277,31 +277,13 @@ impl CurrentState {
     }
 }
 
-/// Keeps of each address that was seen from a zone the newest look: files of one zone may each have some of them.
+/// Keeps of each address that was seen from a zone what stands: files of one zone may each have some of them.
 fn merge<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evidence<Vec<WireObservation>>) {
-    let taken = |look: &WireObservation| look.vantage.as_ref().map_or(i64::MIN, |vantage| vantage.observed_ms);
-    let mut known = match known {
-        Entry::Occupied(known) => known,
-        Entry::Vacant(place) => {
-            place.insert(seen);
-            return;
-        }
-    };
-    let (newer, older) =
-        if known.get().rank() < seen.rank() { (seen, known.get().clone()) } else { (known.get().clone(), seen) };
-    let mut what = newer.what;
-    for look in older.what {
-        match what.iter().filter(|one| one.address == look.address).map(taken).max() {
-            Some(newest) if newest >= taken(&look) => {}
-            Some(_) => {
-                what.retain(|one| one.address != look.address);
-                what.push(look);
-            }
-            None => what.push(look),
-        }
-    }
+    let known = known.or_insert_with(|| Evidence { what: Vec::new(), ..seen.clone() });
+    let older = if known.rank() < seen.rank() { std::mem::replace(known, seen) } else { seen };
+    let mut what = newest_looks(std::mem::take(&mut known.what).into_iter().chain(older.what));
     zones::forget_old(&mut what);
-    known.insert(Evidence { what, ..newer });
+    known.what = what;
 }
 
 /// Keeps the newer of what is known under a key and what is new.

@@ -15,6 +15,7 @@ mod kind;
 mod listener;
 mod lock;
 mod network;
+mod newest_look;
 mod overlay;
 mod parameter;
 mod posture;
@@ -47,6 +48,7 @@ pub use listener::{
 };
 pub use lock::ManagementLock;
 pub use network::{NetworkAccess, PrivateNetwork};
+pub use newest_look::newest_looks;
 pub use overlay::{BaselineUse, FailOn, FindingPlace, Gated, Overlay};
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};

@@ -33,7 +33,7 @@ fn fold(seen: impl IntoIterator<Item = Observation>) -> CurrentState {
 }
 
 use Enforcement::{Enforced as On, NotEnforced as Off, Unknown};
-use WireTransport::{Enforced as Refuses, Optional as Accepts};
+use WireTransport::{Enforced as Refuses, Inconclusive, Optional as Accepts};
 
 #[test]
 fn an_audit_that_did_not_probe_erases_nothing() {
@@ -154,7 +154,7 @@ fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
 fn any_seen() -> impl Strategy<Value = Observation> {
     let enforcement = || prop::sample::select(Enforcement::ALL.to_vec());
     let transport =
-        || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(WireTransport::Inconclusive)]);
+        || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(Inconclusive)]);
     let looks = prop::collection::vec((prop::sample::select(vec![5432_u16, 6432]), transport()), 0..3);
     (
         0_i64..50,
@@ -251,7 +251,7 @@ fn a_probe_of_one_port_says_nothing_of_the_others_and_clears_nothing_worse() {
         [declared(1, Off), probed(1, &[(5432, Some(Accepts))]), declared(2, On), alone(3, 5432, Some(Refuses))];
     assert_eq!(fold(turned_on).standing(), Standing::Proven);
     // Neither an older probe nor one that decides nothing changes anything.
-    for more in [alone(0, 5432, Some(Accepts)), alone(2, 5432, Some(WireTransport::Inconclusive))] {
+    for more in [alone(0, 5432, Some(Accepts)), alone(2, 5432, Some(Inconclusive))] {
         assert_eq!(fold(good().into_iter().chain([more])).standing(), Standing::Proven);
     }
 }

@@ -18,14 +18,15 @@ const ADDRESS_GRACE_MS: i64 = 86_400_000;
 /// What zones saw of one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ZonesSeen {
-    /// Of each address the newest look that got an answer: what one place saw is replaced by that place alone.
+    /// Of each address the newest look that decides something, and a newer one that got an answer which decides nothing: what
+    /// one place saw is replaced by that place alone.
     pub seen: BTreeMap<(u16, Arc<str>), Evidence<Vec<WireObservation>>>,
     /// The newest audit that had looks from there, whether or not they got an answer.
     pub last: BTreeMap<(u16, Arc<str>), Evidence<LastLooks>>,
     /// The newest audit that knew the rules of zones, and the zones from which it had looks at this server: none where no rule
     /// puts it into a zone.
     pub rules: Option<Evidence<Vec<Arc<str>>>>,
-    /// The same of such audits in which every look at the port that they relied on got an answer. Its time is that of the
+    /// The same of such audits in which every look at the port that they relied on decided something. Its time is that of the
     /// oldest of those looks, and the newest such time stands: an audit may rely on looks that are hours older than itself.
     pub settled: BTreeMap<u16, Evidence<Vec<Arc<str>>>>,
 }
@@ -116,7 +117,7 @@ impl ZonesSeen {
             let looks: Vec<&WireObservation> = probe.what.iter().filter(relied_on).collect();
             // One from here has the time of the audit. The clock of a zone may be ahead of this one.
             let taken = |look: &&WireObservation| taken_ms(look).unwrap_or(probe.at_ms).min(probe.at_ms);
-            let oldest = looks.iter().map(taken).min().filter(|_| looks.iter().all(|look| is_known(look)));
+            let oldest = looks.iter().map(taken).min().filter(|_| looks.iter().all(|look| look.is_decided()));
             if let Some(at_ms) = oldest {
                 let settled = Evidence { what: zones.clone(), at_ms, source: probe.source.clone() };
                 super::newest_of(&mut self.settled, port, settled);
@@ -139,7 +140,8 @@ impl ZonesSeen {
             return Some((LookEnd::Zone, settled.at_ms));
         }
         let last = self.last.get(&place)?;
-        let newest = self.seen.get(&place)?.what.iter().filter_map(taken_ms).max()?;
+        let decided = self.seen.get(&place)?.what.iter().filter(|look| look.is_decided());
+        let newest = decided.filter_map(taken_ms).max()?;
         let is_old = newest.saturating_sub(vantage.observed_ms) > ADDRESS_GRACE_MS;
         (is_old && !last.what.addresses.contains(&look.address)).then_some((LookEnd::Address, last.at_ms))
     }
@@ -158,12 +160,12 @@ impl ZonesSeen {
 /// Addresses of a listener that are remembered after they are gone.
 const MAX_GONE: usize = 16;
 
-/// Forgets the oldest looks at addresses that are gone, where there are many.
+/// Sorts looks, the newest first, and forgets the oldest at addresses that are gone, where there are many.
 pub(super) fn forget_old(looks: &mut Vec<WireObservation>) {
+    looks.sort_by_key(|look| (std::cmp::Reverse(taken_ms(look)), look.address.clone()));
     if looks.len() <= MAX_GONE {
         return;
     }
-    looks.sort_by_key(|look| std::cmp::Reverse(taken_ms(look)));
     let newest = looks.first().and_then(taken_ms).unwrap_or_default();
     let is_recent =
         |look: &WireObservation| taken_ms(look).is_none_or(|taken| newest.saturating_sub(taken) <= ADDRESS_GRACE_MS);

@@ -6,7 +6,7 @@
 use crate::listener_probe::with_certificate_at;
 use hostssl_model::{
     Reading, Reason, Server, ServerReport, Subscription, Unchecked, Vantage, WireObservation, WireTransport,
-    WorstListener, ZoneRule, zone_rule_of,
+    WorstListener, ZoneRule, newest_looks, zone_rule_of,
 };
 use hostssl_store::{EndedLook, KnownFromZones};
 use jiff::{SignedDuration, Timestamp};
@@ -263,24 +263,11 @@ fn folded(host: &str) -> Box<str> {
     host.trim_end_matches('.').to_ascii_lowercase().into()
 }
 
-/// The looks of two probes of one listener in one zone: of each address the newer. Two machines, or two answers of DNS, may
-/// have looked at different ones. A newer look that found no way hides nothing that an older one saw, and stands beside it.
+/// The looks of two probes of one listener in one zone. Two machines, or two answers of DNS, may have looked at different
+/// addresses.
 fn newest_of(one: Vec<WireObservation>, other: Vec<WireObservation>) -> Vec<WireObservation> {
-    let (older, mut newer) = if newest_ms(&one) < newest_ms(&other) { (one, other) } else { (other, one) };
-    let taken = |look: &WireObservation| look.vantage.as_ref().map_or(i64::MIN, |vantage| vantage.observed_ms);
-    for look in older {
-        let same = |known: &&WireObservation| known.address == look.address && !found_no_way(known);
-        match newer.iter().find(same) {
-            Some(known) if taken(known) >= taken(&look) => {}
-            Some(_) => {
-                newer.retain(|known| !same(&known));
-                newer.push(look);
-            }
-            None if found_no_way(&look) && newer.iter().any(|known| known.address == look.address) => {}
-            None => newer.push(look),
-        }
-    }
-    newer
+    let (older, newer) = if newest_ms(&one) < newest_ms(&other) { (one, other) } else { (other, one) };
+    newest_looks(newer.into_iter().chain(older))
 }
 
 fn newest_ms(looks: &[WireObservation]) -> i64 {

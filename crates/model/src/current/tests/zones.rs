@@ -124,6 +124,35 @@ fn from_old(observed_ms: i64) -> Observation {
 }
 
 #[test]
+fn what_decides_nothing_ends_no_plaintext_and_no_proof_counts_beside_it() {
+    let open = || vec![declared(1, On), by_rules(10, vec![from_zone(5432, "hub", 9, Some(Accepts))])];
+    let undecided = |at_ms: i64, zone| by_rules(at_ms, vec![from_zone(5432, zone, at_ms - 1, Some(Inconclusive))]);
+    let refuses = |at_ms: i64, zone| by_rules(at_ms, vec![from_zone(5432, zone, at_ms - 1, Some(Refuses))]);
+    let here = || without(90, vec![look(5432, Some(Refuses))]);
+    for more in [vec![undecided(20, "hub")], vec![undecided(20, "hub"), here()], vec![undecided(20, "new"), here()]] {
+        let state = then(open(), more.clone());
+        assert_eq!((state.standing(), ends(&state)), (Standing::AcceptsPlaintext, vec![]), "{more:?}");
+        assert_eq!(state, then(open(), more.into_iter().rev()), "in whatever order");
+    }
+    // A look that decides something ends it, in its zone or where the rules put the server since.
+    assert_eq!(then(open(), [undecided(20, "hub"), refuses(30, "hub"), here()]).standing(), Standing::Proven);
+    assert_eq!(then(open(), [undecided(20, "new"), refuses(30, "new"), here()]).standing(), Standing::Proven);
+    // A proof has to be repeated, until it is.
+    let state = then(proven(), [undecided(20, "hub"), here()]);
+    assert_eq!(state.standing(), Standing::Unproven);
+    assert_eq!(then(proven(), [undecided(20, "hub"), refuses(30, "hub")]).standing(), Standing::Proven);
+}
+
+#[test]
+fn an_address_that_is_gone_does_not_end_by_a_look_that_decides_nothing() {
+    let at_address = |address: &str, look: WireObservation| WireObservation { address: Some(address.into()), ..look };
+    let one = at_address("192.0.2.1", from_zone(5432, "hub", DAY, Some(Accepts)));
+    let other = at_address("192.0.2.2", from_zone(5432, "hub", 3 * DAY, Some(Inconclusive)));
+    let state = fold([declared(1, On), by_rules(DAY + 1, vec![one]), by_rules(3 * DAY + 1, vec![other])]);
+    assert_eq!((state.standing(), ends(&state)), (Standing::AcceptsPlaintext, vec![]));
+}
+
+#[test]
 fn a_server_that_no_rule_puts_into_a_zone_any_more_is_proven_from_here_or_not_at_all() {
     let lost = by_rules(20, vec![no_way(5432)]);
     assert_eq!(then(proven(), [lost.clone()]).standing(), Standing::Unproven);
@@ -177,7 +206,7 @@ fn a_pooler_that_azure_says_is_gone_stays_gone_when_nothing_answers() {
 }
 
 fn any_probe() -> impl Strategy<Value = Vec<(u16, Option<&'static str>, i64, Option<WireTransport>)>> {
-    let transport = prop::sample::select(vec![None, Some(Refuses), Some(Accepts)]);
+    let transport = prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(Inconclusive)]);
     let zone = prop::sample::select(vec![None, Some("hub"), Some("spoke")]);
     prop::collection::vec((prop::sample::select(vec![5432_u16, 6432]), zone, 0_i64..5, transport), 1..4)
 }
