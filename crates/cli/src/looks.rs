@@ -63,6 +63,7 @@ impl VantageArgs {
     /// What was seen from elsewhere, and what should have been; the state has the changes that were made since, and what zones
     /// saw before.
     pub(crate) fn vantages(&self, state: &StateArgs, simulated: bool) -> Result<Arc<Vantages>, CliError> {
+        refuse_empty(&self.looks)?;
         let brought = brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
         if self.zones.is_none() && self.looks.is_empty() {
             // The state is asked for what it knows better. A run works without it, and says so.
@@ -107,9 +108,20 @@ impl VantageArgs {
         };
         let names = named(untold.iter().map(one));
         stderr!(
-            "warning: plaintext was accepted when a zone was probed last, and this audit has no look from there: {names}"
+            "warning: plaintext was accepted when a zone was probed last, and this audit has no conclusive look from there: {names}"
         );
-        stderr!("hint: probe those zones again and give what they see with --looks");
+        let zones: BTreeSet<&str> =
+            untold.iter().filter_map(|(_, look)| look.vantage.as_ref()).map(|vantage| &*vantage.zone).collect();
+        let (gone, ruled): (Vec<&str>, Vec<&str>) = zones.into_iter().partition(|zone| vantages.is_unruled(zone));
+        if !ruled.is_empty() {
+            stderr!("hint: probe those zones again and give what they see with --looks");
+        }
+        if !gone.is_empty() {
+            let names = named(gone.into_iter().map(|zone| safe(zone).to_string()));
+            stderr!(
+                "hint: no rule names zone {names}: what was seen there counts until the server is seen from where the rules say"
+            );
+        }
     }
 }
 
@@ -153,8 +165,7 @@ fn named(names: impl ExactSizeIterator<Item = String>) -> String {
 
 /// What files say of zones: their rules, and what was seen from there.
 fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result<Vantages, CliError> {
-    let now = Timestamp::now();
-    let ZoneFiles { rules, looks } = read_files(zones, &files_of(looks)?, now)?;
+    let ZoneFiles { rules, looks } = read_files(zones, &files_of(looks)?)?;
     for file in &looks {
         if rules.as_ref().is_some_and(|rules| !rules.iter().any(|rule| rule.zone == file.looks.zone)) {
             let what = format!("{} is of zone {}, which no rule names", file.name, file.looks.zone);
@@ -162,14 +173,14 @@ fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result
         }
     }
     let looks = looks.into_iter().map(|file| file.looks).collect();
-    Ok(Vantages::new(rules, looks, now, signed(longest)))
+    Ok(Vantages::new(rules, looks, Timestamp::now(), signed(longest)))
 }
 
-fn read_files(zones: Option<&Path>, files: &[PathBuf], now: Timestamp) -> Result<ZoneFiles, CliError> {
+fn read_files(zones: Option<&Path>, files: &[PathBuf]) -> Result<ZoneFiles, CliError> {
     let rules = zones.map(load_zones_in_force).transpose()?;
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
-        Ok(LooksFile { name, is_uploaded: false, looks: load_looks(path, now)? })
+        Ok(LooksFile { name, is_uploaded: false, looks: load_looks(path)? })
     };
     let looks = files.iter().map(read).collect::<Result<_, CliError>>()?;
     Ok(ZoneFiles { rules, looks })
@@ -198,6 +209,10 @@ pub(crate) struct ServedZonesArgs {
 impl ServedZonesArgs {
     /// What reads the files for the console. Fails where it cannot now: each audit would.
     pub(crate) fn source(&self) -> Result<ZoneSource, CliError> {
+        // A folder may be filled later.
+        for file in self.zones.iter().chain(&files_of(&self.looks)?) {
+            refuse_pipe(file)?;
+        }
         brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
         let (zones, looks) = (self.zones.clone(), self.looks.clone());
         let stamp = {
@@ -211,7 +226,7 @@ impl ServedZonesArgs {
                 if let Some(file) = files.iter().find(|file| !file.is_file()) {
                     return Err(CliError::usage(format!("{} is not a file", file.display()), LOOKS_HINT));
                 }
-                read_files(zones.as_deref(), &files, Timestamp::now())
+                read_files(zones.as_deref(), &files)
             };
             let mut files = read().map_err(|error| {
                 let (what, hint) = error.parts();
@@ -229,6 +244,18 @@ impl ServedZonesArgs {
     }
 }
 
+/// Fails for what can be read once only: the console reads its files anew for every audit, and waits for no writer.
+fn refuse_pipe(file: &Path) -> Result<(), CliError> {
+    match std::fs::metadata(file) {
+        Ok(metadata) if !metadata.is_file() => Err(CliError::usage(
+            format!("{} is not a file, and the console reads it anew for every audit", file.display()),
+            "write what it holds into a file, and name that",
+        )),
+        // What is missing is said when it is read.
+        _ => Ok(()),
+    }
+}
+
 /// The files that are named, and those of a folder, if there is one.
 fn with_folder(paths: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let folder = folder.is_dir().then(|| folder.to_owned());
@@ -243,6 +270,19 @@ fn stamp_of<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Option<u64> {
         (file, metadata.len(), metadata.modified().ok()?).hash(&mut hasher);
     }
     Some(hasher.finish())
+}
+
+/// Fails for a folder without any file of looks: nothing in it would count, and nobody would know.
+fn refuse_empty(folders: &[PathBuf]) -> Result<(), CliError> {
+    for folder in folders.iter().filter(|path| path.is_dir()) {
+        if files_of(std::slice::from_ref(folder))?.is_empty() {
+            return Err(CliError::usage(
+                format!("the folder {} has no .json file, so there are no looks to count", folder.display()),
+                "name the files that `hostssl probe -o json` wrote .json, or leave the folder out",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The files that are named, and those of the folders that are.
@@ -320,7 +360,7 @@ fn has_an_end(kind: FileType) -> bool {
 }
 
 /// Reads what a probe in a zone saw.
-fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
+fn load_looks(path: &Path) -> Result<Looks, CliError> {
     let place = path.display();
     let refused = |why: &dyn std::fmt::Display, hint: &str| CliError::usage(format!("{place}: {why}"), hint);
     let metadata = std::fs::metadata(path).map_err(|error| refused(&error, LOOKS_HINT))?;
@@ -335,5 +375,6 @@ fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
         .map_err(|why| refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash"))?;
     let ZoneLooks { zone, endpoints } =
         probe_json::read_document(text).map_err(|error| refused(&error, PROBE_AGAIN))?;
-    looks_of_zone(zone.as_deref(), &endpoints, now).map_err(|error| refused(&error, &error.advice()))
+    // A pipe may have been waited for, while its looks were taken.
+    looks_of_zone(zone.as_deref(), &endpoints, Timestamp::now()).map_err(|error| refused(&error, &error.advice()))
 }

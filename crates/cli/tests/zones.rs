@@ -8,6 +8,7 @@ use common::{Done, run};
 use hostssl_test_support::pki::{WantedCertificate, root};
 use hostssl_test_support::postgres::skipped;
 use hostssl_test_support::wire_servers::{ServerVersion, WireServer};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,14 @@ fn wire(audit: &Value) -> Vec<(u64, String, Option<String>)> {
             (look["port"].as_u64().unwrap(), said, text(&look["zone"]))
         })
         .collect()
+}
+
+/// Makes the looks of a later probe that decided nothing.
+fn make_undecided(looks: &mut Value) {
+    for look in looks["endpoints"].as_array_mut().unwrap() {
+        look["verdict"] = "not-postgresql".into();
+        look["observedAt"] = Timestamp::now().to_string().into();
+    }
 }
 
 fn changed(path: &Path, change: impl FnOnce(&mut Value)) -> String {
@@ -149,8 +158,19 @@ fn a_look_that_is_no_evidence_of_today_is_never_a_pass() {
     };
     assert_eq!([outcome("certificate-valid"), outcome("certificate-expiry")], ["fail", "fail"]);
 
+    // A clock that is ahead makes no look newer than the audit that takes it in, and none is far ahead.
+    let ahead = |seconds: i64| {
+        let stamp = Timestamp::now() + SignedDuration::from_secs(seconds);
+        of(&|it| every(it, &|look| look["observedAt"] = stamp.to_string().into()))
+    };
+    let (_, audit) = folder.audit(&["--looks", &ahead(9)]);
+    let taken: Timestamp = audit["servers"][0]["wire"][0]["observedAt"].as_str().unwrap().parse().unwrap();
+    assert_eq!(wire(&audit)[0].1, "optional");
+    assert!(taken <= Timestamp::now(), "{taken}");
+
     let whole = std::fs::read_to_string(&looks).unwrap();
     for (name, text, why) in [
+        ("four minutes ahead", std::fs::read_to_string(ahead(240)).unwrap(), "from the future"),
         (
             "future",
             std::fs::read_to_string(of(&|it| every(it, &|look| look["observedAt"] = "2999-01-01T00:00:00Z".into())))
@@ -331,10 +351,20 @@ fn what_a_zone_saw_counts_until_something_newer_is_known() {
     assert_eq!(wire(&again), [(5432, "optional".to_owned(), hub())]);
     let (_, old) = folder.audit(&["--state", &state, "--looks-max-age", "1ms"]);
     assert_eq!(wire(&old)[0], (5432, "prober-silent".to_owned(), hub()));
+
     assert!(old["servers"][0]["wire"][0]["detail"].as_str().unwrap().contains("; its last one is of "), "{old}");
+    let base = ["audit", "--simulate", "--probe", "--server", LEDGER, "-o", "json", "-q", "--state", &state];
+    // What decides nothing stands beside it.
+    let undecided = folder.write("undecided.json", &changed(Path::new(&looks), make_undecided));
+    let (_, beside) = folder.audit(&["--state", &state, "--looks", &undecided]);
+    let words: Vec<String> = wire(&beside).into_iter().map(|one| one.1).collect();
+    assert_eq!(words, ["inconclusive", "optional"]);
+    // Too old to count, it is told all the same.
+    let late = run(&[&base[..], &["--zones", &folder.text("zones.toml"), "--looks-max-age", "1ms"]].concat());
+    assert!(late.stderr.contains("pg-ledger-prod port 5432 from zone hub-weu at "), "{}", late.stderr);
+    assert!(late.stderr.contains("hint: probe those zones again"), "{}", late.stderr);
 
     // An audit that knows nothing of zones says what it did not ask.
-    let base = ["audit", "--simulate", "--probe", "--server", LEDGER, "-o", "json", "-q", "--state", &state];
     let without = run(&base);
     assert!(
         without.stderr.contains("warning: plaintext was accepted when a zone was probed last")
@@ -349,6 +379,11 @@ fn what_a_zone_saw_counts_until_something_newer_is_known() {
     let silent = by_new(&[]);
     assert!(silent.stderr.contains("from zone hub-weu at "), "it still counts: {}", silent.stderr);
     assert!(!silent.stderr.contains("counts no more"), "{}", silent.stderr);
+    assert!(
+        silent.stderr.contains("hint: no rule names zone hub-weu: ") && !silent.stderr.contains("probe those zones"),
+        "{}",
+        silent.stderr
+    );
     // The zone is probed again: the same look under its new name would be no newer than what it ends.
     let (_, looks) = folder.looks();
     let new = folder.write("looks-eus.json", &changed(Path::new(&looks), |it| it["zone"] = "hub-eus".into()));
@@ -368,6 +403,11 @@ fn a_folder_of_looks_is_all_of_its_files() {
     std::fs::write(folder.path("looks/notes.txt"), "nothing").unwrap();
     let (_, audit) = folder.audit(&["--looks", &folder.text("looks")]);
     assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
+    // One without any has nothing to count, and no name of a file is wrong in silence.
+    std::fs::create_dir(folder.path("none")).unwrap();
+    std::fs::write(folder.path("none/looks.txt"), "{}").unwrap();
+    let (done, _) = folder.audit(&["--looks", &folder.text("none")]);
+    assert!(done.code == 2 && done.stderr.contains("none has no .json file"), "{}", done.stderr);
     std::fs::write(folder.path("looks/two.json"), "{").unwrap();
     let (done, _) = folder.audit(&["--looks", &folder.text("looks")]);
     assert!(done.code == 2 && done.stderr.contains("looks/two.json: "), "{}", done.stderr);
@@ -389,4 +429,10 @@ fn looks_may_come_from_a_pipe_and_not_from_what_has_no_end() {
     assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
     let (done, _) = folder.audit(&["--looks", "/dev/zero"]);
     assert!(done.code == 2 && done.stderr.contains("neither a file nor a pipe"), "{}", done.stderr);
+    // A console reads its files again and again, and a pipe has its text once.
+    let pipe = pipe.to_str().unwrap();
+    for option in ["--looks", "--zones"] {
+        let done = run(&["serve", "--simulate", "--listen", "127.0.0.1:0", option, pipe]);
+        assert!(done.code == 2 && done.stderr.contains("pipe is not a file"), "{option}: {}", done.stderr);
+    }
 }

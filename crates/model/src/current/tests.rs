@@ -153,8 +153,7 @@ fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
 
 fn any_seen() -> impl Strategy<Value = Observation> {
     let enforcement = || prop::sample::select(Enforcement::ALL.to_vec());
-    let transport =
-        || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(Inconclusive)]);
+    let transport = || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(Inconclusive)]);
     let looks = prop::collection::vec((prop::sample::select(vec![5432_u16, 6432]), transport()), 0..3);
     (
         0_i64..50,

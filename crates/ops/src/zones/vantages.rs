@@ -123,6 +123,12 @@ impl Vantages {
         self.rules.as_deref().unwrap_or_default()
     }
 
+    /// Whether rules were given, and none of them names a zone: then nothing is probed there any more.
+    #[must_use]
+    pub fn is_unruled(&self, zone: &str) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.iter().all(|rule| *rule.zone != *zone))
+    }
+
     /// Whether the rules or the looks that were brought name a zone.
     fn names(&self, zone: &str) -> bool {
         self.rules().iter().any(|rule| *rule.zone == *zone) || self.zones.iter().any(|(known, _)| **known == *zone)
@@ -187,8 +193,8 @@ impl Vantages {
         SignedDuration::from_millis(self.now_ms.saturating_sub(vantage.observed_ms))
     }
 
-    /// The listeners of an audit of which the state knows that they accepted plaintext from a zone that the audit had no looks
-    /// from: of each server and port one look.
+    /// The listeners of an audit of which the state knows that they accepted plaintext from a zone that the audit had no look
+    /// from which decides anything: of each server and port one look.
     #[must_use]
     pub fn untold<'a>(&'a self, servers: &'a [ServerReport]) -> Vec<(&'a ServerReport, &'a WireObservation)> {
         let accepts = |look: &WireObservation| WorstListener::from(&look.listener).accepts_plaintext();
@@ -196,7 +202,7 @@ impl Vantages {
             // Where the audit saw plaintext itself at that port, it says so.
             let is_told = |look: &WireObservation| {
                 let mut own = server.wire.iter().filter(|seen| seen.port == look.port);
-                own.any(|seen| place(seen) == place(look) || accepts(seen))
+                own.any(|seen| (place(seen) == place(look) && seen.is_decided()) || accepts(seen))
             };
             let open = self.kept(&server.server).map(|(look, _)| look).filter(|look| accepts(look) && !is_told(look));
             let by_port: BTreeMap<u16, &WireObservation> = open.map(|look| (look.port, look)).collect();

@@ -188,6 +188,25 @@ fn a_newer_probe_that_found_no_way_hides_nothing_that_an_older_one_saw() {
 }
 
 #[test]
+fn a_newer_look_that_decides_nothing_stands_beside_what_an_older_one_saw() {
+    let seen = |ago: i64, transport| look(5432, Ok(transport), Some(("hub", NOW_MS - ago)));
+    for older in [WireTransport::Optional, WireTransport::Enforced] {
+        let brought = || ("hub", vec![seen(5, WireTransport::Inconclusive)]);
+        let old = || ("hub", vec![seen(9, older)]);
+        let in_state = with_state(vantages(vec![rule("hub")], vec![brought()]), vec![seen(9, older)]);
+        let both = [vec![old(), brought()], vec![brought(), old()]].map(|files| vantages(vec![rule("hub")], files));
+        for zones in both.iter().chain([&in_state]) {
+            let mut words: Vec<String> =
+                said(&combined(zones, unresolved())).into_iter().filter(|one| one.0 == 5432).map(|one| one.1).collect();
+            words.sort();
+            let mut expected = ["inconclusive", older.as_str()];
+            expected.sort_unstable();
+            assert_eq!(words, expected);
+        }
+    }
+}
+
+#[test]
 fn two_machines_of_one_zone_may_see_different_addresses() {
     let at = |address: &str, transport, ago: i64| {
         let look = look(5432, Ok(transport), Some(("hub", NOW_MS - ago)));
@@ -296,6 +315,10 @@ fn plaintext_that_the_state_knows_from_a_zone_without_a_look_is_told() {
     assert_eq!(of(vec![open]), 0, "the report has it");
     let pooler = look(6432, Ok(WireTransport::Optional), None);
     assert_eq!(of(vec![pooler]), 1, "plaintext at another port is another finding");
+    for undecided in [Err(Reason::ProberSilent), Ok(WireTransport::Inconclusive)] {
+        let undecided = look(5432, undecided, Some(("old", NOW_MS)));
+        assert_eq!(of(vec![undecided]), 1, "what decides nothing says nothing of the plaintext");
+    }
     let fine = look(5432, Ok(WireTransport::Enforced), Some(("old", NOW_MS - 50)));
     let zones = with_state(vantages(vec![rule("hub")], vec![]), vec![fine]);
     assert_eq!(zones.untold(&[report(unresolved())]).len(), 0);
