@@ -9,7 +9,7 @@ mod zones;
 
 pub use zones::{LastLooks, LookEnd, ZonesSeen};
 
-use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport, newest_looks};
+use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport, standing_looks};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -281,7 +281,7 @@ impl CurrentState {
 fn merge<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evidence<Vec<WireObservation>>) {
     let known = known.or_insert_with(|| Evidence { what: Vec::new(), ..seen.clone() });
     let older = if known.rank() < seen.rank() { std::mem::replace(known, seen) } else { seen };
-    let mut what = newest_looks(std::mem::take(&mut known.what).into_iter().chain(older.what));
+    let mut what = standing_looks(std::mem::take(&mut known.what).into_iter().chain(older.what));
     zones::forget_old(&mut what);
     known.what = what;
 }

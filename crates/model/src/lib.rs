@@ -48,7 +48,7 @@ pub use listener::{
 };
 pub use lock::ManagementLock;
 pub use network::{NetworkAccess, PrivateNetwork};
-pub use newest_look::newest_looks;
+pub use newest_look::standing_looks;
 pub use overlay::{BaselineUse, FailOn, FindingPlace, Gated, Overlay};
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};

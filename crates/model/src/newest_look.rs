@@ -7,7 +7,7 @@ use crate::{Reading, WireObservation, WireTransport, WorstListener};
 
 /// How much a look says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Weight {
+enum LookWeight {
     /// There was no way to the listener.
     NoWay,
     /// Something answered or was known, and it does not tell what the listener does.
@@ -20,15 +20,15 @@ impl WireObservation {
     /// Whether it was seen what the listener does.
     #[must_use]
     pub fn is_decided(&self) -> bool {
-        self.weight() == Weight::Decided
+        self.weight() == LookWeight::Decided
     }
 
-    fn weight(&self) -> Weight {
+    fn weight(&self) -> LookWeight {
         match &self.listener {
-            Reading::Known(seen) if seen.transport == WireTransport::Inconclusive => Weight::Undecided,
-            Reading::Known(_) => Weight::Decided,
-            Reading::Unknown(blind) if blind.reason.is_no_way() => Weight::NoWay,
-            Reading::Unknown(_) => Weight::Undecided,
+            Reading::Known(seen) if seen.transport == WireTransport::Inconclusive => LookWeight::Undecided,
+            Reading::Known(_) => LookWeight::Decided,
+            Reading::Unknown(blind) if blind.reason.is_no_way() => LookWeight::NoWay,
+            Reading::Unknown(_) => LookWeight::Undecided,
         }
     }
 
@@ -42,7 +42,7 @@ impl WireObservation {
 /// Of looks at one listener from one zone, those that stand: of each address the newest that decides, and what is newer and
 /// decides nothing. Of looks that say the same at one time the first stands.
 #[must_use]
-pub fn newest_looks(looks: impl IntoIterator<Item = WireObservation>) -> Vec<WireObservation> {
+pub fn standing_looks(looks: impl IntoIterator<Item = WireObservation>) -> Vec<WireObservation> {
     let mut newest: Vec<WireObservation> = Vec::new();
     for look in looks {
         if !newest.iter().any(|known| known.outdates(&look)) {
@@ -75,7 +75,7 @@ mod tests {
 
     fn left(looks: &[(i64, Result<WireTransport, Reason>)]) -> Vec<(i64, &'static str)> {
         let looks = looks.iter().map(|(at, seen)| look(*at, *seen));
-        let mut left: Vec<_> = newest_looks(looks)
+        let mut left: Vec<_> = standing_looks(looks)
             .iter()
             .map(|one| (taken_ms(one), WorstListener::from(&one.listener).as_str()))
             .collect();

@@ -6,7 +6,7 @@
 use crate::listener_probe::with_certificate_at;
 use hostssl_model::{
     Reading, Reason, Server, ServerReport, Subscription, Unchecked, Vantage, WireObservation, WireTransport,
-    WorstListener, ZoneRule, newest_looks, zone_rule_of,
+    WorstListener, ZoneRule, standing_looks, zone_rule_of,
 };
 use hostssl_store::{EndedLook, KnownFromZones};
 use jiff::{SignedDuration, Timestamp};
@@ -273,7 +273,7 @@ fn folded(host: &str) -> Box<str> {
 /// addresses.
 fn newest_of(one: Vec<WireObservation>, other: Vec<WireObservation>) -> Vec<WireObservation> {
     let (older, newer) = if newest_ms(&one) < newest_ms(&other) { (one, other) } else { (other, one) };
-    newest_looks(newer.into_iter().chain(older))
+    standing_looks(newer.into_iter().chain(older))
 }
 
 fn newest_ms(looks: &[WireObservation]) -> i64 {
