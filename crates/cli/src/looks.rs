@@ -272,7 +272,7 @@ fn stamp_of<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// Fails for a folder without any file of looks: nothing in it would count, and nobody would know.
+/// Fails for a folder without any file of looks: nothing in it would count, and no one would know.
 fn refuse_empty(folders: &[PathBuf]) -> Result<(), CliError> {
     for folder in folders.iter().filter(|path| path.is_dir()) {
         if files_of(std::slice::from_ref(folder))?.is_empty() {

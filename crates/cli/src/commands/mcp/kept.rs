@@ -31,7 +31,10 @@ impl CallShared {
                 })?;
                 if !self.args.scope.holds(&audit.scope) {
                     let what = format!("audit {run} is of another scope than the one that the command line fixes");
-                    return Err(CliError::usage(what, "call the tool `audit`, or look at it with `hostssl runs show`"));
+                    return Err(CliError::usage(
+                        what,
+                        "call the tool `audit`, or look at it with `hostssl runs show latest`",
+                    ));
                 }
                 Some((reader, audit))
             }
