@@ -10,7 +10,9 @@ mod page;
 mod server;
 mod source;
 mod tools;
+mod trouble;
 
 pub use asks::{AuditAsk, ClientsAsk, PlanAsk, ScopeAsk};
 pub use server::{LONGEST_LINE, McpError, ToolServer};
-pub use source::{CallStop, KeptQuestion, ToolAudit, ToolClients, ToolPlan, ToolSource, ToolTrouble};
+pub use source::{CallStop, KeptQuestion, ToolAudit, ToolClients, ToolPlan, ToolSource};
+pub use trouble::ToolTrouble;

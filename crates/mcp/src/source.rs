@@ -1,12 +1,12 @@
 //! What the tools ask of the program.
 
 use crate::asks::{AuditAsk, ClientsAsk, PlanAsk};
+use crate::trouble::ToolTrouble;
 use async_trait::async_trait;
 use hostssl_formats::clients::ClientsReport;
 use hostssl_model::{AuditReport, Gap, Stop};
 use hostssl_remediation::Plan;
 use jiff::Timestamp;
-use std::error::Error;
 use tokio::sync::watch;
 
 /// Given when a call is cancelled, or the server ends.
@@ -77,25 +77,4 @@ pub struct ToolPlan {
     pub gaps: Vec<Gap>,
     /// Whether everything in scope was checked.
     pub complete: bool,
-}
-
-/// Why there is no answer, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolTrouble {
-    /// What happened.
-    pub what: String,
-    /// What to do; empty when it is not known.
-    pub hint: String,
-}
-
-impl ToolTrouble {
-    /// Something that keeps a tool from its work.
-    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
-    }
-
-    /// Something that only a wrong program can bring about.
-    pub(crate) fn defect(error: &dyn Error) -> Self {
-        Self::new(error.to_string(), hostssl_model::REPORT_DEFECT)
-    }
 }

@@ -1,5 +1,6 @@
 //! Changes: small forms that carry the token of their session.
 
+use super::fields::Fields;
 use super::session::Session;
 use super::upload::{boundary_of, read_form};
 use crate::reply::Failure;
@@ -11,7 +12,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
-use std::sync::Arc;
 
 /// The largest form, in bytes. A thousand chosen servers fit.
 const MAX_FORM: usize = 256 << 10;
@@ -21,36 +21,6 @@ const MAX_UPLOAD: usize = 32 << 20;
 const UPLOADS: &str = "/zones/looks";
 /// The field with the session's token.
 const TOKEN: &str = "csrf";
-
-/// The fields of a form that passed.
-#[derive(Debug, Clone)]
-pub(crate) struct Fields(Arc<Vec<(String, String)>>);
-
-impl Fields {
-    pub(crate) fn read(bytes: &[u8]) -> Self {
-        Self(Arc::new(form_urlencoded::parse(bytes).into_owned().collect()))
-    }
-
-    /// Values that were read.
-    pub(super) fn from(fields: Vec<(String, String)>) -> Self {
-        Self(Arc::new(fields))
-    }
-
-    /// The first value of a field; empty when it is not there.
-    pub(crate) fn value(&self, name: &str) -> &str {
-        self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
-    }
-
-    /// Whether a field is there, perhaps empty.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(field, _)| field == name)
-    }
-
-    /// Every value of a field.
-    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
-    }
-}
 
 /// Lets a POST pass when it is a form with the token of its session.
 pub(crate) async fn check_form(request: Request, next: Next) -> Result<Response, Failure> {

@@ -10,6 +10,7 @@
 //! writes down who did what and what was refused.
 
 mod changes;
+mod fields;
 mod form;
 mod headers;
 mod host;
@@ -20,7 +21,8 @@ mod sign_in;
 mod upload;
 
 pub(crate) use changes::changes;
-pub(crate) use form::{Fields, check_form};
+pub(crate) use fields::Fields;
+pub(crate) use form::check_form;
 pub(crate) use headers::set_headers;
 pub(crate) use host::check_host;
 pub(crate) use log::log_access;

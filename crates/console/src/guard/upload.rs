@@ -1,6 +1,6 @@
 //! A form with a file (RFC 7578): one file, small fields, and nothing else.
 
-use super::form::Fields;
+use super::fields::Fields;
 use axum::body::Bytes;
 
 /// The longest boundary that a browser may send (RFC 2046, 5.1.1).

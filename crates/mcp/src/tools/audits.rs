@@ -3,8 +3,9 @@
 use crate::answer::{ToolAnswer, blinding, count_of, coverage};
 use crate::asks::{FindingsAsk, ServersAsk, words};
 use crate::page::{USUAL, Wanted, keep_first};
-use crate::source::{ToolAudit, ToolTrouble};
+use crate::source::ToolAudit;
 use crate::tools::ToolName;
+use crate::trouble::ToolTrouble;
 use hostssl_formats::tool_json::{LeftAway, ListPart, ToolOutput};
 use hostssl_formats::{audit_json, headline, scope_words};
 use hostssl_model::{AuditEnd, ControlId, Finding, Outcome, ServerReport, Standing};

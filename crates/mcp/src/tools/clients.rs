@@ -3,8 +3,9 @@
 use crate::answer::{ToolAnswer, blinding, count_of, coverage, gaps_left};
 use crate::asks::ClientsAsk;
 use crate::page::{Wanted, keep_first};
-use crate::source::{ToolClients, ToolTrouble};
+use crate::source::ToolClients;
 use crate::tools::ToolName;
+use crate::trouble::ToolTrouble;
 use hostssl_census::SessionTls;
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::clients_json;

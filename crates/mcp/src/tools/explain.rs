@@ -2,8 +2,8 @@
 
 use crate::answer::{ToolAnswer, count_of};
 use crate::asks::ExplainAsk;
-use crate::source::ToolTrouble;
 use crate::tools::ToolName;
+use crate::trouble::ToolTrouble;
 use hostssl_explain::{Cause, explain as explain_one, explain_all};
 use hostssl_formats::explain_json;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};

@@ -3,8 +3,9 @@
 use crate::answer::{ToolAnswer, blinding, count_of, coverage, gaps_left};
 use crate::asks::PlanAsk;
 use crate::page::{USUAL, Wanted, keep_first};
-use crate::source::{ToolPlan, ToolTrouble};
+use crate::source::ToolPlan;
 use crate::tools::ToolName;
+use crate::trouble::ToolTrouble;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
 use hostssl_remediation::{LeftOut, LeftOutReason};
 use serde_json::Value;
