@@ -67,6 +67,8 @@ pub(crate) struct ChangeProgress {
     pub(crate) reasons: Arc<BTreeMap<u32, String>>,
     /// When the first step of this change began, and how many had ended before.
     pub(crate) pace: Option<(Instant, usize)>,
+    /// Whether the order to make it is kept.
+    pub(crate) ordered: bool,
     /// Whether the journal has anything of it.
     pub(crate) begun: bool,
 }
@@ -149,6 +151,7 @@ impl Changes {
             words: Arc::new(words.clone()),
             reasons: Arc::new(reasons.clone()),
             pace: None,
+            ordered: false,
             begun: false,
         };
         let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,6 +185,13 @@ impl ChangeJob {
     pub(crate) fn came_to_nothing(&self) -> bool {
         let status = self.status();
         matches!(status.end, Some(Err(_))) && !status.progress.begun
+    }
+
+    /// Waits until the order to make this change is kept, and says whether it is: no other order of its run comes before.
+    pub(crate) async fn is_ordered(&self) -> bool {
+        let mut status = self.follow();
+        let settled = status.wait_for(|status| status.progress.ordered || status.end.is_some()).await;
+        settled.is_ok_and(|status| status.progress.ordered)
     }
 
     fn say(&self, note: &str) {
@@ -261,6 +271,7 @@ impl JobWork for ChangeWork {
         // Before Azure is asked anything, because another process that changes servers with this directory goes first.
         let store = Store::open(context.store.directory()).map_err(untouched)?;
         context.store.keep_order(&job.order()).map_err(untouched)?;
+        job.note(|progress| progress.ordered = true);
         // Its other end is dropped, so that this client is never stopped: what is in progress is followed to its end.
         let never = watch::channel(None).1;
         let mut stopped = job.stop_signal();

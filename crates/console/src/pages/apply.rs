@@ -180,9 +180,12 @@ pub(crate) async fn stop(
         let (run, plan) = (job.work.run.clone(), job.work.plan.hash().clone());
         let at_ms = Timestamp::now().as_millisecond();
         // Kept after the stop itself, which must not wait for a disk. Where it cannot be kept the run stops all the same, and
-        // its page must not say otherwise.
-        let kept =
-            shared.ask(move |store| store.keep_order(&Order { run, at_ms, act: OrderAct::Stop, person, plan })).await;
+        // its page must not say otherwise. A run that ends before its own order is kept has nothing to stop.
+        let stop = Order { run, at_ms, act: OrderAct::Stop, person, plan };
+        let kept = match job.is_ordered().await {
+            true => shared.ask(move |store| store.keep_order(&stop)).await,
+            false => Ok(()),
+        };
         if let Err(error) = kept {
             tracing::warn!(?error, run = id, "an order to stop a run could not be kept");
         }
