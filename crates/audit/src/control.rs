@@ -99,7 +99,7 @@ impl ControlInput<'_> {
 pub(crate) fn parameter(posture: &Posture, name: ParameterName) -> Result<&Parameter, Unchecked> {
     match posture.reading(name) {
         Some(Reading::Known(parameter)) => Ok(parameter),
-        Some(Reading::Unknown(blind)) => Err(blind.clone()),
+        Some(Reading::Unknown(unchecked)) => Err(unchecked.clone()),
         None => Err(Unchecked::new(Reason::NotReturned, format!("{name} was not read"))),
     }
 }

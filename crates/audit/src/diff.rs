@@ -298,7 +298,7 @@ impl RulesDiffer {
 fn not_understood<'a>(new: &'a ServerReport, after: &'a AuditReport) -> Option<Change<'a>> {
     let id = new.server.id.to_lowercase();
     let is_of_it = |gap: &GapScope| matches!(gap, GapScope::Server(of) if of.to_lowercase() == id);
-    let gap = after.gaps.iter().find(|gap| gap.blind.is_of_newer && is_of_it(&gap.scope))?;
+    let gap = after.gaps.iter().find(|gap| gap.unchecked.is_of_newer && is_of_it(&gap.scope))?;
     let why = Some(NotLooked::Words(gap));
     Some(Change { difference: Difference::NotVisible, server: &new.server, before: None, after: None, why })
 }
@@ -309,7 +309,9 @@ fn missing<'a>(server: &'a Server, after: &'a AuditReport) -> Change<'a> {
     let subscription = server.subscription();
     let why = if !scope.admits(server) || scope.excepts(server).is_some() {
         Some(NotLooked::OutOfScope)
-    } else if let Some(gap) = after.gaps.iter().find(|gap| gap.blind.reason.blinds() && hides(&gap.scope, server)) {
+    } else if let Some(gap) =
+        after.gaps.iter().find(|gap| gap.unchecked.reason.leaves_incomplete() && hides(&gap.scope, server))
+    {
         Some(NotLooked::Gap(gap))
     } else if after.subscriptions.iter().any(|one| one.id == subscription) {
         None

@@ -24,10 +24,10 @@ pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: 
         .controls
         .iter()
         .map(|control| {
-            let (outcome, observed, expected, blind) = match (control.judge)(&evidence, &profile.settings) {
+            let (outcome, observed, expected, unchecked) = match (control.judge)(&evidence, &profile.settings) {
                 ControlResult::Pass { observed } => (Outcome::Pass, Some(observed), None, None),
                 ControlResult::Fail { observed, expected } => (Outcome::Fail, Some(observed), Some(expected), None),
-                ControlResult::Unknown(blind) => (Outcome::Unknown, None, None, Some(blind)),
+                ControlResult::Unknown(unchecked) => (Outcome::Unknown, None, None, Some(unchecked)),
                 ControlResult::NotApplicable => (Outcome::NotApplicable, None, None, None),
             };
             let decided = matches!(outcome, Outcome::Pass | Outcome::Fail);
@@ -44,7 +44,7 @@ pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: 
                 confidence,
                 observed,
                 expected,
-                blind,
+                unchecked,
                 waiver: None,
             }
         })

@@ -17,7 +17,7 @@ pub(crate) fn judge_listeners(
     for look in looks {
         let verdict = match &look.listener {
             Reading::Known(listener) => judge(listener),
-            Reading::Unknown(blind) => ControlResult::Unknown(blind.clone()),
+            Reading::Unknown(unchecked) => ControlResult::Unknown(unchecked.clone()),
         };
         sum.add(look, verdict);
     }
@@ -65,12 +65,12 @@ impl Sum {
                 note(&mut self.failed, &observed);
                 self.expected.get_or_insert(expected.into_owned());
             }
-            ControlResult::Unknown(mut blind) => {
+            ControlResult::Unknown(mut unchecked) => {
                 // The other reasons hold for the whole server.
-                if matches!(blind.reason, Reason::Inconclusive | Reason::Unreachable) {
-                    blind.detail = format!("{place}: {}", blind.detail).into();
+                if matches!(unchecked.reason, Reason::Inconclusive | Reason::Unreachable) {
+                    unchecked.detail = format!("{place}: {}", unchecked.detail).into();
                 }
-                self.unknown.get_or_insert(blind);
+                self.unknown.get_or_insert(unchecked);
             }
             ControlResult::Pass { observed } => note(&mut self.passed, &observed),
             ControlResult::NotApplicable => {}
@@ -80,7 +80,7 @@ impl Sum {
     fn verdict(self) -> ControlResult {
         match (self.expected, self.unknown) {
             (Some(expected), _) => ControlResult::fail(self.failed.join("; "), expected),
-            (None, Some(blind)) => ControlResult::Unknown(blind),
+            (None, Some(unchecked)) => ControlResult::Unknown(unchecked),
             (None, None) if self.passed.is_empty() => ControlResult::NotApplicable,
             (None, None) => ControlResult::pass(self.passed.join("; ")),
         }

@@ -43,9 +43,9 @@ fn waiting(name: Name, value: &str) -> (Name, Reading<Parameter>) {
 }
 
 fn forbidden() -> Reading<Parameter> {
-    let mut blind = Unchecked::new(Reason::Permission, "the client has no authorization");
-    blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
-    Reading::Unknown(blind)
+    let mut unchecked = Unchecked::new(Reason::Permission, "the client has no authorization");
+    unchecked.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+    Reading::Unknown(unchecked)
 }
 
 fn flexible(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter>)> {
@@ -108,8 +108,11 @@ fn cases() -> Vec<Case> {
         ("replica, drifted, rest forbidden", replica(Flexible, &half, &flexible("off", "TLSv1.2", ""))),
         ("replica, equal, rest forbidden", replica(Flexible, &half, &flexible("on", "TLSv1.2", ""))),
         ("replica, primary not seen", {
-            let blind = Unchecked::new(Reason::Vanished, "ResourceNotFound");
-            (posture(Flexible, ReplicationRole::Replica, &flexible("on", "TLSv1.2", "")), Some(Reading::Unknown(blind)))
+            let unchecked = Unchecked::new(Reason::Vanished, "ResourceNotFound");
+            (
+                posture(Flexible, ReplicationRole::Replica, &flexible("on", "TLSv1.2", "")),
+                Some(Reading::Unknown(unchecked)),
+            )
         }),
         (
             "replica, primary not named",
@@ -138,8 +141,8 @@ fn every_control_on_every_case() {
                         write!(line, "; {label}: {part}").unwrap();
                     }
                 }
-                if let Some(blind) = &finding.blind {
-                    write!(line, "; {}: {}", blind.reason, blind.detail).unwrap();
+                if let Some(unchecked) = &finding.unchecked {
+                    write!(line, "; {}: {}", unchecked.reason, unchecked.detail).unwrap();
                 }
                 if line != last {
                     writeln!(text, "  {profile}: {line}").unwrap();
@@ -156,7 +159,7 @@ fn unknown_has_a_reason_and_nothing_else_does() {
     let profile = Profile::find_for("baseline", true).unwrap();
     for (case, posture, primary) in cases().into_iter().chain(wire_cases::cases()) {
         for finding in evaluate(&posture, primary.as_ref(), &profile) {
-            assert_eq!(finding.outcome == Outcome::Unknown, finding.blind.is_some(), "{case}: {}", finding.control);
+            assert_eq!(finding.outcome == Outcome::Unknown, finding.unchecked.is_some(), "{case}: {}", finding.control);
             assert_eq!(finding.outcome == Outcome::Fail, finding.expected.is_some(), "{case}: {}", finding.control);
         }
     }

@@ -84,13 +84,13 @@ fn a_server_is_gone_only_where_its_place_was_listed_whole() {
 
     after.gaps.push(Gap {
         scope: GapScope::AllSubscriptions,
-        blind: Unchecked::new(Reason::NotOffered, "no provider is registered"),
+        unchecked: Unchecked::new(Reason::NotOffered, "no provider is registered"),
     });
     assert_eq!(told(&before, &after), ["Gone a -"], "where no provider is, no server can be");
 
     after.gaps.push(Gap {
         scope: GapScope::Subscription(SUBSCRIPTION.to_uppercase().into()),
-        blind: Unchecked::new(Reason::Permission, "the servers cannot be listed"),
+        unchecked: Unchecked::new(Reason::Permission, "the servers cannot be listed"),
     });
     let hidden = diff(&before, &after);
     assert!(matches!(hidden.changes[0].why, Some(NotLooked::Gap(_))), "{hidden:?}");
@@ -170,7 +170,7 @@ fn what_a_newer_version_kept_of_a_server_may_be_a_failure() {
     let mut after = before.clone();
     let scope = (&after.servers[1].server.id).into();
     let words = ["the control `x` with the outcome `fail`".to_owned()];
-    after.gaps.push(Gap { scope, blind: Unchecked::of_a_newer_version(&words) });
+    after.gaps.push(Gap { scope, unchecked: Unchecked::of_a_newer_version(&words) });
     assert_eq!(told(&before, &after), ["NotVisible b -"]);
 }
 

@@ -33,11 +33,11 @@ fn only_what_is_asked_for_counts() {
 
 #[test]
 fn what_could_not_be_checked_never_passes() {
-    let blind = baseline(&[("a", Seen::Forbidden), ("b", Seen::Off)]);
+    let unchecked = baseline(&[("a", Seen::Forbidden), ("b", Seen::Off)]);
     for rule in [FailOn::Never, FailOn::New] {
-        assert_eq!(end(&blind, &[rule], Some(&blind)), AuditEnd::Incomplete, "{rule}");
+        assert_eq!(end(&unchecked, &[rule], Some(&unchecked)), AuditEnd::Incomplete, "{rule}");
     }
-    assert_eq!(end(&blind, &[FailOn::Unknown], None), AuditEnd::Findings);
+    assert_eq!(end(&unchecked, &[FailOn::Unknown], None), AuditEnd::Findings);
     let mut unlisted = baseline(&[("a", Seen::On)]);
     unlisted.run.complete = false;
     assert_eq!(end(&unlisted, &[FailOn::High], None), AuditEnd::Incomplete);
@@ -115,7 +115,7 @@ fn seen() -> impl Strategy<Value = Seen> {
 proptest! {
     /// Whatever is asked for and whatever was before: an audit that passes has seen everything.
     #[test]
-    fn no_gate_passes_when_blind(
+    fn no_gate_passes_while_something_is_unchecked(
         before in prop::collection::vec(seen(), 0..4),
         after in prop::collection::vec(seen(), 0..4),
         rules in prop::sample::subsequence(FailOn::ALL.to_vec(), 0..5),
@@ -126,8 +126,8 @@ proptest! {
         let (before, mut report) = (of(&before), of(&after));
         report.run.complete = complete && !after.contains(&Seen::Forbidden);
         if !report.run.complete {
-            let blind = Unchecked::new(Reason::Permission, "no authorization");
-            report.gaps.push(Gap { scope: GapScope::AllSubscriptions, blind });
+            let unchecked = Unchecked::new(Reason::Permission, "no authorization");
+            report.gaps.push(Gap { scope: GapScope::AllSubscriptions, unchecked });
         }
         let gated = gate(&report, &rules, Some(&before));
         prop_assert!(report.run.complete || gated.end != AuditEnd::Pass);

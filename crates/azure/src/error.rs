@@ -154,7 +154,7 @@ impl ArmError {
     /// The reason for a report. `action` is the permission that the request needs: it is named when Azure forbids the
     /// request without saying which permission is missing.
     #[must_use]
-    pub fn blind(&self, action: &str) -> Unchecked {
+    pub fn unchecked(&self, action: &str) -> Unchecked {
         let detail = self.to_string();
         let reason = match self {
             Self::Throttled { .. } => Reason::Throttled,
@@ -218,32 +218,32 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn blind(status: u16, body: &str) -> Unchecked {
-        ArmError::Refused(Refusal::read(status, body.as_bytes(), None)).blind("assumed/read")
+    fn unchecked(status: u16, body: &str) -> Unchecked {
+        ArmError::Refused(Refusal::read(status, body.as_bytes(), None)).unchecked("assumed/read")
     }
 
     #[test]
     fn a_missing_permission_is_named_as_azure_names_it() {
-        let told = blind(
+        let told = unchecked(
             403,
             r#"{"error":{"code":"AuthorizationFailed","message":"The client 'x' with object id 'y' does not have authorization to perform action 'Microsoft.DBforPostgreSQL/servers/read' over scope '/subscriptions/s'"}}"#,
         );
         assert_eq!(told.missing_permission.as_deref(), Some("Microsoft.DBforPostgreSQL/servers/read"));
-        let untold = blind(403, "");
+        let untold = unchecked(403, "");
         assert_eq!((untold.reason, untold.missing_permission.as_deref()), (Reason::Permission, Some("assumed/read")));
     }
 
     #[test]
     fn codes_decide_before_the_status() {
         let of =
-            |status, code: &str| blind(status, &format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#)).reason;
+            |status, code: &str| unchecked(status, &format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#)).reason;
         assert_eq!(of(400, "ServerStoppedError"), Reason::Stopped);
         assert_eq!(of(409, "serverisbusy"), Reason::Busy);
         assert_eq!(of(409, "MissingSubscriptionRegistration"), Reason::NotOffered);
         assert_eq!(of(404, "ResourceNotFound"), Reason::Vanished);
         assert_eq!(of(500, "InternalServerError"), Reason::AzureError);
         assert_eq!(
-            blind(500, r#"{"code":"InternalServerError","message":"m"}"#).detail.as_ref(),
+            unchecked(500, r#"{"code":"InternalServerError","message":"m"}"#).detail.as_ref(),
             "Azure answered HTTP 500 InternalServerError: m"
         );
     }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_version_that_is_not_known_is_no_absence() {
         let body = r#"{"error":{"code":"InvalidResourceType","message":"for api version '2025-08-01'. The supported api-versions are '2030-01-01'."}}"#;
-        assert_eq!(blind(404, body).reason, Reason::AzureError);
+        assert_eq!(unchecked(404, body).reason, Reason::AzureError);
     }
 
     proptest! {
@@ -327,7 +327,7 @@ mod tests {
         fn no_body_panics(status in 100_u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
             let refusal = Refusal::read(status, &body, None);
             let _ = refusal.supported_versions();
-            let detail = ArmError::Refused(refusal).blind("a").detail;
+            let detail = ArmError::Refused(refusal).unchecked("a").detail;
             prop_assert!(!detail.chars().any(char::is_control));
         }
     }

@@ -51,7 +51,7 @@ pub async fn read_parameter(
     };
     match reading {
         Some(Reading::Known(parameter)) => Ok(parameter),
-        Some(Reading::Unknown(blind)) => Err(blind),
+        Some(Reading::Unknown(unchecked)) => Err(unchecked),
         None => Err(not_returned(name)),
     }
 }
@@ -285,8 +285,9 @@ async fn read_parameter_group(
     names: &[ParameterName],
 ) -> Vec<(ParameterName, Reading<Parameter>)> {
     let Some(group) = &listed.parameter_group else {
-        let blind = Unchecked::new(Reason::NotReturned, "Azure does not say which parameter group the cluster uses");
-        return names.iter().map(|name| (*name, Reading::Unknown(blind.clone()))).collect();
+        let unchecked =
+            Unchecked::new(Reason::NotReturned, "Azure does not say which parameter group the cluster uses");
+        return names.iter().map(|name| (*name, Reading::Unknown(unchecked.clone()))).collect();
     };
     let url = arm.url(segments(group), arm.versions().current(ResourceType::HorizonClusters));
     let answer = arm.get::<GroupDocument>(url, &Quota::Reads(group.subscription())).await;
@@ -316,8 +317,12 @@ fn is_true(value: &Value) -> bool {
 
 /// Why a setting of a server that was listed could not be read. That server exists, so its type is offered.
 fn unseen(error: &ArmError, action: &str) -> Unchecked {
-    let blind = error.blind(action);
-    if blind.reason == Reason::NotOffered { Unchecked { reason: Reason::AzureError, ..blind } } else { blind }
+    let unchecked = error.unchecked(action);
+    if unchecked.reason == Reason::NotOffered {
+        Unchecked { reason: Reason::AzureError, ..unchecked }
+    } else {
+        unchecked
+    }
 }
 
 fn not_returned(name: ParameterName) -> Unchecked {

@@ -21,8 +21,8 @@ pub async fn read_pooler_enabled(arm: &Arm, id: &ResourceId) -> Result<bool, Unc
     let answer: Value = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let blind = error.blind(permissions::READ_CONFIGURATIONS);
-            return if blind.reason == Reason::Vanished { Ok(false) } else { Err(blind) };
+            let unchecked = error.unchecked(permissions::READ_CONFIGURATIONS);
+            return if unchecked.reason == Reason::Vanished { Ok(false) } else { Err(unchecked) };
         }
     };
     match answer["properties"]["value"].as_str().map(str::to_ascii_lowercase).as_deref() {

@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Usage,
     /// Something fails a control.
     Findings,
-    /// Nothing fails, but not everything could be checked. Never 0 when blind.
+    /// Nothing fails, but not everything could be checked. Never 0 when something is unchecked.
     Incomplete,
     /// An undo could not restore a value: manual intervention is needed.
     Stuck,

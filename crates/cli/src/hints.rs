@@ -119,8 +119,10 @@ fn no_match(selector: Selector) -> ScopeError {
 
 fn reading_errors() -> Vec<Said> {
     let (name, group) = (|| "pg-a".to_owned(), || "rg-a".to_owned());
-    let gap =
-        Gap { scope: hostssl_model::GapScope::Name("x".into()), blind: Unchecked::new(Reason::Permission, "denied") };
+    let gap = Gap {
+        scope: hostssl_model::GapScope::Name("x".into()),
+        unchecked: Unchecked::new(Reason::Permission, "denied"),
+    };
     let scopes = every! { ScopeError::NoMatch(_) => no_match(Selector::Server) };
     let shown = every! {
         ShowError::Scope(_) => ShowError::Scope(no_match(Selector::Subscription)),

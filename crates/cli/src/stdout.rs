@@ -128,23 +128,23 @@ const GAPS_TOLD: usize = 10;
 
 /// Reports on stderr what could not be checked, for formats that do not hold it. Returns whether there was anything.
 pub(crate) fn warn_of_gaps(gaps: &[Gap], names: &SubscriptionNames) -> bool {
-    let blinding: Vec<&Gap> = gaps.iter().filter(|gap| gap.blind.reason.blinds()).collect();
-    for gap in blinding.iter().take(GAPS_TOLD) {
-        let why = match &gap.blind.missing_permission {
+    let incomplete_gaps: Vec<&Gap> = gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete()).collect();
+    for gap in incomplete_gaps.iter().take(GAPS_TOLD) {
+        let why = match &gap.unchecked.missing_permission {
             Some(permission) => format!("needs {permission}"),
-            None => shortened(&gap.blind.detail),
+            None => shortened(&gap.unchecked.detail),
         };
         stderr!(
             "warning: could not be checked: {}: {}: {}",
             safe(&place(&gap.scope, names)),
-            gap.blind.reason,
+            gap.unchecked.reason,
             safe(&why)
         );
     }
-    if blinding.len() > GAPS_TOLD {
-        stderr!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
+    if incomplete_gaps.len() > GAPS_TOLD {
+        stderr!("warning: and {} more; `hostssl audit -o json` lists them all", incomplete_gaps.len() - GAPS_TOLD);
     }
-    !blinding.is_empty()
+    !incomplete_gaps.is_empty()
 }
 
 /// A place as people call it: a server by its name and resource group, a subscription by its name.

@@ -87,7 +87,7 @@ impl<W: Write> CsvWriter<W> {
             let server = &report.server;
             let zones = report.zones().join(" ");
             for finding in &report.findings {
-                let reason = finding.blind.as_ref().map_or("", |blind| blind.reason.as_str());
+                let reason = finding.unchecked.as_ref().map_or("", |unchecked| unchecked.reason.as_str());
                 let cells: [&str; 22] = [
                     &subscription.name,
                     subscription.id.as_str(),

@@ -175,29 +175,29 @@ fn policy() -> String {
 
 fn incomplete(report: &AuditReport) -> Option<String> {
     let why = UncheckedCount::of(report).words();
-    let early = report.gaps.iter().any(|gap| matches!(gap.blind.reason, Reason::Interrupted | Reason::Deadline));
+    let early = report.gaps.iter().any(|gap| matches!(gap.unchecked.reason, Reason::Interrupted | Reason::Deadline));
     let what = if early { "ended early" } else { "is incomplete" };
     (!report.run.complete).then(|| format!("This audit {what}: {why} could not be checked."))
 }
 
 fn gap_line(gap: &Gap, names: &SubscriptionNames) -> GapLine {
-    let detail = match &gap.blind.missing_permission {
-        Some(permission) => format!("{} (needs {permission})", gap.blind.detail),
-        None => gap.blind.detail.to_string(),
+    let detail = match &gap.unchecked.missing_permission {
+        Some(permission) => format!("{} (needs {permission})", gap.unchecked.detail),
+        None => gap.unchecked.detail.to_string(),
     };
     let scope = match &gap.scope {
         GapScope::AllSubscriptions => "all subscriptions".to_owned(),
         GapScope::Subscription(id) => names.of(id).to_owned(),
         scope => scope.to_string(),
     };
-    GapLine { scope: safe(&scope).into(), reason: gap.blind.reason.as_str(), detail: safe(&detail).into() }
+    GapLine { scope: safe(&scope).into(), reason: gap.unchecked.reason.as_str(), detail: safe(&detail).into() }
 }
 
 /// Why something of a server could not be checked: its first reason.
 fn gap_of_server(report: &ServerReport) -> Option<GapLine> {
-    let blind = report.findings.iter().find_map(|finding| finding.blind.as_ref())?;
+    let unchecked = report.findings.iter().find_map(|finding| finding.unchecked.as_ref())?;
     let scope = safe(report.server.name()).into_owned();
-    Some(GapLine { scope, reason: blind.reason.as_str(), detail: safe(&blind.detail).into() })
+    Some(GapLine { scope, reason: unchecked.reason.as_str(), detail: safe(&unchecked.detail).into() })
 }
 
 /// What was asked, when and by whom.

@@ -268,9 +268,9 @@ impl<'a> From<&'a model::Gap> for Gap<'a> {
     fn from(gap: &'a model::Gap) -> Self {
         Self {
             scope: gap.scope.to_string(),
-            reason: gap.blind.reason.as_str(),
-            missing_permission: gap.blind.missing_permission.as_deref(),
-            detail: &gap.blind.detail,
+            reason: gap.unchecked.reason.as_str(),
+            missing_permission: gap.unchecked.missing_permission.as_deref(),
+            detail: &gap.unchecked.detail,
         }
     }
 }

@@ -31,11 +31,11 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         let mut suite = TestSuite::new("coverage");
         for gap in &report.gaps {
             let name = safe(&gap.scope.to_string()).into_owned();
-            let mut status = match gap.blind.reason.blinds() {
+            let mut status = match gap.unchecked.reason.leaves_incomplete() {
                 true => TestCaseStatus::non_success(NonSuccessKind::Error),
                 false => TestCaseStatus::skipped(),
             };
-            status.set_type(gap.blind.reason.as_str()).set_message(safe(&gap.blind.detail).into_owned());
+            status.set_type(gap.unchecked.reason.as_str()).set_message(safe(&gap.unchecked.detail).into_owned());
             let mut case = TestCase::new(name, status);
             case.set_classname("coverage");
             suite.add_test_case(case);
@@ -79,7 +79,7 @@ fn status(finding: &Finding) -> TestCaseStatus {
         }
         Outcome::Unknown => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            if let Some(unchecked) = &finding.blind {
+            if let Some(unchecked) = &finding.unchecked {
                 status.set_type(unchecked.reason.as_str()).set_message(safe(&unchecked.detail).into_owned());
             }
             status

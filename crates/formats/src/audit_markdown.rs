@@ -72,7 +72,7 @@ fn write_findings(
     writeln!(out, "## {title}\n\n| server | resource group | control | severity | observed |")?;
     writeln!(out, "| --- | --- | --- | --- | --- |")?;
     for (server, finding) in rows.iter().take(ROWS) {
-        let observed = match &finding.blind {
+        let observed = match &finding.unchecked {
             Some(unchecked) => format!("{}: {}", unchecked.reason, escaped(&unchecked.detail)),
             None => escaped(finding.observed.as_deref().unwrap_or_default()),
         };
@@ -100,8 +100,8 @@ fn write_gaps(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
             out,
             "| {} | {} | {} |",
             escaped(&gap.scope.to_string()),
-            gap.blind.reason,
-            escaped(&gap.blind.detail)
+            gap.unchecked.reason,
+            escaped(&gap.unchecked.detail)
         )?;
     }
     write_rest(out, report.gaps.len())

@@ -24,7 +24,7 @@ const VERSION: &str = "1.5.0";
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     let frame = Frame::of(report);
-    let places = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server());
+    let places = report.gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete() && !gap.scope.is_server());
     let findings = report.servers.iter().flat_map(|server| server.findings.iter().map(move |one| (server, one)));
     let events =
         findings.map(|(server, finding)| frame.finding(server, finding)).chain(places.map(|gap| frame.gap(gap)));
@@ -197,9 +197,9 @@ impl<'a> Frame<'a> {
         let (severity_id, severity) = if counts { severity(finding.severity) } else { (1, "Informational") };
         let waiver = finding.waiver.as_deref();
         let (status_id, status) = if finding.accepted().is_some() { (3, "Suppressed") } else { (1, "New") };
-        let blind = finding.blind.as_ref();
-        let observed = match (blind, finding.observed.as_deref()) {
-            (Some(blind), _) => format!("could not be checked: {}", safe(&blind.detail)),
+        let unchecked = finding.unchecked.as_ref();
+        let observed = match (unchecked, finding.observed.as_deref()) {
+            (Some(unchecked), _) => format!("could not be checked: {}", safe(&unchecked.detail)),
             (None, Some(observed)) => safe(observed).into_owned(),
             (None, None) => finding.outcome.to_string(),
         };
@@ -236,8 +236,8 @@ impl<'a> Frame<'a> {
                 confidence: Some(finding.confidence.as_str()),
                 observed: finding.observed.as_deref().map(safe),
                 expected: finding.expected.as_deref().map(safe),
-                reason: blind.map(|blind| blind.reason.as_str()),
-                missing_permission: blind.and_then(|blind| blind.missing_permission.as_deref()).map(safe),
+                reason: unchecked.map(|unchecked| unchecked.reason.as_str()),
+                missing_permission: unchecked.and_then(|unchecked| unchecked.missing_permission.as_deref()).map(safe),
             },
         }
     }
@@ -253,7 +253,7 @@ impl<'a> Frame<'a> {
     /// What could not be listed, which may hold any server.
     fn gap(&self, gap: &'a Gap) -> Event<'a> {
         let place = safe(&gap.scope.to_string()).into_owned();
-        let detail = format!("could not be checked: {}: {}", gap.blind.reason, safe(&gap.blind.detail));
+        let detail = format!("could not be checked: {}: {}", gap.unchecked.reason, safe(&gap.unchecked.detail));
         Event {
             class: COMPLIANCE_FINDING,
             time: self.time,
@@ -274,7 +274,7 @@ impl<'a> Frame<'a> {
                 status: WARNING.1,
             },
             finding_info: FindingInfo {
-                uid: format!("coverage:{place}:{}", gap.blind.reason),
+                uid: format!("coverage:{place}:{}", gap.unchecked.reason),
                 title: "part of the scope could not be listed",
                 desc: detail,
             },
@@ -293,8 +293,8 @@ impl<'a> Frame<'a> {
                 confidence: None,
                 observed: None,
                 expected: None,
-                reason: Some(gap.blind.reason.as_str()),
-                missing_permission: gap.blind.missing_permission.as_deref().map(safe),
+                reason: Some(gap.unchecked.reason.as_str()),
+                missing_permission: gap.unchecked.missing_permission.as_deref().map(safe),
             },
         }
     }

@@ -171,8 +171,8 @@ fn notification(gap: &Gap) -> Notification<'_> {
     let scope = safe(&gap.scope.to_string()).into_owned();
     Notification {
         level: Level::Error,
-        descriptor: Descriptor { id: gap.blind.reason.as_str() },
-        message: Text { text: format!("{scope} could not be checked: {}", safe(&gap.blind.detail)).into() },
+        descriptor: Descriptor { id: gap.unchecked.reason.as_str() },
+        message: Text { text: format!("{scope} could not be checked: {}", safe(&gap.unchecked.detail)).into() },
         locations: [LogicalOnly { logical_locations: [LogicalLocation::resource(last_segment(&scope), scope)] }],
     }
 }
@@ -197,7 +197,7 @@ impl<'a> SarifResult<'a> {
     fn new(report: &'a ServerReport, finding: &'a Finding, kind: Kind, rule_index: Option<usize>) -> Self {
         let server = &report.server;
         let fingerprint = finding.fingerprint(&server.id);
-        let unchecked = finding.blind.as_ref();
+        let unchecked = finding.unchecked.as_ref();
         let is_of_wire = find(finding.control.as_str()).is_some_and(|control| control.is_of_the_wire());
         Self {
             rule_id: finding.control.as_str(),
@@ -233,7 +233,7 @@ impl<'a> SarifResult<'a> {
 /// One sentence or two that stand alone: in a list of findings nothing else is shown.
 fn message(server: &Server, finding: &Finding) -> String {
     let name = safe(server.name());
-    match &finding.blind {
+    match &finding.unchecked {
         Some(unchecked) => format!("{name} could not be checked: {}.", safe(&unchecked.detail)),
         None => {
             let observed =

@@ -175,17 +175,17 @@ fn whys(report: &ServerReport) -> Vec<Why> {
     for outcome in [Outcome::Fail, Outcome::Unknown] {
         for finding in report.findings.iter().filter(|finding| finding.outcome == outcome) {
             let reason = finding
-                .blind
+                .unchecked
                 .as_ref()
-                .map(|blind| (blind.reason, blind.missing_permission.as_ref().map(ToString::to_string)));
+                .map(|unchecked| (unchecked.reason, unchecked.missing_permission.as_ref().map(ToString::to_string)));
             let known = whys.iter_mut().find(|why| reason.is_some() && why.reason == reason);
             if let Some(known) = known {
                 known.controls += 1;
                 known.control = format!("{} controls", known.controls);
                 continue;
             }
-            let text = match (&finding.blind, &finding.observed) {
-                (Some(blind), _) => format!("{}: {}", blind.reason, why_blind(blind)),
+            let text = match (&finding.unchecked, &finding.observed) {
+                (Some(unchecked), _) => format!("{}: {}", unchecked.reason, why_unchecked(unchecked)),
                 (None, Some(observed)) => safe(observed).into_owned(),
                 (None, None) => String::new(),
             };
@@ -207,10 +207,10 @@ fn whys(report: &ServerReport) -> Vec<Why> {
 }
 
 /// The permission that would allow it; otherwise what was said.
-fn why_blind(blind: &Unchecked) -> String {
-    match &blind.missing_permission {
+fn why_unchecked(unchecked: &Unchecked) -> String {
+    match &unchecked.missing_permission {
         Some(permission) => format!("needs {}", safe(permission)),
-        None => safe(&blind.detail).into_owned(),
+        None => safe(&unchecked.detail).into_owned(),
     }
 }
 
@@ -218,7 +218,7 @@ fn why_blind(blind: &Unchecked) -> String {
 fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
     let mut gaps: BTreeMap<(bool, Reason), Vec<&Gap>> = BTreeMap::new();
     for gap in report.gaps.iter().filter(|gap| !gap.scope.is_server()) {
-        gaps.entry((!gap.blind.reason.blinds(), gap.blind.reason)).or_default().push(gap);
+        gaps.entry((!gap.unchecked.reason.leaves_incomplete(), gap.unchecked.reason)).or_default().push(gap);
     }
     if gaps.is_empty() {
         return Ok(());
@@ -231,7 +231,7 @@ fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io
             rows.push(vec![
                 Column::painted(reason.as_str(), palette.outcome(colour, reason.as_str())),
                 Column::plain(scope_name(gap, report)),
-                Column::plain(why_blind(&gap.blind)),
+                Column::plain(why_unchecked(&gap.unchecked)),
             ]);
         }
         if gaps.len() > GAPS_SHOWN {
@@ -275,7 +275,7 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
     if let Some(note) = unprobed(report) {
         writeln!(out, "{}", text.prose(note))?;
     }
-    let partial = report.gaps.iter().any(|g| matches!(g.blind.reason, Reason::Interrupted | Reason::Deadline));
+    let partial = report.gaps.iter().any(|g| matches!(g.unchecked.reason, Reason::Interrupted | Reason::Deadline));
     let coverage = match (report.run.complete, partial) {
         (true, _) => "complete".to_owned(),
         (false, true) => format!("partial: the run ended early; {} could not be checked", unchecked(report)),
@@ -338,7 +338,7 @@ fn next(report: &AuditReport, unobserved: u64) -> Vec<(String, &'static str)> {
     // Of equals the first: what is declared comes before what follows from it.
     let failed = findings().filter(|finding| finding.outcome == Outcome::Fail);
     let worst = failed.min_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let forbidden = report.gaps.iter().any(|gap| gap.blind.reason == Reason::Permission);
+    let forbidden = report.gaps.iter().any(|gap| gap.unchecked.reason == Reason::Permission);
     let mut next = Vec::new();
     if let Some(finding) = worst {
         next.push((format!("hostssl controls {}", finding.control), "explains the worst finding"));

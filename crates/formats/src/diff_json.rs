@@ -282,7 +282,7 @@ impl<'a> From<&'a model::Finding> for FindingV1<'a> {
         Self {
             outcome: finding.outcome.as_str(),
             observed: finding.observed.as_deref(),
-            reason: finding.blind.as_ref().map(|unchecked| unchecked.reason.as_str()),
+            reason: finding.unchecked.as_ref().map(|unchecked| unchecked.reason.as_str()),
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn write(
     if before.run.profile != after.run.profile || before.run.asked.expiry_days != after.run.asked.expiry_days {
         writeln!(out, "note: the audits used different rules, so a change may come from the rules")?;
     }
-    let newer = after.gaps.iter().filter(|gap| gap.blind.is_of_newer).count() as u64;
+    let newer = after.gaps.iter().filter(|gap| gap.unchecked.is_of_newer).count() as u64;
     if newer > 0 {
         let servers = plural(newer, "server");
         writeln!(
@@ -103,8 +103,8 @@ pub(crate) fn what(change: &Change<'_>) -> String {
             NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),
             NotLooked::SubscriptionNotSeen => "its subscription is not visible to the later audit".to_owned(),
             NotLooked::Zone(zone) => format!("failed as seen from zone {zone}; the later audit has no look from there"),
-            NotLooked::Words(gap) => gap.blind.detail.to_string(),
-            NotLooked::Gap(gap) => format!("could not be listed: {}: {}", gap.blind.reason, gap.blind.detail),
+            NotLooked::Words(gap) => gap.unchecked.detail.to_string(),
+            NotLooked::Gap(gap) => format!("could not be listed: {}: {}", gap.unchecked.reason, gap.unchecked.detail),
         },
         (None, None, None) => String::new(),
         (None, before, after) => {
@@ -115,7 +115,7 @@ pub(crate) fn what(change: &Change<'_>) -> String {
 }
 
 fn state(finding: &Finding) -> String {
-    match (&finding.blind, &finding.observed) {
+    match (&finding.unchecked, &finding.observed) {
         (Some(unchecked), _) => format!("unknown ({})", unchecked.reason),
         (None, Some(observed)) => observed.to_string(),
         (None, None) => finding.outcome.to_string(),

@@ -357,7 +357,7 @@ fn settings(readings: &[(model::ParameterName, model::Reading<model::Parameter>)
         .iter()
         .map(|(name, reading)| match reading {
             model::Reading::Known(parameter) => of_known(*name, parameter),
-            model::Reading::Unknown(blind) => of_unknown(*name, blind),
+            model::Reading::Unknown(unchecked) => of_unknown(*name, unchecked),
         })
         .collect()
 }
@@ -377,16 +377,16 @@ fn of_known(name: model::ParameterName, parameter: &model::Parameter) -> Setting
     }
 }
 
-fn of_unknown(name: model::ParameterName, blind: &model::Unchecked) -> Setting<'_> {
+fn of_unknown(name: model::ParameterName, unchecked: &model::Unchecked) -> Setting<'_> {
     Setting {
         setting: name.as_str(),
         value: None,
         pending_restart: false,
         response: None,
         response_sha256: None,
-        reason: Some(blind.reason.as_str()),
-        missing_permission: blind.missing_permission.as_deref(),
-        detail: Some(&blind.detail),
+        reason: Some(unchecked.reason.as_str()),
+        missing_permission: unchecked.missing_permission.as_deref(),
+        detail: Some(&unchecked.detail),
     }
 }
 
@@ -404,10 +404,10 @@ impl<'a> From<&'a model::Principal> for Identity<'a> {
 impl From<&model::Finding> for Explanation {
     fn from(finding: &model::Finding) -> Self {
         let observed = finding.observed.as_deref();
-        let why = match (finding.outcome, &finding.blind) {
-            (model::Outcome::Unknown, Some(blind)) => {
-                let needs = blind.missing_permission.as_deref().map(|action| format!("; needs {action}"));
-                format!("{}: {}{}", blind.reason.as_str(), blind.detail, needs.unwrap_or_default())
+        let why = match (finding.outcome, &finding.unchecked) {
+            (model::Outcome::Unknown, Some(unchecked)) => {
+                let needs = unchecked.missing_permission.as_deref().map(|action| format!("; needs {action}"));
+                format!("{}: {}{}", unchecked.reason.as_str(), unchecked.detail, needs.unwrap_or_default())
             }
             (model::Outcome::Fail, _) => match finding.expected.as_deref() {
                 Some(expected) => format!("{}; expected: {expected}", observed.unwrap_or("nothing that passes")),
@@ -436,11 +436,11 @@ impl<'a> From<&'a model::Reading<model::Posture>> for Primary<'a> {
                 reason: None,
                 detail: None,
             },
-            model::Reading::Unknown(blind) => Self {
+            model::Reading::Unknown(unchecked) => Self {
                 id: None,
                 settings: Vec::new(),
-                reason: Some(blind.reason.as_str()),
-                detail: Some(&blind.detail),
+                reason: Some(unchecked.reason.as_str()),
+                detail: Some(&unchecked.detail),
             },
         }
     }

@@ -97,12 +97,12 @@ fn write_coverage(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Res
     };
     paragraph(out, "", whole)?;
     let mut by_reason: BTreeMap<&str, Vec<&Gap>> = BTreeMap::new();
-    report.gaps.iter().for_each(|gap| by_reason.entry(gap.blind.reason.as_str()).or_default().push(gap));
+    report.gaps.iter().for_each(|gap| by_reason.entry(gap.unchecked.reason.as_str()).or_default().push(gap));
     for (reason, gaps) in by_reason {
         paragraph(out, "- ", &format!("{reason}: {}", gaps.len()))?;
         for gap in gaps.iter().take(LISTED) {
-            let needs = gap.blind.missing_permission.as_ref().map(|action| format!("; needs {action}"));
-            let text = format!("{}: {}{}", gap.scope, gap.blind.detail, needs.unwrap_or_default());
+            let needs = gap.unchecked.missing_permission.as_ref().map(|action| format!("; needs {action}"));
+            let text = format!("{}: {}{}", gap.scope, gap.unchecked.detail, needs.unwrap_or_default());
             paragraph(out, "    ", &text)?;
         }
         if gaps.len() > LISTED {

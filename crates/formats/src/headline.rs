@@ -83,8 +83,9 @@ pub(crate) struct UncheckedCount {
 impl UncheckedCount {
     /// Counts both.
     pub(crate) fn of(report: &AuditReport) -> Self {
-        let servers = report.servers.iter().filter(|one| one.findings.iter().any(|finding| finding.blind.is_some()));
-        let lists = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server());
+        let servers =
+            report.servers.iter().filter(|one| one.findings.iter().any(|finding| finding.unchecked.is_some()));
+        let lists = report.gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete() && !gap.scope.is_server());
         Self { servers: servers.count() as u64, lists: lists.count() as u64 }
     }
 

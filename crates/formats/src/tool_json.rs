@@ -200,9 +200,9 @@ impl Unread {
         let mut clean = |text: &str| clean_text(text, shortened);
         Self {
             scope: clean(&gap.scope.to_string()),
-            reason: gap.blind.reason.as_str(),
-            missing_permission: gap.blind.missing_permission.as_deref().map(&mut clean),
-            detail: clean(&gap.blind.detail),
+            reason: gap.unchecked.reason.as_str(),
+            missing_permission: gap.unchecked.missing_permission.as_deref().map(&mut clean),
+            detail: clean(&gap.unchecked.detail),
         }
     }
 }
@@ -242,13 +242,13 @@ mod tests {
     fn output(result: Value) -> ToolOutput<'static> {
         let page = Some(ListPart { of: "servers", matched: 5, offset: 2, returned: 2 });
         let left_out = vec![LeftAway { what: "gaps", count: 0, how: "nothing".into() }];
-        let blind = Unchecked::new(Reason::Permission, "a\u{202e}b");
+        let unchecked = Unchecked::new(Reason::Permission, "a\u{202e}b");
         ToolOutput {
             tool: "servers",
             simulated: None,
             kept: None,
             complete: Some(false),
-            gaps: vec![Gap { scope: GapScope::AllSubscriptions, blind }],
+            gaps: vec![Gap { scope: GapScope::AllSubscriptions, unchecked }],
             warnings: vec!["password=hunter2".to_owned(); MOST_GAPS + 3],
             page,
             left_out,

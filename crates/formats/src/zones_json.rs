@@ -125,7 +125,7 @@ impl<'a> Uncovered<'a> {
 
 impl<'a> Missing<'a> {
     fn of(gap: &'a Gap) -> Self {
-        Self { scope: gap.scope.to_string(), reason: gap.blind.reason.as_str(), detail: &gap.blind.detail }
+        Self { scope: gap.scope.to_string(), reason: gap.unchecked.reason.as_str(), detail: &gap.unchecked.detail }
     }
 }
 

@@ -59,9 +59,9 @@ fn values(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter>)
         .to_vec()
 }
 
-fn unseen(blind: &Unchecked) -> Vec<(Name, Reading<Parameter>)> {
+fn unseen(unchecked: &Unchecked) -> Vec<(Name, Reading<Parameter>)> {
     [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion]
-        .map(|name| (name, Reading::Unknown(blind.clone())))
+        .map(|name| (name, Reading::Unknown(unchecked.clone())))
         .to_vec()
 }
 
@@ -122,7 +122,7 @@ fn report_of_run(probed: bool) -> AuditReport {
         single,
     ];
     if probed {
-        let blind = |reason, detail| {
+        let unchecked = |reason, detail| {
             vec![WireObservation {
                 port: 5432,
                 address: None,
@@ -132,11 +132,11 @@ fn report_of_run(probed: bool) -> AuditReport {
             }]
         };
         servers[0].wire = looks();
-        servers[1].wire = blind(Reason::Stopped, "the server is stopped; it has no listeners");
+        servers[1].wire = unchecked(Reason::Stopped, "the server is stopped; it has no listeners");
         servers[2].wire = looks().split_off(1);
         servers[2].wire[0].port = 5432;
         servers[3].wire = looks().drain(..1).collect();
-        servers[4].wire = blind(Reason::Unreachable, "no answer before the deadline while connecting");
+        servers[4].wire = unchecked(Reason::Unreachable, "no answer before the deadline while connecting");
     }
     let servers: Vec<_> = servers.iter().map(|posture| server_report(posture, None, &profile)).collect();
     let mut summary = Summary::default();
@@ -153,12 +153,12 @@ fn report_of_run(probed: bool) -> AuditReport {
     unlisted.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/read".into());
     unlisted.detail = "the flexible servers cannot be listed: Azure answered HTTP 403".into();
     let gaps = vec![
-        Gap { scope: (&servers[1].server.id).into(), blind: stopped },
-        Gap { scope: (&servers[3].server.id).into(), blind: forbidden },
-        Gap { scope: GapScope::Subscription(SUBSCRIPTIONS[2].1.into()), blind: unlisted },
+        Gap { scope: (&servers[1].server.id).into(), unchecked: stopped },
+        Gap { scope: (&servers[3].server.id).into(), unchecked: forbidden },
+        Gap { scope: GapScope::Subscription(SUBSCRIPTIONS[2].1.into()), unchecked: unlisted },
         Gap {
             scope: GapScope::AllSubscriptions,
-            blind: Unchecked::new(
+            unchecked: Unchecked::new(
                 Reason::NotOffered,
                 "the provider of HorizonDB clusters is not registered in 3 of 3 subscriptions",
             ),
@@ -313,7 +313,8 @@ fn ocsf() {
     let report = report_of_run(true);
     let findings = report.servers.iter().flat_map(|server| &server.findings);
     let of = |outcome| findings.clone().filter(|finding| finding.outcome == outcome).count();
-    let places = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server()).count();
+    let places =
+        report.gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete() && !gap.scope.is_server()).count();
     let status = |status: &str| events.iter().filter(|event| event["compliance"]["status"] == status).count();
     // What could not be checked has a status of its own, also of what could not even be listed.
     assert_eq!((status("Pass"), status("Fail")), (of(Outcome::Pass), of(Outcome::Fail)));

@@ -30,7 +30,7 @@ fn after() -> AuditReport {
     );
     let subscription = after.subscriptions[0].id.as_str().into();
     let why = Unchecked::new(Reason::Throttled, "Azure asked \u{1b}[31mto wait");
-    after.gaps.push(Gap { scope: GapScope::Subscription(subscription), blind: why });
+    after.gaps.push(Gap { scope: GapScope::Subscription(subscription), unchecked: why });
     after.run.complete = false;
     after
 }
@@ -111,5 +111,5 @@ fn an_audit_that_is_read_from_its_json_compares_as_it_did() {
     let newer = text.replace("\"control\":\"require-secure-transport\"", "\"control\":\"key-size\"");
     let newer = audit_json::read(newer.as_bytes()).unwrap();
     assert_eq!((newer.gaps.len(), newer.run.complete), (report.gaps.len() + report.servers.len(), false));
-    assert!(newer.gaps.last().unwrap().blind.detail.contains("the control `key-size`"), "{:?}", newer.gaps);
+    assert!(newer.gaps.last().unwrap().unchecked.detail.contains("the control `key-size`"), "{:?}", newer.gaps);
 }

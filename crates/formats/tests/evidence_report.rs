@@ -27,16 +27,16 @@ fn report() -> AuditReport {
         *parameter = Parameter::clone(parameter).with_excerpt("{\"value\":\"off\"}");
     }
     let denied = || {
-        let mut blind = Unchecked::new(Reason::Permission, "HTTP 403");
-        blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
-        blind
+        let mut unchecked = Unchecked::new(Reason::Permission, "HTTP 403");
+        unchecked.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+        unchecked
     };
     let server = &mut report.servers[1];
     server.readings[0].1 = Reading::Unknown(denied());
     server.findings[0].outcome = Outcome::Unknown;
-    server.findings[0].blind = Some(denied());
+    server.findings[0].unchecked = Some(denied());
     report.run.complete = false;
-    let gap = |name: String| Gap { scope: GapScope::Name(name.as_str().into()), blind: denied() };
+    let gap = |name: String| Gap { scope: GapScope::Name(name.as_str().into()), unchecked: denied() };
     report.gaps = (0..7).map(|number| gap(format!("place {number}"))).collect();
     report
 }

@@ -14,7 +14,7 @@ fn the_schema_is_the_committed_one_and_results_keep_to_it() {
         simulated: Some("demo"),
         kept,
         complete: Some(false),
-        gaps: vec![Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::Permission, "no") }],
+        gaps: vec![Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::Permission, "no") }],
         warnings: vec!["something".to_owned()],
         page,
         left_out: vec![LeftAway { what: "gaps", count: 3, how: "`hostssl audit`".into() }],

@@ -34,7 +34,7 @@ fn rules_are_listed_with_what_they_leave_out() {
     let (rules, servers) =
         (rules(), [private("pg-a", Some("/v/virtualNetworks/n/subnets/\u{202e}db")), private("pg-b", None)]);
     let uncovered: Vec<&Server> = servers.iter().collect();
-    let gaps = [Gap { scope: GapScope::Subscription("s".into()), blind: Unchecked::new(Reason::Permission, "no") }];
+    let gaps = [Gap { scope: GapScope::Subscription("s".into()), unchecked: Unchecked::new(Reason::Permission, "no") }];
     let coverage = ZoneCoverage { servers: &[3, 0], uncovered: &uncovered, gaps: &gaps };
     let text = |coverage: Option<&ZoneCoverage<'_>>| {
         let mut out = Vec::new();

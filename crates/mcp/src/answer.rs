@@ -65,7 +65,7 @@ impl ToolAnswer<'_> {
         if let more @ 1.. = output.warnings.len().saturating_sub(NAMED) {
             notes.push(format!("Warning: {}; the document has them.", count_of(more, "more warning")));
         }
-        let gap = |gap: &Gap| format!("Could not be checked: {}: {}", gap.scope, gap.blind.detail);
+        let gap = |gap: &Gap| format!("Could not be checked: {}: {}", gap.scope, gap.unchecked.detail);
         notes.extend(output.gaps.iter().take(NAMED).map(gap));
         if let more @ 1.. = output.gaps.len().saturating_sub(NAMED) {
             notes.push(format!("Could not be checked: {}.", count_of(more, "more gap")));
@@ -87,8 +87,8 @@ pub(crate) fn coverage(complete: bool, gaps: &[Gap]) -> String {
 }
 
 /// The gaps that keep something from being known.
-pub(crate) fn blinding(gaps: &[Gap]) -> Vec<Gap> {
-    gaps.iter().filter(|gap| gap.blind.reason.blinds()).cloned().collect()
+pub(crate) fn incomplete_gaps(gaps: &[Gap]) -> Vec<Gap> {
+    gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete()).cloned().collect()
 }
 
 /// Gaps that are not in the document.

@@ -187,7 +187,7 @@ fn marked(answer: &CallToolResult) -> usize {
 fn hostile_gap() -> Gap {
     Gap {
         scope: GapScope::Name(hostile::hostile().into()),
-        blind: Unchecked::new(Reason::Permission, hostile::hostile()),
+        unchecked: Unchecked::new(Reason::Permission, hostile::hostile()),
     }
 }
 
@@ -229,11 +229,11 @@ fn clients_of(clients: usize, name: &str) -> ClientsReport {
 fn gaps(count: usize) -> Vec<Gap> {
     let gap = |number: usize| Gap {
         scope: GapScope::Subscription(format!("unread-{number}").into()),
-        blind: Unchecked::new(Reason::Permission, "not allowed"),
+        unchecked: Unchecked::new(Reason::Permission, "not allowed"),
     };
     let mut gaps: Vec<Gap> = (0..count).map(gap).collect();
     // Of what was left out on request, nothing is missing.
-    gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::Excepted, "as asked") });
+    gaps.push(Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::Excepted, "as asked") });
     gaps
 }
 

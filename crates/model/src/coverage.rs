@@ -61,7 +61,7 @@ impl Reason {
     /// Whether something may have been missed for this reason. [`Reason::NotOffered`] is reported but leaves a run
     /// complete: where no provider is, no server can be. So does [`Reason::Excepted`], which was requested.
     #[must_use]
-    pub fn blinds(self) -> bool {
+    pub fn leaves_incomplete(self) -> bool {
         !matches!(self, Self::NotOffered | Self::Excepted)
     }
 
@@ -181,7 +181,7 @@ pub struct Gap {
     /// What could not be checked.
     pub scope: GapScope,
     /// Why.
-    pub blind: Unchecked,
+    pub unchecked: Unchecked,
 }
 
 #[cfg(test)]

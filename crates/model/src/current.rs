@@ -213,8 +213,8 @@ impl CurrentState {
             };
             let failed = probe.what.iter().filter(|look| match &look.listener {
                 Reading::Known(_) => false,
-                Reading::Unknown(blind) => {
-                    look.vantage.is_none() && !(blind.reason.is_no_way() && is_covered(look.port))
+                Reading::Unknown(unchecked) => {
+                    look.vantage.is_none() && !(unchecked.reason.is_no_way() && is_covered(look.port))
                 }
             });
             wire.extend(failed.cloned());

@@ -60,7 +60,7 @@ pub struct Finding {
     /// What would pass, in the same words.
     pub expected: Option<Cow<'static, str>>,
     /// Why nothing was seen; present exactly when the outcome is [`Outcome::Unknown`].
-    pub blind: Option<Unchecked>,
+    pub unchecked: Option<Unchecked>,
     /// The waiver for a failure, whether or not it is in effect. It does not change the outcome.
     pub waiver: Option<Arc<Waiver>>,
 }
@@ -110,7 +110,7 @@ mod tests {
             confidence: Confidence::Declared,
             observed: None,
             expected: None,
-            blind: None,
+            unchecked: None,
             waiver: None,
         };
         let id = |text: &str| ResourceId::try_from(text).unwrap();

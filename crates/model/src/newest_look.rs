@@ -27,7 +27,7 @@ impl WireObservation {
         match &self.listener {
             Reading::Known(seen) if seen.transport == WireTransport::Inconclusive => LookWeight::Undecided,
             Reading::Known(_) => LookWeight::Decided,
-            Reading::Unknown(blind) if blind.reason.is_no_way() => LookWeight::NoWay,
+            Reading::Unknown(unchecked) if unchecked.reason.is_no_way() => LookWeight::NoWay,
             Reading::Unknown(_) => LookWeight::Undecided,
         }
     }

@@ -108,10 +108,10 @@ pub async fn audit_and_probe(
             return Err(ScopeError::no_match(selector, &value, nearest, unseen(&gaps)));
         }
         let detail = format!("{} {value} matched nothing that could be listed", selector.option());
-        gaps.push(Gap { scope: GapScope::Name(value.into()), blind: Unchecked::new(Reason::Vanished, detail) });
+        gaps.push(Gap { scope: GapScope::Name(value.into()), unchecked: Unchecked::new(Reason::Vanished, detail) });
     }
     let subscriptions: Vec<Arc<Subscription>> = visible.subscriptions.into_iter().map(|(s, _)| s).collect();
-    let complete = !gaps.iter().any(|gap| gap.blind.reason.blinds());
+    let complete = !gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete());
     let run = AuditRun {
         id: context.id,
         started_at: rfc3339(context.started_at),
@@ -147,7 +147,7 @@ fn gather(mut audits: Vec<(usize, SubscriptionAudit)>, gaps: &mut Vec<Gap>) -> (
     // One note for each kind: a note for each subscription would bury the gaps that matter.
     gaps.extend(not_offered.into_iter().map(|(plural, count)| {
         let detail = format!("the provider of {plural} is not registered in {count} of {looked_at} subscriptions");
-        Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::NotOffered, detail) }
+        Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::NotOffered, detail) }
     }));
     let mut summary = Summary::default();
     for server in &servers {
@@ -186,8 +186,8 @@ async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: 
     let mut found = Found::new();
     for (ids, listing) in answers {
         if let Some(error) = listing.error {
-            let blind = error.blind(permissions::QUERY_RESOURCE_GRAPH);
-            gaps.extend(ids.iter().map(|id| Gap { scope: id.into(), blind: blind.clone() }));
+            let unchecked = error.unchecked(permissions::QUERY_RESOURCE_GRAPH);
+            gaps.extend(ids.iter().map(|id| Gap { scope: id.into(), unchecked: unchecked.clone() }));
         }
         for row in listing.items {
             place(row, &mut found, gaps);
@@ -195,7 +195,10 @@ async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: 
     }
     let detail = "servers were listed by Resource Graph, a copy that lags behind and omits what the identity may not read: \
                   it cannot prove that no server is missing";
-    gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::EventuallyConsistent, detail) });
+    gaps.push(Gap {
+        scope: GapScope::AllSubscriptions,
+        unchecked: Unchecked::new(Reason::EventuallyConsistent, detail),
+    });
     found
 }
 
@@ -211,7 +214,7 @@ fn place(row: GraphRow, found: &mut Found, gaps: &mut Vec<Gap>) {
         }
         Err(odd) => gaps.push(Gap {
             scope: GapScope::AllSubscriptions,
-            blind: Unchecked::new(Reason::MalformedAnswer, odd.0.as_str()),
+            unchecked: Unchecked::new(Reason::MalformedAnswer, odd.0.as_str()),
         }),
     }
 }

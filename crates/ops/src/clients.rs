@@ -112,12 +112,12 @@ async fn census_of(arm: &Arm, server: &Server) -> Census {
     }
     let listing = list_log_files(arm, &server.id).await;
     if let Some(error) = &listing.error {
-        let blind = error.blind(READ_LOG_FILES);
+        let unchecked = error.unchecked(READ_LOG_FILES);
         let reason =
-            if blind.reason == Reason::Permission { MissingReason::Privilege } else { MissingReason::Unreachable };
+            if unchecked.reason == Reason::Permission { MissingReason::Privilege } else { MissingReason::Unreachable };
         let needs =
-            blind.missing_permission.as_deref().map(|action| format!("; it needs {action}")).unwrap_or_default();
-        missing.lacks(reason, format!("the log files could not be listed: {}{needs}", blind.detail));
+            unchecked.missing_permission.as_deref().map(|action| format!("; it needs {action}")).unwrap_or_default();
+        missing.lacks(reason, format!("the log files could not be listed: {}{needs}", unchecked.detail));
         census.add_source(missing);
     } else {
         note_settings(

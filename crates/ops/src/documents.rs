@@ -62,7 +62,7 @@ pub enum ShowError {
         ids: Vec<String>,
     },
     /// It could not be searched for everywhere.
-    #[error("`{name}` was not found, but not everything could be searched: {}", .gap.blind.detail)]
+    #[error("`{name}` was not found, but not everything could be searched: {}", .gap.unchecked.detail)]
     Unseen {
         /// The server.
         name: String,
@@ -170,9 +170,9 @@ pub async fn show_server_document(
 
 /// A server that is not there is no gap; anything else that keeps it from being found is one.
 fn search_gap(error: &ArmError, subscription: &SubscriptionId, resource_type: ResourceType) -> Option<Gap> {
-    let blind = error.blind(resource_type.read_action());
-    let absent = matches!(blind.reason, Reason::Vanished | Reason::NotOffered);
-    (!absent).then(|| Gap { scope: subscription.into(), blind })
+    let unchecked = error.unchecked(resource_type.read_action());
+    let absent = matches!(unchecked.reason, Reason::Vanished | Reason::NotOffered);
+    (!absent).then(|| Gap { scope: subscription.into(), unchecked })
 }
 
 /// The documents of a subscription, and the servers in scope, those among them that are left out.
@@ -188,10 +188,10 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
     for (resource_type, in_group, listing) in join_all(lists).await {
         raw.extend(listing.items.into_iter().map(|document| (resource_type, document)));
         let Some(error) = listing.error else { continue };
-        let blind = error.blind(resource_type.read_action());
+        let unchecked = error.unchecked(resource_type.read_action());
         // A group may be in another subscription; a subscription's own list does not vanish.
-        if blind.reason != Reason::NotOffered && !(in_group && blind.reason == Reason::Vanished) {
-            gaps.push(Gap { scope: subscription.into(), blind });
+        if unchecked.reason != Reason::NotOffered && !(in_group && unchecked.reason == Reason::Vanished) {
+            gaps.push(Gap { scope: subscription.into(), unchecked });
         }
     }
     let mut in_scope = Vec::new();
@@ -221,8 +221,8 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
     let listed = match read_server(&raw.to_string(), resource_type) {
         Ok(listed) => listed,
         Err(odd) => {
-            let blind = Unchecked::new(Reason::MalformedAnswer, odd.0);
-            return (unknown(raw), Some(Gap { scope: GapScope::Name(resource_type.full_name().into()), blind }));
+            let unchecked = Unchecked::new(Reason::MalformedAnswer, odd.0);
+            return (unknown(raw), Some(Gap { scope: GapScope::Name(resource_type.full_name().into()), unchecked }));
         }
     };
     let kind = listed.posture.server.kind;
@@ -230,8 +230,8 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
     // As an audit reads them: a server has one reason, in every command.
     let listed = read_settings(arm, listed, wanted).await;
     let gap = listed.posture.readings.iter().find_map(|(_, reading)| match reading {
-        Reading::Unknown(blind) if blind.reason != Reason::NotReturned => {
-            Some(Gap { scope: (&listed.posture.server.id).into(), blind: blind.clone() })
+        Reading::Unknown(unchecked) if unchecked.reason != Reason::NotReturned => {
+            Some(Gap { scope: (&listed.posture.server.id).into(), unchecked: unchecked.clone() })
         }
         _ => None,
     });

@@ -155,9 +155,9 @@ impl ListenerProbe {
         tasks.join_next().await?.ok()
     }
 
-    fn unseen(&self, port: u16, blind: Unchecked) -> WireObservation {
+    fn unseen(&self, port: u16, unchecked: Unchecked) -> WireObservation {
         let observed_at = rfc3339((self.clock)()).into();
-        WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind), vantage: None }
+        WireObservation { port, address: None, observed_at, listener: Reading::Unknown(unchecked), vantage: None }
     }
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Optio
     names.sort_by_key(|name| (name != "postgres", name.starts_with("azure_")));
     names.truncate(MAX_DATABASES);
     let unchecked = listing.error.map(|error| {
-        let unchecked = error.blind(action);
+        let unchecked = error.unchecked(action);
         let detail = format!("its databases cannot be listed, so fewer were probed: {}", unchecked.detail);
         Unchecked { detail: detail.into(), ..unchecked }
     });
@@ -178,8 +178,8 @@ pub(crate) async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Optio
 
 /// Whether no connection could be made to a pooler that may not be there, or its zone has no answer from there.
 fn is_missing_pooler(look: &WireObservation) -> bool {
-    let Reading::Unknown(blind) = &look.listener else { return false };
-    look.port == POOLER_PORT && matches!(blind.reason, Reason::Unreachable | Reason::ProberSilent)
+    let Reading::Unknown(unchecked) = &look.listener else { return false };
+    look.port == POOLER_PORT && matches!(unchecked.reason, Reason::Unreachable | Reason::ProberSilent)
 }
 
 /// A server that does not run has no listeners, and a failed connection would say less.
@@ -219,7 +219,7 @@ pub(crate) fn with_certificate_at(mut look: WireObservation, now: Timestamp) -> 
 /// What one report says.
 #[must_use]
 pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {
-    let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
+    let unchecked = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
     let transport = match report.verdict {
         WireVerdict::Enforced => Some(WireTransport::Enforced),
         WireVerdict::Optional => Some(WireTransport::Optional),
@@ -233,8 +233,8 @@ pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {
         WireVerdict::Unreachable => None,
     };
     let listener = match (transport, report.unreachable) {
-        (None, Some(Unreachable::Unresolved)) => blind(Reason::Unresolved),
-        (None, _) => blind(Reason::Unreachable),
+        (None, Some(Unreachable::Unresolved)) => unchecked(Reason::Unresolved),
+        (None, _) => unchecked(Reason::Unreachable),
         (Some(transport), _) => Reading::Known(WireListener {
             transport,
             why: report.reason.as_str().into(),

@@ -75,21 +75,21 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
     let mut gaps = Vec::new();
     let mut subscriptions = all_subscriptions(tenants, &mut gaps).await;
     // Where nothing at all could be listed, a name is no mistake: the lists are what failed.
-    let blind = was_stopped(&gaps) || (subscriptions.is_empty() && !gaps.is_empty());
+    let unchecked = was_stopped(&gaps) || (subscriptions.is_empty() && !gaps.is_empty());
     if !scope.management_groups.is_empty() {
         let members = members_of_groups(tenants, &scope.management_groups, &mut gaps).await?;
         subscriptions.retain(|(subscription, _)| members.contains(&subscription.id));
     }
     let missing = scope.subscriptions.iter().filter(|name| !subscriptions.iter().any(|(s, _)| is_named(s, name)));
     for name in missing {
-        if !blind {
+        if !unchecked {
             let names = subscriptions.iter().map(|(subscription, _)| &*subscription.name);
             let nearest = nearest(name, names).map(ToOwned::to_owned);
             return Err(ScopeError::no_match(Selector::Subscription, name, nearest, unseen(&gaps)));
         }
         gaps.push(Gap {
             scope: GapScope::Subscription(name.as_str().into()),
-            blind: Unchecked::new(Reason::NoSubscription, "not among the subscriptions that could be listed"),
+            unchecked: Unchecked::new(Reason::NoSubscription, "not among the subscriptions that could be listed"),
         });
     }
     if !scope.subscriptions.is_empty() {
@@ -97,7 +97,7 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
     }
     if subscriptions.is_empty() && gaps.is_empty() {
         let detail = "no subscription is visible: the identity has no role anywhere, or is in another tenant";
-        gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::NoSubscription, detail) });
+        gaps.push(Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::NoSubscription, detail) });
     }
     Ok(Visible { subscriptions, gaps })
 }
@@ -115,7 +115,10 @@ async fn all_subscriptions(tenants: &[Tenant], gaps: &mut Vec<Gap>) -> Vec<(Arc<
     for (tenant, listing) in tenants.iter().zip(listings) {
         if let Some(error) = listing.error {
             let id = tenant.principal.tenant.as_deref().unwrap_or("unknown");
-            gaps.push(Gap { scope: GapScope::Tenant(id.into()), blind: error.blind(permissions::READ_SUBSCRIPTIONS) });
+            gaps.push(Gap {
+                scope: GapScope::Tenant(id.into()),
+                unchecked: error.unchecked(permissions::READ_SUBSCRIPTIONS),
+            });
         }
         for subscription in listing.items {
             if seen.insert(subscription.id.clone()) {
@@ -141,19 +144,19 @@ async fn members_of_groups(
         let mut failures = Vec::new();
         for listing in listings {
             members.extend(listing.items);
-            failures.extend(listing.error.map(|error| error.blind(permissions::READ_DESCENDANTS)));
+            failures.extend(listing.error.map(|error| error.unchecked(permissions::READ_DESCENDANTS)));
         }
         if known {
             continue;
         }
-        if failures.iter().all(|blind| blind.reason == Reason::Vanished) {
+        if failures.iter().all(|unchecked| unchecked.reason == Reason::Vanished) {
             let names = join_all(tenants.iter().map(|tenant| list_management_groups(&tenant.arm))).await;
             let names: Vec<String> = names.into_iter().flat_map(|listing| listing.items).collect();
             let nearest = nearest(group, names.iter().map(String::as_str)).map(ToOwned::to_owned);
             return Err(ScopeError::no_match(Selector::ManagementGroup, group, nearest, unseen(gaps)));
         }
         let scope = GapScope::ManagementGroup(group.as_str().into());
-        gaps.extend(failures.into_iter().map(|blind| Gap { scope: scope.clone(), blind }));
+        gaps.extend(failures.into_iter().map(|unchecked| Gap { scope: scope.clone(), unchecked }));
     }
     Ok(members)
 }

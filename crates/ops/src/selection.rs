@@ -103,12 +103,12 @@ pub(crate) fn unmatched(scope: &Scope, servers: &[&Server]) -> Option<(Selector,
 
 /// Whether the run was stopped: then what was not found may only not have been reached.
 pub(crate) fn was_stopped(gaps: &[Gap]) -> bool {
-    gaps.iter().any(|gap| matches!(gap.blind.reason, Reason::Interrupted | Reason::Deadline))
+    gaps.iter().any(|gap| matches!(gap.unchecked.reason, Reason::Interrupted | Reason::Deadline))
 }
 
 /// Parts of the scope that could not be checked.
 pub(crate) fn unseen(gaps: &[Gap]) -> usize {
-    gaps.iter().filter(|gap| gap.blind.reason.blinds()).count()
+    gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete()).count()
 }
 
 /// Subscriptions listed at once to find the name that was meant.

@@ -69,7 +69,7 @@ pub(crate) async fn audit_subscription(
             listed.posture.wire = look.observations;
             on_event(AuditEvent::Looked);
             let server = &listed.posture.server.id;
-            let gap = look.databases.map(|unchecked| Gap { scope: GapScope::Server(server.clone()), blind: unchecked });
+            let gap = look.databases.map(|unchecked| Gap { scope: GapScope::Server(server.clone()), unchecked });
             (listed, gap)
         })
         .buffer_unordered(SERVERS_AT_ONCE)
@@ -138,14 +138,14 @@ async fn list_everything(
     for (resource_type, in_group, listing) in join_all(lists).await {
         entries.extend(listing.items.into_iter().map(|item| (resource_type, item)));
         let Some(error) = listing.error else { continue };
-        let mut blind = error.blind(resource_type.read_action());
-        if blind.reason == Reason::NotOffered {
+        let mut unchecked = error.unchecked(resource_type.read_action());
+        if unchecked.reason == Reason::NotOffered {
             audit.not_offered.push(resource_type);
-        } else if in_group && blind.reason == Reason::Vanished {
+        } else if in_group && unchecked.reason == Reason::Vanished {
             // The group is in another subscription. That it is nowhere is found out when all were looked at.
         } else {
-            blind.detail = format!("the {} cannot be listed: {}", resource_type.plural(), blind.detail).into();
-            gaps.push(Gap { scope: (&subscription.id).into(), blind });
+            unchecked.detail = format!("the {} cannot be listed: {}", resource_type.plural(), unchecked.detail).into();
+            gaps.push(Gap { scope: (&subscription.id).into(), unchecked });
         }
     }
     audit.gaps.extend(merge_listing_gaps(gaps));
@@ -155,8 +155,8 @@ async fn list_everything(
 /// All lists of a subscription fail alike when the subscription cannot be reached. That is one gap, unless different
 /// permissions are missing.
 fn merge_listing_gaps(mut gaps: Vec<Gap>) -> Vec<Gap> {
-    let alike = gaps.windows(2).all(|pair| pair[0].blind.reason == pair[1].blind.reason);
-    let permission = gaps.first().is_some_and(|gap| gap.blind.reason == Reason::Permission);
+    let alike = gaps.windows(2).all(|pair| pair[0].unchecked.reason == pair[1].unchecked.reason);
+    let permission = gaps.first().is_some_and(|gap| gap.unchecked.reason == Reason::Permission);
     if alike && !permission {
         gaps.truncate(1);
     }
@@ -183,15 +183,16 @@ fn keep_servers(
                     None => servers.push(listed),
                     Some(selector) => {
                         let detail = format!("left out on request: {selector}");
-                        let blind = Unchecked::new(Reason::Excepted, detail);
-                        audit.gaps.push(Gap { scope: GapScope::Server(server.id.clone()), blind });
+                        let unchecked = Unchecked::new(Reason::Excepted, detail);
+                        audit.gaps.push(Gap { scope: GapScope::Server(server.id.clone()), unchecked });
                         audit.excepted.push(listed.posture.server);
                     }
                 }
             }
-            Err(odd) => audit
-                .gaps
-                .push(Gap { scope: (&subscription.id).into(), blind: Unchecked::new(Reason::MalformedAnswer, odd.0) }),
+            Err(odd) => audit.gaps.push(Gap {
+                scope: (&subscription.id).into(),
+                unchecked: Unchecked::new(Reason::MalformedAnswer, odd.0),
+            }),
         }
     }
     servers
@@ -226,7 +227,7 @@ pub(crate) async fn read_settings(arm: &Arm, mut listed: Listed, mut names: Vec<
     names.dedup();
     names.retain(|name| listed.posture.reading(*name).is_none());
     let readings = match not_readable(&listed.posture.server) {
-        Some(blind) => names.into_iter().map(|name| (name, Reading::Unknown(blind.clone()))).collect(),
+        Some(unchecked) => names.into_iter().map(|name| (name, Reading::Unknown(unchecked.clone()))).collect(),
         None => read_parameters(arm, &listed, &names).await,
     };
     listed.posture.readings.extend(readings);
@@ -277,11 +278,12 @@ async fn read_primaries_elsewhere(
 /// What of a server could not be checked: one gap for each reason.
 fn gaps_of_server(report: &ServerReport) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = Vec::new();
-    for blind in report.findings.iter().filter_map(|finding| finding.blind.as_ref()) {
-        let known =
-            |gap: &Gap| gap.blind.reason == blind.reason && gap.blind.missing_permission == blind.missing_permission;
+    for unchecked in report.findings.iter().filter_map(|finding| finding.unchecked.as_ref()) {
+        let known = |gap: &Gap| {
+            gap.unchecked.reason == unchecked.reason && gap.unchecked.missing_permission == unchecked.missing_permission
+        };
         if !gaps.iter().any(known) {
-            gaps.push(Gap { scope: (&report.server.id).into(), blind: blind.clone() });
+            gaps.push(Gap { scope: (&report.server.id).into(), unchecked: unchecked.clone() });
         }
     }
     gaps
@@ -294,7 +296,7 @@ mod tests {
 
     #[test]
     fn equal_failures_of_all_lists_are_one_gap() {
-        let gap = |reason| Gap { scope: GapScope::Subscription("s".into()), blind: Unchecked::new(reason, "why") };
+        let gap = |reason| Gap { scope: GapScope::Subscription("s".into()), unchecked: Unchecked::new(reason, "why") };
         assert_eq!(merge_listing_gaps(vec![gap(Reason::Network); 4]).len(), 1);
         assert_eq!(merge_listing_gaps(vec![gap(Reason::Permission); 4]).len(), 4);
         assert_eq!(merge_listing_gaps(vec![gap(Reason::Network), gap(Reason::Throttled)]).len(), 2);

@@ -1,4 +1,4 @@
-//! The audit against everything that can go wrong in the simulated Azure: nothing is dropped, nothing blind passes.
+//! The audit against everything that can go wrong in the simulated Azure: nothing is dropped, nothing passes unchecked.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod common;
@@ -45,7 +45,8 @@ fn everything() -> AuditRequest {
 fn of_server(report: &AuditReport, name: &str) -> (Outcome, BTreeSet<Reason>) {
     let server =
         report.servers.iter().find(|s| s.server.name() == name).unwrap_or_else(|| panic!("{name} was dropped"));
-    let reasons = server.findings.iter().filter_map(|finding| finding.blind.as_ref()).map(|blind| blind.reason);
+    let reasons =
+        server.findings.iter().filter_map(|finding| finding.unchecked.as_ref()).map(|unchecked| unchecked.reason);
     (server.outcome, reasons.collect())
 }
 
@@ -81,7 +82,7 @@ async fn a_server_that_cannot_be_read_is_unknown_with_the_reason_and_the_other_o
         let gap = report.gaps.iter().find(|gap| gap.scope.to_string() == ID).unwrap();
         let permission = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
         let missing = (reason == Reason::Permission).then_some(permission);
-        assert_eq!(gap.blind.missing_permission.as_deref(), missing, "{fault:?}");
+        assert_eq!(gap.unchecked.missing_permission.as_deref(), missing, "{fault:?}");
     }
 }
 
@@ -140,7 +141,7 @@ async fn a_list_that_cannot_be_read_is_a_gap_and_never_complete() {
             simulation.inject(rule).unwrap();
             let report = run(&simulation, &everything()).await;
             assert!(!report.run.complete, "{operation:?} {fault:?}");
-            let reasons: BTreeSet<Reason> = report.gaps.iter().map(|gap| gap.blind.reason).collect();
+            let reasons: BTreeSet<Reason> = report.gaps.iter().map(|gap| gap.unchecked.reason).collect();
             assert!(reasons.contains(reason), "{operation:?} {fault:?}: {:?}", report.gaps);
         }
     }
@@ -178,7 +179,7 @@ async fn a_provider_that_is_not_there_is_told_and_is_no_gap() {
         }
         let report = run(&Simulation::new(fleet), &everything()).await;
         assert!(report.run.complete, "{state:?}: {:?}", report.gaps);
-        assert_eq!(report.gaps[0].blind.reason, Reason::NotOffered, "{state:?}");
+        assert_eq!(report.gaps[0].unchecked.reason, Reason::NotOffered, "{state:?}");
     }
 }
 
@@ -190,7 +191,7 @@ async fn an_identity_that_sees_nothing_is_not_told_that_all_is_well() {
     }
     let report = run(&Simulation::new(fleet), &everything()).await;
     assert!(!report.run.complete);
-    assert_eq!(report.gaps[0].blind.reason, Reason::NoSubscription);
+    assert_eq!(report.gaps[0].unchecked.reason, Reason::NoSubscription);
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,7 +302,7 @@ async fn a_scope_narrows_and_a_name_that_is_nowhere_is_told() {
     let report = run(&simulation, &with(staging)).await;
     let names: Vec<&str> = report.servers.iter().map(|s| s.server.name()).collect();
     assert_eq!(names, ["pg-cart-review-812"]);
-    let left_out = report.gaps.iter().filter(|gap| gap.blind.reason == Reason::Excepted).count();
+    let left_out = report.gaps.iter().filter(|gap| gap.unchecked.reason == Reason::Excepted).count();
     assert_eq!(left_out, 5, "{:?}", report.gaps);
 }
 
@@ -362,8 +363,8 @@ async fn discovery_by_graph_finds_the_same_and_does_not_vouch_for_it() {
         assert_eq!(what(by_list), what(by_graph));
     }
     // Stopped servers are unknown in both; only the graph is not vouched for.
-    assert!(lists.gaps.iter().all(|gap| gap.blind.reason != Reason::EventuallyConsistent));
-    assert!(graph.gaps.iter().any(|gap| gap.blind.reason == Reason::EventuallyConsistent));
+    assert!(lists.gaps.iter().all(|gap| gap.unchecked.reason != Reason::EventuallyConsistent));
+    assert!(graph.gaps.iter().any(|gap| gap.unchecked.reason == Reason::EventuallyConsistent));
 }
 
 #[tokio::test(start_paused = true)]
@@ -413,7 +414,7 @@ async fn every_subscription_that_may_be_among_the_unlisted_is_a_gap() {
     let scope = Scope { subscriptions: vec!["first".into(), "second".into()], ..Scope::default() };
     let report = run(&simulation, &AuditRequest { scope, ..everything() }).await;
     assert!(!report.run.complete);
-    let missing = report.gaps.iter().filter(|gap| gap.blind.reason == Reason::NoSubscription);
+    let missing = report.gaps.iter().filter(|gap| gap.unchecked.reason == Reason::NoSubscription);
     let named: Vec<String> = missing.map(|gap| gap.scope.to_string()).collect();
     assert_eq!(named, ["/subscriptions/first", "/subscriptions/second"]);
 }

@@ -104,7 +104,7 @@ fn looks(report: &AuditReport) -> Vec<(u16, Result<WireTransport, Reason>)> {
     looks
         .map(|look| match &look.listener {
             Reading::Known(listener) => (look.port, Ok(listener.transport)),
-            Reading::Unknown(blind) => (look.port, Err(blind.reason)),
+            Reading::Unknown(unchecked) => (look.port, Err(unchecked.reason)),
         })
         .collect()
 }
@@ -164,7 +164,7 @@ async fn the_databases_that_azure_names_are_asked_for_too() {
     assert!(!report.run.complete);
     let [gap] = &report.gaps[..] else { panic!("{:?}", report.gaps) };
     let needed = "Microsoft.DBforPostgreSQL/flexibleServers/databases/read";
-    assert_eq!((gap.blind.reason, gap.blind.missing_permission.as_deref()), (Reason::Permission, Some(needed)));
+    assert_eq!((gap.unchecked.reason, gap.unchecked.missing_permission.as_deref()), (Reason::Permission, Some(needed)));
 }
 
 /// Of these kinds Azure does not say whether they have a pooler, so that a port that refuses says nothing.

@@ -31,12 +31,12 @@ fn left_out(plan: &Plan) -> Vec<String> {
     plan.left_out().iter().map(line).collect()
 }
 
-fn blind(mut posture: Posture, name: Name, reason: Reason) -> Posture {
+fn unchecked(mut posture: Posture, name: Name, reason: Reason) -> Posture {
     for (read, reading) in &mut posture.readings {
         if *read == name {
-            let mut blind = Unchecked::new(reason, "Azure said no");
-            blind.missing_permission = (reason == Reason::Permission).then(|| "configurations/read".into());
-            *reading = Reading::Unknown(blind);
+            let mut unchecked = Unchecked::new(reason, "Azure said no");
+            unchecked.missing_permission = (reason == Reason::Permission).then(|| "configurations/read".into());
+            *reading = Reading::Unknown(unchecked);
         }
     }
     posture
@@ -102,12 +102,12 @@ fn what_is_left_out_says_why() {
     let mut known = PlannerKnowledge::new(vec![
         flexible("right", "on", "TLSv1.3"),
         in_state(flexible("stopped", "off", "TLSv1.2"), "Stopped"),
-        blind(flexible("stopped-unread", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Stopped),
+        unchecked(flexible("stopped-unread", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Stopped),
         in_state(flexible("a-updating", "off", "TLSv1.2"), "Updating"),
         in_state(flexible("zz-disabled", "off", "TLSv1.2"), "Disabled"),
         flexible("locked", "off", "TLSv1.2"),
         flexible("locked-not-really", "off", "TLSv1.2"),
-        blind(flexible("forbidden", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Permission),
+        unchecked(flexible("forbidden", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Permission),
         flexible("odd", "maybe", "TLSv1.2"),
         flexible("waived", "off", "TLSv1.2"),
         flexible("listed-twice", "off", "TLSv1.2"),

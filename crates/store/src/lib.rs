@@ -21,8 +21,8 @@ mod writer;
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, Facets, GapGroup,
     HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail,
-    ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite, StoredBlind, StoredCertificate,
-    StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredVantage,
+    ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite, StoredCertificate, StoredFinding,
+    StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredUnchecked, StoredVantage,
     TagName, server_key,
 };
 pub use census::CensusEntry;

@@ -156,8 +156,8 @@ fn the_latest_is_one_that_says_something_about_everything() {
     let narrow = save(&store, &narrow);
     assert_eq!(store.latest().unwrap().unwrap().id, narrow.id, "better than nothing");
     let mut stopped = fleet.report(2);
-    let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Interrupted, "stopped");
-    stopped.gaps.push(Gap { scope: GapScope::AllSubscriptions, blind });
+    let unchecked = hostssl_model::Unchecked::new(hostssl_model::Reason::Interrupted, "stopped");
+    stopped.gaps.push(Gap { scope: GapScope::AllSubscriptions, unchecked });
     let stopped = save(&store, &stopped);
     assert!(stopped.stopped);
     assert_eq!(store.latest().unwrap().unwrap().id, stopped.id);
@@ -170,8 +170,8 @@ fn the_latest_is_one_that_says_something_about_everything() {
 }
 
 fn stopped_gaps() -> Vec<Gap> {
-    let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Deadline, "time was up");
-    vec![Gap { scope: GapScope::AllSubscriptions, blind }]
+    let unchecked = hostssl_model::Unchecked::new(hostssl_model::Reason::Deadline, "time was up");
+    vec![Gap { scope: GapScope::AllSubscriptions, unchecked }]
 }
 
 #[test]
@@ -200,8 +200,8 @@ fn a_server_with_several_gaps_counts_once_and_its_permissions_stand_together() {
     assert!(again.scope.is_server());
     // Azure spells ids now like this, now like that.
     again.scope = GapScope::read(&again.scope.to_string().to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"));
-    again.blind.missing_permission = Some("Another/action".into());
-    let place = Gap { scope: GapScope::Subscription(SUBSCRIPTIONS[1].1.into()), blind: again.blind.clone() };
+    again.unchecked.missing_permission = Some("Another/action".into());
+    let place = Gap { scope: GapScope::Subscription(SUBSCRIPTIONS[1].1.into()), unchecked: again.unchecked.clone() };
     report.gaps.extend([again, place.clone(), place]);
     let audit = save(&store, &report);
     let groups = store.gap_groups(&audit).unwrap();
@@ -220,7 +220,7 @@ fn gaps_of_places_are_told_apart_and_those_of_servers_are_not_among_them() {
     // A management group whose name sorts before the subscription's, twice: its subscriptions and its descendants.
     let group = GapScope::ManagementGroup("Alpha platform".into());
     let places = [&group, &known, &group, &GapScope::Tenant("t".into()), &GapScope::AllSubscriptions];
-    report.gaps.extend(places.map(|scope| Gap { scope: scope.clone(), blind: forbidden() }));
+    report.gaps.extend(places.map(|scope| Gap { scope: scope.clone(), unchecked: forbidden() }));
     let audit = save(&store, &report);
     let found = store.place_gaps(&audit, u32::MAX).unwrap();
     let of = |scope: &GapScope| found.iter().find(|gap| gap.scope == *scope).unwrap();

@@ -313,13 +313,13 @@ fn documents_of_another_version_are_unknown_where_their_words_are() {
     assert!(server("catalog").is_none());
     assert_eq!(report.summary.servers + 1, known.summary.servers);
     assert!(!report.run.complete);
-    let newer: Vec<_> = report.gaps.iter().filter(|gap| gap.blind.detail.contains("newer hostssl")).collect();
+    let newer: Vec<_> = report.gaps.iter().filter(|gap| gap.unchecked.detail.contains("newer hostssl")).collect();
     let [first, second] = newer.as_slice() else { panic!("{newer:?}") };
     assert!(
-        first.scope.to_string().ends_with("/catalog") && first.blind.detail.contains("the kind `managed-instance`")
+        first.scope.to_string().ends_with("/catalog") && first.unchecked.detail.contains("the kind `managed-instance`")
     );
     for word in ["the setting `ssl_ecdh_curve`", "of port 5432 the verdict `quantum`", "the control `key-size`"] {
-        assert!(second.blind.detail.contains(word), "{word}: {}", second.blind.detail);
+        assert!(second.unchecked.detail.contains(word), "{word}: {}", second.unchecked.detail);
     }
     // Its page has everything that was kept, and says what is not known.
     let detail = store.server(&audit, &server_key(&fleet.id("orders"))).unwrap().unwrap();

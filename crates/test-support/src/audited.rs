@@ -14,9 +14,9 @@ pub const SUBSCRIPTIONS: [(&str, &str); 2] =
 
 /// The reason of the server that may not be read.
 pub fn forbidden() -> Unchecked {
-    let mut blind = Unchecked::new(Reason::Permission, "Azure answered HTTP 403");
-    blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
-    blind
+    let mut unchecked = Unchecked::new(Reason::Permission, "Azure answered HTTP 403");
+    unchecked.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+    unchecked
 }
 
 /// Servers as they are.
@@ -136,7 +136,7 @@ impl AuditedFleet {
         let mut summary = Summary::default();
         servers.iter().for_each(|server| summary.count(server.outcome));
         let unseen = |posture: &&Posture| matches!(posture.readings[0].1, Reading::Unknown(_));
-        let gap = |posture: &Posture| Gap { scope: (&posture.server.id).into(), blind: forbidden() };
+        let gap = |posture: &Posture| Gap { scope: (&posture.server.id).into(), unchecked: forbidden() };
         let gaps: Vec<Gap> = self.0.iter().filter(unseen).map(gap).collect();
         let at = |second: u64| {
             format!("2026-11-{:02}T{:02}:{:02}:{second:02}Z", 1 + minute / 1440, minute / 60 % 24, minute % 60)

@@ -82,7 +82,7 @@ pub fn audit() -> AuditReport {
             state: SubscriptionState::Enabled,
         })],
         servers,
-        gaps: vec![Gap { scope: GapScope::read(&hostile), blind: unseen }],
+        gaps: vec![Gap { scope: GapScope::read(&hostile), unchecked: unseen }],
         overlay: Overlay::default(),
     };
     lay_waivers(&mut report, &hostile, waivers());
@@ -120,7 +120,7 @@ pub fn changed_since() -> AuditReport {
         finding.outcome = Outcome::Fail;
         finding.observed = Some(format!("{}y", hostile()).into());
         finding.expected = Some(hostile().into());
-        finding.blind = None;
+        finding.unchecked = None;
     }
     (later.run.id, later.run.profile, later.run.tool_version) = (hostile(), hostile(), hostile());
     later

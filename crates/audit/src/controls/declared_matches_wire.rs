@@ -66,7 +66,7 @@ fn judge_listener(listener: &WireListener, declared: &Declared) -> ControlResult
     let versions = versions_outside(listener, declared);
     let transport = match (listener.transport, &declared.enforced) {
         (WireTransport::BrokenTls | WireTransport::Inconclusive, _) => Err(inconclusive(&listener.why)),
-        (_, Err(blind)) => Err(ControlResult::Unknown(blind.clone())),
+        (_, Err(unchecked)) => Err(ControlResult::Unknown(unchecked.clone())),
         (WireTransport::Enforced, Ok((false, declared))) => {
             Ok(Some(("plaintext is refused".to_owned(), declared.clone())))
         }
@@ -97,7 +97,7 @@ fn versions_outside(listener: &WireListener, declared: &Declared) -> Result<Opti
     }
     let (floor, cap) = match (&declared.floor, &declared.cap) {
         (Ok(floor), Ok(cap)) => (floor, cap),
-        (Err(blind), _) | (_, Err(blind)) => return Err(ControlResult::Unknown(blind.clone())),
+        (Err(unchecked), _) | (_, Err(unchecked)) => return Err(ControlResult::Unknown(unchecked.clone())),
     };
     let below = |version| floor.as_ref().is_some_and(|(floor, _)| version < WireVersion::Tls(*floor));
     let above = |version| cap.as_ref().is_some_and(|(cap, _)| version > WireVersion::Tls(*cap));

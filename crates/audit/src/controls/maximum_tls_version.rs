@@ -27,7 +27,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
         return ControlResult::NotApplicable;
     };
     match evidence.meaning(name) {
-        Err(blind) => ControlResult::Unknown(blind),
+        Err(unchecked) => ControlResult::Unknown(unchecked),
         Ok((_, Meaning::Cap(Some(cap)))) if cap < TlsVersion::Tls1_3 => {
             ControlResult::fail(statement(name, Meaning::Cap(Some(cap))), format!("{name} not set, or TLSv1.3"))
         }

@@ -44,7 +44,7 @@ fn judge_floor(
 ) -> (ControlResult, Option<Floor>) {
     let (parameter, meaning) = match evidence.meaning(name) {
         Ok(read) => read,
-        Err(blind) => return (ControlResult::Unknown(blind), None),
+        Err(unchecked) => return (ControlResult::Unknown(unchecked), None),
     };
     let Meaning::Floor(floor) = meaning else { return (ControlResult::NotApplicable, None) };
     let least = Meaning::Floor(Floor::At(settings.minimum_tls));

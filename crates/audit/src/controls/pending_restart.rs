@@ -32,7 +32,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
         match evidence.parameter(name) {
             Ok(parameter) if parameter.pending_restart => waiting.push(name.as_str()),
             Ok(_) => {}
-            Err(blind) => unseen = unseen.or(Some(blind)),
+            Err(unchecked) => unseen = unseen.or(Some(unchecked)),
         }
     }
     match (waiting.is_empty(), unseen) {
@@ -40,7 +40,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
             format!("{} waits for a restart", waiting.join(", ")),
             "no TLS parameter waits for a restart",
         ),
-        (true, Some(blind)) => ControlResult::Unknown(blind),
+        (true, Some(unchecked)) => ControlResult::Unknown(unchecked),
         (true, None) => ControlResult::pass("no TLS parameter waits for a restart"),
     }
 }

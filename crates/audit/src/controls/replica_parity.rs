@@ -31,7 +31,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     }
     let primary = match evidence.primary {
         Some(Reading::Known(primary)) => primary,
-        Some(Reading::Unknown(blind)) => return ControlResult::Unknown(blind.clone()),
+        Some(Reading::Unknown(unchecked)) => return ControlResult::Unknown(unchecked.clone()),
         None => {
             return ControlResult::Unknown(Unchecked::new(
                 Reason::NotReturned,
@@ -49,7 +49,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
                 there.push(format!("{name} = {}", shown(primarys.value())));
             }
             (Ok(_), Ok(_)) => {}
-            (Err(blind), _) | (_, Err(blind)) => unseen = unseen.or(Some(blind)),
+            (Err(unchecked), _) | (_, Err(unchecked)) => unseen = unseen.or(Some(unchecked)),
         }
     }
     match (here.is_empty(), unseen) {
@@ -57,7 +57,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
             here.join(", "),
             format!("as on primary {}: {}", primary.server.name(), there.join(", ")),
         ),
-        (true, Some(blind)) => ControlResult::Unknown(blind),
+        (true, Some(unchecked)) => ControlResult::Unknown(unchecked),
         (true, None) => ControlResult::pass(format!("as on primary {}", primary.server.name())),
     }
 }

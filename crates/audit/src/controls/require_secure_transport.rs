@@ -81,7 +81,7 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
 fn judge_switch(evidence: &ControlInput<'_>, name: ParameterName) -> ControlResult {
     let (parameter, meaning) = match evidence.meaning(name) {
         Ok(read) => read,
-        Err(blind) => return ControlResult::Unknown(blind),
+        Err(unchecked) => return ControlResult::Unknown(unchecked),
     };
     let (declared, on) = (statement(name, meaning), statement(name, Meaning::Enforced(true)));
     if meaning != Meaning::Enforced(true) {

@@ -59,7 +59,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let of = |kind, readings: &[_], looks| seen(posture(kind, ReplicationRole::None, readings), looks);
     let on = || flexible("on", "TLSv1.2", "");
     let only = |listener| vec![(5432, Known(listener))];
-    let blind = |reason, detail: &str| vec![(5432, Unknown(Unchecked::new(reason, detail)))];
+    let unchecked = |reason, detail: &str| vec![(5432, Unknown(Unchecked::new(reason, detail)))];
     let mut two_addresses = of(Flexible, &on(), vec![(5432, Known(good())), (6432, Known(good()))]);
     two_addresses.wire.push(look(5432, "198.18.0.2", Known(good())));
     let single = |enforcement: &str, floor: &str| {
@@ -123,8 +123,8 @@ pub(crate) fn cases() -> Vec<Case> {
             of(Flexible, &on(), with(Some(certificate(Some(false), Some(reason), Some(-1)))))
         }),
         ("a certificate that nobody could judge", of(Flexible, &on(), with(Some(certificate(None, None, None))))),
-        ("in a virtual network", of(Flexible, &on(), blind(Reason::Unresolved, "the name does not resolve"))),
-        ("stopped", of(Flexible, &on(), blind(Reason::Stopped, "the server is stopped"))),
+        ("in a virtual network", of(Flexible, &on(), unchecked(Reason::Unresolved, "the name does not resolve"))),
+        ("stopped", of(Flexible, &on(), unchecked(Reason::Stopped, "the server is stopped"))),
         ("the pooler fails, the server was not reached", {
             let unreachable = Unknown(Unchecked::new(Reason::Unreachable, "no answer before the deadline"));
             of(Flexible, &on(), vec![(5432, unreachable), (6432, Known(open()))])

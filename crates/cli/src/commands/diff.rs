@@ -93,7 +93,7 @@ fn has_nothing_in_common(compared: &Diff<'_>) -> bool {
 
 /// Whether a newer version kept something of the audit in words that this one does not know: that may be a failure.
 fn is_of_newer(audit: &AuditReport) -> bool {
-    audit.gaps.iter().any(|gap| gap.blind.is_of_newer)
+    audit.gaps.iter().any(|gap| gap.unchecked.is_of_newer)
 }
 
 /// The audits to compare.

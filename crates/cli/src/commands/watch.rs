@@ -262,11 +262,11 @@ fn write(
 }
 
 fn ended_early(report: &AuditReport) -> bool {
-    report.gaps.iter().any(|gap| gap.blind.reason == Reason::Deadline)
+    report.gaps.iter().any(|gap| gap.unchecked.reason == Reason::Deadline)
 }
 
 fn was_interrupted(report: &AuditReport) -> bool {
-    report.gaps.iter().any(|gap| gap.blind.reason == Reason::Interrupted)
+    report.gaps.iter().any(|gap| gap.unchecked.reason == Reason::Interrupted)
 }
 
 /// The newest kept audit of the same cloud, scope and rules that was asked for the same; and what it and those before it

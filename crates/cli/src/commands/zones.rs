@@ -212,9 +212,9 @@ fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
     let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
     show(&args.value, &rules, Some(&coverage), terminal)?;
     tell_gaps(&found);
-    let is_blind = found.gaps.iter().any(|gap: &Gap| gap.blind.reason.blinds());
+    let is_incomplete = found.gaps.iter().any(|gap: &Gap| gap.unchecked.reason.leaves_incomplete());
     // In a part of the scope, or with a list missing, a rule may match a server that is not in the list.
-    let is_whole = !is_blind && args.read.scope.scope(&args.read.select) == Scope::default();
+    let is_whole = !is_incomplete && args.read.scope.scope(&args.read.select) == Scope::default();
     let idle = rules.iter().zip(&servers).filter(|(_, count)| is_whole && **count == 0);
     for (rule, _) in idle.clone() {
         let place = format!("{}:{}", file.display(), rule.line);
@@ -228,7 +228,7 @@ fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
         stderr!("hint: {}", add_hint(first, terminal));
     }
     Ok(match idle.count() + uncovered.len() {
-        0 if is_blind => Exit::Incomplete,
+        0 if is_incomplete => Exit::Incomplete,
         0 => Exit::AllPass,
         _ => Exit::Findings,
     })
@@ -302,7 +302,7 @@ async fn list_servers(
 fn tell_gaps(found: &ZonedServers) -> Exit {
     let names = found.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
     stdout::warn_of_gaps(&found.gaps, &SubscriptionNames::new(names));
-    if found.gaps.iter().any(|gap| gap.blind.reason.blinds()) { Exit::Incomplete } else { Exit::AllPass }
+    if found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete()) { Exit::Incomplete } else { Exit::AllPass }
 }
 
 fn show(

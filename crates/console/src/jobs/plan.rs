@@ -218,8 +218,8 @@ impl Planning {
         let missing = missing.map(|id| format!("{id}: Azure does not list it now"));
         let gaps = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).chain(&planned.unseen);
         // Where a kind of server is not offered, none was missed.
-        let gaps = gaps.filter(|gap| gap.blind.reason != Reason::NotOffered);
-        let gaps = gaps.map(|gap| format!("{}: {}", gap.scope, gap.blind.detail));
+        let gaps = gaps.filter(|gap| gap.unchecked.reason != Reason::NotOffered);
+        let gaps = gaps.map(|gap| format!("{}: {}", gap.scope, gap.unchecked.detail));
         let lost = match self.order.lost {
             0 => None,
             1 => Some("1 chosen server: the newest audit does not have it".to_owned()),

@@ -383,7 +383,7 @@ impl From<PlaceGap> for Place {
             1 => marked(&gap.reason, reason_words(&gap.reason)),
             count => format!("{count} lists cannot be read"),
         };
-        let missed = gap.reason.known().is_none_or(hostssl_model::Reason::blinds);
+        let missed = gap.reason.known().is_none_or(hostssl_model::Reason::leaves_incomplete);
         Self { name, what, permissions: gap.permissions, missed, is_subscription }
     }
 }

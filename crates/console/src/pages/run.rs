@@ -114,14 +114,14 @@ struct GapRow {
 
 impl From<StoredGap> for GapRow {
     fn from(gap: StoredGap) -> Self {
-        let StoredGap { scope, name, blind } = gap;
+        let StoredGap { scope, name, unchecked } = gap;
         let id = scope.to_string();
         let (named, within) = match &scope {
             GapScope::Server(id) => (id.name().to_owned(), id.resource_group().to_owned()),
             GapScope::AllSubscriptions => ("all subscriptions".to_owned(), String::new()),
             _ => (name.unwrap_or_else(|| id.clone()), String::new()),
         };
-        Self { name: named, within, why: why_unread(&blind, &id), permission: blind.missing_permission, id }
+        Self { name: named, within, why: why_unread(&unchecked, &id), permission: unchecked.missing_permission, id }
     }
 }
 

@@ -175,7 +175,7 @@ async fn ask_azure(
         let servers: Vec<&ZonedServer> = found.servers.iter().filter(is_of_zone).collect();
         let (targets, gaps) = zone_targets(&servers).await;
         found.gaps.extend(gaps);
-        let is_whole = !found.gaps.iter().any(|gap| gap.blind.reason.blinds());
+        let is_whole = !found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete());
         if targets.is_empty() {
             let what = format!("no server with a host name is known in the zone {zone}");
             let hint = if is_whole {

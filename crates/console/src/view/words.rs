@@ -3,7 +3,7 @@
 use hostssl_model::{
     Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, WireVersion, Word, WorstListener,
 };
-use hostssl_store::{AuditEntry, Enforcement, ServerReason, StoredBlind};
+use hostssl_store::{AuditEntry, Enforcement, ServerReason, StoredUnchecked};
 
 /// A word with its shape and its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,11 +211,11 @@ pub(crate) fn brief(prose: &str, server: &ResourceId) -> String {
 
 /// Why something of a server could not be read, in prose. Azure's own sentence about a permission has ids and little else;
 /// which one is missing stands beside it, and the sentence on the server's evidence.
-pub(crate) fn why_unread(blind: &StoredBlind, server: &str) -> String {
+pub(crate) fn why_unread(unchecked: &StoredUnchecked, server: &str) -> String {
     match ResourceId::try_from(server) {
-        _ if blind.missing_permission.is_some() => "the identity lacks a permission".to_owned(),
-        Ok(server) => brief(&blind.detail, &server),
-        Err(_) => blind.detail.trim_end_matches('.').to_owned(),
+        _ if unchecked.missing_permission.is_some() => "the identity lacks a permission".to_owned(),
+        Ok(server) => brief(&unchecked.detail, &server),
+        Err(_) => unchecked.detail.trim_end_matches('.').to_owned(),
     }
 }
 

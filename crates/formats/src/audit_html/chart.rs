@@ -63,7 +63,7 @@ impl<'a> SubscriptionBar<'a> {
         }
         let bars = report.subscriptions.iter().filter_map(|subscription| {
             let is_partial = report.gaps.iter().any(|gap| {
-                gap.blind.reason.blinds()
+                gap.unchecked.reason.leaves_incomplete()
                     && matches!(&gap.scope, GapScope::Subscription(id) if id.eq_ignore_ascii_case(subscription.id.as_str()))
             });
             let standings = counted.get(&subscription.id).copied().or(is_partial.then(Standings::default))?;

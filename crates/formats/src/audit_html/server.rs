@@ -153,11 +153,11 @@ impl<'a> From<&'a Finding> for FindingLine<'a> {
             (Outcome::Fail, None) => ("no", "fail"),
             _ => ("unknown", "unknown"),
         };
-        let observed = match &finding.blind {
-            Some(blind) => format!("{}: {}", blind.reason, safe(&blind.detail)).into(),
+        let observed = match &finding.unchecked {
+            Some(unchecked) => format!("{}: {}", unchecked.reason, safe(&unchecked.detail)).into(),
             None => safe(finding.observed.as_deref().unwrap_or_default()),
         };
-        let missing = finding.blind.as_ref().and_then(|blind| blind.missing_permission.as_deref());
+        let missing = finding.unchecked.as_ref().and_then(|unchecked| unchecked.missing_permission.as_deref());
         let expected = match missing {
             Some(permission) => format!("needs {}", safe(permission)).into(),
             None => safe(finding.expected.as_deref().unwrap_or_default()),
@@ -185,7 +185,9 @@ fn setting<'a>(name: &'static str, reading: &'a Reading<hostssl_model::Parameter
             let beside = if parameter.pending_restart { "waits for a restart" } else { parameter.origin.as_str() };
             SettingLine { name, value: safe(value), beside }
         }
-        Reading::Unknown(blind) => SettingLine { name, value: safe(&blind.detail), beside: blind.reason.as_str() },
+        Reading::Unknown(unchecked) => {
+            SettingLine { name, value: safe(&unchecked.detail), beside: unchecked.reason.as_str() }
+        }
     }
 }
 
@@ -199,8 +201,8 @@ impl<'a> From<&'a WireObservation> for ListenerLine<'a> {
         };
         let (why, versions, certificate) = match &look.listener {
             Reading::Known(listener) => (safe(&listener.why), versions(listener), certificate(listener)),
-            Reading::Unknown(blind) => {
-                (format!("{}: {}", blind.reason, safe(&blind.detail)).into(), String::new(), None)
+            Reading::Unknown(unchecked) => {
+                (format!("{}: {}", unchecked.reason, safe(&unchecked.detail)).into(), String::new(), None)
             }
         };
         Self {

@@ -83,9 +83,9 @@ struct Certificate<'a> {
 
 impl<'a> From<&'a model::WireObservation> for Look<'a> {
     fn from(look: &'a model::WireObservation) -> Self {
-        let (seen, blind) = match &look.listener {
+        let (seen, unchecked) = match &look.listener {
             model::Reading::Known(listener) => (Some(listener), None),
-            model::Reading::Unknown(blind) => (None, Some(blind)),
+            model::Reading::Unknown(unchecked) => (None, Some(unchecked)),
         };
         Self {
             port: look.port,
@@ -98,8 +98,11 @@ impl<'a> From<&'a model::WireObservation> for Look<'a> {
                 model::WireTransport::BrokenTls => Verdict::BrokenTls,
                 model::WireTransport::Inconclusive => Verdict::Inconclusive,
             }),
-            reason: blind.map(|blind| blind.reason.as_str()),
-            detail: seen.map(|listener| listener.why.as_ref()).or(blind.map(|b| b.detail.as_ref())).unwrap_or_default(),
+            reason: unchecked.map(|unchecked| unchecked.reason.as_str()),
+            detail: seen
+                .map(|listener| listener.why.as_ref())
+                .or(unchecked.map(|b| b.detail.as_ref()))
+                .unwrap_or_default(),
             versions: seen.iter().flat_map(|listener| &listener.versions).map(Version::from).collect(),
             certificate: seen.and_then(|listener| listener.certificate.as_ref()).map(Certificate::from),
             zone: look.vantage.as_ref().map(|vantage| &*vantage.zone),

@@ -179,7 +179,10 @@ impl From<ScopeRead> for Scope {
 
 impl From<GapRead> for Gap {
     fn from(gap: GapRead) -> Self {
-        Self { scope: GapScope::read(&gap.scope), blind: unchecked(&gap.reason, gap.detail, gap.missing_permission) }
+        Self {
+            scope: GapScope::read(&gap.scope),
+            unchecked: unchecked(&gap.reason, gap.detail, gap.missing_permission),
+        }
     }
 }
 
@@ -190,7 +193,7 @@ fn newer_words(server: &ServerRead) -> Option<Gap> {
     let controls =
         unknown.map(|finding| format!("the control `{}` with the outcome `{}`", finding.control, finding.outcome));
     let words: Vec<String> = kind.into_iter().chain(controls).collect();
-    let gap = || Gap { scope: GapScope::read(&server.id), blind: Unchecked::of_a_newer_version(&words) };
+    let gap = || Gap { scope: GapScope::read(&server.id), unchecked: Unchecked::of_a_newer_version(&words) };
     (!words.is_empty()).then(gap)
 }
 
@@ -223,7 +226,7 @@ fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> 
 fn finding(finding: FindingRead, server: &str) -> Option<Finding> {
     let control = ControlId::from_code(&finding.control)?;
     let outcome = outcome(&finding.outcome);
-    let blind = finding.reason.map(|reason| unchecked(&reason, String::new(), finding.missing_permission));
+    let unchecked = finding.reason.map(|reason| unchecked(&reason, String::new(), finding.missing_permission));
     Some(Finding {
         control,
         outcome,
@@ -231,7 +234,7 @@ fn finding(finding: FindingRead, server: &str) -> Option<Finding> {
         confidence: Confidence::from_code(&finding.confidence).unwrap_or(Confidence::Declared),
         observed: finding.observed.map(Cow::Owned),
         expected: finding.expected.map(Cow::Owned),
-        blind: blind.filter(|_| outcome == Outcome::Unknown),
+        unchecked: unchecked.filter(|_| outcome == Outcome::Unknown),
         waiver: finding.waiver.and_then(|read| waiver(read, control, server)).map(Arc::new),
     })
 }

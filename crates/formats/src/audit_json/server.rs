@@ -257,8 +257,11 @@ impl<'a> Finding<'a> {
             },
             observed: finding.observed.as_deref(),
             expected: finding.expected.as_deref(),
-            reason: finding.blind.as_ref().map(|blind| blind.reason.as_str()),
-            missing_permission: finding.blind.as_ref().and_then(|blind| blind.missing_permission.as_deref()),
+            reason: finding.unchecked.as_ref().map(|unchecked| unchecked.reason.as_str()),
+            missing_permission: finding
+                .unchecked
+                .as_ref()
+                .and_then(|unchecked| unchecked.missing_permission.as_deref()),
             fingerprint: finding.fingerprint(server),
             waiver: finding.waiver.as_deref().map(Waiver::from),
         }

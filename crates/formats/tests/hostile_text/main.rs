@@ -187,7 +187,8 @@ fn of_probes(all: &mut Outputs) {
     metrics.add(&endpoint);
     all.add("probe_metrics", |out| metrics.write(out, 1, false));
     let (rules, server) = (probes::zone_rules(), &audit().servers[0].server);
-    let gaps = [Gap { scope: GapScope::Name(hostile().into()), blind: Unchecked::new(Reason::AzureError, hostile()) }];
+    let gaps =
+        [Gap { scope: GapScope::Name(hostile().into()), unchecked: Unchecked::new(Reason::AzureError, hostile()) }];
     let coverage = ZoneCoverage { servers: &[0], uncovered: &[server], gaps: &gaps };
     all.add("zones_text", |out| zones_text::write(out, &rules, Some(&coverage), &Text::plain()));
     all.add_value("zones_json", &zones_json::value(&rules, Some(&coverage)).unwrap());
@@ -268,7 +269,7 @@ fn of_words(all: &mut Outputs) {
     let result = audit_json::value(&audit()).unwrap();
     let (left_out, untrusted) = (Vec::new(), &[][..]);
     let gaps =
-        vec![Gap { scope: GapScope::Name(hostile().into()), blind: Unchecked::new(Reason::AzureError, hostile()) }];
+        vec![Gap { scope: GapScope::Name(hostile().into()), unchecked: Unchecked::new(Reason::AzureError, hostile()) }];
     let tool = ToolOutput {
         tool: "servers",
         simulated: Some(&text),

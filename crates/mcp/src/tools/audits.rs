@@ -1,6 +1,6 @@
 //! `audit`, `servers` and `findings`: an audit in parts.
 
-use crate::answer::{ToolAnswer, blinding, count_of, coverage};
+use crate::answer::{ToolAnswer, count_of, coverage, incomplete_gaps};
 use crate::asks::{FindingsAsk, ServersAsk, words};
 use crate::page::{USUAL, Wanted, keep_first};
 use crate::source::ToolAudit;
@@ -192,7 +192,7 @@ impl<'a> Part<'_, 'a> {
             simulated: self.scenario,
             kept: Some(self.audit.kept),
             complete: Some(report.run.complete),
-            gaps: blinding(&report.gaps),
+            gaps: incomplete_gaps(&report.gaps),
             warnings: self.audit.warnings.iter().chain(more).cloned().collect(),
             page: Some(page),
             left_out,
@@ -229,7 +229,7 @@ impl<'a> Part<'_, 'a> {
         let (id, cloud, profile, at) = (&run.id, &run.cloud, &run.profile, &run.started_at);
         let mut lines = vec![
             format!("Audit {id} of {cloud} by {profile}, {at}: {}.", headline(report)),
-            format!("Result: {end}. {}", coverage(run.complete, &blinding(&report.gaps))),
+            format!("Result: {end}. {}", coverage(run.complete, &incomplete_gaps(&report.gaps))),
             format!("Scope: {}.", scope_words(&run.scope)),
         ];
         if self.counts_findings {

@@ -1,6 +1,6 @@
 //! `clients`: who connects to servers.
 
-use crate::answer::{ToolAnswer, blinding, count_of, coverage, gaps_left};
+use crate::answer::{ToolAnswer, count_of, coverage, gaps_left, incomplete_gaps};
 use crate::asks::ClientsAsk;
 use crate::page::{Wanted, keep_first};
 use crate::source::ToolClients;
@@ -62,7 +62,7 @@ pub(crate) fn clients<'a>(
     let hidden: usize = reported.clone().map(hidden).sum();
     let state =
         if ask.only.is_some() { "the tool without `only`, or with more clientsOfEach" } else { "more clientsOfEach" };
-    let gaps = blinding(&seen.gaps);
+    let gaps = incomplete_gaps(&seen.gaps);
     let complete = gaps.is_empty() && seen.report.is_complete();
     let left_out = vec![
         LeftAway {

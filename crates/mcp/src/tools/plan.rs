@@ -1,6 +1,6 @@
 //! `plan`: what would be changed, and what not.
 
-use crate::answer::{ToolAnswer, blinding, count_of, coverage, gaps_left};
+use crate::answer::{ToolAnswer, count_of, coverage, gaps_left, incomplete_gaps};
 use crate::asks::PlanAsk;
 use crate::page::{USUAL, Wanted, keep_first};
 use crate::source::ToolPlan;
@@ -48,7 +48,7 @@ pub(crate) fn plan<'a>(
     }
     let left = result.get_mut("leftOut").map_or(0, |list| keep_first(list, MOST));
     let waves = result.get_mut("waves").map_or(0, |list| keep_first(list, MOST));
-    let gaps = blinding(&made.gaps);
+    let gaps = incomplete_gaps(&made.gaps);
     let head = vec![
         format!(
             "Plan {} for {}: {} on {}; {} left out, {} of them because the value is right already.",

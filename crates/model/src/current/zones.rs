@@ -97,7 +97,7 @@ impl ZonesSeen {
         // A server that does not run is asked nowhere, whatever zone it is in.
         let is_asked = |look: &WireObservation| match &look.listener {
             Reading::Known(_) => true,
-            Reading::Unknown(blind) => blind.reason.is_no_way(),
+            Reading::Unknown(unchecked) => unchecked.reason.is_no_way(),
         };
         if knew_rules && (!by_place.is_empty() || probe.what.iter().all(is_asked)) {
             self.add_rules(probe, by_place.keys());

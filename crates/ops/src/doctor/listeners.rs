@@ -41,12 +41,12 @@ pub async fn find_servers(visible: &Visible, scope: &Scope) -> Result<FoundServe
     drop(lists);
     let servers: Vec<&Server> = found.servers.iter().map(|(server, _)| server).collect();
     let missing = unmatched(scope, &servers);
-    let is_blind = found.gaps.iter().any(|gap| gap.blind.reason.blinds());
+    let is_incomplete = found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete());
     if let Some((selector, value)) = missing.filter(|_| !was_stopped(&found.gaps) && !visible.subscriptions.is_empty())
     {
         let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
         // A name like no other may be one in a subscription that cannot be listed.
-        if nearest.is_some() || !is_blind {
+        if nearest.is_some() || !is_incomplete {
             return Err(ScopeError::no_match(selector, &value, nearest, unseen(&found.gaps)));
         }
     }
@@ -70,14 +70,14 @@ fn listener(server: &Server, seen: &WireObservation) -> DoctorCheck {
             DoctorCheck::warning(id, format!("{place} answers, but not conclusively: {}", known.why), fix)
         }
         Reading::Known(_) => DoctorCheck::ok(id, format!("{place} answers as PostgreSQL does")),
-        Reading::Unknown(blind) => unreached(id, &place, server, blind),
+        Reading::Unknown(unchecked) => unreached(id, &place, server, unchecked),
     }
 }
 
-fn unreached(id: DoctorCheckId, place: &str, server: &Server, blind: &Unchecked) -> DoctorCheck {
-    let detail = format!("{place}: {}", blind.detail);
+fn unreached(id: DoctorCheckId, place: &str, server: &Server, unchecked: &Unchecked) -> DoctorCheck {
+    let detail = format!("{place}: {}", unchecked.detail);
     let inside = "run hostssl inside the virtual network, or through a bastion: `ssh -N -D 1080 BASTION`, then add --proxy socks5h://127.0.0.1:1080";
-    match blind.reason {
+    match unchecked.reason {
         Reason::Unresolved => DoctorCheck::failed(id, detail, format!("for a server with private access, {inside}")),
         Reason::Unreachable => {
             let fix = format!("allow the address of this machine in the firewall of {}; or {inside}", server.name());

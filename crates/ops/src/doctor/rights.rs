@@ -41,9 +41,9 @@ pub async fn read_rights(visible: &Visible, scope: &Scope) -> Vec<ScopeRights> {
     });
     let asked = places.map(|(id, name, tenant, is_group)| async move {
         let granted = list_permissions(&tenant.arm, &id).await;
-        let granted = granted.map_err(|error| error.blind(permissions::READ_PERMISSIONS));
+        let granted = granted.map_err(|error| error.unchecked(permissions::READ_PERMISSIONS));
         // A resource group that is named is in one of the subscriptions, and not in the others.
-        let is_elsewhere = is_group && granted.as_ref().is_err_and(|blind| blind.reason == Reason::Vanished);
+        let is_elsewhere = is_group && granted.as_ref().is_err_and(|unchecked| unchecked.reason == Reason::Vanished);
         (!is_elsewhere).then(|| ScopeRights { scope: id, name, assignee: assignee(tenant), granted })
     });
     let asked: Vec<_> = asked.collect();
@@ -61,10 +61,10 @@ pub fn subscriptions_check(subscriptions: usize, gaps: &[Gap]) -> DoctorCheck {
     let id = DoctorCheckId::Subscriptions;
     let noun = if subscriptions == 1 { "subscription" } else { "subscriptions" };
     let Some(gap) = gaps.first() else { return DoctorCheck::ok(id, format!("{subscriptions} {noun} in scope")) };
-    let detail = format!("{subscriptions} {noun} in scope, but {}: {}", gap.scope, gap.blind.detail);
-    match &gap.blind.missing_permission {
+    let detail = format!("{subscriptions} {noun} in scope, but {}: {}", gap.scope, gap.unchecked.detail);
+    match &gap.unchecked.missing_permission {
         Some(missing) => DoctorCheck::failed(id, detail, format!("ask for a role with {missing}")),
-        None if gap.blind.reason == Reason::NoSubscription => {
+        None if gap.unchecked.reason == Reason::NoSubscription => {
             let fix = "ask for a role such as Reader, or for the one that `hostssl role audit` prints; or name the right tenant with --tenant";
             DoctorCheck::failed(id, detail, fix)
         }
@@ -153,9 +153,9 @@ impl Task {
             };
         }
         let untold = rights.iter().find_map(|at| Some((at, at.granted.as_ref().err()?)));
-        if let Some((at, blind)) = untold {
-            let detail = format!("Azure did not say what is granted in {}: {}", at.name, blind.detail);
-            let fix = blind.missing_permission.as_ref().map(|missing| format!("ask for a role with {missing}"));
+        if let Some((at, unchecked)) = untold {
+            let detail = format!("Azure did not say what is granted in {}: {}", at.name, unchecked.detail);
+            let fix = unchecked.missing_permission.as_ref().map(|missing| format!("ask for a role with {missing}"));
             return DoctorCheck::unknown(self.id, detail, fix);
         }
         let scopes: Vec<&str> = rights.iter().take(NAMED).map(|at| at.name.as_str()).collect();
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn no_subscription_is_a_failure() {
-        let gap = |reason| Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(reason, "x") };
+        let gap = |reason| Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(reason, "x") };
         assert_eq!(subscriptions_check(4, &[]).status, DoctorStatus::Ok);
         assert_eq!(subscriptions_check(0, &[gap(Reason::NoSubscription)]).status, DoctorStatus::Failed);
         assert!(subscriptions_check(3, &[gap(Reason::Network)]).is_unknown);

@@ -225,8 +225,8 @@ impl Remediation<'_> {
             asked = preflight(&self.tenant.arm, steps) => asked,
             stop = hostssl_azure::stopped(&mut stop) => return Err(RemediationError::Stopped(stop)),
         };
-        if let Some(blind) = &asked.untold {
-            (self.on_untold)(blind);
+        if let Some(unchecked) = &asked.untold {
+            (self.on_untold)(unchecked);
         }
         if asked.missing.is_empty() { Ok(()) } else { Err(RemediationError::NotPermitted(asked.missing)) }
     }

@@ -50,7 +50,7 @@ fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> 
     for look in looks {
         let said = match &look.listener {
             Reading::Known(listener) => of_listener(parameter, value, listener),
-            Reading::Unknown(blind) => Said::Nothing(blind.detail.to_string()),
+            Reading::Unknown(unchecked) => Said::Nothing(unchecked.detail.to_string()),
         };
         let at = |text: &str| SafeText::new(&format!("port {}: {text}", look.port));
         match said {
@@ -124,7 +124,7 @@ mod tests {
         Reading::Known(WireListener { transport, why: "because".into(), versions, certificate: None })
     }
 
-    fn blind() -> Reading<WireListener> {
+    fn unchecked() -> Reading<WireListener> {
         Reading::Unknown(Unchecked::new(Reason::Unresolved, "no such name"))
     }
 
@@ -135,9 +135,9 @@ mod tests {
         assert_eq!(on(&[enforced()]), WireCheck::Confirmed);
         let optional = look(6432, seen(WireTransport::Optional, &[]));
         let told = WireCheck::Contradicted(SafeText::new("port 6432: because"));
-        assert_eq!(on(&[look(5432, blind()), optional.clone()]), told);
+        assert_eq!(on(&[look(5432, unchecked()), optional.clone()]), told);
         assert_eq!(on(&[enforced(), optional]), told);
-        assert!(matches!(on(&[enforced(), look(6432, blind())]), WireCheck::NotChecked(_)));
+        assert!(matches!(on(&[enforced(), look(6432, unchecked())]), WireCheck::NotChecked(_)));
         assert!(matches!(on(&[look(5432, seen(WireTransport::Inconclusive, &[]))]), WireCheck::NotChecked(_)));
         assert!(matches!(on(&[]), WireCheck::NotChecked(_)), "nothing seen is no proof");
     }

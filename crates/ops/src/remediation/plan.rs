@@ -258,9 +258,9 @@ async fn locks(
     for (id, listing) in join_all(listed).await {
         locks.extend(listing.items);
         if let Some(error) = listing.error {
-            let mut blind = error.blind(permissions::READ_LOCKS);
-            blind.detail = format!("its locks cannot be listed: {}", blind.detail).into();
-            unseen.push(Gap { scope: id.into(), blind });
+            let mut unchecked = error.unchecked(permissions::READ_LOCKS);
+            unchecked.detail = format!("its locks cannot be listed: {}", unchecked.detail).into();
+            unseen.push(Gap { scope: id.into(), unchecked });
         }
     }
     (locks, unseen)

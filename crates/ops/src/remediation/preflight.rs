@@ -80,5 +80,5 @@ async fn ask_group(arm: &Arm, scope: &str, wanted: Vec<NotPermitted>) -> Preflig
 }
 
 fn untold(error: &hostssl_azure::ArmError) -> Preflight {
-    Preflight { missing: Vec::new(), untold: Some(error.blind(permissions::READ_PERMISSIONS)) }
+    Preflight { missing: Vec::new(), untold: Some(error.unchecked(permissions::READ_PERMISSIONS)) }
 }

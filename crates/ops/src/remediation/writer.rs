@@ -41,7 +41,7 @@ impl ParameterWriter for ArmWriter {
     async fn created_at(&self, at: ParameterRef<'_>) -> Result<Option<String>, Unchecked> {
         let (id, resource_type) = (at.server, ResourceType::of(at.kind));
         let document = get_document(&self.arm, &id.subscription(), id.resource_group(), resource_type, id.name()).await;
-        let document = document.map_err(|error| error.blind(resource_type.read_action()))?;
+        let document = document.map_err(|error| error.unchecked(resource_type.read_action()))?;
         match read_server(&document.to_string(), resource_type) {
             Ok(listed) if listed.posture.server.id == *id => {
                 Ok(listed.posture.server.created_at.map(|time| time.to_string()))
@@ -135,7 +135,7 @@ fn refused(refusal: &Refusal, error: &ArmError, action: &str) -> WriteError {
     if refusal.is(&["RequestDisallowedByPolicy"]) {
         return WriteError::Policy { assignment: named(refusal.policy_assignment()), detail };
     }
-    match error.blind(action).reason {
+    match error.unchecked(action).reason {
         Reason::Busy => WriteError::Busy,
         Reason::Stopped => WriteError::Stopped { detail },
         Reason::Throttled => WriteError::Throttled { after: None },

@@ -90,8 +90,8 @@ pub async fn zone_targets(servers: &[&ZonedServer]) -> (Vec<ProbeTarget>, Vec<Ga
         .await;
     let (mut targets, mut gaps) = (Vec::new(), Vec::new());
     for (ZonedServer { server, .. }, (databases, unchecked)) in asked {
-        gaps.extend(unchecked.map(|blind| Gap { scope: (&server.id).into(), blind }));
-        let missing = |reason, why: &str| Gap { scope: (&server.id).into(), blind: Unchecked::new(reason, why) };
+        gaps.extend(unchecked.map(|unchecked| Gap { scope: (&server.id).into(), unchecked }));
+        let missing = |reason, why: &str| Gap { scope: (&server.id).into(), unchecked: Unchecked::new(reason, why) };
         let Some(host) = server.fqdn.as_deref() else {
             gaps.push(missing(Reason::NotReturned, "Azure did not return its host name, so it cannot be probed"));
             continue;

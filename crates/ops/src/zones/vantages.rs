@@ -282,8 +282,8 @@ fn newest_ms(looks: &[WireObservation]) -> i64 {
 
 /// Whether a look says no more than that there was no way to the listener from where it was taken.
 fn found_no_way(look: &WireObservation) -> bool {
-    let Reading::Unknown(blind) = &look.listener else { return false };
-    blind.reason.is_no_way()
+    let Reading::Unknown(unchecked) = &look.listener else { return false };
+    unchecked.reason.is_no_way()
 }
 
 /// Where a look was taken: a zone, or here.
@@ -307,10 +307,11 @@ fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>)
     };
     let mut kept: Vec<WireObservation> = looks.into_iter().filter(keep).collect();
     if zone.is_none() && server.network.is_private() {
-        let is_blind = |look: &WireObservation| found_no_way(look) && !seen.contains(&(look.port, None));
-        for look in kept.iter_mut().filter(|look| look.vantage.is_none() && is_blind(look)) {
-            let Reading::Unknown(blind) = &look.listener else { continue };
-            let detail = format!("it is {}, which no zone covers; from here, {}", server.network.place(), blind.detail);
+        let is_unchecked = |look: &WireObservation| found_no_way(look) && !seen.contains(&(look.port, None));
+        for look in kept.iter_mut().filter(|look| look.vantage.is_none() && is_unchecked(look)) {
+            let Reading::Unknown(unchecked) = &look.listener else { continue };
+            let detail =
+                format!("it is {}, which no zone covers; from here, {}", server.network.place(), unchecked.detail);
             look.listener = Reading::Unknown(Unchecked::new(Reason::NoVantage, detail));
         }
     }

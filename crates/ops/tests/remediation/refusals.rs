@@ -41,7 +41,7 @@ async fn locks_that_cannot_be_listed_are_told_and_a_lock_is_then_met_at_the_writ
     let forbidden = FaultRule::new(FaultScope::Everywhere, Fault::Forbidden).during([Operation::ListLocks]);
     case.simulation.inject(forbidden).unwrap();
     let planned = case.planned(switch()).await;
-    assert_eq!(planned.unseen[0].blind.missing_permission.as_deref(), Some("Microsoft.Authorization/locks/read"));
+    assert_eq!(planned.unseen[0].unchecked.missing_permission.as_deref(), Some("Microsoft.Authorization/locks/read"));
     assert!(planned.audit.run.complete);
     let report = case.apply(&planned.plan).await;
     assert_eq!(report.steps[0].status, StepStatus::Refused);

@@ -152,7 +152,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 self.write(&parameter).await
             }
             Sight::Other(found) => self.end(StepOutcome::Changed { found }).await,
-            Sight::Unchecked(blind) => self.could_not_read_before_writing(&blind, clean).await,
+            Sight::Unchecked(unchecked) => self.could_not_read_before_writing(&unchecked, clean).await,
         }
     }
 
@@ -290,25 +290,25 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         Ok(Flow::Again)
     }
 
-    async fn could_not_read_before_writing(&mut self, blind: &Unchecked, clean: bool) -> Result<Flow, Abort> {
+    async fn could_not_read_before_writing(&mut self, unchecked: &Unchecked, clean: bool) -> Result<Flow, Abort> {
         if self.is_interrupted() {
             return Ok(Flow::Leave);
         }
-        let detail = match blind.reason {
-            Reason::Vanished => self.vanished(blind).await,
-            reason => SafeText::new(&format!("{reason}: {}", blind.detail)),
+        let detail = match unchecked.reason {
+            Reason::Vanished => self.vanished(unchecked).await,
+            reason => SafeText::new(&format!("{reason}: {}", unchecked.detail)),
         };
         let refused = |by, name: &str| StepOutcome::Refused { by, name: SafeText::new(name), detail: detail.clone() };
         // Azure says of a server that another operation runs on that it is stopped, when its settings are read.
-        let is_busy = blind.reason == Reason::Stopped && self.is_at_work().await;
-        match blind.reason {
+        let is_busy = unchecked.reason == Reason::Stopped && self.is_at_work().await;
+        match unchecked.reason {
             // The report names what refused, so the detail does not repeat it.
             Reason::Stopped if !is_busy => {
-                let (by, name, detail) = (RefusedBy::Stopped, SafeText::new(""), SafeText::new(&blind.detail));
+                let (by, name, detail) = (RefusedBy::Stopped, SafeText::new(""), SafeText::new(&unchecked.detail));
                 self.end(StepOutcome::Refused { by, name, detail }).await
             }
             Reason::Permission => {
-                let action = blind.missing_permission.as_deref().unwrap_or("read");
+                let action = unchecked.missing_permission.as_deref().unwrap_or("read");
                 self.end(refused(RefusedBy::Permission, action)).await
             }
             reason if !may_pass(reason) && !is_busy => self.end(StepOutcome::Failed { detail }).await,
@@ -317,7 +317,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 let since = *self.unreadable_since.get_or_insert(now);
                 // An outage of the sign-in or the network is everybody's, and passes: it is no reason to end every
                 // step.
-                let patience = match blind.reason {
+                let patience = match unchecked.reason {
                     Reason::SignIn | Reason::Network | Reason::Throttled | Reason::Stopped => {
                         self.executor.options.busy_patience
                     }
@@ -346,7 +346,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Ok(parameter) if same_value(parameter.value(), self.wanted) => Sight::Wanted(parameter),
             Ok(parameter) if same_value(parameter.value(), self.before) => Sight::Before(parameter),
             Ok(parameter) => Sight::Other(SafeText::new(parameter.value())),
-            Err(blind) => Sight::Unchecked(blind),
+            Err(unchecked) => Sight::Unchecked(unchecked),
         }
     }
 

@@ -112,8 +112,8 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &PlanTarget<'_>, control: Fixa
         Outcome::NotApplicable => {
             Some(Decision::LeaveOut(LeftOutReason::NotSupported, format!("{control} does not apply to it")))
         }
-        Outcome::Unknown => Some(match &finding.blind {
-            Some(blind) => unseen(blind),
+        Outcome::Unknown => Some(match &finding.unchecked {
+            Some(unchecked) => unseen(unchecked),
             None => Decision::LeaveOut(LeftOutReason::Unknown, "the control could not be checked".into()),
         }),
         Outcome::Fail => inputs
@@ -124,18 +124,19 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &PlanTarget<'_>, control: Fixa
     }
 }
 
-fn unseen(blind: &Unchecked) -> Decision {
+fn unseen(unchecked: &Unchecked) -> Decision {
     // One reason for one server: where the state is the reason, it is not told again as a second one.
-    let by_state = match blind.reason {
+    let by_state = match unchecked.reason {
         Reason::Stopped => Some(LeftOutReason::Stopped),
         Reason::Creating | Reason::Busy => Some(LeftOutReason::NotReady),
         _ => None,
     };
     if let Some(reason) = by_state {
-        return Decision::LeaveOut(reason, blind.detail.to_string());
+        return Decision::LeaveOut(reason, unchecked.detail.to_string());
     }
-    let missing = blind.missing_permission.as_deref().map(|action| format!(" (missing: {action})")).unwrap_or_default();
-    Decision::LeaveOut(LeftOutReason::Unknown, format!("{}{missing}: {}", blind.reason, blind.detail))
+    let missing =
+        unchecked.missing_permission.as_deref().map(|action| format!(" (missing: {action})")).unwrap_or_default();
+    Decision::LeaveOut(LeftOutReason::Unknown, format!("{}{missing}: {}", unchecked.reason, unchecked.detail))
 }
 
 /// States that pass by themselves: apply waits for them, up to its patience.
@@ -185,7 +186,7 @@ fn decide_setting(
 ) -> Option<Decision> {
     let parameter = match posture.reading(name) {
         Some(Reading::Known(parameter)) => parameter,
-        Some(Reading::Unknown(blind)) => return Some(unseen(blind)),
+        Some(Reading::Unknown(unchecked)) => return Some(unseen(unchecked)),
         None => return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{name} was not read"))),
     };
     let (kind, before) = (posture.server.kind, parameter.value().trim());

@@ -2,9 +2,9 @@
 //!
 //! These structs are apart from the model on purpose: the model may change, and what was kept must still be read.
 
-use super::blind::StoredBlind;
 use super::listener::StoredListener;
 use super::types::ServerReason;
+use super::unchecked::StoredUnchecked;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
@@ -84,7 +84,7 @@ impl StoredNetwork {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum OfPrimary {
     Seen(ServerFacts),
-    Unseen(StoredBlind),
+    Unseen(StoredUnchecked),
 }
 
 /// One look at one setting.
@@ -103,7 +103,7 @@ pub struct StoredReading {
     /// The SHA-256 of the excerpt, in hexadecimal.
     pub sha256: Option<String>,
     /// Why it could not be checked.
-    pub blind: Option<StoredBlind>,
+    pub unchecked: Option<StoredUnchecked>,
 }
 
 /// What the controls said about a server.
@@ -134,7 +134,7 @@ pub struct StoredFinding {
     /// What would pass.
     pub expected: Option<String>,
     /// Why it is unknown.
-    pub blind: Option<StoredBlind>,
+    pub unchecked: Option<StoredUnchecked>,
 }
 
 /// The run's own facts: who, where, when, by what.
@@ -222,7 +222,7 @@ impl ServerFacts {
             of_primary: primary.map(|reading| {
                 Box::new(match reading {
                     Reading::Known(posture) => OfPrimary::Seen(Self::of(posture, None)),
-                    Reading::Unknown(blind) => OfPrimary::Unseen(blind.into()),
+                    Reading::Unknown(unchecked) => OfPrimary::Unseen(unchecked.into()),
                 })
             }),
             network: StoredNetwork::of(&server.network),
@@ -255,7 +255,7 @@ impl ServerFacts {
                 Some((posture, _)) => Reading::Known(posture),
                 None => Reading::Unknown(Unchecked::of_a_newer_version(&[format!("the kind `{}`", facts.kind)])),
             }),
-            Some(OfPrimary::Unseen(blind)) => Some(Reading::Unknown(blind.blind())),
+            Some(OfPrimary::Unseen(unchecked)) => Some(Reading::Unknown(unchecked.to_unchecked())),
         };
         let wire = self.wire.iter().map(|look| look.observation(observed_at)).collect::<Result<_, _>>()?;
         Ok(Some((Posture { server, readings, wire }, primary)))
@@ -280,15 +280,15 @@ impl StoredReading {
                 pending_restart: parameter.pending_restart,
                 excerpt: parameter.excerpt.as_deref().map(ToOwned::to_owned),
                 sha256: parameter.excerpt.as_deref().map(|excerpt| hex(&Sha256::digest(excerpt))),
-                blind: None,
+                unchecked: None,
             },
-            Reading::Unknown(blind) => Self {
+            Reading::Unknown(unchecked) => Self {
                 setting,
                 value: None,
                 pending_restart: false,
                 excerpt: None,
                 sha256: None,
-                blind: Some(blind.into()),
+                unchecked: Some(unchecked.into()),
             },
         }
     }
@@ -302,7 +302,7 @@ impl StoredReading {
     /// The model's form; `None` for a setting that this version does not know.
     fn reading(&self) -> Result<Option<(ParameterName, Reading<Parameter>)>, StoreError> {
         let Some(name) = self.name().known() else { return Ok(None) };
-        let reading = match (&self.value, &self.blind) {
+        let reading = match (&self.value, &self.unchecked) {
             (Some(value), _) => {
                 let parameter = Parameter::in_effect(name, value).waiting_for_restart(self.pending_restart);
                 Reading::Known(match self.excerpt.as_deref() {
@@ -310,7 +310,7 @@ impl StoredReading {
                     None => parameter,
                 })
             }
-            (None, Some(blind)) => Reading::Unknown(blind.blind()),
+            (None, Some(unchecked)) => Reading::Unknown(unchecked.to_unchecked()),
             (None, None) => return Err(corrupt("a reading")),
         };
         Ok(Some((name, reading)))
@@ -346,11 +346,11 @@ impl ServerJudgement {
     /// matters most, or else of the first that says. What could not be read of its primary is another reason than the
     /// primary's.
     pub(crate) fn reason(&self) -> &str {
-        let unchecked = || self.findings.iter().filter_map(|one| Some((one.control.as_str(), one.blind.as_ref()?)));
+        let unchecked = || self.findings.iter().filter_map(|one| Some((one.control.as_str(), one.unchecked.as_ref()?)));
         let main = unchecked().find(|(control, _)| *control == Enforcement::CONTROL.as_str());
         let own = main.or_else(|| unchecked().find(|(control, _)| *control != COMPARES.as_str()));
         match own {
-            Some((_, blind)) => &blind.reason,
+            Some((_, unchecked)) => &unchecked.reason,
             None => unchecked().next().map_or("", |_| ServerReason::OfPrimary.code()),
         }
     }
@@ -368,7 +368,7 @@ impl StoredFinding {
             wire_confirmed: finding.confidence == Confidence::WireConfirmed,
             observed: finding.observed.as_deref().map(ToOwned::to_owned),
             expected: finding.expected.as_deref().map(ToOwned::to_owned),
-            blind: finding.blind.as_ref().map(Into::into),
+            unchecked: finding.unchecked.as_ref().map(Into::into),
         }
     }
 
@@ -395,7 +395,7 @@ impl StoredFinding {
             confidence: if self.wire_confirmed { Confidence::WireConfirmed } else { Confidence::Declared },
             observed: text(&self.observed),
             expected: text(&self.expected),
-            blind: self.blind.as_ref().map(StoredBlind::blind),
+            unchecked: self.unchecked.as_ref().map(StoredUnchecked::to_unchecked),
             waiver: None,
         })
     }

@@ -1,8 +1,8 @@
 //! What an audit could not check, one by one and in groups.
 
-use super::blind::StoredBlind;
 use super::codes::{listed, unsigned};
 use super::types::{AuditEntry, GapGroup, Page, PlaceGap, StoredGap};
+use super::unchecked::StoredUnchecked;
 use crate::StoreError;
 use hostssl_model::{GapScope, Word};
 use rusqlite::{Connection, params};
@@ -63,8 +63,8 @@ pub(crate) fn gaps(
          WHERE g.audit = ?1 ORDER BY g.seq LIMIT ?2 OFFSET ?3",
     )?;
     let rows = statement.query_map(params![audit.num, page.size, page.offset()], |row| {
-        let blind = StoredBlind { reason: row.get(1)?, missing_permission: row.get(2)?, detail: row.get(3)? };
-        Ok(StoredGap { scope: GapScope::read(row.get_ref(0)?.as_str()?), name: row.get(4)?, blind })
+        let unchecked = StoredUnchecked { reason: row.get(1)?, missing_permission: row.get(2)?, detail: row.get(3)? };
+        Ok(StoredGap { scope: GapScope::read(row.get_ref(0)?.as_str()?), name: row.get(4)?, unchecked })
     })?;
     Ok((rows.collect::<Result<_, _>>()?, unsigned(total)))
 }

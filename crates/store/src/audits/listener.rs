@@ -4,7 +4,7 @@
 //! audit's own time stands for it. Nor are the days that were left of a certificate, which are another number every day:
 //! they follow from its end and that time.
 
-use super::blind::StoredBlind;
+use super::unchecked::StoredUnchecked;
 use crate::StoreError;
 use hostssl_model::{
     Acceptance, Reading, Unchecked, Vantage, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
@@ -22,7 +22,7 @@ pub struct StoredListener {
     /// The observed value.
     pub seen: Option<StoredListenerState>,
     /// Why nothing was.
-    pub blind: Option<StoredBlind>,
+    pub unchecked: Option<StoredUnchecked>,
     /// The zone where it was taken, with the time there, in milliseconds since 1970; nothing for a look from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vantage: Option<StoredVantage>,
@@ -75,10 +75,10 @@ impl From<&WireObservation> for StoredListener {
             .map(|vantage| StoredVantage { zone: vantage.zone.to_string(), observed_ms: vantage.observed_ms });
         match &look.listener {
             Reading::Known(listener) => {
-                Self { port: look.port, address, seen: Some(listener.into()), blind: None, vantage }
+                Self { port: look.port, address, seen: Some(listener.into()), unchecked: None, vantage }
             }
-            Reading::Unknown(blind) => {
-                Self { port: look.port, address, seen: None, blind: Some(blind.into()), vantage }
+            Reading::Unknown(unchecked) => {
+                Self { port: look.port, address, seen: None, unchecked: Some(unchecked.into()), vantage }
             }
         }
     }
@@ -116,10 +116,10 @@ impl From<&WireCertificate> for StoredCertificate {
 impl StoredListener {
     /// The model's form, as it was seen at `observed_at`.
     pub(crate) fn observation(&self, observed_at: &str) -> Result<WireObservation, StoreError> {
-        let listener = match (&self.seen, &self.blind) {
+        let listener = match (&self.seen, &self.unchecked) {
             // However old a look is, its certificate is as old as it is at the audit.
             (Some(seen), _) => seen.listener(Some(observed_at)),
-            (None, Some(blind)) => Reading::Unknown(blind.blind()),
+            (None, Some(unchecked)) => Reading::Unknown(unchecked.to_unchecked()),
             (None, None) => {
                 return Err(StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned()));
             }
@@ -230,8 +230,8 @@ mod tests {
                 root: None,
             }),
         };
-        let blind = Unchecked::new(Reason::Unreachable, "no answer");
-        for listener in [Reading::Known(listener), Reading::Unknown(blind)] {
+        let unchecked = Unchecked::new(Reason::Unreachable, "no answer");
+        for listener in [Reading::Known(listener), Reading::Unknown(unchecked)] {
             let observed_at = "2026-01-01T00:00:00Z".into();
             let address = Some("192.0.2.1".into());
             let mut look = WireObservation { port: 6432, address, observed_at, listener, vantage: None };

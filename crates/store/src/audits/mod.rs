@@ -4,7 +4,6 @@
 //! the same directory. Facts are kept apart from judgement and each once, under its hash: a hundred audits of servers
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
-mod blind;
 mod changes;
 mod codes;
 pub(crate) mod current;
@@ -26,6 +25,7 @@ mod server;
 mod server_detail;
 mod tags;
 mod types;
+mod unchecked;
 mod writes;
 
 pub(crate) use entries::{
@@ -33,7 +33,6 @@ pub(crate) use entries::{
 };
 pub(crate) use report::{check_documents, report as report_of};
 
-pub use blind::StoredBlind;
 pub use document::{StoredFinding, StoredNetwork, StoredReading};
 pub use evidence::{EndedLook, KnownFromZones};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
@@ -45,6 +44,7 @@ pub use types::{
     PlaceGap, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
     StoredGap, TagName,
 };
+pub use unchecked::StoredUnchecked;
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};

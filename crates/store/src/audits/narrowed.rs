@@ -114,7 +114,7 @@ fn judged(facts: &ServerFacts, new: &ServerJudgement, old: ServerJudgement) -> S
             SslEnforcement::Unknown => None,
         };
         if let Some((finding, now)) = switch.zip(now).filter(|(finding, now)| finding.outcome() != *now) {
-            (finding.outcome, finding.blind) = (now.as_str().to_owned(), None);
+            (finding.outcome, finding.unchecked) = (now.as_str().to_owned(), None);
             (finding.observed, finding.expected) = (Some(new.ssl_enforcement.clone()), None);
         }
     }

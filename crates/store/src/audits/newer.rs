@@ -1,8 +1,8 @@
 //! What a newer version kept and this one does not know: it is unknown, and not damaged.
 
-use super::blind::StoredBlind;
 use super::document::{ServerFacts, ServerJudgement, StoredFinding, StoredReading};
 use super::listener::StoredListener;
+use super::unchecked::StoredUnchecked;
 use hostssl_model::{
     Coded, Floor, Gap, GapScope, Kind, Outcome, Reason, SslEnforcement, Unchecked, WireTransport, Word,
 };
@@ -20,8 +20,8 @@ impl NewerWords {
     pub(crate) fn add(&mut self, facts: &ServerFacts, judgement: &ServerJudgement) {
         let words = words(facts, judgement);
         if !words.is_empty() {
-            let blind = Unchecked::of_a_newer_version(&words);
-            self.gaps.push(Gap { scope: GapScope::read(&facts.id), blind });
+            let unchecked = Unchecked::of_a_newer_version(&words);
+            self.gaps.push(Gap { scope: GapScope::read(&facts.id), unchecked });
         }
     }
 }
@@ -57,7 +57,7 @@ fn of_reading(reading: &StoredReading, found: &mut Vec<String>) {
             None => format!("the setting `{setting}`"),
         });
     }
-    of_blind(reading.blind.as_ref(), found);
+    of_unchecked(reading.unchecked.as_ref(), found);
 }
 
 fn of_finding(finding: &StoredFinding, found: &mut Vec<String>) {
@@ -66,7 +66,7 @@ fn of_finding(finding: &StoredFinding, found: &mut Vec<String>) {
     } else {
         note::<Outcome>(&format!("of the control `{}` the outcome", finding.control), &finding.outcome, found);
     }
-    of_blind(finding.blind.as_ref(), found);
+    of_unchecked(finding.unchecked.as_ref(), found);
 }
 
 fn of_listener(listener: &StoredListener, found: &mut Vec<String>) {
@@ -76,12 +76,12 @@ fn of_listener(listener: &StoredListener, found: &mut Vec<String>) {
         let unknown = seen.unknown_versions();
         found.extend(unknown.map(|version| format!("{} `{version}`", of_port("version"))));
     }
-    of_blind(listener.blind.as_ref(), found);
+    of_unchecked(listener.unchecked.as_ref(), found);
 }
 
-fn of_blind(blind: Option<&StoredBlind>, found: &mut Vec<String>) {
-    if let Some(blind) = blind {
-        note::<Reason>("the reason", &blind.reason, found);
+fn of_unchecked(unchecked: Option<&StoredUnchecked>, found: &mut Vec<String>) {
+    if let Some(unchecked) = unchecked {
+        note::<Reason>("the reason", &unchecked.reason, found);
     }
 }
 

@@ -158,7 +158,7 @@ fn bring_up_to_date(report: &mut ServerReport, known: ServerEvidence, outcome: O
     for finding in report.findings.iter_mut().filter(|finding| finding.control == Enforcement::CONTROL) {
         finding.outcome = outcome;
         finding.observed = Some(format!("read back by run {}", change.source).into());
-        finding.blind = None;
+        finding.unchecked = None;
         if outcome == Outcome::Pass {
             finding.expected = None;
         }
@@ -185,7 +185,7 @@ pub(crate) fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Resu
 fn gaps(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Gap>, StoreError> {
     let every = super::types::Page { number: 0, size: u32::MAX };
     let (gaps, _) = super::gaps::gaps(connection, audit, every)?;
-    Ok(gaps.into_iter().map(|gap| Gap { scope: gap.scope, blind: gap.blind.blind() }).collect())
+    Ok(gaps.into_iter().map(|gap| Gap { scope: gap.scope, unchecked: gap.unchecked.to_unchecked() }).collect())
 }
 
 /// Judgements are few, however many servers there are: each is read once and counted.

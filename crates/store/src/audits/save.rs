@@ -70,7 +70,7 @@ fn insert_audit(
     let whole =
         [management_groups, subscriptions, resource_groups, servers, tags, except].iter().all(|names| names.is_empty());
     let ends_early = |reason| matches!(reason, Reason::Interrupted | Reason::Deadline);
-    let stopped = report.gaps.iter().any(|gap| ends_early(gap.blind.reason));
+    let stopped = report.gaps.iter().any(|gap| ends_early(gap.unchecked.reason));
     let stored = RunDocument {
         started_at: run.started_at.clone(),
         finished_at: run.finished_at.clone(),
@@ -139,15 +139,15 @@ fn insert_gaps(transaction: &Transaction<'_>, audit: i64, report: &AuditReport) 
         "INSERT INTO audit_gaps (audit, seq, scope, reason, permission, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for (seq, gap) in (0_i64..).zip(&report.gaps) {
-        let blind = &gap.blind;
-        let permission = blind.missing_permission.as_deref();
+        let unchecked = &gap.unchecked;
+        let permission = unchecked.missing_permission.as_deref();
         insert.execute(params![
             audit,
             seq,
             gap.scope.to_string(),
-            blind.reason.as_str(),
+            unchecked.reason.as_str(),
             permission,
-            &*blind.detail
+            &*unchecked.detail
         ])?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What lists and pages ask for, and what they get.
 
-use super::blind::StoredBlind;
+use super::unchecked::StoredUnchecked;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
     AuditAsked, Coded, ControlId, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing,
@@ -408,7 +408,7 @@ pub struct StoredGap {
     /// The subscription's name, when it is a subscription that is known.
     pub name: Option<String>,
     /// Why.
-    pub blind: StoredBlind,
+    pub unchecked: StoredUnchecked,
 }
 
 /// Gaps of one reason together.

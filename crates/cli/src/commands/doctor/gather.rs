@@ -256,7 +256,7 @@ async fn listeners(
         return Err(CliError::usage(what, "name one server; `hostssl audit --probe` connects to all"));
     }
     if found.servers.is_empty() {
-        let why = found.gaps.first().map_or("nothing could be searched", |gap| &gap.blind.detail);
+        let why = found.gaps.first().map_or("nothing could be searched", |gap| &gap.unchecked.detail);
         return Ok(unknown(format!("{name} was not found: {why}")));
     }
     let probe = probe_of(simulation, stop, args.connect.ca_file.as_deref(), &args.route)?;

@@ -133,20 +133,20 @@ impl Audited {
     fn without_census(&self, censuses: &[(String, ResourceId)], names: &[String]) -> Vec<Gap> {
         let known: BTreeSet<String> = censuses.iter().map(|(_, id)| id.to_lowercase()).collect();
         let missing = self.servers.iter().filter(|(key, id)| !known.contains(*key) && is_asked(id, names));
-        let blind = || Unchecked::new(Reason::NotReturned, "no census of its clients is kept; readLogs makes one");
-        missing.map(|(_, id)| Gap { scope: GapScope::from(id), blind: blind() }).collect()
+        let unchecked = || Unchecked::new(Reason::NotReturned, "no census of its clients is kept; readLogs makes one");
+        missing.map(|(_, id)| Gap { scope: GapScope::from(id), unchecked: unchecked() }).collect()
     }
 }
 
 fn damaged(scope: GapScope) -> Gap {
     Gap {
         scope,
-        blind: Unchecked::new(Reason::MalformedAnswer, "its kept census is damaged: readLogs makes a new one"),
+        unchecked: Unchecked::new(Reason::MalformedAnswer, "its kept census is damaged: readLogs makes a new one"),
     }
 }
 
 fn unknown_servers(detail: String) -> Gap {
-    Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::NotReturned, detail) }
+    Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::NotReturned, detail) }
 }
 
 fn is_asked(id: &ResourceId, names: &[String]) -> bool {

@@ -4,7 +4,7 @@ use crate::exchanges::ServerExchanges;
 use crate::options::Exchange;
 use crate::view::{Badge, When, plural};
 use hostssl_model::{Acceptance, Reading, TlsVersion, WireListener, WireTransport, WireVersion};
-use hostssl_store::{ServerDetail, StoredBlind, StoredListener};
+use hostssl_store::{ServerDetail, StoredListener, StoredUnchecked};
 
 /// A listener as the newest probe of it saw it.
 pub(crate) struct Listener {
@@ -13,7 +13,7 @@ pub(crate) struct Listener {
     /// What it did.
     pub(crate) known: Option<WireListener>,
     /// Why that is not known.
-    pub(crate) unchecked: Option<StoredBlind>,
+    pub(crate) unchecked: Option<StoredUnchecked>,
     /// Where and when it was seen, when that was not from here.
     pub(crate) vantage: Option<(String, When)>,
 }
@@ -24,8 +24,8 @@ impl Listener {
         let listener = |one: &StoredListener| {
             let (known, unchecked) = match one.seen.as_ref().map(|seen| seen.listener(None)) {
                 Some(Reading::Known(listener)) => (Some(listener), None),
-                Some(Reading::Unknown(unchecked)) => (None, Some(StoredBlind::from(&unchecked))),
-                None => (None, one.blind.clone()),
+                Some(Reading::Unknown(unchecked)) => (None, Some(StoredUnchecked::from(&unchecked))),
+                None => (None, one.unchecked.clone()),
             };
             let vantage = one.vantage.as_ref().map(|from| (from.zone.clone(), When(from.observed_ms)));
             Self { port: one.port, address: one.address.clone(), known, unchecked, vantage }

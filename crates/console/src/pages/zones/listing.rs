@@ -228,7 +228,7 @@ impl ZoneRow {
         let worst = seen.iter().map(|look| WorstListener::from(&look.listener)).max();
         let at_ms = looks.iter().filter(|(look, _)| is_known(look)).map(|(_, vantage)| vantage.observed_ms).min();
         let failed = looks.iter().find_map(|(look, _)| match &look.listener {
-            Reading::Unknown(blind) => Some(blind.detail.to_string()),
+            Reading::Unknown(unchecked) => Some(unchecked.detail.to_string()),
             Reading::Known(_) => None,
         });
         let is_old = at_ms.is_some_and(|at| at < oldest_ms);

@@ -54,7 +54,7 @@ fn unresolved() -> Vec<WireObservation> {
 fn said(looks: &[WireObservation]) -> Vec<(u16, String, Option<&str>)> {
     let what = |look: &WireObservation| match &look.listener {
         Reading::Known(listener) => listener.transport.as_str().to_owned(),
-        Reading::Unknown(blind) => blind.reason.as_str().to_owned(),
+        Reading::Unknown(unchecked) => unchecked.reason.as_str().to_owned(),
     };
     looks.iter().map(|one| (one.port, what(one), one.vantage.as_ref().map(|from| &*from.zone))).collect()
 }
@@ -67,11 +67,11 @@ fn combined(vantages: &Vantages, here: Vec<WireObservation>) -> Vec<WireObservat
 fn a_private_server_that_no_zone_covers_has_no_vantage_and_its_network_is_named() {
     let found = combined(&vantages(vec![], vec![]), unresolved());
     assert_eq!(said(&found), [(5432, "no-vantage".into(), None), (6432, "no-vantage".into(), None)]);
-    let Reading::Unknown(blind) = &found[0].listener else { unreachable!("nothing was seen") };
+    let Reading::Unknown(unchecked) = &found[0].listener else { unreachable!("nothing was seen") };
     assert!(
-        blind.detail.starts_with("it is in the virtual network vnet-data, which no zone covers"),
+        unchecked.detail.starts_with("it is in the virtual network vnet-data, which no zone covers"),
         "{}",
-        blind.detail
+        unchecked.detail
     );
 }
 
@@ -119,8 +119,8 @@ fn an_old_look_proves_nothing() {
     let looks = vec![look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS - DAY_MS - 1)))];
     let found = combined(&vantages(vec![rule("hub")], vec![("hub", looks)]), unresolved());
     assert_eq!(said(&found)[0], (5432, "prober-silent".into(), Some("hub")));
-    let Reading::Unknown(blind) = &found[0].listener else { unreachable!("it is too old") };
-    assert!(blind.detail.contains("more than 24h ago"), "{}", blind.detail);
+    let Reading::Unknown(unchecked) = &found[0].listener else { unreachable!("it is too old") };
+    assert!(unchecked.detail.contains("more than 24h ago"), "{}", unchecked.detail);
 }
 
 #[test]
@@ -274,8 +274,8 @@ fn what_the_state_saw_from_a_zone_that_is_named_counts_as_if_it_was_brought() {
     let old = with_state(vantages(vec![rule("hub")], vec![]), vec![seen(DAY_MS + 1, WireTransport::Enforced)]);
     let found = combined(&old, unresolved());
     assert_eq!(said(&found)[0].1, "prober-silent");
-    let Reading::Unknown(blind) = &found[0].listener else { unreachable!("it is too old") };
-    assert!(blind.detail.ends_with("; its last one is of 2025-12-30T23:59:59Z"), "{}", blind.detail);
+    let Reading::Unknown(unchecked) = &found[0].listener else { unreachable!("it is too old") };
+    assert!(unchecked.detail.ends_with("; its last one is of 2025-12-30T23:59:59Z"), "{}", unchecked.detail);
 }
 
 #[test]

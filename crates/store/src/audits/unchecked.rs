@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Why something could not be checked.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-pub struct StoredBlind {
+pub struct StoredUnchecked {
     /// The stable code of the reason.
     pub reason: String,
     /// The action that is missing, when that is the reason.
@@ -15,19 +15,19 @@ pub struct StoredBlind {
     pub detail: String,
 }
 
-impl From<&Unchecked> for StoredBlind {
-    fn from(blind: &Unchecked) -> Self {
+impl From<&Unchecked> for StoredUnchecked {
+    fn from(unchecked: &Unchecked) -> Self {
         Self {
-            reason: blind.reason.as_str().to_owned(),
-            missing_permission: blind.missing_permission.as_deref().map(ToOwned::to_owned),
-            detail: blind.detail.to_string(),
+            reason: unchecked.reason.as_str().to_owned(),
+            missing_permission: unchecked.missing_permission.as_deref().map(ToOwned::to_owned),
+            detail: unchecked.detail.to_string(),
         }
     }
 }
 
-impl StoredBlind {
+impl StoredUnchecked {
     /// The model's form. A reason of another version is kept in its detail.
-    pub(crate) fn blind(&self) -> Unchecked {
+    pub(crate) fn to_unchecked(&self) -> Unchecked {
         let (reason, detail) = match Reason::from_code(&self.reason) {
             Some(reason) => (reason, self.detail.clone()),
             None => (Reason::MalformedAnswer, format!("{}: {}", self.reason, self.detail)),
