@@ -4,7 +4,7 @@
 //! expired, that lasts longer than the profile allows, or that only the owner of the server has approved.
 
 mod person;
-mod scope;
+mod waived_scope;
 
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
@@ -84,7 +84,7 @@ fn waiver(text: &str, entry: Spanned<Entry>, today: Date, longest_days: u32) -> 
         let meant = nearest(entry.control.get_ref(), known).map_or(String::new(), |near| format!("; is it `{near}`?"));
         invalid(text, &entry.control.span(), format!("there is no control `{}`{meant}", entry.control.get_ref()))
     })?;
-    if let Some(what) = scope::objection(entry.scope.get_ref()) {
+    if let Some(what) = waived_scope::objection(entry.scope.get_ref()) {
         return Err(invalid(text, &entry.scope.span(), what));
     }
     let approvers = approvers(&entry.approver).ok_or_else(|| {

@@ -3,13 +3,12 @@
 //! The only crate that knows Resource Manager. It reports facts, as `hostssl-model` values, and judges nothing.
 
 mod answer;
+mod arm_client;
 mod authorization;
 mod bucket;
-mod client;
 mod cloud;
 mod databases;
 mod departed;
-mod endpoint;
 mod error;
 mod limiter;
 mod log_analytics;
@@ -20,6 +19,7 @@ mod parameters;
 pub mod permissions;
 mod pooler;
 mod proxy;
+mod reachability;
 mod resource_graph;
 mod resource_type;
 mod servers;
@@ -28,11 +28,10 @@ mod stop;
 mod subscriptions;
 mod transport;
 
+pub use arm_client::{Arm, REQUESTS, RequestLimits, SendTurn};
 pub use authorization::{Permission, allows, list_locks, list_permissions};
-pub use client::{Arm, REQUESTS, RequestLimits, SendTurn};
 pub use cloud::{Cloud, InvalidCloud};
 pub use databases::list_databases;
-pub use endpoint::{EndpointFailure, EndpointFault, EndpointReply, ask_endpoint};
 pub use error::{ArmError, Refusal};
 pub use limiter::Quota;
 pub use log_analytics::{AnalyticsHour, AnalyticsLine, AnalyticsSlice, LogAnalytics, analytics_slices};
@@ -42,6 +41,7 @@ pub use paging::Listing;
 pub use parameters::{WriteParameterError, read_parameter, read_parameters, write_parameter};
 pub use pooler::read_pooler_enabled;
 pub use proxy::{ProxyRoute, ProxySetting, proxy_route};
+pub use reachability::{EndpointFailure, EndpointFault, EndpointReply, ask_endpoint};
 pub use resource_graph::{GraphRow, query_servers};
 pub use resource_type::ResourceType;
 pub use servers::{Listed, NotAServer, get_document, list_documents, list_servers, read_server};

@@ -1,7 +1,7 @@
 //! Writes, and the long-running operations that carry them out ("Track asynchronous Azure operations").
 
 use crate::answer::Answer;
-use crate::client::{Repeat, SendTurn};
+use crate::arm_client::{Repeat, SendTurn};
 use crate::{Arm, ArmError, Quota};
 use azure_core::http::headers::HeaderName;
 use azure_core::http::{Method, Url};

@@ -1,6 +1,6 @@
 //! The parameters of one server, read by name: the whole list is about 400 KB a server.
 
-use crate::client::SendTurn;
+use crate::arm_client::SendTurn;
 use crate::servers::{get_in_known_version, read_server};
 use crate::{AcceptedWrite, Arm, ArmError, Listed, Quota, ResourceType, permissions, write};
 use azure_core::http::Method;

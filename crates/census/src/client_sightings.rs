@@ -1,8 +1,8 @@
 //! Everything that was seen of one client.
 
 use crate::client_key::Key;
+use crate::log_time::{DAY, earliest};
 use crate::sessions::DailySessions;
-use crate::time::{DAY, earliest};
 use crate::{Client, Doubt, Millis, SessionId};
 use std::collections::BTreeMap;
 

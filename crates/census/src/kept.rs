@@ -3,22 +3,22 @@
 //! Merging is a union: reading any files, in any order, any number of times, gives the same census. What an observation
 //! did not see says nothing, so evidence ages and does not vanish; [`KeptCensus::judge`] leaves out what is too old.
 
+mod before_window;
 mod document;
-mod earlier;
 mod settled;
 mod verdict;
 
+pub use before_window::{EarlierClient, EarlierFate};
 pub use document::InvalidKeptCensus;
-pub use earlier::{EarlierClient, EarlierFate};
 pub use verdict::Restriction;
 pub(crate) use verdict::{still_open, unless_missed};
 
 use crate::client_key::Key;
 use crate::client_sightings::ClientSightings;
-use crate::coverage::{TOLERANCE, joined_within};
+use crate::log_time::{DAY, earliest};
+use crate::observed_time::{TOLERANCE, joined_within};
 use crate::refused::Refusals;
 use crate::sessions::DailySessions;
-use crate::time::{DAY, earliest};
 use crate::verdict::{Unlisted, index};
 use crate::{Doubt, Interval, Millis, MissingReason, SessionTls, Source, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};

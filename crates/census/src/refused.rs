@@ -3,8 +3,8 @@
 //! A refused client is no client of the census, so that it changes no verdict: a client that was refused is not broken by what comes.
 //! It is listed by itself, because that is what somebody wants to know in the days after enforcement.
 
+use crate::log_time::{DAY, earliest};
 use crate::sessions::DailySessions;
-use crate::time::{DAY, earliest};
 use crate::{Backend, Client, Millis, SessionId, SessionTls};
 use hostssl_pgwire::own_names::{REPLICATION_USERS, WELL_KNOWN, is_unknown_name};
 use std::collections::BTreeMap;

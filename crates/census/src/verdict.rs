@@ -1,6 +1,6 @@
 //! Whether a server can be enforced today.
 
-use crate::coverage::joined_within;
+use crate::observed_time::joined_within;
 use crate::{Client, Coverage, Interval, Millis, SessionTls, Source};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;

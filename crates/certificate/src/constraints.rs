@@ -1,9 +1,9 @@
 //! Name constraints as OpenSSL keeps them (v3_ncons.c; check_name_constraints in x509_vfy.c).
 
+use crate::certificate_names::common_names;
 use crate::der::{self, Item};
 use crate::distinguished_name::DistinguishedName;
 use crate::general_name::{GeneralName, NameKind};
-use crate::names::common_names;
 use crate::x509::Certificate;
 
 /// The most comparisons of names with constraints that OpenSSL makes for one certificate; it refuses what needs more

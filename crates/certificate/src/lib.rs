@@ -5,6 +5,7 @@
 mod algorithm;
 mod azure;
 mod bundle;
+mod certificate_names;
 mod chain;
 mod constraints;
 mod der;
@@ -12,7 +13,6 @@ mod describe;
 mod distinguished_name;
 mod general_name;
 pub mod name;
-mod names;
 mod pem;
 mod roots;
 mod x509;
@@ -130,8 +130,9 @@ pub fn judge(evidence: &CertificateEvidence<'_>) -> Option<Assessment> {
     };
 
     let facts = CertificateFacts::of(&certificate.parsed);
-    let common_name = names::first_common_name(&certificate);
-    let name_match = name::match_host(evidence.host, &names::alternative_names(&certificate), common_name.as_deref());
+    let common_name = certificate_names::first_common_name(&certificate);
+    let name_match =
+        name::match_host(evidence.host, &certificate_names::alternative_names(&certificate), common_name.as_deref());
     let mut assessment = Assessment { host_ok: Some(name_match.is_match()), ..Assessment::default() };
     let path = judge_chain(evidence, &mut assessment);
     let strict = judge_strictly(evidence);

@@ -8,7 +8,7 @@ use crate::commands::{
 };
 use crate::config::{self, ConfigUse};
 use crate::error::CliError;
-use crate::{exit, version};
+use crate::{build_version, exit};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -73,7 +73,7 @@ impl Cli {
     /// What is wrong with either, or that help was asked for.
     pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Misread> {
         let arguments: Vec<_> = arguments.into_iter().collect();
-        let version = version::asked_for(&arguments);
+        let version = build_version::asked_for(&arguments);
         let command = negative_numbers_are_values(Self::command().version(version));
         let mut matches = command.clone().try_get_matches_from(&arguments)?;
         let mut config_use = ConfigUse::default();

@@ -4,7 +4,7 @@ use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals::Signals;
-use crate::simulated::{tenants_of, world};
+use crate::simulated::{kept_azure, tenants_of};
 use azure_core::http::Transport;
 use hostssl_azure::{Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, StopSignal, https_transport};
 use hostssl_azure_sim::{SimTransport, Simulation};
@@ -64,7 +64,7 @@ pub(crate) async fn connect_whole(
 ) -> Result<Connected, CliError> {
     connect.refuse_with_simulation()?;
     let (stop, listener) = stop_signal(limits);
-    let simulation = world::open(connect, state, terminal)?;
+    let simulation = kept_azure::open(connect, state, terminal)?;
     let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await;
     let signed_in = signed_in.inspect_err(|_| listener.abort())?;
     if !terminal.quiet {

@@ -9,6 +9,7 @@ mod stderr;
 mod again;
 mod args;
 mod azure_hosts;
+mod build_version;
 #[cfg(test)]
 mod codes;
 mod command_line;
@@ -41,7 +42,6 @@ mod simulated;
 mod state;
 mod stdout;
 mod usage;
-mod version;
 
 use again::Again;
 use command_line::{Cli, Command, Misread};

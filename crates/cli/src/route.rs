@@ -4,7 +4,7 @@ use crate::error::CliError;
 use clap::Args;
 use hostssl_probe::connect_to::{ConnectTo, Rule};
 use hostssl_probe::dial::{Dial, Network};
-use hostssl_probe::proxy::Socks5;
+use hostssl_probe::socks_proxy::Socks5;
 use std::sync::Arc;
 
 /// What gives the proxy where the option does not.

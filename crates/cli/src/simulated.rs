@@ -1,8 +1,8 @@
 //! A simulation for the console: it lasts as long as the console, takes the time that makes progress visible, and has a
 //! past.
 
+pub(crate) mod kept_azure;
 pub(crate) mod past;
-pub(crate) mod world;
 
 use crate::args::{LimitArgs, TerminalArgs};
 use crate::error::CliError;
@@ -46,7 +46,7 @@ impl LiveSimulation {
 
     /// The one that commands share which have this state directory for simulations.
     pub(crate) fn open(scenario: Scenario, directory: &Path) -> Result<Self, CliError> {
-        Ok(Self { scenario: scenario.name.clone(), simulation: world::open_in(scenario, directory)? })
+        Ok(Self { scenario: scenario.name.clone(), simulation: kept_azure::open_in(scenario, directory)? })
     }
 
     pub(crate) fn simulation(&self) -> &Simulation {

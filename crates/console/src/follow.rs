@@ -1,7 +1,7 @@
 //! Progress as server-sent events (WHATWG HTML, 9.2), for whatever goes on in a thread of its own.
 
 use crate::reply::Failure;
-use crate::state::Shared;
+use crate::shared::Shared;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;

@@ -6,29 +6,29 @@
 mod connections;
 mod exchanges;
 mod follow;
-mod frame;
 mod guard;
+mod http_server;
 mod job;
 mod jobs;
 mod options;
+mod page_frame;
 mod pages;
 mod readiness_cache;
 mod reply;
-mod role;
 mod routes;
-mod server;
-mod state;
+mod shared;
 mod trouble;
+mod user_role;
 mod view;
 mod zones;
 mod zones_cache;
 
 pub use guard::is_name;
+pub use http_server::{Console, LinkMaker, ServeError, SignInLink};
 pub use options::{
     Connect, ConsoleOptions, Exchange, Preparation, Proxies, PublicUrl, RoleHeader, ShownSimulation, TakeExchange,
     TlsFiles, TranscriptMessage, WireLook,
 };
-pub use role::Role;
-pub use server::{Console, LinkMaker, ServeError, SignInLink};
 pub use trouble::Trouble;
+pub use user_role::Role;
 pub use zones::{LooksFile, ReadZones, StampZones, ZoneFiles, ZoneSource};

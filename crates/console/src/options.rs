@@ -1,7 +1,7 @@
 //! What `hostssl serve` may be told.
 
-use crate::role::Role;
 use crate::trouble::Trouble;
+use crate::user_role::Role;
 use crate::zones::ZoneSource;
 use futures::future::{BoxFuture, LocalBoxFuture};
 use hostssl_model::Scope;

@@ -1,7 +1,7 @@
 //! What goes back: pages, failures that say what to do, and the files of the console itself.
 
-use crate::role::Role;
 use crate::trouble::Trouble;
+use crate::user_role::Role;
 use crate::view::Shell;
 use askama::Template;
 use axum::extract::Request;

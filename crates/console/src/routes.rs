@@ -2,12 +2,12 @@
 
 use crate::guard::{self, check_form, check_host, log_access, require_role, require_session, set_headers};
 use crate::pages::{
-    account, apply, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server, sessions,
+    account, apply, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server, sign_ins,
     zones,
 };
 use crate::reply::{Failure, asset, frame_failures};
-use crate::role::Role;
-use crate::state::Shared;
+use crate::shared::Shared;
+use crate::user_role::Role;
 use crate::view::find_asset;
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -106,8 +106,8 @@ fn for_planners(shared: &Shared) -> Router<Shared> {
 /// What writes to servers, and what gives others access.
 fn for_approvers(shared: &Shared) -> Router<Shared> {
     let sessions = Router::new()
-        .route("/sessions", get(sessions::list).post(sessions::invite))
-        .route("/sessions/{id}/end", post(sessions::end));
+        .route("/sessions", get(sign_ins::list).post(sign_ins::invite))
+        .route("/sessions/{id}/end", post(sign_ins::end));
     let writing = Router::new()
         .route("/plans/{id}/apply", post(plan::apply))
         .route("/applies/{run}/undo", post(apply::undo))

@@ -1,6 +1,6 @@
 //! What goes into a pack: a function of what the state keeps.
 
-use crate::names::readable;
+use crate::file_names::readable;
 use crate::{InvalidKey, MANIFEST, Manifest, PackFile, PackSigner, SIGNATURE, STATEMENT};
 use hostssl_audit::{ALL, Profile};
 use hostssl_formats::clients::{ClientsReport, ServerClients};

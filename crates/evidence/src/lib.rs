@@ -7,8 +7,8 @@
 mod archive;
 mod check_text;
 mod contents;
+mod file_names;
 mod manifest;
-mod names;
 mod problem;
 mod signature;
 mod signers;

@@ -1,7 +1,7 @@
 //! The manifest: the SHA-256 of every file, in the format of `sha256sum`.
 
 use crate::PackFile;
-use crate::names::is_safe;
+use crate::file_names::is_safe;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 

@@ -2,8 +2,8 @@
 //! and from keys that the caller trusts.
 
 use crate::archive::Archive;
+use crate::file_names::is_safe;
 use crate::manifest::{Hash, Manifest, hex};
-use crate::names::is_safe;
 use crate::signature::{fingerprint, signed_by};
 use crate::{AllowedSigners, InvalidPack, MANIFEST, PackProblem, SIGNATURE, STATEMENT};
 use hostssl_formats::safe;

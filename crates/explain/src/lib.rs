@@ -10,10 +10,10 @@ mod attempts;
 #[cfg(test)]
 mod corpus_tests;
 mod matching;
+mod pasted_text;
 mod readings;
 mod rules;
 mod sqlstate;
-mod text;
 
 use matching::Found;
 use readings::Weight;
@@ -163,7 +163,7 @@ pub fn explain(text: &str) -> Explanation {
 /// Explains all messages of `text`, the most significant cause first and red herrings last. Empty for an unknown text.
 #[must_use]
 pub fn explain_all(text: &str) -> Vec<Explanation> {
-    let text = text::comparable(text);
+    let text = pasted_text::comparable(text);
     let mut found = matching::all(&text);
     // The heavier decides; among equals the first in the text, as names that users chose come after the message.
     found.sort_by_key(|found| (std::cmp::Reverse(found.reading.weight), found.at));
@@ -399,7 +399,7 @@ mod tests {
         for rule in rules() {
             let text = phrase(rule.parts);
             assert_eq!(text, text.to_lowercase(), "rules are compared in lower case");
-            let all = matching::all(&text::comparable(&text));
+            let all = matching::all(&pasted_text::comparable(&text));
             assert!(all.iter().any(|found| std::ptr::eq(found.reading, rule.reading)), "{text}");
         }
     }

@@ -5,9 +5,9 @@
 mod asked;
 mod convert;
 mod endpoint;
+mod frozen_words;
 mod summary;
 mod version;
-mod words;
 
 pub use asked::ProbeAsked;
 use hostssl_probe::report::EndpointReport;
@@ -199,7 +199,7 @@ impl<W: Write> ProbeWriter<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::words::{
+    use super::frozen_words::{
         ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Unreachable, Verdict,
         Weakness,
     };

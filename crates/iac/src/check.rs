@@ -1,8 +1,8 @@
 //! Judges what a file does, and what it does to the servers that are there.
 
-use crate::file::{IacFile, ServerBlock, SettingBlock};
+use crate::audited_servers::{LiveMatch, LiveServers, live_meaning};
+use crate::checked_file::{IacFile, ServerBlock, SettingBlock};
 use crate::future::{Blocks, Future, future, written};
-use crate::live::{LiveMatch, LiveServers, live_meaning};
 use crate::report::{ComparedAudit, IacFinding, IacReport, IacRule, IacServer, LiveDifference, LiveValue};
 use crate::{IacEffect, IacReason, IacServerChange};
 use hostssl_audit::{Control, ControlInput, ControlResult, Profile, Settings};

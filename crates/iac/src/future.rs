@@ -1,6 +1,6 @@
 //! The value of one setting after an apply, as far as a file says.
 
-use crate::file::{BlockAct, IacFile, ServerBlock, SettingBlock, Stated};
+use crate::checked_file::{BlockAct, IacFile, ServerBlock, SettingBlock, Stated};
 use crate::{IacEffect, IacFormat, IacReason, IacServerChange};
 use hostssl_model::{Meaning, ParameterName};
 

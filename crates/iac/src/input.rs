@@ -4,21 +4,21 @@ mod arm;
 mod arm_type;
 mod attributes;
 mod configuration;
-mod document;
 mod expression;
+mod file_bytes;
 mod scalar;
-mod source;
 mod terraform;
 mod terraform_address;
+mod whole_file;
 
 use crate::IacFile;
-use document::IacDocument;
+use file_bytes::{Beginning, Limited};
 use hostssl_model::{Advice, Fault};
 use scalar::{Lenient, TOO_MANY};
 use serde::Deserialize as _;
-use source::{Beginning, Limited};
 use std::borrow::Cow;
 use std::io::{self, Read};
+use whole_file::IacDocument;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 20;

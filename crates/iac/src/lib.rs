@@ -4,16 +4,16 @@
 //! Of a file only a few named attributes are read. The value of a setting is kept only if it is one of the words that a setting
 //! takes, so that no password of a plan or a state can be in a result.
 
-mod change;
+mod audited_servers;
 mod check;
-mod file;
+mod checked_file;
+mod effect;
 mod future;
 mod input;
-mod live;
 mod report;
 
-pub use change::{IacEffect, IacReason, IacServerChange};
 pub use check::check;
-pub use file::{IacFile, IacFormat, IacGap, IacGapKind};
+pub use checked_file::{IacFile, IacFormat, IacGap, IacGapKind};
+pub use effect::{IacEffect, IacReason, IacServerChange};
 pub use input::{InvalidIac, MAX_BYTES, MAX_RESOURCES, read};
 pub use report::{ComparedAudit, IacFinding, IacReport, IacRule, IacServer, LiveDifference, LiveValue};

@@ -1,6 +1,6 @@
 //! The arguments of the tools. Their schemas are what a model reads, so each member says what it takes.
 
-use crate::trouble::ToolTrouble;
+use crate::tool_error::ToolTrouble;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Deserialize;

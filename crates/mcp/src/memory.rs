@@ -1,6 +1,6 @@
 //! What this server has read so far, so that the next part of it need not be read again, whether it is kept or not.
 
-use crate::source::{ToolAudit, ToolPlan};
+use crate::tool_source::{ToolAudit, ToolPlan};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

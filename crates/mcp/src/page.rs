@@ -1,6 +1,6 @@
 //! Parts of lists: no result fills the context of a model.
 
-use crate::trouble::ToolTrouble;
+use crate::tool_error::ToolTrouble;
 use hostssl_formats::tool_json::{LONGEST_TEXT, ListPart};
 use serde_json::Value;
 

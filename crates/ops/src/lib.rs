@@ -2,10 +2,10 @@
 //! happens as events. They know no terminal and no file format.
 
 mod audit;
+mod audit_event;
 mod clients;
 mod doctor;
 mod documents;
-mod event;
 mod judge_again;
 mod listener_probe;
 mod log_analytics;
@@ -18,6 +18,7 @@ mod subscription;
 mod zones;
 
 pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
+pub use audit_event::{AuditEvent, PlanReading};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
 pub use doctor::{
     CaFileFacts, EndpointTrial, FoundServers, Obstacle, ScopeRights, ca_file_check, clock_check, endpoint_check,
@@ -25,7 +26,6 @@ pub use doctor::{
     subscriptions_check,
 };
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
-pub use event::{AuditEvent, PlanReading};
 pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again};
 pub use listener_probe::{ListenerProbe, ServerProbe, carried_observation, observation};
 pub use log_analytics::LogAnalyticsSource;

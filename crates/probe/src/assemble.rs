@@ -233,8 +233,8 @@ fn client_certificate(facts: &EndpointFacts, startups: &[StartupResult]) -> Clie
 /// Whether SCRAM-SHA-256-PLUS was offered to any startup over TLS.
 fn channel_binding(facts: &EndpointFacts) -> Option<bool> {
     let offers = facts.startups.iter().filter_map(|startup| match startup.encrypted.completed()? {
-        crate::answer::StartupReply::Authentication(request) => request.channel_binding(),
-        crate::answer::StartupReply::Error(_) => None,
+        crate::startup_answer::StartupReply::Authentication(request) => request.channel_binding(),
+        crate::startup_answer::StartupReply::Error(_) => None,
     });
     offers.reduce(|one, other| one || other)
 }

@@ -11,10 +11,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::StartupReply;
 use crate::attempt::AttemptFailure;
 use crate::offer::Startup;
 use crate::report::SslRequestOutcome;
+use crate::startup_answer::StartupReply;
 use crate::transcript::Pen;
 
 /// The most bytes that are taken from a peer over one connection. Above the longest message and the longest TLS flight.

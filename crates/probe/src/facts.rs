@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use hostssl_pgwire::frontend::Replication;
 use hostssl_pgwire::tls::{CipherSuite, NamedGroup, ProtocolVersion};
 
-use crate::answer::StartupReply;
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::identity::Identity;
 use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
+use crate::startup_answer::StartupReply;
 
 /// One startup and what came of it in plaintext and over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use hostssl_pgwire::tls::{Alert, CipherSuite, ClientHello, KeyShare, NamedGroup,
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::Enumerated;
-use crate::jobs::wait;
+use crate::startup_jobs::wait;
 use crate::tls_client::ALPN;
 
 /// What is known of versions after a run of hellos.

@@ -10,10 +10,10 @@ use hostssl_pgwire::error_response::ErrorResponse;
 use hostssl_pgwire::tls::{ProtocolVersion, ServerFlight};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::answer::{Signal, StartupReply, is_quote, signal};
 use crate::attempt::Attempt;
 use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
+use crate::startup_answer::{Signal, StartupReply, is_quote, signal};
 
 /// What a connection may show about the server that accepted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

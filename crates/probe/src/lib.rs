@@ -25,27 +25,27 @@
 //! Sources of the rules: the PostgreSQL documentation, "Frontend/Backend Protocol" and "The pg_hba.conf File"; the
 //! PostgreSQL sources, RFCs and measurements named at each item.
 
-mod answer;
 mod assemble;
 pub mod attempt;
 mod certificate_report;
 pub mod connect_to;
 mod connection;
+mod connection_limiter;
 pub mod dial;
 mod endpoint;
 mod facts;
 mod hello_jobs;
 mod identity;
-mod jobs;
-mod limiter;
 mod offer;
 mod options;
 mod prober;
-pub mod proxy;
 pub mod report;
 mod root_files;
 mod rounds;
+pub mod socks_proxy;
 mod srv;
+mod startup_answer;
+mod startup_jobs;
 pub mod target;
 mod tls_client;
 pub mod transcript;

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use crate::assemble::{Judging, assemble, unasked, unfinished, unresolved};
 use crate::attempt::AttemptFailure;
+use crate::connection_limiter::Limiter;
 use crate::endpoint::{Endpoint, EndpointTurn, SharedFacts};
-use crate::limiter::Limiter;
 use crate::options::ProbeOptions;
 use crate::report::EndpointReport;
 use crate::rounds;

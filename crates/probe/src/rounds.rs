@@ -9,15 +9,15 @@ mod enumerate;
 mod results;
 mod startups;
 
-use crate::answer::StartupReply;
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening};
 use crate::facts::EndpointFacts;
 use crate::hello_jobs::{self, VersionsSeen};
-use crate::jobs::{self, First, FirstStartup, TlsRun};
 use crate::offer::Startup;
 use crate::options::Startups;
 use crate::report::SslRequestOutcome;
+use crate::startup_answer::StartupReply;
+use crate::startup_jobs::{self, First, FirstStartup, TlsRun};
 use crate::tls_client::ALPN;
 use enumerate::enumerate;
 use futures::future::BoxFuture;
@@ -49,7 +49,7 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> 
     let Some(opener) = startups.all.first() else {
         return facts;
     };
-    match jobs::first(endpoint, opener).await {
+    match startup_jobs::first(endpoint, opener).await {
         // Its turn did not come: nothing is known.
         Err(AttemptFailure::EndpointDeadline) => return complete(endpoint, facts),
         Err(reason) => facts.unreachable = Some(reason),
@@ -72,7 +72,7 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> 
             skip_remaining(startups, &mut facts, "the peer is not PostgreSQL");
         }
         SslRequestOutcome::S if facts.bytes_before_handshake => {
-            let reply = jobs::plaintext(endpoint, opener).await;
+            let reply = startup_jobs::plaintext(endpoint, opener).await;
             set_plaintext(&mut facts, 0, reply);
             skip_remaining(startups, &mut facts, "bytes precede the handshake");
         }
@@ -94,8 +94,8 @@ pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &Startups) 
         return facts;
     };
     let opening = Opening::Direct { alpn: true };
-    let run = jobs::encrypted(endpoint, opener, opening).await;
-    facts.direct = jobs::direct_answer(&run);
+    let run = startup_jobs::encrypted(endpoint, opener, opening).await;
+    facts.direct = startup_jobs::direct_answer(&run);
     let unreachable = match &run.reply {
         Attempt::Failed(
             reason @ (AttemptFailure::ConnectionRefused
@@ -145,10 +145,10 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Endp
         list.push(Box::pin(ask_direct(endpoint, opener)));
     }
     if options.startup_stuffing && opening == Opening::SslRequest {
-        list.push(Box::pin(async move { Seen::Stuffing(jobs::startup_stuffing(endpoint, opener).await) }));
+        list.push(Box::pin(async move { Seen::Stuffing(startup_jobs::startup_stuffing(endpoint, opener).await) }));
     }
     if options.gss_encryption {
-        list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
+        list.push(Box::pin(async move { Seen::Gss(startup_jobs::gss_encryption(endpoint).await) }));
     }
     run_all(endpoint, list, facts).await;
     startups_over_tls(endpoint, startups, facts, opening).await;
@@ -264,19 +264,19 @@ async fn without_request(endpoint: &Endpoint<'_>, startups: &Startups, facts: &m
 async fn without_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts) {
     let mut list = plaintext_jobs(endpoint, startups, facts, 0..startups.first);
     if endpoint.options.gss_encryption {
-        list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
+        list.push(Box::pin(async move { Seen::Gss(startup_jobs::gss_encryption(endpoint).await) }));
     }
     run_all(endpoint, list, facts).await;
     remaining_plaintext(endpoint, startups, facts).await;
 }
 
 async fn ask_direct(endpoint: &Endpoint<'_>, startup: &Startup) -> Seen {
-    Seen::Direct(Box::new(jobs::encrypted(endpoint, startup, Opening::Direct { alpn: true }).await))
+    Seen::Direct(Box::new(startup_jobs::encrypted(endpoint, startup, Opening::Direct { alpn: true }).await))
 }
 
 async fn direct_without_alpn(endpoint: &Endpoint<'_>, startup: &Startup) -> Seen {
-    let run = jobs::encrypted(endpoint, startup, Opening::Direct { alpn: false }).await;
-    Seen::DirectWithoutAlpn(jobs::direct_answer(&run))
+    let run = startup_jobs::encrypted(endpoint, startup, Opening::Direct { alpn: false }).await;
+    Seen::DirectWithoutAlpn(startup_jobs::direct_answer(&run))
 }
 
 async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut EndpointFacts) {
@@ -295,7 +295,7 @@ async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut Endpoi
                 }
             }
             Seen::Direct(run) => {
-                facts.direct = jobs::direct_answer(&run);
+                facts.direct = startup_jobs::direct_answer(&run);
                 // Where SSLRequest leads nowhere, this is the only way over TLS.
                 if facts.ssl != SslRequestOutcome::S && facts.direct == Attempt::Completed(true) {
                     set_encrypted(facts, 0, *run);

@@ -3,10 +3,10 @@
 use hostssl_pgwire::frontend::Replication;
 use hostssl_pgwire::tls::{ProtocolVersion, SuiteWeakness};
 
-use crate::answer::{Signal, answer, signal};
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::facts::{EndpointFacts, StartupFacts, is_full};
 use crate::report::{ReplicationMode, SslRequestOutcome, StartupOutcome, StartupResult, TransportAnswer, WireVerdict};
+use crate::startup_answer::{Signal, answer, signal};
 
 /// A verdict and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,10 +14,10 @@
 //! - Nothing is a success that was not read back.
 
 mod clients;
-mod event;
 mod executor;
 mod goal;
 mod journal;
+mod journal_record;
 mod lint;
 mod machine;
 mod plan;
@@ -28,11 +28,11 @@ mod setting;
 mod text;
 
 pub use clients::{AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
-pub use event::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, OnResume};
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LoadedRun, NewRun, RunId};
+pub use journal_record::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
 pub use lint::{FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, server_tags};
 pub use machine::{InvalidTransition, RunPhase, RunState, Stage, StepState, Track};
 #[cfg(feature = "schema")]

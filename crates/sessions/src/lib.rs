@@ -10,13 +10,13 @@ mod leftover;
 mod login;
 mod passwords;
 mod pooler;
+mod sampling;
 mod server;
 mod tls;
-mod watch;
 
 pub use leftover::{LeftoverSession, LeftoverSessions, MissingRights};
 pub use login::{Login, LoginError};
 pub use passwords::{Password, PasswordSources};
 pub use pooler::{PoolerConsole, PoolerLook};
+pub use sampling::{Observer, Schedule};
 pub use server::{ServerLook, ServerSessions};
-pub use watch::{Observer, Schedule};

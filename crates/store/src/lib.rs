@@ -16,7 +16,7 @@ mod principal;
 mod probes;
 mod reader;
 mod runs;
-mod writer;
+mod write_thread;
 
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, Facets, GapGroup,
@@ -38,7 +38,7 @@ use directory::DatabaseFile;
 use hostssl_remediation::{Journal, JournalError, JournalRecord, JournalledRun, NewRun, RunId};
 use std::path::Path;
 use std::sync::Arc;
-use writer::{Begin, Request, StoreWriter};
+use write_thread::{Begin, Request, StoreWriter};
 
 /// A state directory, open for changing servers. The lock on it is held until the last of it is gone.
 pub struct Store {

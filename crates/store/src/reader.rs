@@ -1,11 +1,11 @@
 //! Reads runs, for lists, reports and evidence.
 
 use crate::StoreError;
-use crate::audits::evidence::{KnownFromZones, known_from_zones};
+use crate::audits::server_evidence::{KnownFromZones, known_from_zones};
 use crate::database::open_for_reading;
 use crate::direction::StoredDirection;
 use crate::principal::principal_from;
-use crate::writer::MAX_RECORD;
+use crate::write_thread::MAX_RECORD;
 use hostssl_model::Principal;
 use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId, RunPhase};
 use rusqlite::{Connection, OptionalExtension as _, Row};

@@ -3,7 +3,7 @@
 use crate::audits::{audit_before, audit_of, audits_of, newest_pair, report_of};
 use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
-use crate::writer::unfinished_run;
+use crate::write_thread::unfinished_run;
 use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
 use hostssl_model::AuditReport;
 use hostssl_remediation::RunId;

@@ -1,10 +1,10 @@
 //! What a kept census says about making a server stricter.
 
-use super::earlier::doubt;
+use super::before_window::doubt;
 use super::settled::Settled;
 use super::{EarlierClient, EarlierFate, KeptCensus, KeptClient, KeptSource};
 use crate::client_key::{Key, order};
-use crate::time::DAY;
+use crate::log_time::DAY;
 use crate::verdict::{CensusEvidence, days, index, judge};
 use crate::{
     CensusReport, CensusVerdict, Client, Coverage, Millis, Missing, MissingReason, RefusedClient, Requirements,

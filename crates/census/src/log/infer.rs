@@ -2,7 +2,7 @@
 
 use super::prefix::{Field, Prefix, PrefixPart, SessionKey, epoch};
 use super::wording::{WORDINGS, is_severity};
-use crate::time::stamp;
+use crate::log_time::stamp;
 use memchr::memmem;
 
 /// Lines that are looked at.

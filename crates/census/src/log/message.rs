@@ -4,7 +4,7 @@
 //! by an administrator: where a message can be split in several places, the split that puts the oddity into the
 //! application name is taken, and what then still has two readings is said to be in doubt.
 
-use super::columns::Columns;
+use super::record_fields::Columns;
 use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
 use super::wording::{SETTING, WORDINGS, Wording, is_log_severity};

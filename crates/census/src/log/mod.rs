@@ -3,14 +3,14 @@
 //! It looks for the few messages about connections first and splits into lines only around them, so that a log full of
 //! statements costs little more than a search. Statement texts are never kept.
 
-mod columns;
 mod csv;
-mod file;
 mod infer;
 mod join;
-mod json;
+mod json_record;
+mod log_file;
 mod message;
 mod prefix;
+mod record_fields;
 mod refusal;
 mod short;
 mod unread;
@@ -20,12 +20,12 @@ pub use prefix::{InvalidPrefix, Prefix};
 pub use wording::PIECES as CONNECTION_PIECES;
 
 use crate::{Census, Coverage, Millis, MissingReason, Source, SourceKind};
-use file::LogFile;
 use join::Joiner;
+use log_file::LogFile;
 
 /// How far from a logged connection time counts, where others were logged before and after. Two that are a day and an hour apart, as those of a daily
 /// job, have nothing between them that does not count.
-const NEAR: Millis = file::DAY / 2 + 60 * 60 * 1_000;
+const NEAR: Millis = log_file::DAY / 2 + 60 * 60 * 1_000;
 
 /// How a log file ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl LogReader {
     pub fn feed(&mut self, bytes: &[u8]) {
         let Self { census, joiner, file, .. } = self;
         if let Some(file) = file {
-            file.feed(bytes, &mut file::LineSink { census, joiner });
+            file.feed(bytes, &mut log_file::LineSink { census, joiner });
         }
     }
 
@@ -89,7 +89,7 @@ impl LogReader {
     pub fn end(&mut self, end: LogEnd) {
         let Self { census, joiner, file, .. } = self;
         if let Some(file) = file.take() {
-            file.end(end, &mut file::LineSink { census, joiner });
+            file.end(end, &mut log_file::LineSink { census, joiner });
         }
     }
 
@@ -128,7 +128,7 @@ impl LogReader {
         for source in self.sources {
             let Some(source) = self.census.source_mut(source) else { continue };
             let observed = source.coverage.observed();
-            source.coverage.keep_near(&self.joiner.logged, NEAR, file::DAY);
+            source.coverage.keep_near(&self.joiner.logged, NEAR, log_file::DAY);
             if source.coverage.observed() < observed {
                 let detail = "no connection was logged for more than a day, as if log_connections was off; that time does \
                               not count";

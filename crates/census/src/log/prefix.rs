@@ -3,7 +3,7 @@
 use super::short::{find, rfind};
 use super::wording::is_severity;
 use crate::Millis;
-use crate::time::stamp;
+use crate::log_time::stamp;
 use std::fmt;
 
 /// One part of a prefix.

@@ -3,7 +3,7 @@
 //!
 //! The names are the client's to choose, and it need not be anybody: host and encryption are the server's.
 
-use super::columns::Columns;
+use super::record_fields::Columns;
 use super::short::find;
 
 /// Where a message of these begins, and whether it is about replication.

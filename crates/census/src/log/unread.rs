@@ -191,8 +191,8 @@ fn is_letter(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::columns::Columns;
     use crate::log::message::parse;
+    use crate::log::record_fields::Columns;
 
     #[test]
     fn a_message_inside_of_another_is_found() {

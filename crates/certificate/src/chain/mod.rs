@@ -1,14 +1,14 @@
 //! Whether a path leads from a server's certificate to a root, as OpenSSL decides it for libpq.
 //!
 //! OpenSSL builds one path and does not turn back: what is wrong with that path is final, even if another would do. So
-//! the question has two halves: which path it builds ([`paths`]), and what it says of it ([`checks`]). Where several
+//! the question has two halves: which path it builds ([`paths`]), and what it says of it ([`openssl_checks`]). Where several
 //! roots share a name, the path depends on their order, and on the version of OpenSSL: then all possible paths are
 //! judged, and the question stays open unless they agree.
 //!
 //! webpki answers the same question by stricter rules (RFC 5280 without leniency); it is asked too, for the judgement
 //! by RFC 9525.
 
-mod checks;
+mod openssl_checks;
 mod paths;
 
 use std::rc::Rc;
@@ -100,7 +100,7 @@ pub(crate) fn judge(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result
         Some(_) if sent.len() > MAX_SENT => verdicts.push(Err(ChainFault::TooComplex)),
         Some(others) => {
             for built in Paths::of(leaf, &others, stores, now) {
-                verdicts.push(built.and_then(|path| checks::check(&path, now).map(|()| path)));
+                verdicts.push(built.and_then(|path| openssl_checks::check(&path, now).map(|()| path)));
             }
         }
     }

@@ -3,11 +3,11 @@
 #[cfg(feature = "mcp")]
 mod bound;
 #[cfg(feature = "mcp")]
-mod kept;
+mod kept_audits;
 #[cfg(feature = "mcp")]
 mod kept_clients;
 #[cfg(feature = "mcp")]
-mod source;
+mod tool_source;
 
 use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, Suggested, TerminalArgs, profiles};
 use crate::error::CliError;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &McpArgs, terminal: &TerminalArgs) -> Result<Exit, CliEr
     use hostssl_mcp::ToolServer;
     use std::sync::Arc;
 
-    let source = source::CommandSource::new(args, terminal)?;
+    let source = tool_source::CommandSource::new(args, terminal)?;
     block_on(async {
         let mut end = Signals::of_an_end();
         let server = ToolServer::new(Arc::new(source), !args.keep.no_save, env!("CARGO_PKG_VERSION"));

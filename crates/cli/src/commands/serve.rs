@@ -8,7 +8,7 @@ use crate::looks::ServedZonesArgs;
 use crate::probing::{exchange_of, probe_of};
 use crate::route::RouteArgs;
 use crate::signals::Signals;
-use crate::simulated::world::named_scenario;
+use crate::simulated::kept_azure::named_scenario;
 use crate::simulated::{LiveSimulation, past};
 use clap::Args;
 use futures::FutureExt as _;

@@ -5,7 +5,7 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals::Signals;
-use crate::simulated::world::{self, named_scenario};
+use crate::simulated::kept_azure::{self, named_scenario};
 use crate::stdout;
 use clap::Args;
 use hostssl_azure_sim::{
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &SimulateArgs, terminal: &TerminalArgs) -> Result<Exit, 
     }
     let scenario = scenario(args)?;
     if args.reset {
-        world::reset(&scenario, &args.state.directory(true)?)?;
+        kept_azure::reset(&scenario, &args.state.directory(true)?)?;
         if !terminal.quiet {
             stderr!("the simulated Azure {} was reset to its scenario", scenario.name);
         }

@@ -3,13 +3,13 @@
 //! A key is called as its option is and read by the option's own parser, so that it has one meaning. What could make a run say
 //! or change less than it should has no key: a person who can put a file into a working directory must not gain anything.
 
-mod file;
+mod config_file;
 mod keys;
 #[cfg(test)]
 mod schema;
 
 pub(crate) use crate::again::CONFIG as OPTION;
-pub(crate) use file::{Config, Setting, mistake_line};
+pub(crate) use config_file::{Config, Setting, mistake_line};
 pub(crate) use keys::{ConfigKey, KEYS};
 
 use crate::args::TerminalArgs;

@@ -1,4 +1,4 @@
-use super::file::{Mistake, settings};
+use super::config_file::{Mistake, settings};
 use super::*;
 use crate::command_line::Cli;
 use clap::CommandFactory as _;

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::session::Session;
 use super::upload::{boundary_of, read_form};
 use crate::reply::Failure;
-use crate::role::Role;
+use crate::user_role::Role;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::Method;

@@ -2,7 +2,7 @@
 
 use crate::options::PublicUrl;
 use crate::reply::Failure;
-use crate::state::Shared;
+use crate::shared::Shared;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;

@@ -1,7 +1,7 @@
 //! Who is signed in: sessions, one-time links, and the cookie.
 
 use crate::options::ConsoleOptions;
-use crate::role::Role;
+use crate::user_role::Role;
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use hostssl_model::untrusted::is_harmful;

@@ -2,8 +2,8 @@
 
 use crate::guard::{Fields, Session, SessionUser, session_cookie};
 use crate::reply::{Failure, page, see_other};
-use crate::role::Role;
-use crate::state::Shared;
+use crate::shared::Shared;
+use crate::user_role::Role;
 use crate::view::{Shell, theme_cookie};
 use askama::Template;
 use axum::Extension;

@@ -1,6 +1,6 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
-mod live;
+mod in_progress;
 mod words;
 
 use super::plan::{effect, plan_of, reason};
@@ -11,7 +11,7 @@ use crate::job::{JobStatus, StopCause};
 use crate::jobs::change::{ChangeKind, ChangeWork, update};
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Badge, Shell, When, count, plural};
 use askama::Template;
@@ -24,8 +24,8 @@ use hostssl_remediation::{
     StepStatus as RunStatus,
 };
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
+use in_progress::live;
 use jiff::Timestamp;
-use live::live;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use words::{outcome_words, step_badge};

@@ -1,7 +1,7 @@
 //! Controls with their documentation, and how they ended in the latest audit.
 
 use crate::reply::{Failure, page};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::Shell;
 use askama::Template;
 use askama::filters::HtmlSafe;

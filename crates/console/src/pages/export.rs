@@ -4,7 +4,7 @@ use super::Asked;
 use super::resources::{View, audit_of};
 use super::runs::no_such_run;
 use crate::reply::Failure;
-use crate::state::Shared;
+use crate::shared::Shared;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};

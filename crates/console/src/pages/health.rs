@@ -2,7 +2,7 @@
 
 use crate::options::Preparation;
 use crate::reply::{Failure, page};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::Shell;
 use askama::Template;
 use axum::extract::{Request, State};

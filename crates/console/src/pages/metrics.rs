@@ -2,7 +2,7 @@
 
 use super::health::is_preparing;
 use crate::reply::Failure;
-use crate::state::Shared;
+use crate::shared::Shared;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;

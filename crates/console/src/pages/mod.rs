@@ -13,7 +13,7 @@ pub(crate) mod resources;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod server;
-pub(crate) mod sessions;
+pub(crate) mod sign_ins;
 mod tag;
 pub(crate) mod zones;
 

@@ -7,7 +7,7 @@ use super::plan::left_out_words;
 use super::server::in_short;
 use super::{Asked, CHANGES, offers_probe};
 use crate::reply::{Failure, page};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words, server_reason_words};
 use askama::Template;
 use axum::extract::State;

@@ -15,7 +15,7 @@ use crate::jobs::change::{ChangeJob, ChangeKind, ChangeWork};
 use crate::jobs::plan::{PlanJob, PlanProgress, PlanToReview};
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, When, plural};
 use askama::Template;

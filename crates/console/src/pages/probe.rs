@@ -3,7 +3,7 @@
 use super::runs::no_such_run;
 use super::{Asked, PageQuery, Paging};
 use crate::reply::{Failure, page};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::{Badge, Shell, When, count, plural};
 use askama::Template;
 use axum::extract::{Path, State};

@@ -4,7 +4,7 @@ use super::overview::{Overtaken, changed_after};
 use super::tag::tag_pair;
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, count, floor_word, kind_word, server_reason_words};
 use askama::Template;
 use axum::extract::{RawQuery, State};

@@ -8,7 +8,7 @@ use crate::guard::Session;
 use crate::job::StopCause;
 use crate::jobs::audit::{AuditJob, AuditProgress};
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural, reason_words, why_unread};
 use askama::Template;
 use axum::Extension;

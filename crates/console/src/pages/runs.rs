@@ -4,7 +4,7 @@ use super::{Asked, Paging, offers_probe};
 use crate::guard::{Fields, Session};
 use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
 use askama::Template;
 use axum::Extension;

@@ -11,7 +11,7 @@ use crate::guard::Session;
 use crate::jobs::audit::AuditWork;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::{Ago, Badge, Shell, Strip, When, portal_link};
 use askama::Template;
 use axum::Extension;

@@ -4,7 +4,7 @@ mod listing;
 
 use crate::guard::{Fields, Session, Upload};
 use crate::reply::{Failure, page, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, plural};
 use crate::zones::newest_ms;

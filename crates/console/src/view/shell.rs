@@ -1,7 +1,7 @@
 //! The frame of a page: who looks, where they are, and what every page says.
 
 use super::asset_path;
-use crate::role::Role;
+use crate::user_role::Role;
 use axum::http::HeaderValue;
 
 /// What the frame needs to know.

@@ -2,9 +2,9 @@
 //! so that nothing can hide between the files and no two programs see different files. Hence not a library, whose next
 //! version may write other headers and make a pack of last year a changed one (design record 007).
 
-mod headers;
 mod read;
 mod write;
+mod zip_headers;
 
 pub(crate) use read::Archive;
 pub use write::{TooLarge, write_archive};

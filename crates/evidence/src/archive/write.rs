@@ -1,6 +1,6 @@
 //! Writes the archive.
 
-use super::headers::{DosTime, EntryHeader, SEAL, end};
+use super::zip_headers::{DosTime, EntryHeader, SEAL, end};
 use crate::PackFile;
 use crate::manifest::hex;
 use flate2::write::DeflateEncoder;

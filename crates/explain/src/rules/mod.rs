@@ -1,9 +1,9 @@
 //! The messages that are known. Tables only: a meaning, and the words by which it is met.
 
-mod drivers;
-mod network;
-mod server;
-mod tls;
+mod driver_errors;
+mod network_errors;
+mod server_errors;
+mod tls_errors;
 mod translated;
 
 use super::readings::Interpretation;
@@ -21,7 +21,8 @@ pub(super) struct PhraseRule {
 
 /// All rules.
 pub(super) fn rules() -> impl Iterator<Item = PhraseRule> {
-    let tables: [Table; 5] = [server::TABLE, tls::TABLE, drivers::TABLE, network::TABLE, translated::TABLE];
+    let tables: [Table; 5] =
+        [server_errors::TABLE, tls_errors::TABLE, driver_errors::TABLE, network_errors::TABLE, translated::TABLE];
     tables
         .into_iter()
         .flatten()

@@ -1,9 +1,9 @@
 //! What `hostssl/probe/v1` has of an endpoint: frozen.
 
-use super::version::Version;
-use super::words::{
+use super::frozen_words::{
     ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Unreachable, Verdict, Weakness,
 };
+use super::version::Version;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What a list shows of a kept endpoint. A newer program may have kept it: a verdict that this version does not know is
 //! no verdict, and nothing else of the endpoint is lost with it.
 
-use super::words::Verdict;
+use super::frozen_words::Verdict;
 use hostssl_probe::report::WireVerdict;
 use serde::{Deserialize, Deserializer};
 

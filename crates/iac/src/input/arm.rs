@@ -5,7 +5,7 @@ use super::expression::{ArmScope, Piece, segments};
 use super::scalar::{
     AnyCase, Kept, KeptList, Lenient, MaybeObject, NamedMembers, Scalar, identifier, is_word, word_or_expression,
 };
-use crate::file::{BlockAct, ServerBlock, SettingBlock, Stated};
+use crate::checked_file::{BlockAct, ServerBlock, SettingBlock, Stated};
 use crate::{IacFile, IacFormat, IacGap, IacGapKind, IacReason, IacServerChange};
 use hostssl_model::{Kind, ParameterName};
 use serde::Deserialize;

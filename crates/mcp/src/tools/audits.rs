@@ -1,11 +1,11 @@
 //! `audit`, `servers` and `findings`: an audit in parts.
 
-use crate::answer::{ToolAnswer, count_of, coverage, incomplete_gaps};
 use crate::asks::{FindingsAsk, ServersAsk, words};
 use crate::page::{USUAL, Wanted, keep_first};
-use crate::source::ToolAudit;
+use crate::tool_error::ToolTrouble;
+use crate::tool_result::{ToolAnswer, count_of, coverage, incomplete_gaps};
+use crate::tool_source::ToolAudit;
 use crate::tools::ToolName;
-use crate::trouble::ToolTrouble;
 use hostssl_formats::tool_json::{LeftAway, ListPart, ToolOutput};
 use hostssl_formats::{audit_json, headline, scope_words};
 use hostssl_model::{AuditEnd, ControlId, Finding, Outcome, ServerReport, Standing};

@@ -1,11 +1,11 @@
 //! `clients`: who connects to servers.
 
-use crate::answer::{ToolAnswer, count_of, coverage, gaps_left, incomplete_gaps};
 use crate::asks::ClientsAsk;
 use crate::page::{Wanted, keep_first};
-use crate::source::ToolClients;
+use crate::tool_error::ToolTrouble;
+use crate::tool_result::{ToolAnswer, count_of, coverage, gaps_left, incomplete_gaps};
+use crate::tool_source::ToolClients;
 use crate::tools::ToolName;
-use crate::trouble::ToolTrouble;
 use hostssl_census::SessionTls;
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::clients_json;

@@ -1,9 +1,9 @@
 //! `explain`: what an error of a client means.
 
-use crate::answer::{ToolAnswer, count_of};
 use crate::asks::ExplainAsk;
+use crate::tool_error::ToolTrouble;
+use crate::tool_result::{ToolAnswer, count_of};
 use crate::tools::ToolName;
-use crate::trouble::ToolTrouble;
 use hostssl_explain::{Cause, explain as explain_one, explain_all};
 use hostssl_formats::explain_json;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};

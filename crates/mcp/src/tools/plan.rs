@@ -1,11 +1,11 @@
 //! `plan`: what would be changed, and what not.
 
-use crate::answer::{ToolAnswer, count_of, coverage, gaps_left, incomplete_gaps};
 use crate::asks::PlanAsk;
 use crate::page::{USUAL, Wanted, keep_first};
-use crate::source::ToolPlan;
+use crate::tool_error::ToolTrouble;
+use crate::tool_result::{ToolAnswer, count_of, coverage, gaps_left, incomplete_gaps};
+use crate::tool_source::ToolPlan;
 use crate::tools::ToolName;
-use crate::trouble::ToolTrouble;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
 use hostssl_remediation::{LeftOut, LeftOutReason};
 use serde_json::Value;

@@ -1,11 +1,11 @@
 //! `hostssl doctor`: verdicts on what hostssl needs. Each is a function of facts, which the caller gathers, and which are values.
 
-mod connection;
+mod azure_connection;
 mod listeners;
 mod rights;
 mod state;
 
-pub use connection::{
+pub use azure_connection::{
     CaFileFacts, EndpointTrial, Obstacle, ca_file_check, clock_check, endpoint_check, name_check, proxy_check,
     sign_in_check,
 };

@@ -1,6 +1,6 @@
 //! Apply, resume and undo: what stands between an approved plan and the executor.
 
-use super::gate::{ClientEvidence, ClientsSeen, seen_since};
+use super::census_gate::{ClientEvidence, ClientsSeen, seen_since};
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;

@@ -1,6 +1,6 @@
 //! From an audit to a plan. Nothing here writes.
 
-use super::gate::{AcceptBreakage, ClientEvidence, accepted, client_counts, impacts};
+use super::census_gate::{AcceptBreakage, ClientEvidence, accepted, client_counts, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;

@@ -1,11 +1,11 @@
 //! Writes what jobs bring back, and what is not asked any more, into the facts.
 
-use crate::answer::{Signal, StartupReply, signal};
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::attempt;
 use crate::facts::{EndpointFacts, StartupFacts};
-use crate::jobs::TlsRun;
 use crate::options::Startups;
+use crate::startup_answer::{Signal, StartupReply, signal};
+use crate::startup_jobs::TlsRun;
 
 /// Why a startup of the second round was not sent: such startups are left out of the report.
 pub(super) const NOT_NEEDED: Attempt<StartupReply> =

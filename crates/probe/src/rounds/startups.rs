@@ -2,13 +2,13 @@
 
 use super::results::{NOT_NEEDED, NOT_YET, plaintext_signal};
 use super::{Job, Seen, run_all};
-use crate::answer::{Signal, signal};
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening};
 use crate::facts::{EndpointFacts, StartupFacts};
-use crate::jobs;
 use crate::offer::Startup;
 use crate::options::Startups;
+use crate::startup_answer::{Signal, signal};
+use crate::startup_jobs;
 use futures::FutureExt as _;
 use hostssl_pgwire::frontend::Replication;
 
@@ -30,7 +30,7 @@ pub(super) fn plaintext_jobs<'a>(
 }
 
 pub(super) fn plaintext_job<'a>(endpoint: &'a Endpoint<'_>, index: usize, startup: &'a Startup) -> Job<'a> {
-    async move { Seen::Plaintext(index, jobs::plaintext(endpoint, startup).await) }.boxed()
+    async move { Seen::Plaintext(index, startup_jobs::plaintext(endpoint, startup).await) }.boxed()
 }
 
 /// The startups of the second round, and those that are to be sent again.
@@ -104,7 +104,7 @@ pub(super) async fn startups_over_tls(
     for (index, startup) in startups.all.iter().enumerate() {
         if facts.startups.get(index).is_some_and(|known| needs(index, known)) {
             list.push(Box::pin(async move {
-                Seen::Encrypted(index, Box::new(jobs::encrypted(endpoint, startup, opening).await))
+                Seen::Encrypted(index, Box::new(startup_jobs::encrypted(endpoint, startup, opening).await))
             }));
         }
     }
@@ -132,13 +132,13 @@ pub(super) async fn retry_silent_startups(
     facts: &mut EndpointFacts,
     range: std::ops::Range<usize>,
 ) {
-    let mut pauses = &jobs::SILENCES[..];
+    let mut pauses = &startup_jobs::SILENCES[..];
     for (index, startup) in startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)) {
-        let silent = facts.startups.get(index).is_some_and(|startup| jobs::is_silent(&startup.plaintext));
+        let silent = facts.startups.get(index).is_some_and(|startup| startup_jobs::is_silent(&startup.plaintext));
         if silent {
-            let reply = jobs::plaintext_again(endpoint, startup, pauses).await;
-            if jobs::is_silent(&reply) {
-                pauses = &jobs::LATER_SILENCES;
+            let reply = startup_jobs::plaintext_again(endpoint, startup, pauses).await;
+            if startup_jobs::is_silent(&reply) {
+                pauses = &startup_jobs::LATER_SILENCES;
             }
             // A deadline that came first leaves the silence what it was: no proof.
             if let Some(known) = facts.startups.get_mut(index) {

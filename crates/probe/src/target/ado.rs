@@ -1,7 +1,7 @@
 //! Connection strings of ADO.NET and ODBC: `Server=db.example;Port=5432;Database=shop;User Id=app` (DbConnectionStringBuilder;
 //! the keywords of Npgsql and of psqlODBC).
 
-use super::parameters::Parameters;
+use super::connection_parameters::Parameters;
 use super::{TargetError, uri};
 
 const FAULT: TargetError = TargetError::Syntax("between semicolons a keyword has no value, or a quote is not closed");

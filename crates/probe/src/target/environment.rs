@@ -2,7 +2,7 @@
 //! caller reads the variables and the files.
 
 use super::TargetError;
-use super::parameters::Parameters;
+use super::connection_parameters::Parameters;
 use super::service::ServiceFile;
 
 /// The variables that mean something here, and their keywords. `PGPASSWORD` is none of them.

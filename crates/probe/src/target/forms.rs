@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::parameters::Parameters;
+use super::connection_parameters::Parameters;
 use super::{TargetError, ado, keyword, parse_port, uri};
 
 /// Reads a text of any form.

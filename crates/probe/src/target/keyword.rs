@@ -2,7 +2,7 @@
 //! fe-connect.c).
 
 use super::TargetError;
-use super::parameters::{Parameters, check_keyword};
+use super::connection_parameters::{Parameters, check_keyword};
 
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();

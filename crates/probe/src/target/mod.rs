@@ -4,10 +4,10 @@
 //! text it came from. What looks like a password where a name belongs is refused, because names are sent in plaintext.
 
 mod ado;
+mod connection_parameters;
 mod environment;
 mod forms;
 mod keyword;
-mod parameters;
 mod service;
 mod uri;
 

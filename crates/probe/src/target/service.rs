@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::TargetError;
-use super::parameters::Parameters;
+use super::connection_parameters::Parameters;
 
 /// The services of one or more files, read by the caller. Passwords in them are dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

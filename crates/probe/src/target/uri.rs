@@ -1,7 +1,7 @@
 //! Connection URLs (libpq, section "Connection URIs"; conninfo_uri_parse_options in fe-connect.c).
 
 use super::TargetError;
-use super::parameters::{Parameters, check_keyword};
+use super::connection_parameters::{Parameters, check_keyword};
 
 /// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write
 /// it.

@@ -5,8 +5,8 @@ use hostssl_pgwire::error_response::ErrorResponse;
 use hostssl_pgwire::tls::CipherSuite;
 
 use super::*;
-use crate::answer::StartupReply;
 use crate::offer::{Handshake, Startup};
+use crate::startup_answer::StartupReply;
 
 type Reply = Attempt<StartupReply>;
 

@@ -1,6 +1,6 @@
 //! What is different between two audits, server by server.
 
-use super::codes::{Code as _, unsigned};
+use super::column_codes::{Code as _, unsigned};
 use super::rows::{ROW_COLUMNS, ServerSource, server_row};
 use super::types::{AuditEntry, ServerChange};
 use crate::StoreError;

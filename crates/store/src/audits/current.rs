@@ -1,11 +1,11 @@
 //! Keeps the present of each server: folds what an audit saw into what is known
 //! ([`CurrentState`]), and writes the row that lists read.
 
-use super::codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
+use super::column_codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
 use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
-use super::evidence::{ServerEvidence, known};
 use super::kept_documents::{keep_facts, keep_judgement};
 use super::narrowed::{self, Laid};
+use super::server_evidence::{ServerEvidence, known};
 use crate::StoreError;
 use hostssl_model::{
     CurrentState, Enforcement, Evidence, Observation, Outcome, Standing, Standings, WireObservation, WorstListener,

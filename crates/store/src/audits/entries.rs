@@ -1,6 +1,6 @@
 //! Kept audits, without their servers.
 
-use super::codes::{Code as _, listed, outcome_from, read_standings, unsigned};
+use super::column_codes::{Code as _, listed, outcome_from, read_standings, unsigned};
 use super::document::{self, RunDocument, StoredScope};
 use super::types::{AuditEntry, EnforcementTally, Page};
 use crate::StoreError;

@@ -1,6 +1,6 @@
 //! What a filter asks of the database.
 
-use super::codes::{Code as _, outcome_code};
+use super::column_codes::{Code as _, outcome_code};
 use super::rows::ServerSource;
 use super::types::{AuditEntry, ServerFilter};
 use hostssl_model::Word;

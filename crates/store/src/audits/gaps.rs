@@ -1,6 +1,6 @@
 //! What an audit could not check, one by one and in groups.
 
-use super::codes::{listed, unsigned};
+use super::column_codes::{listed, unsigned};
 use super::types::{AuditEntry, GapGroup, Page, PlaceGap, StoredGap};
 use super::unchecked::StoredUnchecked;
 use crate::StoreError;

@@ -5,16 +5,14 @@
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
 mod changes;
-mod codes;
+mod column_codes;
 pub(crate) mod current;
 mod differences;
 mod document;
 mod entries;
-pub(crate) mod evidence;
 mod filter;
 mod gaps;
 mod kept_documents;
-mod list;
 mod listener;
 mod narrowed;
 mod newer;
@@ -23,6 +21,8 @@ mod rows;
 mod save;
 mod server;
 mod server_detail;
+pub(crate) mod server_evidence;
+mod server_lists;
 mod tags;
 mod types;
 mod unchecked;
@@ -34,11 +34,11 @@ pub(crate) use entries::{
 pub(crate) use report::{check_documents, report as report_of};
 
 pub use document::{StoredFinding, StoredNetwork, StoredReading};
-pub use evidence::{EndedLook, KnownFromZones};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
 pub use newer::NewerWords;
 pub use save::server_key;
 pub use server_detail::ServerDetail;
+pub use server_evidence::{EndedLook, KnownFromZones};
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
     PlaceGap, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
@@ -217,7 +217,7 @@ impl AuditStore {
         descending: bool,
         page: Page,
     ) -> Result<ServerPage, StoreError> {
-        self.read(|connection| list::servers(connection, audit, filter, sort, descending, page))
+        self.read(|connection| server_lists::servers(connection, audit, filter, sort, descending, page))
     }
 
     /// What the servers of an audit can be filtered by.
@@ -226,7 +226,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn facets(&self, audit: &AuditEntry) -> Result<Arc<Facets>, StoreError> {
-        self.viewed(&self.facets, audit, list::facets)
+        self.viewed(&self.facets, audit, server_lists::facets)
     }
 
     /// What is kept of one kind about an audit. A kept audit never changes, and nearly everybody looks at the latest.
@@ -283,7 +283,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn newest_looks(&self, keys: &[String]) -> Result<BTreeMap<String, NewestLook>, StoreError> {
-        self.read(|connection| list::newest_looks(connection, keys))
+        self.read(|connection| server_lists::newest_looks(connection, keys))
     }
 
     /// A server through the newest `count` audits that saw it, the newest first.

@@ -2,7 +2,7 @@
 //! that stands as it was.
 
 use super::document::{self, ServerFacts, ServerJudgement, StoredFinding, StoredReading};
-use super::evidence::ServerEvidence;
+use super::server_evidence::ServerEvidence;
 use crate::StoreError;
 use hostssl_model::{ControlId, Enforcement, Outcome, ParameterName, SslEnforcement};
 use rusqlite::{Connection, OptionalExtension as _};

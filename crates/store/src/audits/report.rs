@@ -1,11 +1,11 @@
 //! A kept audit as the report that it was.
 
-use super::codes::{outcome_from, unsigned};
+use super::column_codes::{outcome_from, unsigned};
 use super::document::{self, ServerFacts, ServerJudgement};
-use super::evidence::ServerEvidence;
 use super::filter::condition;
 use super::newer::NewerWords;
 use super::rows::ServerSource;
+use super::server_evidence::ServerEvidence;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{

@@ -1,6 +1,6 @@
 //! The rows of servers: where those of an audit stand, and what each column says.
 
-use super::codes::{Code as _, listed, outcome_from, word};
+use super::column_codes::{Code as _, listed, outcome_from, word};
 use super::types::{AuditEntry, ServerRow};
 use hostssl_model::{Enforcement, Standing, Word};
 use rusqlite::Row;

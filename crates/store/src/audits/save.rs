@@ -1,6 +1,6 @@
 //! Keeps an audit: one transaction, all or nothing.
 
-use super::codes::{Code as _, outcome_code};
+use super::column_codes::{Code as _, outcome_code};
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
 use super::kept_documents::{json, keep_facts, keep_judgement};

@@ -1,13 +1,13 @@
 //! One server: all that is kept of it, and what audits said of it over time.
 
-use super::codes::{Code as _, outcome_from, word};
+use super::column_codes::{Code as _, outcome_from, word};
 use super::differences;
 use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
-use super::evidence::known;
 use super::listener::StoredListener;
 use super::newer;
 use super::rows::{ROW_COLUMNS, ServerSource, server_row};
 use super::server_detail::ServerDetail;
+use super::server_evidence::known;
 use super::types::{AuditEntry, HistoryEntry};
 use crate::StoreError;
 use hostssl_model::{CurrentState, Enforcement, LookEnd, Standing};

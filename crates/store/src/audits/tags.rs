@@ -1,6 +1,6 @@
 //! The tags of servers: kept with the facts that they are part of, counted by name and value.
 
-use super::codes::{Code as _, unsigned};
+use super::column_codes::{Code as _, unsigned};
 use super::rows::ServerSource;
 use super::types::{AuditEntry, TagName};
 use crate::StoreError;

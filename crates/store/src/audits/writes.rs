@@ -1,9 +1,9 @@
 //! What runs have written and read back: folds it into the present of each server, and lists it.
 
-use super::codes::{Code as _, outcome_code, unsigned};
+use super::column_codes::{Code as _, outcome_code, unsigned};
 use super::current::{failing, worst, write_derived, write_known};
 use super::document::{self, ServerJudgement};
-use super::evidence::{ServerEvidence, known};
+use super::server_evidence::{ServerEvidence, known};
 use super::types::{RunMark, ServerWrite};
 use crate::StoreError;
 use crate::direction::StoredDirection;

@@ -1,6 +1,6 @@
 //! `hostssl clients`: who connects in plaintext, and whether enforcement would break them.
 
-mod live;
+mod live_sessions;
 mod log_files;
 
 use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, name};
@@ -81,7 +81,7 @@ pub(crate) struct ClientsArgs {
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
     #[command(flatten)]
-    pub(crate) live: live::LiveArgs,
+    pub(crate) live: live_sessions::LiveArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     /// Do not keep what is observed. By default, the census of a server in Azure grows with every run.
@@ -178,9 +178,9 @@ fn of_named(
     let has_logs = !args.log_file.is_empty();
     let own_name = own_name(args)?;
     let named = if args.live.names_targets() || args.live.is_of_scope() {
-        live::named_servers(args, has_logs || own_name.is_some())?
+        live_sessions::named_servers(args, has_logs || own_name.is_some())?
     } else if args.live.watch.is_some() {
-        return Err(live::nothing_to_watch());
+        return Err(live_sessions::nothing_to_watch());
     } else {
         Vec::new()
     };
@@ -240,9 +240,9 @@ fn of_azure(
         let hint = "leave it out: the prefix of servers in Azure is detected";
         return Err(CliError::usage("--log-prefix is for --log-file", hint));
     }
-    let sessions = args.live.is_of_scope().then(|| live::AzureSessions::new(args)).transpose()?;
+    let sessions = args.live.is_of_scope().then(|| live_sessions::AzureSessions::new(args)).transpose()?;
     if sessions.is_none() && args.live.watch.is_some() {
-        return Err(live::nothing_to_watch());
+        return Err(live_sessions::nothing_to_watch());
     }
     let analytics = args.log_analytics.map(|id| LogAnalyticsSource::new(id.to_string(), since, now));
     let of_analytics = analytics.iter().map(|source| source as &dyn ClientSource);

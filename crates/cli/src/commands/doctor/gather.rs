@@ -5,7 +5,7 @@ use crate::args::{LimitArgs, SelectArgs, TerminalArgs};
 use crate::connect::tenants_until;
 use crate::error::CliError;
 use crate::probing::{probe_of, roots_of_file};
-use crate::simulated::world;
+use crate::simulated::kept_azure;
 use hostssl_azure::{Cloud, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
 use hostssl_azure_sim::Simulation;
 use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Scope, chain};
@@ -51,9 +51,9 @@ pub(super) async fn examine(args: &DoctorArgs, terminal: &TerminalArgs) -> Resul
     let ca_file = ca_file(args.connect.ca_file.as_deref());
     checks.push(ca_file_check(&ca_file));
     if let Some(name) = &args.connect.simulate {
-        world::named_scenario(name)?;
+        kept_azure::named_scenario(name)?;
     }
-    let simulation = world::open(&args.connect, &args.state, terminal);
+    let simulation = kept_azure::open(&args.connect, &args.state, terminal);
     let cloud = match &args.connect.simulate {
         Some(_) => None,
         None => Some(

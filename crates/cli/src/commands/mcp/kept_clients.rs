@@ -1,8 +1,8 @@
 //! What the tools show of the kept clients. Azure is not asked.
 
-use super::source::{CallShared, clients_report, only, requirements};
+use super::tool_source::{CallShared, clients_report, only, requirements};
 use crate::error::CliError;
-use crate::simulated::world::open;
+use crate::simulated::kept_azure::open;
 use hostssl_formats::clients::ServerClients;
 use hostssl_mcp::{ClientsAsk, ToolClients};
 use hostssl_model::{Gap, GapScope, Reason, ResourceId, Scope, Unchecked};

@@ -1,6 +1,6 @@
 //! The options of `hostssl probe`.
 
-use super::policy::ProbeFinding;
+use super::exit_rules::ProbeFinding;
 use crate::args::{ListArgs, ProbeList, Suggested, TableArgs, duration, scenarios};
 use crate::keep::KeepArgs;
 use crate::route::RouteArgs;

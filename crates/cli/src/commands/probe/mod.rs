@@ -4,7 +4,7 @@
 //! more memory than a hundred.
 
 mod args;
-mod policy;
+mod exit_rules;
 mod progress;
 mod sink;
 mod targets;
@@ -18,10 +18,11 @@ use crate::keep::ProbeKeeper;
 use crate::outputs;
 use crate::probing::{prober, roots, simulated_listeners};
 use crate::signals::Signals;
-use crate::simulated::world;
+use crate::simulated::kept_azure;
 use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
+use exit_rules::Policy;
 use futures::StreamExt;
 use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_formats::probe_json::ProbeAsked;
@@ -31,7 +32,6 @@ use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
 use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
 use jiff::Timestamp;
-use policy::Policy;
 use progress::ProbeProgress;
 pub(crate) use sink::EndpointSink;
 use std::collections::BTreeMap;
@@ -200,7 +200,7 @@ fn simulated(args: &ProbeArgs, targets: &Targets, terminal: &TerminalArgs) -> Re
         let hint = "make one with `hostssl zones targets ZONE --simulate > targets.json`, and give it as --targets targets.json";
         return Err(CliError::usage("--simulate probes a list that was made for a zone", hint));
     }
-    world::open_scenario(scenario, &args.keep.state, terminal).map(Some)
+    kept_azure::open_scenario(scenario, &args.keep.state, terminal).map(Some)
 }
 
 fn options(args: &ProbeArgs, root_files: RootFiles, simulation: Option<&Simulation>) -> Result<ProbeOptions, CliError> {

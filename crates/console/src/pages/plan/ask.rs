@@ -5,7 +5,7 @@ use crate::guard::{Fields, Session};
 use crate::jobs::plan::PlanOrder;
 use crate::pages::resources::{View, audit_of};
 use crate::reply::{Failure, see_other};
-use crate::state::Shared;
+use crate::shared::Shared;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;

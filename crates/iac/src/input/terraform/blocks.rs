@@ -2,7 +2,7 @@
 
 use super::servers::Servers;
 use super::{AZAPI_UPDATE, Moment, Role, Seen};
-use crate::file::{BlockAct, SettingBlock, Stated};
+use crate::checked_file::{BlockAct, SettingBlock, Stated};
 use crate::input::attributes::TfAttributes;
 use crate::input::scalar::Scalar;
 use crate::{IacFile, IacGap, IacGapKind, IacReason, IacServerChange};

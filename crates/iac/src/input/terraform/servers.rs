@@ -2,7 +2,7 @@
 
 use super::{Moment, Role, Seen, TfConfiguration};
 use crate::IacServerChange;
-use crate::file::ServerBlock;
+use crate::checked_file::ServerBlock;
 use crate::input::configuration::NamedInstance;
 use crate::input::terraform_address::modules;
 use hostssl_model::{Kind, ResourceId};

@@ -3,8 +3,8 @@
 use super::account::NewLink;
 use crate::guard::{Fields, Session, SessionUser, is_name};
 use crate::reply::{Failure, page, see_other};
-use crate::role::Role;
-use crate::state::Shared;
+use crate::shared::Shared;
+use crate::user_role::Role;
 use crate::view::{Ago, Shell};
 use askama::Template;
 use axum::Extension;

@@ -3,19 +3,19 @@
 mod csvlog;
 mod findings;
 mod jsonlog;
-mod stderr;
+mod stderr_lines;
 
 use super::LogEnd;
 use super::csv;
 use super::infer::infer;
 use super::join::{ConnectionTally, Joiner, LineFacts, session_id, text};
-use super::json;
+use super::json_record;
 use super::message::LogMessage;
 use super::prefix::Prefix;
 use super::unread::{Unread, each_candidate};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
+use crate::log_time::stamp;
 use crate::refused::RefusedKey;
-use crate::time::stamp;
 use crate::{Backend, Census, Coverage, Millis, MissingReason};
 use csvlog::is_odd;
 use findings::logs_authorization;
@@ -137,7 +137,7 @@ impl LogFile {
         // The first line may be the rest of one.
         for line in lines.clone().take(4) {
             if line.starts_with(b"{")
-                && json::with_record(line, |record| stamp(record.timestamp.as_bytes())).flatten().is_some()
+                && json_record::with_record(line, |record| stamp(record.timestamp.as_bytes())).flatten().is_some()
             {
                 self.format = LogFormat::Json;
                 return true;

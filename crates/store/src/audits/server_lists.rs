@@ -1,6 +1,6 @@
 //! Lists of servers: what pages show, none of it by reading documents.
 
-use super::codes::{Code as _, unsigned, word};
+use super::column_codes::{Code as _, unsigned, word};
 use super::filter::condition;
 use super::rows::{ServerSource, server_row};
 use super::types::{AuditEntry, EnforcementTally, Facets, NewestLook, Page, ServerFilter, ServerPage, ServerSort};

@@ -1,6 +1,6 @@
 //! From a result to what a client gets: the document, and a short text beside it.
 
-use crate::trouble::ToolTrouble;
+use crate::tool_error::ToolTrouble;
 use hostssl_formats::tool_json::{self, LeftAway, MOST_GAPS, ToolOutput};
 use hostssl_model::Gap;
 use hostssl_model::untrusted::{one_line, redact, visible_lines};

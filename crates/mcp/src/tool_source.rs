@@ -1,7 +1,7 @@
 //! What the tools ask of the program.
 
 use crate::asks::{AuditAsk, ClientsAsk, PlanAsk};
-use crate::trouble::ToolTrouble;
+use crate::tool_error::ToolTrouble;
 use async_trait::async_trait;
 use hostssl_formats::clients::ClientsReport;
 use hostssl_model::{AuditReport, Gap, Stop};

@@ -3,9 +3,9 @@
 use crate::asks::{self, AuditAsk, ClientsAsk, ExplainAsk, FindingsAsk, PlanAsk, ServersAsk};
 use crate::memory::{Memory, Remembered, began};
 use crate::page::Wanted;
-use crate::source::{CallStop, KeptQuestion, ToolAudit, ToolSource};
+use crate::tool_error::ToolTrouble;
+use crate::tool_source::{CallStop, KeptQuestion, ToolAudit, ToolSource};
 use crate::tools::{self, INSTRUCTIONS, ToolName};
-use crate::trouble::ToolTrouble;
 use hostssl_model::Stop;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation, JsonObject, ListToolsResult,

@@ -2,7 +2,7 @@
 
 use crate::guard::session::Session;
 use crate::reply::Failure;
-use crate::state::Shared;
+use crate::shared::Shared;
 use crate::view::Shell;
 use axum::extract::FromRequestParts;
 use axum::http::header::COOKIE;

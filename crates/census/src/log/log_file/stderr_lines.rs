@@ -1,10 +1,10 @@
 //! Lines of stderr: a prefix, a severity, a message.
 
-use super::super::columns::Columns;
 use super::super::infer::infer;
 use super::super::join::{Joiner, LineFacts};
 use super::super::message::{ConnectionOrigin, LogMessage, parse};
 use super::super::prefix::Prefix;
+use super::super::record_fields::Columns;
 use super::super::unread::{has_message_inside, is_of_a_language, is_whole_format};
 use super::super::wording::{NEEDLES, is_log_severity};
 use super::{LogFile, MOST_PREFIXES};

@@ -1,7 +1,7 @@
 //! What is kept of the evidence of a server, as JSON. Frozen like the other documents.
 
 use super::AuditStore;
-use super::codes::Code as _;
+use super::column_codes::Code as _;
 use super::document;
 use super::listener::StoredListener;
 use crate::StoreError;

@@ -4,7 +4,7 @@
 use super::settled::Settled;
 use super::{KeptCensus, KeptClient, Restriction};
 use crate::client_key::{Key, order};
-use crate::time::DAY;
+use crate::log_time::DAY;
 use crate::{Client, Coverage, Millis, Requirements, SessionTls, Source};
 use std::collections::BTreeMap;
 

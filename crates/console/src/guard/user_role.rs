@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::reply::Failure;
-use crate::role::Role;
+use crate::user_role::Role;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;

@@ -6,7 +6,6 @@ use hostssl_pgwire::frontend::{GSSENC_REQUEST, SSL_REQUEST};
 use hostssl_pgwire::negotiation::{GssReply, SslReply};
 use tokio::time::Instant;
 
-use crate::answer::StartupReply;
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::connection::{Connection, Negotiation, connection_name};
 use crate::dial::Stream;
@@ -14,6 +13,7 @@ use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::identity::Transport;
 use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
+use crate::startup_answer::StartupReply;
 use crate::tls_client::{ALPN, HandshakeFault};
 
 /// How long to wait for unsolicited bytes: about a round trip, as a peer that talks first sends at once.

@@ -1,7 +1,7 @@
 //! Whether servers may be changed from this console.
 
 use crate::reply::Failure;
-use crate::state::Shared;
+use crate::shared::Shared;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;

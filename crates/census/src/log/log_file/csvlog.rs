@@ -1,14 +1,14 @@
 //! Records of csvlog, which may take several lines.
 
-use super::super::columns::Columns;
 use super::super::csv;
 use super::super::join::{Joiner, LineFacts};
 use super::super::message::{ConnectionOrigin, parse};
 use super::super::prefix::SessionKey;
+use super::super::record_fields::Columns;
 use super::super::unread::{each_candidate, is_of_a_language};
 use super::super::wording::NEEDLES;
 use super::{LONGEST_LINE, LineSink, LogFile, STRIDE, is_message, is_severity_of_others};
-use crate::time::stamp;
+use crate::log_time::stamp;
 use memchr::{memchr, memchr_iter, memrchr};
 
 impl LogFile {

@@ -1,9 +1,9 @@
 //! What the tools show of kept audits. Azure is not asked.
 
-use super::source::CallShared;
+use super::tool_source::CallShared;
 use crate::error::CliError;
+use crate::simulated::kept_azure::named_scenario;
 use crate::simulated::scenario_of;
-use crate::simulated::world::named_scenario;
 use crate::state::find_run;
 use hostssl_formats::safe;
 use hostssl_mcp::{KeptQuestion, ToolAudit};

@@ -1,21 +1,21 @@
 //! Lines of jsonlog: an object each.
 
-use super::super::columns::Columns;
 use super::super::join::{Joiner, LineFacts};
-use super::super::json;
+use super::super::json_record;
 use super::super::message::{ConnectionOrigin, parse};
 use super::super::prefix::SessionKey;
+use super::super::record_fields::Columns;
 use super::super::unread::is_of_a_language;
 use super::super::wording::NEEDLES;
 use super::{LogFile, is_message, is_severity_of_others};
 use crate::Census;
-use crate::time::stamp;
+use crate::log_time::stamp;
 use memchr::{memchr, memmem, memrchr};
 use std::borrow::Cow;
 
 impl LogFile {
     pub(super) fn json_line(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
-        let read = json::with_record(line, |record| {
+        let read = json_record::with_record(line, |record| {
             let message = record.message.as_deref().unwrap_or_default().as_bytes();
             let bytes = |field: &Option<Cow<'_, str>>| field.as_deref().map(|text| text.as_bytes().to_vec());
             let (user, database) = (bytes(&record.user), bytes(&record.dbname));
@@ -50,11 +50,11 @@ impl LogFile {
     }
 
     pub(super) fn foreign_json_line(&mut self, line: &[u8], joiner: &mut Joiner) {
-        let is_foreign = |record: &json::JsonRecord<'_>| {
+        let is_foreign = |record: &json_record::JsonRecord<'_>| {
             let message = record.message.as_deref().unwrap_or_default().as_bytes();
             !is_severity_of_others(record.error_severity.as_bytes()) && is_of_a_language(message)
         };
-        if !NEEDLES.is_match(line) && json::with_record(line, is_foreign) == Some(true) {
+        if !NEEDLES.is_match(line) && json_record::with_record(line, is_foreign) == Some(true) {
             self.foreign(joiner);
         }
     }

@@ -1,7 +1,7 @@
 //! The servers of an audit, found for those of a file.
 
 use crate::IacReason;
-use crate::file::ServerBlock;
+use crate::checked_file::ServerBlock;
 use hostssl_model::{AuditReport, Floor, Meaning, ParameterName, Reading, ResourceId, ServerReport, SslEnforcement};
 use std::collections::HashMap;
 
