@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// It shares no code with any other crate, so that a mistake in one is not a mistake in both (design record 004), and has
 /// words of its own for the same things of Azure.
-const APART: &str = "azure-sim";
+pub(crate) const APART: &str = "azure-sim";
 
 /// A type that other files can name.
 #[derive(Debug, PartialEq, Eq)]
