@@ -149,7 +149,7 @@ fn approvers(value: &Spanned<Value>) -> Option<Vec<String>> {
 }
 
 /// Lays waivers over a report: each failure has the waiver for it, one that holds where there is one.
-pub fn lay_waivers(report: &mut AuditReport, name: &str, waivers: Vec<Waiver>) {
+pub fn apply_waivers(report: &mut AuditReport, name: &str, waivers: Vec<Waiver>) {
     let waivers: Vec<Arc<Waiver>> = waivers.into_iter().map(Arc::new).collect();
     let mut failures = vec![0_u64; waivers.len()];
     for server in &mut report.servers {

@@ -13,7 +13,7 @@ use hostssl_model::{
 use proptest::prelude::*;
 
 /// Each change as difference, server and control.
-fn told(before: &AuditReport, after: &AuditReport) -> Vec<String> {
+fn changes_between(before: &AuditReport, after: &AuditReport) -> Vec<String> {
     let changes = diff(before, after).changes;
     let text = changes.iter().map(|change| {
         let control = change.control().map_or("-", |id| id.as_str());
@@ -27,7 +27,7 @@ fn what_fails_now_comes_first_and_what_is_fixed_is_said() {
     let before = baseline(&[("a", Seen::On), ("b", Seen::Off), ("c", Seen::Off)]);
     let after = baseline(&[("a", Seen::Off), ("B", Seen::On), ("c", Seen::Off), ("d", Seen::Off), ("e", Seen::On)]);
     assert_eq!(
-        told(&before, &after),
+        changes_between(&before, &after),
         [
             "New a require-secure-transport",
             "New d require-secure-transport",
@@ -41,7 +41,7 @@ fn what_fails_now_comes_first_and_what_is_fixed_is_said() {
 fn what_cannot_be_checked_is_not_fixed() {
     let before = baseline(&[("a", Seen::Off)]);
     let after = baseline(&[("a", Seen::Forbidden)]);
-    let told = told(&before, &after);
+    let told = changes_between(&before, &after);
     assert!(!told.is_empty() && told.iter().all(|line| line.starts_with("NotVisible a ")), "{told:?}");
 }
 
@@ -70,23 +70,23 @@ fn seen_from(zone: Option<&str>, outcome: Outcome) -> AuditReport {
 fn what_a_zone_saw_fail_is_fixed_only_when_that_zone_has_looked_again() {
     let failing = seen_from(Some("lab"), Outcome::Fail);
     let from_here = seen_from(None, Outcome::Pass);
-    assert_eq!(told(&failing, &from_here), ["NotVisible a plaintext-refused"]);
+    assert_eq!(changes_between(&failing, &from_here), ["NotVisible a plaintext-refused"]);
     assert_eq!(diff(&failing, &from_here).changes[0].why, Some(NotLooked::Zone("lab")));
-    assert_eq!(told(&failing, &seen_from(Some("lab"), Outcome::Pass)), ["Fixed a plaintext-refused"]);
-    assert_eq!(told(&seen_from(None, Outcome::Fail), &from_here), ["Fixed a plaintext-refused"]);
+    assert_eq!(changes_between(&failing, &seen_from(Some("lab"), Outcome::Pass)), ["Fixed a plaintext-refused"]);
+    assert_eq!(changes_between(&seen_from(None, Outcome::Fail), &from_here), ["Fixed a plaintext-refused"]);
 }
 
 #[test]
 fn a_server_is_gone_only_where_its_place_was_listed_whole() {
     let before = baseline(&[("a", Seen::Off), ("b", Seen::On)]);
     let mut after = baseline(&[("b", Seen::On)]);
-    assert_eq!(told(&before, &after), ["Gone a -"]);
+    assert_eq!(changes_between(&before, &after), ["Gone a -"]);
 
     after.gaps.push(Gap {
         scope: GapScope::AllSubscriptions,
         unchecked: Unchecked::new(Reason::NotOffered, "no provider is registered"),
     });
-    assert_eq!(told(&before, &after), ["Gone a -"], "where no provider is, no server can be");
+    assert_eq!(changes_between(&before, &after), ["Gone a -"], "where no provider is, no server can be");
 
     after.gaps.push(Gap {
         scope: GapScope::Subscription(SUBSCRIPTION.to_uppercase().into()),
@@ -171,7 +171,7 @@ fn what_a_newer_version_kept_of_a_server_may_be_a_failure() {
     let scope = (&after.servers[1].server.id).into();
     let words = ["the control `x` with the outcome `fail`".to_owned()];
     after.gaps.push(Gap { scope, unchecked: Unchecked::of_a_newer_version(&words) });
-    assert_eq!(told(&before, &after), ["NotVisible b -"]);
+    assert_eq!(changes_between(&before, &after), ["NotVisible b -"]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn an_expiry_by_other_days_is_not_compared() {
     let (mut before, mut after) = (before.clone(), before);
     expires(&mut before, Outcome::Pass, "in 181 days");
     expires(&mut after, Outcome::Fail, "in 180 days");
-    assert_eq!(told(&before, &after), ["New a certificate-expiry"]);
+    assert_eq!(changes_between(&before, &after), ["New a certificate-expiry"]);
     after.run.asked.expiry_days = Some(300);
     assert_eq!(diff(&before, &after).not_compared, [ControlId::CertificateExpiry]);
 }
@@ -199,12 +199,16 @@ fn what_fails_again_after_an_outage_is_visible_again_and_no_new_failure() {
     let mut known = LastKnown::default();
     known.learn(&whole);
     known.learn(&outage);
-    let told = |after: &AuditReport, known: &LastKnown| {
+    let changes_by_known = |after: &AuditReport, known: &LastKnown| {
         let changes = diff_knowing(&outage, after, known).changes;
         let failing = changes.iter().filter(|one| one.after.is_some_and(|after| after.outcome == Outcome::Fail));
         failing.map(|one| format!("{:?} {}", one.difference, one.server.name())).collect::<Vec<_>>()
     };
-    assert_eq!(told(&after, &known), ["New b", "New c", "Visible a"], "b passed, and c fails for another value");
-    assert_eq!(told(&whole, &known), ["Visible a", "Visible c"]);
-    assert_eq!(told(&whole, &LastKnown::default()), ["New a", "New c"]);
+    assert_eq!(
+        changes_by_known(&after, &known),
+        ["New b", "New c", "Visible a"],
+        "b passed, and c fails for another value"
+    );
+    assert_eq!(changes_by_known(&whole, &known), ["Visible a", "Visible c"]);
+    assert_eq!(changes_by_known(&whole, &LastKnown::default()), ["New a", "New c"]);
 }

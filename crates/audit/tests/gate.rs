@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Seen, audit, baseline};
-use hostssl_audit::{gate, lay_waivers, read_waivers};
+use hostssl_audit::{apply_waivers, gate, read_waivers};
 use hostssl_model::{AuditEnd, AuditReport, ControlId, FailOn, Gap, GapScope, Reason, Unchecked};
 use proptest::prelude::*;
 
@@ -94,7 +94,7 @@ fn a_baseline_does_not_outlast_the_waivers_that_it_was_made_with() {
                   expires = '2026-02-01'\n";
     let of_a = format!("{waived}scope = '{}'\n", before.servers[0].server.id.as_str());
     let today = jiff::civil::date(2026, 1, 1);
-    lay_waivers(&mut before, "w.toml", read_waivers(&of_a, today, 365).unwrap());
+    apply_waivers(&mut before, "w.toml", read_waivers(&of_a, today, 365).unwrap());
     let mut after = baseline(&[("a", Seen::Off), ("b", Seen::Off)]);
     assert_eq!(decided(&mut after, &[FailOn::New], Some(&before)), ["a require-secure-transport"]);
 }

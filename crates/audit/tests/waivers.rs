@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Seen, baseline};
-use hostssl_audit::{NewWaiver, gate, lay_waivers, read_waivers};
+use hostssl_audit::{NewWaiver, apply_waivers, gate, read_waivers};
 use hostssl_model::{AuditEnd, AuditReport, FailOn, Outcome, UnusedWaiver, Waiver, WaiverState};
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ fn the_documented_example_is_in_effect() {
 #[test]
 fn a_typo_says_where_and_waives_nothing() {
     let good = entry("expires = '2027-01-01'", "shop", "'security'");
-    let told = |from: &str, to: &str| read(&format!("# reviewed\n{}", good.replacen(from, to, 1))).unwrap_err();
+    let refusal_of = |from: &str, to: &str| read(&format!("# reviewed\n{}", good.replacen(from, to, 1))).unwrap_err();
     for (from, to, where_and_what) in [
         ("expires", "exipres", "line 8, column 1: unknown field `exipres`"),
         ("'require-secure-transport'", "'require-secure-transprot'", "line 3, column 11: there is no control"),
@@ -82,16 +82,16 @@ fn a_typo_says_where_and_waives_nothing() {
         ("[[waiver]]", "[[waivers]]", "line 2, column 3: unknown field `waivers`"),
         ("reason = 'agreed'\n", "", "missing field `reason`"),
     ] {
-        let error = told(from, to);
+        let error = refusal_of(from, to);
         assert!(error.contains(where_and_what), "{to}: {error}");
     }
-    assert!(told("secure-transport'", "secure-transprot'").ends_with("is it `require-secure-transport`?"));
+    assert!(refusal_of("secure-transport'", "secure-transprot'").ends_with("is it `require-secure-transport`?"));
     assert_eq!(read("").unwrap(), [], "an empty file is a file");
 }
 
 fn laid(text: &str, servers: &[(&str, Seen)]) -> AuditReport {
     let mut report = baseline(servers);
-    lay_waivers(&mut report, "w.toml", read(text).unwrap());
+    apply_waivers(&mut report, "w.toml", read(text).unwrap());
     report
 }
 

@@ -183,7 +183,7 @@ async fn accept(
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let stream = tokio::select! {
-            () = told_to_stop(&mut stopped) => break,
+            () = stop_requested(&mut stopped) => break,
             // Collecting what has ended keeps the set small.
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => match accepted {
@@ -211,7 +211,7 @@ async fn accept(
 }
 
 /// Waits for the word to stop; a sender that is gone means the same.
-async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 

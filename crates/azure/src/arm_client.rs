@@ -107,7 +107,7 @@ pub const REQUESTS: &str = "hostssl::requests";
 
 /// Logs a request: the method, the path, the status and the time. The query is left out, as it may hold a signature,
 /// and no header is there.
-fn tell_request<E>(method: Method, url: &Url, answer: Result<Result<&Answer, &ArmError>, &E>, took: Duration) {
+fn log_request<E>(method: Method, url: &Url, answer: Result<Result<&Answer, &ArmError>, &E>, took: Duration) {
     let path = one_line(url.path());
     let millis = took.as_millis();
     match answer {
@@ -406,7 +406,7 @@ impl Arm {
         let begun = Instant::now();
         let sent = self.send(&mut request, departed.clone());
         let answer = timeout(self.inner.limits.request_timeout, sent).await;
-        tell_request(method, url, answer.as_ref().map(Result::as_ref), begun.elapsed());
+        log_request(method, url, answer.as_ref().map(Result::as_ref), begun.elapsed());
         let Ok(answer) = answer else {
             return Ok(AfterAnswer::Silence { departed: departed.is_set() });
         };

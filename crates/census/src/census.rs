@@ -131,14 +131,14 @@ impl Census {
             return self.add_earlier(key, look);
         }
         if let Some(seen) = self.clients.get_mut(&key) {
-            return seen.again(look);
+            return seen.add(look);
         }
         let Some(count) = self.counts.get_mut(index(tls)) else { return };
         if *count >= self.limits.clients {
             return self.unlisted.add(tls, at);
         }
         *count += 1;
-        self.clients.entry(key).or_default().again(look);
+        self.clients.entry(key).or_default().add(look);
     }
 
     /// Notes that a session which was counted is still there.
@@ -167,10 +167,10 @@ impl Census {
     fn add_earlier(&mut self, key: Key, look: Look) {
         let names = key.names();
         if let Some((_, seen)) = self.earlier.get_mut(&names) {
-            seen.again(look);
+            seen.add(look);
         } else if self.earlier.len() < self.limits.clients {
             let mut seen = ClientSightings::default();
-            seen.again(look);
+            seen.add(look);
             self.earlier.insert(names, (key, seen));
         } else {
             self.unlisted.add(SessionTls::Unknown, look.at);

@@ -35,7 +35,7 @@ pub(crate) struct Look {
 
 impl ClientSightings {
     /// Counts one more.
-    pub(crate) fn again(&mut self, look: Look) {
+    pub(crate) fn add(&mut self, look: Look) {
         let Look { source, id, at, protocol, cipher, doubt } = look;
         self.sightings += 1;
         if !self.sources.contains(&source) {

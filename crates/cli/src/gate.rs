@@ -115,9 +115,9 @@ impl GateArgs {
 
 impl Rules {
     /// Lays what they make of it over a report.
-    pub(crate) fn lay(self, report: &mut AuditReport) {
+    pub(crate) fn apply_to(self, report: &mut AuditReport) {
         if let Some((name, waivers)) = self.waivers {
-            hostssl_audit::lay_waivers(report, &name, waivers);
+            hostssl_audit::apply_waivers(report, &name, waivers);
         }
         report.overlay.gate = Some(hostssl_audit::gate(report, &self.fail_on, self.baseline.as_ref()));
     }

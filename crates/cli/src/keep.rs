@@ -52,7 +52,7 @@ impl KeepArgs {
 
     /// Says what earlier probes found of the servers that are kept, behind an audit that did not probe: its report rests on
     /// what Azure declares alone.
-    pub(crate) fn tell_probes(&self, simulated: bool) {
+    pub(crate) fn print_earlier_probes(&self, simulated: bool) {
         if simulated && self.state.state.is_none() {
             return;
         }

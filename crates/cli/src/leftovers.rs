@@ -148,7 +148,7 @@ impl<'a> Leftovers<'a> {
     ) -> Result<Vec<RunSessions>, CliError> {
         let looks = stream::iter(enforced_now(plan, report)).map(|server| async move {
             let looked = async {
-                go_on(&site.stop)?;
+                check_not_stopped(&site.stop)?;
                 let sessions = self.connect(&site.changing, server).await?;
                 let found = sessions.look().await.map_err(|error| error.to_string())?;
                 Ok((sessions, found))
@@ -157,7 +157,9 @@ impl<'a> Leftovers<'a> {
         });
         let mut found: Vec<Found<'_>> = looks.buffered(AT_ONCE).collect().await;
         // After a stop no server is asked any more: each server says why its sessions were left.
-        if self.args.terminate_plaintext_sessions && (go_on(&site.stop).is_err() || self.is_confirmed(&found)?) {
+        if self.args.terminate_plaintext_sessions
+            && (check_not_stopped(&site.stop).is_err() || self.is_confirmed(&found)?)
+        {
             for one in &mut found {
                 one.end(store, run, &site.stop).await?;
             }
@@ -191,7 +193,7 @@ impl<'a> Leftovers<'a> {
 }
 
 /// Whether something new may begin; otherwise why not.
-fn go_on(stop: &StopSignal) -> Result<(), String> {
+fn check_not_stopped(stop: &StopSignal) -> Result<(), String> {
     (*stop.borrow()).map_or(Ok(()), |stop| Err(format!("the run was stopped: {}", stop.as_str())))
 }
 
@@ -231,7 +233,7 @@ impl Found<'_> {
         if count == 0 {
             return Ok(());
         }
-        if let Err(why) = go_on(stop) {
+        if let Err(why) = check_not_stopped(stop) {
             self.error = Some(why);
             return Ok(());
         }
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn only_a_server_that_enforces_now_has_sessions_to_end() {
         let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1")]).plan();
-        let told = |step: &Step, status| StepReport {
+        let step_report = |step: &Step, status| StepReport {
             id: step.id,
             server: step.server.to_string(),
             parameter: step.parameter,
@@ -301,7 +303,8 @@ mod tests {
             accepted: None,
         };
         let now = |switch, others| {
-            let steps = plan.steps().iter().map(|step| told(step, if step.turns_on() { switch } else { others }));
+            let steps =
+                plan.steps().iter().map(|step| step_report(step, if step.turns_on() { switch } else { others }));
             let report = Report {
                 run: "run".into(),
                 plan: plan.hash().to_string(),

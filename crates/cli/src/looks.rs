@@ -89,7 +89,7 @@ impl VantageArgs {
 
     /// Says of which servers the looks proved nothing: listeners that were probed in zones and that no server in the audit has,
     /// and servers of which the state knows worse than what this audit asked.
-    pub(crate) fn tell(&self, vantages: &Vantages, report: &AuditReport) {
+    pub(crate) fn print_notes(&self, vantages: &Vantages, report: &AuditReport) {
         let strangers = vantages.strangers(report.servers.iter().map(|one| &one.server));
         if let [first, ..] = strangers.as_slice() {
             let (count, first) = (strangers.len(), safe(first));
@@ -133,7 +133,7 @@ fn warn_of_state(what: &str, error: &CliError) {
 }
 
 /// Says what the state counts no more since an audit was kept.
-pub(crate) fn tell_of_ended(vantages: &Vantages, state: &StateArgs, simulated: bool) {
+pub(crate) fn print_ended_looks(vantages: &Vantages, state: &StateArgs, simulated: bool) {
     let after = state.directory(simulated).and_then(|directory| Ok(StoreReader::open(&directory)?.known_from_zones()?));
     // What could not be kept was said.
     let Ok(after) = after else { return };

@@ -49,7 +49,7 @@ use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(tell_defect));
+    std::panic::set_hook(Box::new(print_defect));
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(Misread::CommandLine(error)) => return usage::report(&error).into(),
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 
 /// A panic is a defect, of this program or of one that it uses: told in one line, without the paths of the machine that
 /// built it.
-fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
+fn print_defect(panic: &std::panic::PanicHookInfo<'_>) {
     let file = panic.location().map_or("unknown", |location| location.file());
     let place = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let line = panic.location().map_or(0, std::panic::Location::line);

@@ -157,14 +157,20 @@ mod tests {
     fn what_cannot_be_written_is_told_before_anything_is_done() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
-        let told = |asked: &[FormatTo<u8>]| Outputs::of(asked).unwrap_err().on_one_line();
-        assert!(told(&[to(1, None), to(2, None)]).contains("several formats go to standard output"));
-        assert!(told(&[to(1, Some(&folder.path().join("b/c")))]).contains("there is no folder"));
-        assert!(told(&[to(1, Some(folder.path()))]).contains("is a folder"));
+        let refusal_of = |asked: &[FormatTo<u8>]| Outputs::of(asked).unwrap_err().on_one_line();
+        assert!(refusal_of(&[to(1, None), to(2, None)]).contains("several formats go to standard output"));
+        assert!(refusal_of(&[to(1, Some(&folder.path().join("b/c")))]).contains("there is no folder"));
+        assert!(refusal_of(&[to(1, Some(folder.path()))]).contains("is a folder"));
         for written_so in ["b/", "a/.", "b/.."] {
-            assert!(told(&[to(1, Some(&folder.path().join(written_so)))]).contains("is a folder"), "{written_so}");
+            assert!(
+                refusal_of(&[to(1, Some(&folder.path().join(written_so)))]).contains("is a folder"),
+                "{written_so}"
+            );
         }
-        assert!(told(&[to(1, Some(&file)), to(2, Some(&folder.path().join("./a")))]).contains("several formats go to"));
+        assert!(
+            refusal_of(&[to(1, Some(&file)), to(2, Some(&folder.path().join("./a")))])
+                .contains("several formats go to")
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a check leaves nothing");
     }
 

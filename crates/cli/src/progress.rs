@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     /// Every tenth of a second of five minutes that something is told, in seconds.
-    fn told(terminal: bool, quiet: bool) -> Vec<u64> {
+    fn seconds_printed(terminal: bool, quiet: bool) -> Vec<u64> {
         let start = Instant::now();
         let mut minute = EachMinute::since(start, terminal, quiet);
         let tenths = (0..=3000).map(|tenth| Duration::from_millis(tenth * 100));
@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn without_a_terminal_something_is_said_once_a_minute_and_otherwise_nothing() {
-        assert_eq!(told(false, false), [60, 120, 180, 240, 300]);
-        assert_eq!(told(true, false), [0; 0]);
-        assert_eq!(told(false, true), [0; 0]);
-        assert_eq!(told(true, true), [0; 0]);
+        assert_eq!(seconds_printed(false, false), [60, 120, 180, 240, 300]);
+        assert_eq!(seconds_printed(true, false), [0; 0]);
+        assert_eq!(seconds_printed(false, true), [0; 0]);
+        assert_eq!(seconds_printed(true, true), [0; 0]);
     }
 
     #[test]

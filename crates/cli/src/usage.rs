@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    fn told(arguments: &[&str]) -> (String, String) {
+    fn message_and_hint(arguments: &[&str]) -> (String, String) {
         let all = std::iter::once("hostssl").chain(arguments.iter().copied());
         let error = Cli::try_parse_from(all).unwrap_err().render().to_string();
         shorten(&error, &arguments.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
@@ -97,27 +97,27 @@ mod tests {
 
     #[test]
     fn a_mistake_is_one_line_and_a_hint() {
-        let (message, hint) = told(&["audit", "--subscripton", "x"]);
+        let (message, hint) = message_and_hint(&["audit", "--subscripton", "x"]);
         assert_eq!(message, "unexpected argument '--subscripton' found");
         assert_eq!(hint, "a similar argument exists: '--subscription'");
-        let (message, hint) = told(&["audit", "--output", "yml"]);
+        let (message, hint) = message_and_hint(&["audit", "--output", "yml"]);
         assert!(message.starts_with("invalid value 'yml' for '--output <FORMAT[=FILE]>'"), "{message}");
         assert_eq!(hint, "a similar value exists: 'yaml'");
-        let (message, hint) = told(&["server", "show"]);
+        let (message, hint) = message_and_hint(&["server", "show"]);
         assert!(message.contains("--name <NAME> --resource-group <NAME>"), "{message}");
         assert_eq!(hint, "`hostssl server show --help` shows the options and their values");
-        let (_, hint) = told(&["audit", "--deadline", "soon"]);
+        let (_, hint) = message_and_hint(&["audit", "--deadline", "soon"]);
         assert_eq!(hint, "`hostssl audit --help` shows the options and their values");
     }
 
     #[test]
     fn a_command_of_another_program_leads_to_the_one_here() {
         for (word, command) in [("scan", "hostssl audit"), ("fix", "hostssl plan"), ("version", "hostssl --version")] {
-            let (message, hint) = told(&[word]);
+            let (message, hint) = message_and_hint(&[word]);
             assert!(message.starts_with("unrecognized subcommand"), "{message}");
             assert!(hint.contains(command), "{hint}");
         }
         // A typing mistake is clap's to find.
-        assert_eq!(told(&["audti"]).1, "a similar subcommand exists: 'audit'");
+        assert_eq!(message_and_hint(&["audti"]).1, "a similar subcommand exists: 'audit'");
     }
 }

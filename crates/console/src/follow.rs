@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// Between two events of a live page. Progress is for eyes: a few times a second is enough for fifty of them.
 const PACE: Duration = Duration::from_millis(200);
 
-/// Follows progress to its end; `tell` makes an event's data, and whether it is the last one.
+/// Follows progress to its end; `render` makes an event's data, and whether it is the last one.
 ///
 /// # Errors
 ///
@@ -21,21 +21,21 @@ const PACE: Duration = Duration::from_millis(200);
 pub(crate) fn follow<T: Clone + Send + Sync + 'static>(
     shared: &Shared,
     progress: watch::Receiver<T>,
-    tell: impl FnMut(&T) -> (String, bool) + Send + 'static,
+    render: impl FnMut(&T) -> (String, bool) + Send + 'static,
 ) -> Result<Response, Failure> {
     let permit = shared.live_pages.clone().try_acquire_owned().map_err(|_| Failure::too_many())?;
-    let start = (progress, tell, true, false, permit);
-    let events = stream::unfold(start, |(mut progress, mut tell, first, ended, permit)| async move {
+    let start = (progress, render, true, false, permit);
+    let events = stream::unfold(start, |(mut progress, mut render, first, ended, permit)| async move {
         if ended || (!first && progress.changed().await.is_err()) {
             return None;
         }
         let now = progress.borrow_and_update().clone();
-        let (data, ended) = tell(&now);
+        let (data, ended) = render(&now);
         if !ended {
             tokio::time::sleep(PACE).await;
         }
         let event = Event::default().event(if ended { "end" } else { "progress" }).data(visible(&data));
-        Some((Ok::<_, Infallible>(event), (progress, tell, false, ended, permit)))
+        Some((Ok::<_, Infallible>(event), (progress, render, false, ended, permit)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
 }

@@ -95,7 +95,7 @@ fn for_planners(shared: &Shared) -> Router<Shared> {
         .route("/servers/{key}/plan", post(plan::for_one))
         .route("/plans", post(plan::for_many))
         .route("/plans/{id}/stop", post(plan::stop))
-        .route("/plans/{id}/again", post(plan::again))
+        .route("/plans/{id}/again", post(plan::check_again))
         .route("/plans/{id}/exclude", post(plan::exclude))
         .route("/plans/{id}/canary", post(plan::canary))
         .route("/applies/{run}/stop", post(apply::stop))

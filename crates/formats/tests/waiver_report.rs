@@ -4,7 +4,7 @@
 mod common;
 
 use common::audit;
-use hostssl_audit::{gate, lay_waivers, read_waivers};
+use hostssl_audit::{apply_waivers, gate, read_waivers};
 use hostssl_formats::{Text, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, waiver_text};
 use hostssl_model::{AuditReport, Waiver};
 use hostssl_test_support::schema::Schema;
@@ -47,7 +47,7 @@ fn waivers() -> Vec<Waiver> {
 
 fn report() -> AuditReport {
     let mut report = audit("waived", &[("billing", "on", "TLSv1"), ("ledger", "off", "TLSv1.2")]);
-    lay_waivers(&mut report, "w.toml", waivers());
+    apply_waivers(&mut report, "w.toml", waivers());
     report.overlay.gate = Some(gate(&report, &[], None));
     report
 }

@@ -210,7 +210,7 @@ mod tests {
     const REPLICATION: &str =
         "no pg_hba.conf entry for replication connection from host \"192.0.2.1\", user \"USER\", no encryption";
 
-    fn told(replies: &[(&str, StartupReply)]) -> Identity {
+    fn identity_of(replies: &[(&str, StartupReply)]) -> Identity {
         let mut identity = Identity::default();
         for (user, reply) in replies {
             identity.reply(Transport::Plaintext, &startup(user), reply);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn one_server_differs_in_nothing() {
-        let identity = told(&[
+        let identity = identity_of(&[
             ("app", refusal("app", "543", ENGLISH)),
             ("host", refusal("host", "543", ENGLISH)),
             ("app", refusal("app", "520", REPLICATION)),
@@ -230,12 +230,12 @@ mod tests {
 
     #[test]
     fn versions_languages_and_answers_tell_servers_apart() {
-        let versions = told(&[("a", refusal("a", "543", ENGLISH)), ("b", refusal("b", "612", ENGLISH))]);
+        let versions = identity_of(&[("a", refusal("a", "543", ENGLISH)), ("b", refusal("b", "612", ENGLISH))]);
         assert_eq!((versions.differences(), versions.servers()), (vec![Mark::ErrorSource], 2));
-        let languages = told(&[("a", refusal("a", "543", ENGLISH)), ("b", refusal("b", "543", GERMAN))]);
+        let languages = identity_of(&[("a", refusal("a", "543", ENGLISH)), ("b", refusal("b", "543", GERMAN))]);
         assert_eq!(languages.differences(), [Mark::ErrorLanguage]);
         let open = StartupReply::Authentication(Authentication::CleartextPassword);
-        let answers = told(&[("a", refusal("a", "543", ENGLISH)), ("a", open)]);
+        let answers = identity_of(&[("a", refusal("a", "543", ENGLISH)), ("a", open)]);
         assert_eq!(answers.differences(), [Mark::Answer]);
         let mut ssl = Identity::default();
         ssl.ssl_request(SslRequestOutcome::S);
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn an_apostrophe_is_no_difference() {
         let french = "aucune entrée dans le fichier pg_hba.conf pour l'hôte « 192.0.2.1 », utilisateur « USER »";
-        let identity = told(&[("a", refusal("a", "543", french)), ("b", refusal("b", "543", french))]);
+        let identity = identity_of(&[("a", refusal("a", "543", french)), ("b", refusal("b", "543", french))]);
         assert_eq!(identity.differences(), []);
     }
 

@@ -427,7 +427,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
     report.servers[0].server.tags = [("ENVIRONMENT", "staging"), ("owner", "Shop")].into_iter().collect();
     report.servers[1].server.tags = hostssl_model::Tags::default();
     let audit = save(&store, &report);
-    let told = |store: &AuditStore, audit: &hostssl_store::AuditEntry| -> Vec<(String, u64, Vec<String>)> {
+    let standings_kept = |store: &AuditStore, audit: &hostssl_store::AuditEntry| -> Vec<(String, u64, Vec<String>)> {
         let tags = store.tags(audit).unwrap();
         let values = |tag: &hostssl_store::TagName| -> Vec<String> {
             tag.values.iter().map(|(value, standings)| format!("{value} {}", standings.servers())).collect()
@@ -438,7 +438,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
         ("environment".to_owned(), all - 1, vec![format!("production {}", all - 2), "staging 1".to_owned()]),
         ("owner".to_owned(), 1, vec!["Shop 1".to_owned()]),
     ];
-    assert_eq!(told(&store, &audit), expected);
+    assert_eq!(standings_kept(&store, &audit), expected);
     let found = |store: &AuditStore, audit: &hostssl_store::AuditEntry, filter: ServerFilter| {
         let page = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: 100 }).unwrap();
         assert_eq!(page.rows.len() as u64, page.total);
@@ -468,7 +468,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
         .unwrap();
     drop(database);
     let store = AuditStore::open(directory.path()).unwrap();
-    assert_eq!(told(&store, &audit), expected);
+    assert_eq!(standings_kept(&store, &audit), expected);
     // What is deleted leaves no tags behind.
     store.save(&AuditedFleet::small().report(2)).unwrap();
     store.prune(1).unwrap();

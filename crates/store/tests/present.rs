@@ -93,7 +93,7 @@ fn the_order_in_which_audits_are_kept_does_not_matter() {
         fleet.set("catalog", "on");
         [first, fleet.report(2)]
     };
-    let told = |store: &AuditStore| {
+    let everything_kept = |store: &AuditStore| {
         let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
         rows.into_iter().map(|row| (row.name, row.standing, row.wire, row.seen_ms)).collect::<Vec<_>>()
     };
@@ -101,7 +101,7 @@ fn the_order_in_which_audits_are_kept_does_not_matter() {
     reports().iter().for_each(|report| drop(forwards.save(report).unwrap()));
     let (_other, backwards) = opened();
     reports().iter().rev().for_each(|report| drop(backwards.save(report).unwrap()));
-    assert_eq!(told(&forwards), told(&backwards));
+    assert_eq!(everything_kept(&forwards), everything_kept(&backwards));
 }
 
 #[test]
@@ -217,12 +217,12 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
     fleet.probe("orders", &[]);
     fleet.set("catalog", "on");
     store.save(&fleet.report(2)).unwrap();
-    let told = |store: &AuditStore| {
+    let everything_kept = |store: &AuditStore| {
         let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
         let then = store.audit(&now(store).id).unwrap().unwrap().standings;
         (format!("{rows:#?}"), now(store).standings, then)
     };
-    let before = told(&store);
+    let before = everything_kept(&store);
     drop(store);
     let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
     raw.execute_batch(
@@ -235,7 +235,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
     )
     .unwrap();
     drop(raw);
-    assert_eq!(told(&AuditStore::open(directory.path()).unwrap()), before);
+    assert_eq!(everything_kept(&AuditStore::open(directory.path()).unwrap()), before);
 }
 
 /// A newer version may have kept words that this one does not know: they stay what they are, and prove nothing.

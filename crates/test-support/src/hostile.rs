@@ -1,6 +1,6 @@
 //! Every harmful character of Unicode in every text from outside that an audit has.
 
-use hostssl_audit::{Profile, gate, lay_waivers, read_waivers, server_report};
+use hostssl_audit::{Profile, apply_waivers, gate, read_waivers, server_report};
 use hostssl_model::untrusted::HARMFUL;
 use hostssl_model::{
     AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, NetworkAccess, Outcome, Overlay, Parameter,
@@ -85,7 +85,7 @@ pub fn audit() -> AuditReport {
         gaps: vec![Gap { scope: GapScope::read(&hostile), unchecked: unseen }],
         overlay: Overlay::default(),
     };
-    lay_waivers(&mut report, &hostile, waivers());
+    apply_waivers(&mut report, &hostile, waivers());
     let mut baseline = report.clone();
     (baseline.run.id, baseline.run.profile) = (hostile.clone(), hostile);
     report.overlay.gate = Some(gate(&report, &[], Some(&baseline)));

@@ -1,8 +1,8 @@
 //! What the whole command line says, reads and prints again.
 
 use super::{Cli, Command, Misread};
-use crate::again::Again;
 use crate::args::{AuditFormat, FormatTo};
+use crate::again::Again;
 use clap::CommandFactory as _;
 
 #[test]
@@ -30,28 +30,28 @@ fn a_negative_number_is_a_wrong_value() {
     }
 }
 
-fn again(arguments: &[&str]) -> Again {
+fn carried(arguments: &[&str]) -> Again {
     let matches = Cli::command().try_get_matches_from([&["hostssl"], arguments].concat()).unwrap();
     Again::of(&matches, Cli::command())
 }
 
 #[test]
 fn a_next_command_leads_to_the_same_azure_and_state() {
-    let simulated = again(&["apply", "p.json", "--simulate", "readonly", "--state", "my state"]);
+    let simulated = carried(&["apply", "p.json", "--simulate", "readonly", "--state", "my state"]);
     assert_eq!(simulated.command("hostssl undo R"), "hostssl undo R --simulate readonly --state 'my state'");
     assert_eq!(simulated.command("hostssl controls replica-parity"), "hostssl controls replica-parity");
     assert_eq!(simulated.command("hostssl runs show R"), "hostssl runs show R --simulate readonly --state 'my state'");
     assert_eq!(simulated.command("hostssl plan --simulate demo"), "hostssl plan --simulate demo --state 'my state'");
-    let text = again(&["runs", "--simulate"]).text("see `hostssl runs`, `az login` or `hostssl audit --help`");
+    let text = carried(&["runs", "--simulate"]).text("see `hostssl runs`, `az login` or `hostssl audit --help`");
     assert_eq!(text, "see `hostssl runs --simulate demo`, `az login` or `hostssl audit --help`");
-    let real = again(&["audit", "--tenant", "a", "--tenant", "b", "--auth", "azd"]);
+    let real = carried(&["audit", "--tenant", "a", "--tenant", "b", "--auth", "azd"]);
     assert_eq!(real.command("hostssl audit"), "hostssl audit --tenant a --tenant b --auth azd");
-    assert_eq!(again(&["audit", "--simulate"]).command("hostssl plan"), "hostssl plan --simulate demo");
-    let scoped = again(&["audit", "-g", "rg", "--server", "pg-*"]);
+    assert_eq!(carried(&["audit", "--simulate"]).command("hostssl plan"), "hostssl plan --simulate demo");
+    let scoped = carried(&["audit", "-g", "rg", "--server", "pg-*"]);
     assert_eq!(scoped.command("hostssl plan"), "hostssl plan --resource-group rg --server 'pg-*'");
     assert_eq!(scoped.command("hostssl server list -o table"), "hostssl server list -o table");
-    assert_eq!(again(&["audit"]).command("hostssl plan"), "hostssl plan");
-    assert_eq!(again(&["controls"]).command("hostssl plan"), "hostssl plan");
+    assert_eq!(carried(&["audit"]).command("hostssl plan"), "hostssl plan");
+    assert_eq!(carried(&["controls"]).command("hostssl plan"), "hostssl plan");
 }
 
 /// No test has a configuration file.

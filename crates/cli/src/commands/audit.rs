@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
 use crate::keep::KeepArgs;
-use crate::looks::{VantageArgs, tell_of_ended};
+use crate::looks::{VantageArgs, print_ended_looks};
 use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
 use crate::progress::AuditBar;
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         };
         refuse_nothing(&report)?;
         if let Some(gate) = gate {
-            gate.lay(&mut report);
+            gate.apply_to(&mut report);
         }
         let report = report;
         let unobserved = if has_table {
@@ -133,10 +133,10 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.run.keep.keep(&report, args.run.connect.simulate.is_some());
         if args.run.wire.probe && args.run.keep.keeps(args.run.connect.simulate.is_some()) {
-            tell_of_ended(&vantages, &args.run.keep.state, args.run.connect.simulate.is_some());
+            print_ended_looks(&vantages, &args.run.keep.state, args.run.connect.simulate.is_some());
         }
         if !args.run.wire.probe && !terminal.quiet {
-            args.run.keep.tell_probes(args.run.connect.simulate.is_some());
+            args.run.keep.print_earlier_probes(args.run.connect.simulate.is_some());
         }
         written?;
         filed?;
@@ -147,7 +147,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
         }
         if !terminal.quiet && !is_table {
-            tell_summary(&report);
+            print_summary(&report);
         }
         if !is_table {
             gate::report_gate(&report, terminal.quiet);
@@ -227,7 +227,7 @@ pub(crate) async fn audit(
     }
     let report = result.transpose().inspect_err(|_| listener.abort())?;
     if let Some(report) = &report {
-        args.wire.vantage.tell(&vantages, report);
+        args.wire.vantage.print_notes(&vantages, report);
     }
     Ok(report.map(|report| AuditEnded { report, vantages, rows, listener }))
 }
@@ -341,7 +341,7 @@ fn value(report: &AuditReport) -> Result<serde_json::Value, CliError> {
 }
 
 /// For formats that programs read: the figures for the person beside.
-fn tell_summary(report: &AuditReport) {
+fn print_summary(report: &AuditReport) {
     let coverage = if report.run.complete { "complete" } else { "incomplete" };
     let standings = Standings::of(&report.servers);
     let figures = Standing::ALL.into_iter().filter_map(|standing| {

@@ -12,7 +12,7 @@ use crate::stdout;
 use clap::{Args, Subcommand};
 pub(crate) use gather::rules;
 use gather::{Gathered, utc};
-use hostssl_audit::lay_waivers;
+use hostssl_audit::apply_waivers;
 use hostssl_evidence::{
     AllowedSigners, MANIFEST, PackFile, PackSigner, pack_files, verify, write_archive, write_check,
 };
@@ -116,7 +116,7 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
         let day = ended.date();
         let read = waivers::understood_on(day, path, text, &rules(&report.run.profile))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        lay_waivers(&mut report, &name, read);
+        apply_waivers(&mut report, &name, read);
     }
     let gathered = Gathered::read(&reader, &audit, &report)?;
     let text = waivers.as_ref().map(|(_, text)| text.as_str());

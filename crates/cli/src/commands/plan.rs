@@ -57,8 +57,8 @@ fn make(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let plan = &planned.plan;
     write(plan, &names_of(&planned), &args.value, &shape, terminal)?;
     let shown = args.value.is_table();
-    let seen = tell_unseen(&planned, terminal);
-    tell_failed_earlier(plan, &failed, &request.order, terminal);
+    let seen = print_unchecked(&planned, terminal);
+    print_failed_earlier(plan, &failed, &request.order, terminal);
     if args.out.is_some() || (shown && !plan.is_empty()) {
         let path = plan_file::write(plan, args.out.as_deref())?;
         if !terminal.quiet {
@@ -92,7 +92,7 @@ pub(crate) async fn plan_for(
 }
 
 /// What could not be checked is reported even with --quiet: the plan alone would look complete.
-pub(crate) fn tell_unseen(planned: &Planned, terminal: &TerminalArgs) -> Exit {
+pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exit {
     let names = names_of(planned);
     stdout::warn_of_gaps(&planned.unseen, &names);
     // A server that could not be checked is in the plan, among those left out.
@@ -101,7 +101,7 @@ pub(crate) fn tell_unseen(planned: &Planned, terminal: &TerminalArgs) -> Exit {
     if let Some(unchecked) = &planned.permissions {
         crate::run_change::warn_of_permissions(unchecked);
     }
-    tell_of_clients(&planned.plan, terminal);
+    print_affected_clients(&planned.plan, terminal);
     let failing = left_failing(planned);
     if failing > 0 {
         let servers =
@@ -114,7 +114,7 @@ pub(crate) fn tell_unseen(planned: &Planned, terminal: &TerminalArgs) -> Exit {
 }
 
 /// Servers that are left out because of their clients, and what to do about it.
-fn tell_of_clients(plan: &Plan, terminal: &TerminalArgs) {
+fn print_affected_clients(plan: &Plan, terminal: &TerminalArgs) {
     let count = |reason| {
         plan.left_out().iter().filter(|one| one.reason == reason).map(|one| &one.server).collect::<BTreeSet<_>>().len()
     };
@@ -156,7 +156,7 @@ pub(crate) fn failed_earlier(state: &StateArgs, simulated: bool) -> Result<BTree
 }
 
 /// Says which servers go last because of an earlier run, and warns where one of them is the canary anyway.
-pub(crate) fn tell_failed_earlier(
+pub(crate) fn print_failed_earlier(
     plan: &Plan,
     failed: &BTreeMap<ResourceId, RunId>,
     order: &WaveOrder,

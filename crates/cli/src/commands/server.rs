@@ -104,7 +104,7 @@ fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
-    Ok(tell_gaps(&gaps))
+    Ok(print_gaps(&gaps))
 }
 
 fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
@@ -124,10 +124,10 @@ fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     })?;
     let document = one_or_all(documents);
     stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(terminal))?;
-    Ok(tell_gaps(&gaps))
+    Ok(print_gaps(&gaps))
 }
 
 /// What could not be checked is reported even with --quiet: the data alone would look complete.
-fn tell_gaps(gaps: &[Gap]) -> Exit {
+fn print_gaps(gaps: &[Gap]) -> Exit {
     if stdout::warn_of_gaps(gaps, &SubscriptionNames::default()) { Exit::Incomplete } else { Exit::AllPass }
 }

@@ -101,7 +101,7 @@ pub(crate) fn run(args: &SimulateArgs, terminal: &TerminalArgs) -> Result<Exit, 
         if !terminal.quiet {
             let (address, scenario) = (&server.base_url, &args.scenario);
             stderr!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
-            tell_listeners(&listening, &files.listeners);
+            print_listeners(&listening, &files.listeners);
             stderr!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &SimulateArgs, terminal: &TerminalArgs) -> Result<Exit, 
     })
 }
 
-fn tell_listeners(listening: &Listening, file: &Path) {
+fn print_listeners(listening: &Listening, file: &Path) {
     let count = listening.listeners.len();
     let left_out = match listening.left_out {
         0 => String::new(),

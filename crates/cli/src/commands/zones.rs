@@ -211,7 +211,7 @@ fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
         .collect();
     let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
     show(&args.value, &rules, Some(&coverage), terminal)?;
-    tell_gaps(&found);
+    print_gaps(&found);
     let is_incomplete = found.gaps.iter().any(|gap: &Gap| gap.unchecked.reason.leaves_incomplete());
     // In a part of the scope, or with a list missing, a rule may match a server that is not in the list.
     let is_whole = !is_incomplete && args.read.scope.scope(&args.read.select) == Scope::default();
@@ -266,7 +266,7 @@ fn targets(args: &ZoneTargetsArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     let (targets, gaps) = targets;
     found.gaps.extend(gaps);
     if targets.is_empty() {
-        if tell_gaps(&found) == Exit::Incomplete {
+        if print_gaps(&found) == Exit::Incomplete {
             stderr!("warning: nothing is known to probe in the zone {}, and not everything could be listed", args.zone);
             return Ok(Exit::Incomplete);
         }
@@ -276,7 +276,7 @@ fn targets(args: &ZoneTargetsArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     let count = targets.len();
     let list = ZoneTargets { zone: args.zone.clone(), made_at: jiff::Timestamp::now(), targets };
     stdout::write(|out| list.write(out))?;
-    let exit = tell_gaps(&found);
+    let exit = print_gaps(&found);
     if !terminal.quiet {
         stderr!(
             "{count} endpoints; on a machine in the zone, `hostssl probe --targets FILE -o json` prints what it sees"
@@ -299,7 +299,7 @@ async fn list_servers(
 }
 
 /// Says what could not be listed, and how the command ends.
-fn tell_gaps(found: &ZonedServers) -> Exit {
+fn print_gaps(found: &ZonedServers) -> Exit {
     let names = found.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
     stdout::warn_of_gaps(&found.gaps, &SubscriptionNames::new(names));
     if found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete()) { Exit::Incomplete } else { Exit::AllPass }

@@ -194,7 +194,7 @@ impl ChangeJob {
         settled.is_ok_and(|status| status.progress.ordered)
     }
 
-    fn say(&self, note: &str) {
+    fn set_note(&self, note: &str) {
         self.note(|progress| note.clone_into(&mut progress.note));
     }
 
@@ -218,17 +218,17 @@ impl ChangeJob {
             ExecutionEvent::Begun(_) => {}
             ExecutionEvent::Wave { wave, servers } => {
                 let noun = if *servers == 1 { "server" } else { "servers" };
-                self.say(&format!("Wave {wave}: {servers} {noun}"));
+                self.set_note(&format!("Wave {wave}: {servers} {noun}"));
             }
             ExecutionEvent::Waiting { step, why, delay } => {
                 let name = hostssl_formats::safe(step.server.name());
-                self.say(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));
+                self.set_note(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));
             }
             ExecutionEvent::Soaking { delay } => {
-                self.say(&format!("Waiting {} s, then reading the values of the wave again", delay.as_secs()));
+                self.set_note(&format!("Waiting {} s, then reading the values of the wave again", delay.as_secs()));
             }
             ExecutionEvent::JournalBusy { .. } => {
-                self.say("Waiting: another process is writing to the state directory");
+                self.set_note("Waiting: another process is writing to the state directory");
             }
             ExecutionEvent::Recorded(record) => self.count(record),
         }
@@ -298,7 +298,7 @@ impl ChangeWork {
         tenant: &Tenant,
         store: &Store,
     ) -> Result<Report, Trouble> {
-        job.say("Checking what the identity may change");
+        job.set_note("Checking what the identity may change");
         let clock = SystemClock::new();
         let events = |event: &ExecutionEvent<'_>| job.show(event);
         let untold = |unchecked: &Unchecked| {
@@ -341,7 +341,7 @@ impl ChangeWork {
         if summary.applied + summary.undone + summary.changed_since_plan + summary.open == 0 {
             return;
         }
-        job.say("Auditing the servers again");
+        job.set_note("Auditing the servers again");
         let wire = context.options.wire.as_ref().filter(|_| self.plan.servers() <= MAX_PROBED);
         let (give, stop) = watch::channel(None);
         tokio::spawn(async move {

@@ -200,7 +200,7 @@ pub(crate) async fn undo(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    go_on(&shared, id, &session, &fields, ChangeKind::Undo { reason: reason(&fields) }).await
+    start_change(&shared, id, &session, &fields, ChangeKind::Undo { reason: reason(&fields) }).await
 }
 
 /// Resumes a run that was interrupted.
@@ -210,10 +210,10 @@ pub(crate) async fn resume(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    go_on(&shared, id, &session, &fields, ChangeKind::Resume).await
+    start_change(&shared, id, &session, &fields, ChangeKind::Resume).await
 }
 
-async fn go_on(
+async fn start_change(
     shared: &Shared,
     id: String,
     session: &Session,

@@ -4,7 +4,7 @@ mod affected;
 mod ask;
 mod review;
 
-pub(crate) use ask::{again, canary, exclude, for_many, for_one, reason};
+pub(crate) use ask::{canary, check_again, exclude, for_many, for_one, reason};
 pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;

@@ -414,14 +414,14 @@ mod tests {
 
     #[test]
     fn expiries_are_read_as_they_are_written() {
-        let told = |text| Expiry::read(text).map(|expiry| expiry.words());
-        assert_eq!(told("30").as_deref(), Some("certificate expires within 30 days"));
-        assert_eq!(told("30-90").as_deref(), Some("certificate expires in 30 to 90 days"));
-        assert_eq!(told("365-").as_deref(), Some("certificate expires in more than 365 days"));
-        assert_eq!(told("-0").as_deref(), Some("certificate expired"));
-        assert_eq!(told("none").as_deref(), Some("no certificate is known"));
+        let filter_words = |text| Expiry::read(text).map(|expiry| expiry.words());
+        assert_eq!(filter_words("30").as_deref(), Some("certificate expires within 30 days"));
+        assert_eq!(filter_words("30-90").as_deref(), Some("certificate expires in 30 to 90 days"));
+        assert_eq!(filter_words("365-").as_deref(), Some("certificate expires in more than 365 days"));
+        assert_eq!(filter_words("-0").as_deref(), Some("certificate expired"));
+        assert_eq!(filter_words("none").as_deref(), Some("no certificate is known"));
         for text in ["", "-", "x", "1-x", "1-2-3", "-1-"] {
-            assert_eq!(told(text), None, "{text}");
+            assert_eq!(filter_words(text), None, "{text}");
         }
     }
 

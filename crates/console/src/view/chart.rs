@@ -318,13 +318,13 @@ mod tests {
     fn a_point_says_what_changed_since_the_one_before() {
         let then = Standings { proven: 4, not_enforced: 2, unknown: 1, ..Standings::default() };
         let now = Standings { proven: 5, not_enforced: 1, accepts_plaintext: 1, ..Standings::default() };
-        let told = |figures: Vec<TipLine>| -> Vec<String> {
+        let figure_texts = |figures: Vec<TipLine>| -> Vec<String> {
             figures.into_iter().map(|one| format!("{} {} {}", one.class, one.servers, one.change)).collect()
         };
-        assert_eq!(told(figures(&then, None)), ["no 2 ", "unknown 1 ", "yes 4 "]);
+        assert_eq!(figure_texts(figures(&then, None)), ["no 2 ", "unknown 1 ", "yes 4 "]);
         // What there is none of any more is told once.
         let expected = ["worst 1 +1", "no 1 \u{2212}1", "unknown 0 \u{2212}1", "yes 5 +1"];
-        assert_eq!(told(figures(&now, Some(&then))), expected);
+        assert_eq!(figure_texts(figures(&now, Some(&then))), expected);
         let classes: Vec<&str> = shares(&now).into_iter().rev().map(|(class, _)| class).collect();
         assert_eq!(classes, LEGEND.map(|(class, _)| class), "the legend is in the order of the stack");
     }

@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_version_below_the_floor_is_bad_and_one_that_is_not_known_is_not_compared() {
-        let told = |declared: &str, waits, accepts: &str| {
+        let badge_parts = |declared: &str, waits, accepts: &str| {
             let declared = (!declared.is_empty()).then(|| Word::read(declared));
             let accepts = (!accepts.is_empty()).then(|| Word::read(accepts));
             let cell = TlsCell::new(declared.as_ref(), waits, accepts.as_ref());
@@ -346,7 +346,11 @@ mod tests {
             ("TLS1_4", false, "TLS1_2", ("", "TLS1_4", "")),
         ];
         for (declared, waits, accepts, (class, words, note)) in cases {
-            assert_eq!(told(declared, waits, accepts), (class, words.into(), note.into()), "{declared} {accepts}");
+            assert_eq!(
+                badge_parts(declared, waits, accepts),
+                (class, words.into(), note.into()),
+                "{declared} {accepts}"
+            );
         }
     }
 }

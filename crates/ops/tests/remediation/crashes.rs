@@ -199,7 +199,7 @@ impl World {
         let mut crashes = crashes.iter();
         loop {
             self.crash.arm(crashes.next().copied().unwrap_or(0));
-            match self.crash.survive(self.go_on(undo)).await {
+            match self.crash.survive(self.start_or_resume(undo)).await {
                 Some(report) => return report,
                 None => tokio::time::sleep(Duration::from_secs(2)).await,
             }
@@ -207,7 +207,7 @@ impl World {
     }
 
     /// What a new process does with what it finds.
-    async fn go_on(&self, undo: bool) -> Report {
+    async fn start_or_resume(&self, undo: bool) -> Report {
         let inner = SimTransport::new(&self.simulation);
         let transport = Arc::new(CrashingTransport { inner, crash: self.crash.clone() });
         let tenant = tenant_through(&self.simulation, transport, limits(), watch::channel(None).1);

@@ -9,22 +9,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Takes one complaint.
 type Say<'a> = dyn FnMut(LintCode, Option<&Step>, String) + 'a;
 
-pub(super) fn lint_time(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+pub(super) fn lint_time(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'_>) {
     let Some(observed) = unix_ms(plan.observed_at()) else {
-        return say(LintCode::BadTime, None, format!("`{}` is not a time in RFC 3339", plan.observed_at()));
+        return warn(LintCode::BadTime, None, format!("`{}` is not a time in RFC 3339", plan.observed_at()));
     };
     let age = context.now_ms - observed;
     let allowed = i64::try_from(context.max_age.as_millis()).unwrap_or(i64::MAX);
     if age > allowed {
-        say(LintCode::Stale, None, format!("the servers were checked {} min ago", age / 60_000));
+        warn(LintCode::Stale, None, format!("the servers were checked {} min ago", age / 60_000));
     } else if age < -300_000 {
-        say(LintCode::BadTime, None, format!("{} is in the future", plan.observed_at()));
+        warn(LintCode::BadTime, None, format!("{} is in the future", plan.observed_at()));
     }
 }
 
-pub(super) fn lint_places(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+pub(super) fn lint_places(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'_>) {
     if context.cloud.is_some_and(|cloud| !cloud.eq_ignore_ascii_case(plan.cloud())) {
-        say(LintCode::OtherCloud, None, format!("the plan is for {}", plan.cloud()));
+        warn(LintCode::OtherCloud, None, format!("the plan is for {}", plan.cloud()));
     }
     let tenants: HashMap<_, _> = context.subscriptions.iter().map(|one| (&one.id, &one.tenant)).collect();
     let mut first = plan.principal().tenant.clone();
@@ -32,16 +32,16 @@ pub(super) fn lint_places(plan: &Plan, context: &LintContext<'_>, say: &mut Say<
         let Some(tenant) = tenants.get(&step.server.subscription()) else { continue };
         let expected = first.get_or_insert_with(|| tenant.to_string());
         if !expected.eq_ignore_ascii_case(tenant) {
-            say(LintCode::MixedTenants, Some(step), format!("{} is in tenant {tenant}", step.server));
+            warn(LintCode::MixedTenants, Some(step), format!("{} is in tenant {tenant}", step.server));
         }
     }
 }
 
-pub(super) fn lint_targets(plan: &Plan, say: &mut Say<'_>) {
+pub(super) fn lint_targets(plan: &Plan, warn: &mut Say<'_>) {
     let mut seen = BTreeSet::new();
     for step in plan.steps() {
         if !seen.insert((step.server.to_lowercase(), step.parameter.key())) {
-            say(
+            warn(
                 LintCode::DuplicateTarget,
                 Some(step),
                 format!("{} of {} is changed twice", step.parameter.key(), step.server),
@@ -66,25 +66,25 @@ fn equal(left: &str, right: &str) -> bool {
     left.trim().to_lowercase() == right.trim().to_lowercase()
 }
 
-pub(super) fn lint_values(step: &Step, say: &mut Say<'_>) {
+pub(super) fn lint_values(step: &Step, warn: &mut Say<'_>) {
     if equal(&step.before, &step.after) {
-        say(LintCode::ChangesNothing, Some(step), format!("{} is already {}", step.parameter.key(), step.before));
+        warn(LintCode::ChangesNothing, Some(step), format!("{} is already {}", step.parameter.key(), step.before));
     }
     if step.undo.trim().is_empty() {
-        say(LintCode::MissingUndo, Some(step), "it cannot be undone".into());
+        warn(LintCode::MissingUndo, Some(step), "it cannot be undone".into());
     } else if equal(&step.undo, &step.after) {
-        say(LintCode::UndoIsAfter, Some(step), format!("undo would write {} again", step.after));
+        warn(LintCode::UndoIsAfter, Some(step), format!("undo would write {} again", step.after));
     } else if !equal(&step.undo, &step.before) {
-        say(LintCode::UndoIsNotBefore, Some(step), format!("undo would write {}, not {}", step.undo, step.before));
+        warn(LintCode::UndoIsNotBefore, Some(step), format!("undo would write {}, not {}", step.undo, step.before));
     }
     // Azure shows floors below TLS 1.2 on old servers, and offers none (`allowedValues` of `ssl_min_protocol_version`).
     let of_postgresql = step.parameter.key().ends_with("ssl_min_protocol_version");
     if of_postgresql && matches!(rank(&step.undo), Some(1 | 2)) {
         let text = format!("Azure no longer accepts {}, so undo cannot restore it", step.undo);
-        say(LintCode::CannotBeUndone, Some(step), text);
+        warn(LintCode::CannotBeUndone, Some(step), text);
     }
     if rank(&step.after) < rank(&step.before) {
-        say(LintCode::Loosens, Some(step), format!("{} -> {} makes the server less strict", step.before, step.after));
+        warn(LintCode::Loosens, Some(step), format!("{} -> {} makes the server less strict", step.before, step.after));
     }
 }
 
@@ -99,7 +99,7 @@ fn is_of_logs(step: &Step) -> bool {
 }
 
 /// Whether the plan's own goal asks for the value.
-pub(super) fn lint_need(plan: &Plan, step: &Step, say: &mut Say<'_>) {
+pub(super) fn lint_need(plan: &Plan, step: &Step, warn: &mut Say<'_>) {
     let is_switch = matches!(step.parameter.key(), "require_secure_transport" | "sslEnforcement");
     let is_floor = matches!(
         step.parameter.key(),
@@ -131,12 +131,12 @@ pub(super) fn lint_need(plan: &Plan, step: &Step, say: &mut Say<'_>) {
     };
     if !asked {
         let message = format!("no finding requires {} = {}", step.parameter.key(), step.after);
-        say(LintCode::NotNeeded, Some(step), message);
+        warn(LintCode::NotNeeded, Some(step), message);
     }
 }
 
 /// Whether an audit's finding asks for the step.
-pub(super) fn lint_findings(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+pub(super) fn lint_findings(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'_>) {
     let (Some(failed), Goal::Fix { .. }) = (context.failed, plan.goal()) else {
         return;
     };
@@ -144,19 +144,19 @@ pub(super) fn lint_findings(plan: &Plan, context: &LintContext<'_>, say: &mut Sa
         // No audit judges whether logs can be downloaded.
         let Some(control) = step.control.id() else { continue };
         if !failed.contains(&(step.server.clone(), control)) {
-            say(LintCode::NotNeeded, Some(step), format!("{} has no failed finding of {}", step.server, step.control));
+            warn(LintCode::NotNeeded, Some(step), format!("{} has no failed finding of {}", step.server, step.control));
         }
     }
 }
 
-pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'_>) {
     let mut held: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     let mut wave_of: HashMap<String, u32> = HashMap::new();
     let mut last = 0;
     for step in plan.steps().iter().filter(|step| step.is_executable()) {
         let server = step.server.to_lowercase();
         if step.wave < last || *wave_of.entry(server.clone()).or_insert(step.wave) != step.wave {
-            say(LintCode::WaveOrder, Some(step), format!("wave {} after wave {last}, or a second wave", step.wave));
+            warn(LintCode::WaveOrder, Some(step), format!("wave {} after wave {last}, or a second wave", step.wave));
         }
         last = step.wave;
         held.entry(step.wave).or_default().insert(server);
@@ -164,16 +164,16 @@ pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'
     let own_limit = plan.options().max_servers.unwrap_or(u32::MAX);
     let limit = own_limit.min(context.max_servers.unwrap_or(u32::MAX));
     if wave_of.len() as u64 > u64::from(limit) {
-        say(LintCode::BlastRadius, None, format!("{} servers where {limit} are allowed", wave_of.len()));
+        warn(LintCode::BlastRadius, None, format!("{} servers where {limit} are allowed", wave_of.len()));
     }
     let canary = held.values().next().map_or(0, BTreeSet::len);
     let rest = wave_of.len() - canary;
     if canary as u64 > u64::from(plan.options().canary_size) || (wave_of.len() > 1 && canary > rest) {
-        say(LintCode::CanaryTooLarge, None, format!("{canary} servers in the first wave, {rest} in the others"));
+        warn(LintCode::CanaryTooLarge, None, format!("{canary} servers in the first wave, {rest} in the others"));
     }
     for (wave, servers) in held.iter().skip(1) {
         if servers.len() as u64 > u64::from(plan.options().wave_size) {
-            say(LintCode::WaveTooLarge, None, format!("{} servers in wave {wave}", servers.len()));
+            warn(LintCode::WaveTooLarge, None, format!("{} servers in wave {wave}", servers.len()));
         }
     }
 }
@@ -206,7 +206,7 @@ fn says_production(text: &str) -> Option<bool> {
 }
 
 /// Production is tried first only where there is nothing else to try.
-pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'_>) {
     let subscriptions: HashMap<_, &str> = context.subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
     let is_production = |step: &Step| {
         let tags = context.tags.and_then(|tags| tags.get(&step.server));
@@ -221,13 +221,13 @@ pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, say: &mut Say<
     for step in executable().filter(|step| others && step.wave == 1 && is_production(step)) {
         if named.insert(&step.server) {
             let text = "the canary is a production server, although the plan has others: choose one with --canary";
-            say(LintCode::ProductionCanary, Some(step), text.to_owned());
+            warn(LintCode::ProductionCanary, Some(step), text.to_owned());
         }
     }
 }
 
 /// Tightening: a replica before its primary. Loosening: after it. And the later one waits for the earlier one.
-pub(super) fn lint_replicas(plan: &Plan, say: &mut Say<'_>) {
+pub(super) fn lint_replicas(plan: &Plan, warn: &mut Say<'_>) {
     let executable = || plan.steps().iter().filter(|step| step.is_executable());
     let mut of_server: HashMap<&ResourceId, Vec<&Step>> = HashMap::new();
     for step in executable() {
@@ -240,7 +240,7 @@ pub(super) fn lint_replicas(plan: &Plan, say: &mut Say<'_>) {
             let (first, second) = if loosens { (*primary, replica) } else { (replica, *primary) };
             if first.wave >= second.wave || !second.needs.contains(&first.id) {
                 let message = format!("step {} of its replica set must succeed first", first.id);
-                say(LintCode::ReplicaOrder, Some(second), message);
+                warn(LintCode::ReplicaOrder, Some(second), message);
             }
         }
     }

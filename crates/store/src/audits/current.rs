@@ -76,7 +76,7 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) 
     };
     if before.is_none_or(|before| before.at_ms <= look.at_ms) {
         let laid = match look.narrowed {
-            Some(seen) => narrowed::lay(transaction, (look.server, look.at_ms), seen, &known)?,
+            Some(seen) => narrowed::merge_into_present(transaction, (look.server, look.at_ms), seen, &known)?,
             None => None,
         };
         match laid {

@@ -29,7 +29,7 @@ pub(crate) struct Stands {
 }
 
 /// Lays what an audit saw over the row of the present, unless there is none or that is newer.
-pub(crate) fn lay(
+pub(crate) fn merge_into_present(
     connection: &Connection,
     (server, at_ms): (i64, i64),
     (facts, judgement): (&ServerFacts, &ServerJudgement),

@@ -1,4 +1,5 @@
-//! A name means one thing in the workspace: no new type is called the same as one of another crate.
+//! A name means one thing in the workspace: no new type is called the same as one of another crate. And functions are
+//! called by what they do.
 
 use crate::{members, program};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,29 @@ fn a_new_name_means_one_thing() {
     assert!(found.len() > 500, "{}", found.len());
     found.retain(|_, members| members.len() > 1);
     assert!(found.is_empty(), "rename one by what it means, or make it one type: {found:#?}");
+}
+
+/// Verbs without an object: no reader can guess what a function of such a name does.
+const SAYS_NOTHING: [&str; 7] = ["again", "go_on", "lay", "say", "tell", "tell_", "told"];
+
+/// Whether a line defines a function of such a name, or of one that begins so.
+fn says_nothing(line: &str) -> bool {
+    let Some((_, rest)) = line.split_once("fn ") else { return false };
+    let name: &str = rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default();
+    SAYS_NOTHING.iter().any(|word| name == *word || (word.ends_with('_') && name.starts_with(word)))
+}
+
+#[test]
+fn the_name_of_a_function_says_what_it_does() {
+    assert!(says_nothing("    pub(crate) fn tell_gaps(gaps: &[Gap]) {") && says_nothing("async fn again("));
+    assert!(!says_nothing("fn telling()") && !says_nothing("fn layout(") && !says_nothing("// told"));
+    let mut found = Vec::new();
+    for member in members() {
+        for (path, text) in program(&member) {
+            found.extend(text.lines().filter(|line| says_nothing(line)).map(|line| format!("{path}: {}", line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "name what is printed, merged or repeated: {found:#?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::simulated::of_cloud;
 use crate::state::find_run;
 use crate::stdout;
-use hostssl_audit::{Profile, lay_waivers};
+use hostssl_audit::{Profile, apply_waivers};
 use hostssl_formats::Shape;
 use hostssl_model::AuditReport;
 use hostssl_ops::judge_again;
@@ -25,7 +25,7 @@ pub(super) fn show(
     let mut report = reader.audit_report(audit)?;
     if let Some(path) = &args.waivers {
         let waivers = waivers::load(path, &rules(&report.run.profile))?;
-        lay_waivers(&mut report, &path.display().to_string(), waivers);
+        apply_waivers(&mut report, &path.display().to_string(), waivers);
     }
     write(&report, &args.value, terminal)?;
     Ok(Exit::AllPass)

@@ -66,14 +66,14 @@ mod tests {
             let one = Headline::of(&now, &before, lost);
             (one.class, one.words, one.but)
         };
-        let told = |now| with_lost(now, 0);
-        assert_eq!(told(standings(3, 1, 12)), ("yes", "2 fewer than".into(), String::new()));
-        assert_eq!(told(standings(6, 1, 9)), ("no", "1 more than".into(), String::new()));
-        assert_eq!(told(standings(5, 1, 10)).0, "none");
+        let headline_parts = |now| with_lost(now, 0);
+        assert_eq!(headline_parts(standings(3, 1, 12)), ("yes", "2 fewer than".into(), String::new()));
+        assert_eq!(headline_parts(standings(6, 1, 9)), ("no", "1 more than".into(), String::new()));
+        assert_eq!(headline_parts(standings(5, 1, 10)).0, "none");
         let hidden = ("unknown", "2 fewer than".into(), "2 more could not be checked".into());
-        assert_eq!(told(standings(3, 3, 10)), hidden);
+        assert_eq!(headline_parts(standings(3, 3, 10)), hidden);
         let gone = ("unknown", "2 fewer than".into(), "2 fewer listed".into());
-        assert_eq!(told(standings(3, 1, 10)), gone);
+        assert_eq!(headline_parts(standings(3, 1, 10)), gone);
         // As many are unknown as before, but they are others: one that did not enforce is among them.
         let swapped = "1 of those could not be checked or listed".to_owned();
         assert_eq!(with_lost(standings(4, 1, 11), 1), ("unknown", "1 fewer than".into(), swapped));

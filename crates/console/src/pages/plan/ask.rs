@@ -111,7 +111,7 @@ pub(crate) fn reason(fields: &Fields) -> Option<String> {
 }
 
 /// The same servers, checked again, perhaps at another pace or for a reason.
-pub(crate) async fn again(
+pub(crate) async fn check_again(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Extension(session): Extension<Session>,

@@ -151,17 +151,17 @@ mod tests {
     fn a_weak_version_that_is_accepted_is_bad_wherever_one_address_accepts_it() {
         use Acceptance::{Accepted, Refused, Unknown};
         let (weak, strong) = (WireVersion::Tls(TlsVersion::Tls1_0), WireVersion::Tls(TlsVersion::Tls1_3));
-        let told = |version, answers: &[Acceptance]| {
+        let badge_parts = |version, answers: &[Acceptance]| {
             let cell = VersionCell::of(version, answers);
             (cell.class, cell.words)
         };
-        assert_eq!(told(weak, &[Refused, Accepted]), ("no", "accepted"));
-        assert_eq!(told(weak, &[Refused, Unknown]), ("yes", "refused"));
-        assert_eq!(told(strong, &[Accepted]), ("yes", "accepted"));
-        assert_eq!(told(strong, &[Refused]), ("none", "refused"));
+        assert_eq!(badge_parts(weak, &[Refused, Accepted]), ("no", "accepted"));
+        assert_eq!(badge_parts(weak, &[Refused, Unknown]), ("yes", "refused"));
+        assert_eq!(badge_parts(strong, &[Accepted]), ("yes", "accepted"));
+        assert_eq!(badge_parts(strong, &[Refused]), ("none", "refused"));
         for version in [weak, strong] {
-            assert_eq!(told(version, &[Unknown]), ("unknown", "unknown"));
-            assert_eq!(told(version, &[]), ("unknown", "unknown"));
+            assert_eq!(badge_parts(version, &[Unknown]), ("unknown", "unknown"));
+            assert_eq!(badge_parts(version, &[]), ("unknown", "unknown"));
         }
     }
 }
