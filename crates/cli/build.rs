@@ -24,7 +24,7 @@ fn commit() -> String {
         assert!(is_id, "{COMMIT} is {given:?}, not the 40 digits of a commit");
         return given;
     }
-    // The folder of the sources may lie in somebody else's repository.
+    // The folder of the sources may lie in someone else's repository.
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let is_ours = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix == "crates/cli/");
     let Some(commit) = git(&["rev-parse", "HEAD"]).filter(|_| is_ours && workspace.join("Cargo.lock").exists()) else {

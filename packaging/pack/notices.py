@@ -64,7 +64,7 @@ def terms(crate: Crate) -> list[str]:
 
 
 def tidy(text: str) -> str:
-    """Line ends and empty lines around a text are no difference."""
+    """Line ends and empty lines around a text make no difference."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
 
 

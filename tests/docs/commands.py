@@ -54,7 +54,7 @@ def steps(page: Path) -> list[Step]:
 
 
 class Reader:
-    """Somebody at a terminal, in a folder of their own."""
+    """Someone at a terminal, in a folder of their own."""
 
     def __init__(self, program: Path, folder: Path):
         (folder / "bin").mkdir()

@@ -157,7 +157,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     };
     let (old_controls, new_controls) = (judged(before), judged(after));
     let (olds, news) = (by_id(before), by_id(after));
-    // An audit without a server judged by nothing, and that is no difference between profiles.
+    // An audit without a server judged by nothing, and that is not a difference between profiles.
     let comparable = |id: ControlId| {
         olds.is_empty() || news.is_empty() || (old_controls.contains(&id) && new_controls.contains(&id))
     };

@@ -150,7 +150,7 @@ proptest! {
             let of_server = || compared.changes.iter().filter(|change| change.server.name() == *name);
             let now = after.iter().find(|(other, _)| other == name).map(|(_, seen)| *seen);
             if now != Some(*seen) {
-                prop_assert!(of_server().next().is_some(), "{name}: {seen:?} then {now:?} is no change");
+                prop_assert!(of_server().next().is_some(), "{name}: {seen:?} then {now:?} is not a change");
             }
             if now == Some(Seen::Forbidden) {
                 prop_assert!(of_server().all(|change| change.difference == Difference::NotVisible));

@@ -36,7 +36,7 @@ fn a_waiver_holds_on_its_last_day_and_not_after() {
     assert_eq!(of("expires = '2026-11-27'"), WaiverState::Expired);
     assert_eq!(of("expires = '2027-11-28'"), WaiverState::InEffect);
     assert_eq!(of("expires = '2027-11-29'"), WaiverState::TooLong);
-    // No day, or none that can be read, is no day at all.
+    // No day, or none that can be read, is not a day at all.
     for wrong in
         ["", "expires = 'never'", "expires = '2027-2-3'", "expires = 20270101", "expires = 2027-01-01T00:00:00Z"]
     {

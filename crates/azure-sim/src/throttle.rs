@@ -76,7 +76,7 @@ pub(crate) struct Buckets(HashMap<BucketKey, Bucket>);
 impl Buckets {
     /// Takes one request out of a bucket.
     pub(crate) fn take(&mut self, key: BucketKey, rate: Rate, now: Instant) -> Verdict {
-        // Anybody can make up principals; forgetting all buckets now and then is the price of a bound.
+        // Anyone can make up principals; forgetting all buckets now and then is the price of a bound.
         if self.0.len() >= MAX_PRINCIPALS {
             self.0.clear();
         }

@@ -41,7 +41,7 @@ pub(crate) struct Principal {
 /// Why a token was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// None was sent, or it is no token of ours.
+    /// None was sent, or it is not a token of ours.
     Invalid,
     /// It is for another audience.
     Audience,

@@ -222,7 +222,7 @@ impl Arm {
         &self.inner.versions
     }
 
-    /// Waits until a request may be sent at once. What Azure asks to wait is waited for here, before anybody says that
+    /// Waits until a request may be sent at once. What Azure asks to wait is waited for here, before anyone says that
     /// the request was sent.
     pub async fn turn(&self, quota: &Quota) -> SendTurn {
         SendTurn(self.inner.limiter.permit(quota).await)

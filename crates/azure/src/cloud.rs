@@ -103,7 +103,7 @@ impl Cloud {
     ///
     /// # Errors
     ///
-    /// [`InvalidCloud`] when an endpoint is no https URL of a host.
+    /// [`InvalidCloud`] when an endpoint is not an https URL of a host.
     pub fn with_endpoints(mut self, arm: Option<&str>, authority: Option<&str>) -> Result<Self, InvalidCloud> {
         if let Some(arm) = arm {
             self.arm_endpoint = endpoint(arm)?;

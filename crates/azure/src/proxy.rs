@@ -36,7 +36,7 @@ pub enum ProxySetting {
         /// The variable that leaves the host out.
         by: &'static str,
     },
-    /// A variable is set to what is no address of a proxy: it has no effect.
+    /// A variable is set to what is not an address of a proxy: it has no effect.
     Unusable {
         /// Which.
         variable: &'static str,

@@ -21,7 +21,7 @@ pub struct Listed {
     pub parameter_group: Option<ResourceId>,
 }
 
-/// An entry of a list that is no server: the reason, for a report.
+/// An entry of a list that is not a server: the reason, for a report.
 #[derive(Debug, Clone)]
 pub struct NotAServer(pub String);
 
@@ -286,7 +286,7 @@ fn is_user(name: &str) -> bool {
     (1..=63).contains(&name.len()) && !name.contains(char::is_control)
 }
 
-/// A tag whose value is no text is left out: Azure knows none.
+/// A tag whose value is not a text is left out: Azure knows none.
 fn read_tags(tags: &Value) -> Tags {
     let members = tags.as_object().into_iter().flatten();
     members.filter_map(|(name, value)| Some((one_line(name), one_line(value.as_str()?)))).collect()

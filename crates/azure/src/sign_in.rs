@@ -273,7 +273,7 @@ impl SignIn<'_> {
         ClientOptions {
             transport: Some(self.transport.clone()),
             cloud: Some(Arc::new(self.cloud.configuration())),
-            // Somebody waits for the sign-in: three more tries are over in seconds.
+            // Someone waits for the sign-in: three more tries are over in seconds.
             retry: RetryOptions::exponential(ExponentialRetryOptions {
                 max_retries: 3,
                 ..ExponentialRetryOptions::default()

@@ -1,7 +1,7 @@
 //! Who tried in vain: clients that wanted to connect in plaintext, and that the server refused.
 //!
-//! A refused client is no client of the census, so that it changes no verdict: a client that was refused is not broken by what comes.
-//! It is listed by itself, because that is what somebody wants to know in the days after enforcement.
+//! A refused client is not a client of the census, so that it changes no verdict: a client that was refused is not broken by what comes.
+//! It is listed by itself, because that is what someone wants to know in the days after enforcement.
 
 use crate::log_time::{DAY, earliest};
 use crate::sessions::DailySessions;
@@ -67,7 +67,7 @@ struct Suspect {
     at: Option<Millis>,
 }
 
-/// Everybody who was refused.
+/// Everyone who was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Refusals {
     /// From where, and when, this program asked with a name that no server can know.
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_somebody_makes_up_are_counted_and_not_kept() {
+    fn names_that_someone_makes_up_are_counted_and_not_kept() {
         let mut refusals = of(&[("a", 1), ("b", 2), ("c", 3), ("a", 4)], 2);
         assert_eq!((refusals.clients.len(), refusals.unlisted), (2, 1));
         refusals.bound(1);

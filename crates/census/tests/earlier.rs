@@ -144,7 +144,7 @@ fn a_client_below_the_floor_that_was_not_observed_since_counts_for_the_floor_alo
 }
 
 #[test]
-fn a_time_that_somebody_chose_hides_no_client_from_before_it() {
+fn a_time_that_someone_chose_hides_no_client_from_before_it() {
     let kept = with_job(15);
     let chosen = Some(START + 8 * DAY);
     let report = kept.judge_chosen(week(15), chosen);

@@ -120,7 +120,7 @@ fn the_time_before_connections_were_logged_is_no_observation() {
     for (hours, expected) in [
         (from(7 * 24, 1), CensusVerdict::NeedsObservation),
         (from(0, 1), CensusVerdict::Safe),
-        // Somebody comes once a day.
+        // Someone comes once a day.
         (from(2, 24), CensusVerdict::Safe),
         (from(2, 7 * 24), CensusVerdict::NeedsObservation),
     ] {
@@ -616,7 +616,7 @@ fn a_line_break_that_was_lost_hides_nothing() {
         assert!(lacks(&report, MissingReason::Damaged), "{glued}");
         assert!(report.sources.iter().all(|source| !source.is_complete));
     }
-    // Somebody who reads logs writes such words in statements, which is no damage.
+    // Someone who reads logs writes such words in statements, which is not damage.
     let quote =
         format!("{}-0.1-LOG:  statement: select 'connection authorized: user=bad database=shop'\n", time(700_000));
     assert_eq!(read(&[&format!("{good}{quote}")]).verdict, CensusVerdict::Safe);

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 pub struct BundleContents {
     /// Each root of [`AZURE_ROOTS`], and whether the file has it.
     pub azure_roots: Vec<(&'static str, bool)>,
-    /// The subjects of certificates that are no roots: trusting one of them breaks when Azure replaces it, which it does
+    /// The subjects of certificates that are not roots: trusting one of them breaks when Azure replaces it, which it does
     /// without notice.
     pub not_roots: Vec<String>,
     /// The subjects of certificates whose validity has ended.

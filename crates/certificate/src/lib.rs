@@ -217,7 +217,7 @@ fn verify_full(
     };
     match (fault, name_match) {
         (Some(reason), _) => Judgement { ok: Some(false), reason: Some(reason) },
-        // What this program cannot check is no fault of the server: a false signature ends the handshake.
+        // What this program cannot check is not a fault of the server: a false signature ends the handshake.
         (None, _) if open.is_some() => Judgement { ok: None, reason: open },
         (None, _) if chain_ok.is_none() => {
             Judgement { ok: None, reason: Some("no roots were given to verify the chain".to_owned()) }

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(kind: &str, output: &str, port: u16, count: u32) -> Result<(), Box<dyn Error>> {
-    // What is probed is kept, as it is for everybody.
+    // What is probed is kept, as it is for everyone.
     let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-probe-state");
     if state.exists() {
         std::fs::remove_dir_all(&state)?;

@@ -36,7 +36,7 @@ pub(crate) struct Connected {
     pub(crate) tenants: Vec<Tenant>,
     /// Given when the run is to end.
     pub(crate) stop: StopSignal,
-    /// What gives that signal. It goes on until the process ends, unless somebody ends it.
+    /// What gives that signal. It goes on until the process ends, unless someone ends it.
     pub(crate) listener: AbortHandle,
     /// The simulated Azure in place of the real one, if there is one.
     pub(crate) simulation: Option<Simulation>,
@@ -177,7 +177,7 @@ impl ConnectArgs {
         Err(CliError::usage(what, "leave one of them out"))
     }
 
-    /// Fails when options are given that a simulated Azure has no use for. A variable alone is no mistake: it may be meant for
+    /// Fails when options are given that a simulated Azure has no use for. A variable alone is not a mistake: it may be meant for
     /// other commands.
     pub(crate) fn refuse_with_simulation(&self) -> Result<(), CliError> {
         if self.simulate.is_none() {

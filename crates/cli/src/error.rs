@@ -26,12 +26,12 @@ impl CliError {
         Self { exit: Exit::Failed, message: chain(error), hint: Some(hint.into()) }
     }
 
-    /// Nothing was written, and nothing is broken: something stands in the way, or somebody said no.
+    /// Nothing was written, and nothing is broken: something stands in the way, or someone said no.
     pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// A file that is no plan, or not one that may be applied.
+    /// A file that is not a plan, or not one that may be applied.
     pub(crate) fn invalid_plan(path: &Path, error: &InvalidPlan) -> Self {
         Self::usage(format!("{}: {}", path.display(), chain(error)), error.advice())
     }
@@ -58,7 +58,7 @@ impl CliError {
         Self { exit, message, hint: Some(hint) }
     }
 
-    /// The run was stopped before anybody was signed in, so there is nothing to report.
+    /// The run was stopped before anyone was signed in, so there is nothing to report.
     pub(crate) fn stopped_while_signing_in() -> Self {
         let hint = "check that the sign-in address can be reached, and that --deadline leaves enough time";
         Self {

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 
 /// Renders a command's help, and that of every command below it.
 fn add(command: &Command, path: &str, pages: &mut Vec<(String, String)>) {
-    // Values of this machine's environment are no part of it.
+    // Values of this machine's environment are not part of it.
     let page = command.clone().bin_name(path).term_width(100).mut_args(|arg| arg.hide_env_values(true));
     pages.push((path.to_owned(), page.clone().render_long_help().to_string()));
     for below in page.get_subcommands().filter(|below| below.get_name() != "help") {

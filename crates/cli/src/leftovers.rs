@@ -167,7 +167,7 @@ impl<'a> Leftovers<'a> {
         Ok(found.iter().map(Found::shown).collect())
     }
 
-    /// Whether somebody said yes to the end of what was found.
+    /// Whether someone said yes to the end of what was found.
     fn is_confirmed(&self, found: &[Found<'_>]) -> Result<bool, CliError> {
         let count: usize = found.iter().map(|one| one.to_end().len()).sum();
         if count == 0 || self.args.yes {

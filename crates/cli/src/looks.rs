@@ -21,7 +21,7 @@ use std::time::Duration;
 /// The default name of the file of zones.
 pub(crate) const FILE: &str = "hostssl-zones.toml";
 
-/// More rules than anybody could review, in bytes.
+/// More rules than anyone could review, in bytes.
 const LARGEST_ZONES: u64 = 4 << 20;
 /// The looks of a hundred thousand servers, in bytes.
 const LARGEST_LOOKS: u64 = 1 << 30;
@@ -49,7 +49,7 @@ pub(crate) struct VantageArgs {
 impl VantageArgs {
     /// Fails when the options are given to a command that does not probe: they would do nothing.
     pub(crate) fn refuse_without_probe(&self) -> Result<(), CliError> {
-        // The variable alone is no mistake: it may be meant for other commands.
+        // The variable alone is not a mistake: it may be meant for other commands.
         let by_variable = std::env::var_os("HOSTSSL_ZONES").map(PathBuf::from);
         match &self.zones {
             Some(zones) if Some(zones) != by_variable.as_ref() => Err(CliError::usage(

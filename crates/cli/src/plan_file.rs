@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Digits of the hash in the name of a plan file that was given none.
 const HASH_IN_NAME: usize = 12;
 
-/// Reads a plan and holds it to everything that can be checked without asking anybody.
+/// Reads a plan and holds it to everything that can be checked without asking anyone.
 pub(crate) fn read(path: &Path) -> Result<Plan, CliError> {
     if is_stdin(path) {
         return read_from(io::stdin().lock(), path);
@@ -18,7 +18,7 @@ pub(crate) fn read(path: &Path) -> Result<Plan, CliError> {
     read_from(open(path)?, path)
 }
 
-/// The same, and keeps everybody else from applying that file until the lock is dropped.
+/// The same, and keeps everyone else from applying that file until the lock is dropped.
 pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, Option<File>), CliError> {
     if is_stdin(path) {
         return Ok((read(path)?, None));

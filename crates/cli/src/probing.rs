@@ -132,7 +132,7 @@ pub(crate) fn prober(options: ProbeOptions) -> Result<Prober, CliError> {
 }
 
 /// The system's roots, those in which Azure's chains end, and those of `--ca-file`, each judged on its own too. None of the
-/// system is no error.
+/// system is not an error.
 pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<RootStore>, CliError> {
     let mut roots: Vec<RootStore> = system_roots().into_iter().collect();
     roots.extend(azure_roots());

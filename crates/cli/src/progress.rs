@@ -7,7 +7,7 @@ use hostssl_ops::AuditEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// Where stderr is no terminal, the time between two lines.
+/// Where stderr is not a terminal, the time between two lines.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Says how far something is, once a minute, where no bar shows it.

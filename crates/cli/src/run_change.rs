@@ -230,7 +230,7 @@ pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
     if !can_ask() {
         return Err(CliError::usage("there is no terminal to ask for approval on", instead));
     }
-    // Whatever was typed before the question was read is no answer to it.
+    // Whatever was typed before the question was read is not an answer to it.
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
     let mut stderr = anstream::stderr();

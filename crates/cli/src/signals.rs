@@ -1,6 +1,6 @@
 //! The signals of the operating system that the program answers.
 
-/// Signals of one purpose. They are caught from the moment this exists: none that comes before somebody waits for it is lost,
+/// Signals of one purpose. They are caught from the moment this exists: none that comes before someone waits for it is lost,
 /// or ends the process.
 pub(crate) struct Signals(Caught);
 

@@ -7,7 +7,7 @@ use hostssl_formats::{Palette, Query, Shape, SubscriptionNames, Text, Wrapping, 
 use hostssl_model::{Gap, GapScope, ResourceId};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
-/// Writes to standard output through a buffer. A reader that went away, such as `head`, is no error.
+/// Writes to standard output through a buffer. A reader that went away, such as `head`, is not an error.
 pub(crate) fn write(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     tolerate(how(&mut out).and_then(|()| out.flush()))
@@ -33,7 +33,7 @@ pub(crate) fn write_text(
     }
 }
 
-/// What somebody is asked to approve, on the terminal where the question follows: standard error, so that what is piped
+/// What someone is asked to approve, on the terminal where the question follows: standard error, so that what is piped
 /// stays data.
 pub(crate) fn show_for_approval(
     terminal: &TerminalArgs,

@@ -718,7 +718,7 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!((done.code, done.stderr.contains("error")), (141, false), "{}", done.stderr);
 }
 
-/// A peer that has no TLS and asks everybody for a password in plaintext.
+/// A peer that has no TLS and asks everyone for a password in plaintext.
 fn plaintext_only_server() -> u16 {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -354,7 +354,7 @@ fn logs_are_kept_under_the_name_that_their_server_is_given() {
     assert_eq!(sightings(&run(&["shop-db", "--no-save"], &first)), 2);
     assert_eq!(sightings(&run(&[], &first)), 2);
     assert_eq!(sightings(&run(&["pg-keycloak"], &first)), 2);
-    // A log on disk says nothing of a server in Azure, even if somebody gives it its name.
+    // A log on disk says nothing of a server in Azure, even if someone gives it its name.
     let done = common::run(&["clients", "pg-keycloak", "--simulate", "--state", &state, "-o", "json"]);
     let azure: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(users(&azure["servers"][0]), ["backup", "keycloak"]);

@@ -128,7 +128,7 @@ fn what_is_wrong_with_the_state_directory_is_said() {
     let done = doctor(&file, &["--simulate", "enforced", "-o", "json"]);
     assert_eq!((done.code, status(&report(&done), "state-directory")), (3, "failed"), "{}", done.stdout);
 
-    // Somebody changes servers with it.
+    // Someone changes servers with it.
     let state = folder.path().join("state");
     let kept = start(hostssl().args(["audit", "--simulate", "enforced", "-q", "--state"]).arg(&state)).finish();
     assert_eq!(kept.code, 0, "{}", kept.stderr);

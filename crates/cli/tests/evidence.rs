@@ -121,7 +121,7 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     assert!(read("journal.jsonl").lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(std::fs::read_to_string(place.path("a/README.txt")).unwrap().contains("SIMULATED"));
     assert!(std::fs::read_to_string(place.path("a/controls.json")).unwrap().contains("PCI DSS"));
-    // Nothing that lets anybody in.
+    // Nothing that lets anyone in.
     for file in
         files.iter().chain([&place.path("a/clients.json"), &run.join("journal.jsonl"), &run.join("result.json")])
     {

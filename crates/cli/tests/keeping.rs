@@ -113,7 +113,7 @@ fn what_was_not_compared_is_no_all_clear() {
     let done = kept(&["diff"]);
     assert_eq!(done.code, 4, "{}{}", done.stdout, done.stderr);
     assert_eq!(kept(&["diff", "latest", "latest"]).code, 2);
-    // What failed and was not asked about again has not been fixed, as far as anybody knows.
+    // What failed and was not asked about again has not been fixed, as far as anyone knows.
     kept(&["audit", "--server", "pg-keycloak", "--control", "pending-restart"]);
     assert_eq!(kept(&["diff"]).code, 4);
     let none = run(&["audit", "--simulate", "enforced", "--except", "*", "--state", state.path(), "-q"]);
@@ -306,7 +306,7 @@ fn a_probe_is_kept_as_it_was_reported() {
     assert!(table.contains("unreachable") && table.contains("2 endpoints"), "{table}");
     assert!(!shown.stdout.contains("hunter2"));
 
-    // What was asked for wrongly saw nothing, and is no run.
+    // What was asked for wrongly saw nothing, and is not a run.
     let empty = std::path::Path::new(state).join("empty.txt");
     std::fs::write(&empty, "# no target\n").unwrap();
     let wrong = common::run(&["probe", "--targets", empty.to_str().unwrap(), "--state", state]);
@@ -354,7 +354,7 @@ fn a_kept_audit_is_listed_shown_and_judged_again() {
     assert!(table.starts_with("RUN ") && table.contains(" KIND ") && table.contains("24 servers: "), "{table}");
     assert_eq!(kept(&["show", id, "-o", "json"]).stdout, audited.stdout);
     let text = run(&["audit", "--simulate", "--no-save", "-q"]).stdout;
-    // What to do next with the clients of today is no part of what is kept.
+    // What to do next with the clients of today is not part of what is kept.
     let same = text.lines().filter(|line| !line.contains("hostssl clients"));
     assert_eq!(kept(&["show", id]).stdout.lines().count(), same.count());
     assert!(kept(&["show", id, "-o", "csv"]).stdout.starts_with("subscription,subscriptionId,"));

@@ -159,7 +159,7 @@ fn only_a_census_or_a_word_with_a_reason_gets_a_server_into_a_plan() {
         .collect();
     assert_eq!(users, ["export", "report"]);
 
-    // A word of somebody, by name, pattern or tag.
+    // A word of someone, by name, pattern or tag.
     for accept in ["pg-catalog-prod=the shop team agrees", "*catalog-pr?d=agreed", "tag:environment=production=agreed"]
     {
         let (accepted, _) = plan(&["--accept-breakage", accept]);
@@ -191,7 +191,7 @@ fn one_server_is_updated_as_the_procedure_says_for_both_generations() {
         assert_eq!(printed, shown, "it prints what show prints");
         let again = site.run(&[&update[..], &["enabled"]].concat());
         assert_eq!((again.code, again.stderr.contains("nothing was written")), (0, true), "{}", again.stderr);
-        // Less strict is a decision that somebody explains.
+        // Less strict is a decision that someone explains.
         for unexplained in [&["Disabled"][..], &["Disabled", "--no-loosening"]] {
             let refused = site.run(&[&update[..], unexplained].concat());
             assert_eq!(refused.code, 2, "{}", refused.stderr);
@@ -295,8 +295,11 @@ fn a_state_directory_that_cannot_be_trusted_is_refused_before_the_first_write() 
         (
             bad("foreign", &|path| {
                 std::fs::create_dir(path).unwrap();
-                std::fs::write(path.join("hostssl.db"), "this is no database, and it is long enough to look like one")
-                    .unwrap();
+                std::fs::write(
+                    path.join("hostssl.db"),
+                    "this is not a database, and it is long enough to look like one",
+                )
+                .unwrap();
             }),
             "damaged",
         ),
@@ -510,7 +513,7 @@ fn the_listeners_are_reached_the_way_that_is_given() {
     let listed = std::fs::read_to_string(site.simulator.folder().join("servers.txt")).unwrap();
     let line = listed.lines().find(|line| line.contains("pg-catalog-prod.")).unwrap();
     let host = line.split_whitespace().find_map(|word| word.strip_prefix("host=")).unwrap();
-    // Behind the tunnel is a server that has no TLS and takes everybody, whatever Azure says.
+    // Behind the tunnel is a server that has no TLS and takes everyone, whatever Azure says.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let rule = format!("{host}:5432:127.0.0.1:{}", listener.local_addr().unwrap().port());
     let (ask, asked) = std::sync::mpsc::channel();

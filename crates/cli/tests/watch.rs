@@ -194,7 +194,7 @@ fn webhooks_of_one_host_are_told_apart() {
     }
 }
 
-/// A pipe that is full: a write to it waits until somebody reads.
+/// A pipe that is full: a write to it waits until someone reads.
 #[cfg(unix)]
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::AbortHandle;
 
 /// How many connections may come from one network; further ones are turned away. This machine's own, and proxies that bring
-/// everybody's, may have them all.
+/// everyone's, may have them all.
 const MAX_OF_ONE: usize = 64;
 
 /// Every connection there is. Clones are the same.
@@ -28,7 +28,7 @@ pub(crate) struct CountedConnection {
     all: Connections,
     network: IpAddr,
     number: u64,
-    /// Whether somebody has signed in on it.
+    /// Whether someone has signed in on it.
     known: AtomicBool,
 }
 
@@ -80,7 +80,7 @@ impl CountedConnection {
         self.number
     }
 
-    /// Notes that somebody has signed in on it: from now on it is not ended for others.
+    /// Notes that someone has signed in on it: from now on it is not ended for others.
     pub(crate) fn is_known(&self) {
         if !self.known.swap(true, Ordering::Relaxed) {
             self.all.lock().strangers.remove(&self.number);

@@ -147,7 +147,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Bind`] when somebody else has it, or it may not be used.
+    /// [`ServeError::Bind`] when someone else has it, or it may not be used.
     pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
         TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
     }
@@ -168,7 +168,7 @@ impl Console {
         let address = options.listen;
         let port = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?.port();
         let shared = Shared::new(options, port, store, connect);
-        // By the time somebody has signed in, it is known.
+        // By the time someone has signed in, it is known.
         if let Some(latest) = shared.store.latest()? {
             shared.readiness(&latest);
         }

@@ -45,7 +45,7 @@ pub(crate) trait JobWork: Sized + Send + Sync + 'static {
 /// Why work ends before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StopCause {
-    /// Somebody asked for it.
+    /// Someone asked for it.
     Person(String),
     /// Its time ran out.
     Deadline,

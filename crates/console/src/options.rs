@@ -31,7 +31,7 @@ pub struct ConsoleOptions {
     pub public: Option<PublicUrl>,
     /// Who signs people in, when that is a proxy in front.
     pub proxies: Option<Proxies>,
-    /// For whom to make sign-in links at the start: names and roles. Without any, there is one link, for somebody who has no
+    /// For whom to make sign-in links at the start: names and roles. Without any, there is one link, for someone who has no
     /// name and may do everything.
     pub people: Vec<(String, Role)>,
     /// Whether servers may be changed from here.
@@ -209,7 +209,7 @@ pub struct TlsFiles {
 pub struct Proxies {
     /// The header with the person's name, in lower case.
     pub header: String,
-    /// The addresses that may say so. The header of anybody else is not looked at.
+    /// The addresses that may say so. The header of anyone else is not looked at.
     pub addresses: Vec<IpAddr>,
     /// Where the proxy says what the person may do; without it, everything.
     pub roles: Option<RoleHeader>,

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 /// A page from its template.
 ///
-/// Names from Azure are anybody's: the template engine makes them text, and here whatever would turn the direction of
+/// Names from Azure are anyone's: the template engine makes them text, and here whatever would turn the direction of
 /// writing or move a cursor is made visible, in every page, because no page can leave it out.
 ///
 /// # Errors
@@ -103,7 +103,7 @@ impl Failure {
         )
     }
 
-    /// A form of somebody whose session has ended meanwhile.
+    /// A form of someone whose session has ended meanwhile.
     pub(crate) fn signed_out_of_form() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,

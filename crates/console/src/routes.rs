@@ -33,7 +33,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .layer(middleware::from_fn_with_state(shared.clone(), frame_failures))
         .layer(middleware::from_fn_with_state(shared.clone(), require_session));
     // BREACH guesses a secret of a page from the size of many answers to requests that another site makes in its reader's
-    // name. Cookies here are SameSite=Strict, so that no such request is answered with a page of anybody's session.
+    // name. Cookies here are SameSite=Strict, so that no such request is answered with a page of anyone's session.
     let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let measured =
         if shared.options.metrics { Router::new().route("/metrics", get(metrics::show)) } else { Router::new() };
@@ -53,7 +53,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// What everybody who is signed in may do: look, and see to their own session.
+/// What everyone who is signed in may do: look, and see to their own session.
 fn for_viewers() -> Router<Shared> {
     Router::new()
         .route("/", get(overview::show))

@@ -1,4 +1,4 @@
-//! What somebody who is signed in may do.
+//! What someone who is signed in may do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl Role {
         }
     }
 
-    /// Somebody who has it, as a sentence begins.
+    /// Someone who has it, as a sentence begins.
     #[must_use]
     pub const fn who(self) -> &'static str {
         match self {

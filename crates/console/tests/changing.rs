@@ -194,7 +194,7 @@ async fn a_misspelled_filter_or_a_lost_view_plans_nothing() {
 }
 
 #[tokio::test]
-async fn somebody_elses_change_is_left_alone() {
+async fn someone_elses_change_is_left_alone() {
     let simulation = estate();
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
@@ -426,7 +426,7 @@ fn runs_last(served: &Served) -> i64 {
     StoreReader::open(served.directory.path()).unwrap().runs().unwrap()[0].last_at_ms
 }
 
-/// Somebody whom the proxy signs in.
+/// Someone whom the proxy signs in.
 struct Person<'a> {
     served: &'a Served,
     name: &'static str,
@@ -620,7 +620,7 @@ async fn words_that_nobody_understands_choose_no_servers() {
 }
 
 #[tokio::test]
-async fn servers_whose_clients_nobody_has_counted_are_left_out_until_somebody_accepts_it() {
+async fn servers_whose_clients_nobody_has_counted_are_left_out_until_someone_accepts_it() {
     let simulation = estate();
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;

@@ -74,7 +74,7 @@ async fn a_stopped_audit_keeps_what_was_seen_and_says_so() {
     assert!(events.body.contains("event: end"));
     let page = visitor.get(&address).await.body;
     assert!(page.contains("Stopped by local user after"), "{page}");
-    // Stopping what has ended is no error, and does nothing.
+    // Stopping what has ended is not an error, and does nothing.
     assert_eq!(visitor.post(&format!("{address}/stop"), "").await.status, 303);
 }
 

@@ -1,4 +1,4 @@
-//! Who may do what: every form of the console, posted by everybody.
+//! Who may do what: every form of the console, posted by everyone.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 

@@ -212,7 +212,7 @@ async fn a_change_needs_its_origin_and_the_token_of_its_own_session() {
     let other = Visitor { served: &served, cookie: other.cookies() };
     let theirs = format!("csrf={}", other.get("/runs").await.csrf());
     assert_eq!(visitor.post_as("/runs", &own, &theirs).await.status, 403);
-    // What is no form: a page of another site can send JSON or text without asking.
+    // What is not a form: a page of another site can send JSON or text without asking.
     let json = [("cookie", visitor.cookie.as_str()), ("origin", own.as_str()), ("content-type", "text/plain")];
     assert_eq!(served.send("POST", "/runs", &json, &right).await.status, 400);
     assert!(visitor.get("/runs").await.body.contains("No run yet"), "something was started");
@@ -234,7 +234,7 @@ async fn only_reading_and_forms_are_taken() {
     }
 }
 
-/// A page without the links to the Azure portal that somebody may follow. Nothing is loaded for them, and the portal is told
+/// A page without the links to the Azure portal that someone may follow. Nothing is loaded for them, and the portal is told
 /// nothing of the console.
 fn without_portal_links(html: &str) -> String {
     let tags = html.split('<').map(|tag| {
@@ -391,7 +391,7 @@ async fn an_address_that_nobody_understands_shows_nothing_rather_than_everything
     }
     let file = visitor.get("/resources/export?format=json&enforcement=not-enforced").await;
     assert!(file.header("content-disposition").contains("-filtered.json"));
-    // What passes of an audit is no audit that passed.
+    // What passes of an audit is not an audit that passed.
     let passes: serde_json::Value =
         serde_json::from_str(&visitor.get("/resources/export?format=json&outcome=pass").await.body).unwrap();
     assert_eq!((&passes["run"]["complete"], &passes["exit"]["code"]), (&false.into(), &4.into()), "{passes}");

@@ -1,4 +1,4 @@
-//! What goes wrong while somebody looks: each has its page with the next step, and nothing is written twice or lost.
+//! What goes wrong while someone looks: each has its page with the next step, and nothing is written twice or lost.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -428,7 +428,7 @@ async fn a_server_that_failed_is_not_the_canary_of_the_next_plan() {
     let told = format!("<a href=\"{}\"><bdi>pg-000</bdi></a> goes last", run.0);
     assert!(next.1.body.contains(&told), "{}", next.1.body);
 
-    // Where no other one can go first, that is said. A canary that a person chose is no news to that person.
+    // Where no other one can go first, that is said. A canary that a person chose is not news to that person.
     let (failed, other) = (key(&visitor, "pg-000").await, key(&visitor, "pg-001").await);
     let alone = ended(&visitor, &visitor.post(&format!("{}/exclude", next.0), &format!("&server={other}")).await).await;
     assert!(alone.1.body.contains("<bdi>pg-000</bdi></a> goes first, because no other server can"), "{}", alone.1.body);

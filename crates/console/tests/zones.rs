@@ -44,7 +44,7 @@ impl Dial for Listeners {
     }
 }
 
-/// A private server that does not enforce, another that no rule matches, and one that anybody reaches.
+/// A private server that does not enforce, another that no rule matches, and one that anyone reaches.
 fn simulation() -> Simulation {
     let server = |name: &str| Server::new(Kind::Flexible, "rg-a", name);
     let off = Server { private: true, ..server("pg-ledger").with("require_secure_transport", "off") };
@@ -223,7 +223,7 @@ async fn what_a_zone_saw_is_brought_counted_and_shown() {
     assert_eq!(standing(&served, "pg-ledger"), Standing::Proven);
 }
 
-/// Somebody requires TLS in the portal.
+/// Someone requires TLS in the portal.
 fn simulation_on(simulation: &Simulation) {
     let id = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-ledger";
     simulation.set_parameter(id, "require_secure_transport", "on").unwrap();

@@ -1,4 +1,4 @@
-//! Evidence packs: one ZIP file with what is kept of an audit, for somebody who does not have hostssl.
+//! Evidence packs: one ZIP file with what is kept of an audit, for someone who does not have hostssl.
 //!
 //! What goes into a pack is a function of values ([`pack_files`]), and so are the bytes of the archive
 //! ([`write_archive`]): the same state gives the same pack. [`verify`] trusts nothing in the file that it reads. The

@@ -237,7 +237,7 @@ fn set_aside(explanation: &mut Explanation) {
     explanation.why.push_str(" Another message in the text is more significant.");
     if explanation.cause == Cause::TlsEnforced {
         // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in plaintext; with `allow`
-        // it does so the other way round. The refusal of plaintext is no sign of a client without TLS then.
+        // it does so the other way round. The refusal of plaintext is not a sign of a client without TLS then.
         explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
                                the cause is the other error, from the attempt over TLS.";
         explanation.advice =

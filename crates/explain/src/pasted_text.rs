@@ -15,7 +15,7 @@ const MAX_QUOTED: usize = 2048;
 /// them.
 const MAX_NAME: usize = 300;
 
-/// Messages in a log line in JSON in a log line: deeper is no message.
+/// Messages in a log line in JSON in a log line: deeper is not a message.
 const MAX_DEPTH: usize = 8;
 
 /// The text on one line in lower case, each quoted name replaced by `""`.

@@ -22,7 +22,7 @@ pub(super) fn all(text: &str) -> impl Iterator<Item = (&'static str, &'static In
     })
 }
 
-/// Whether the characters at `at` are meant as a code, and are no port, duration, process id, or part of a word.
+/// Whether the characters at `at` are meant as a code, and are not a port, duration, process id, or part of a word.
 fn is_code(text: &str, at: usize, code: &str) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let after = text.get(at + code.len()..).unwrap_or_default();

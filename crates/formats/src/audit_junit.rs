@@ -57,7 +57,7 @@ fn status(finding: &Finding) -> TestCaseStatus {
     match finding.outcome {
         Outcome::Pass => TestCaseStatus::success(),
         Outcome::NotApplicable => TestCaseStatus::skipped(),
-        // Skipped and not passed: it fails, and somebody has accepted that for a time.
+        // Skipped and not passed: it fails, and someone has accepted that for a time.
         Outcome::Fail if finding.accepted().is_some() => {
             let mut status = TestCaseStatus::skipped();
             let observed = safe(finding.observed.as_deref().unwrap_or_default()).into_owned();

@@ -3,7 +3,7 @@
 use crate::safe;
 use std::io;
 
-/// A spreadsheet runs a cell that begins with one of these as a formula, and names are chosen by anybody.
+/// A spreadsheet runs a cell that begins with one of these as a formula, and names are chosen by anyone.
 pub(crate) fn inert(cell: &str) -> String {
     let cell = safe(cell);
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.into_owned() }

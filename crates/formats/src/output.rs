@@ -19,7 +19,7 @@ pub enum Format {
     Yaml,
     /// The same in colour.
     Yamlc,
-    /// A table of the values that are no lists or objects.
+    /// A table of the values that are not lists or objects.
     Table,
     /// Values apart by tabs, without a heading.
     Tsv,

@@ -52,7 +52,7 @@ pub struct ZoneLooks {
     pub endpoints: Vec<EndpointReport>,
 }
 
-/// A text is no probe that this version can read.
+/// A text is not a probe that this version can read.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidProbeJson {
     /// It is no JSON, ends early, or a member is missing or of another type.

@@ -67,7 +67,7 @@ impl ProbeMetrics {
                 enforced.add(&[label], is_enforced.into());
             }
             verdicts.add(&[label, ("verdict", one.verdict.as_str())], 1);
-            // None of what could not be probed is no good news.
+            // Zero is not good news where servers could not be probed.
             if one.findings > 0 || is_enforced(one.verdict).is_some() {
                 findings.add(&[label], i64::try_from(one.findings).unwrap_or(i64::MAX));
             }

@@ -147,7 +147,7 @@ fn entry(step: &StepReport, names: &SubscriptionNames) -> Entry {
 
 /// The word for a step with a write that is, or may be, in progress: it has not timed out, its end is unknown.
 const OPEN: &str = "open";
-/// The word for a step that hostssl does not write: nothing holds it up, and somebody has to do it.
+/// The word for a step that hostssl does not write: nothing holds it up, and someone has to do it.
 const MANUAL: &str = "manual";
 
 /// The most urgent first.

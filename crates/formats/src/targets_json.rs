@@ -56,7 +56,7 @@ pub struct ZoneTargets {
     pub targets: Vec<ProbeTarget>,
 }
 
-/// A text is no list of targets that this version can read.
+/// A text is not a list of targets that this version can read.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTargets {
     /// It is no JSON, ends early, or a member is missing or of another type.

@@ -1,6 +1,6 @@
 //! The results of the tools of `hostssl mcp` as JSON, version 1: frozen.
 //!
-//! The reader is a language model, which takes any text for words that somebody said to it. So every text of the document
+//! The reader is a language model, which takes any text for words that someone said to it. So every text of the document
 //! passes through the redactor, harmful characters become visible, long texts are cut, and the members that come from
 //! outside are named.
 

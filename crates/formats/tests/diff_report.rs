@@ -102,7 +102,7 @@ fn an_audit_that_is_read_from_its_json_compares_as_it_did() {
     let other = text.replacen("hostssl/audit/v1", "hostssl/audit/v2", 1);
     assert!(audit_json::read(other.as_bytes()).unwrap_err().to_string().contains("hostssl/audit/v2"));
     let half = text.get(..text.len() / 2).unwrap();
-    assert!(audit_json::read(half.as_bytes()).is_err(), "half of a file is no baseline");
+    assert!(audit_json::read(half.as_bytes()).is_err(), "half of a file is not a baseline");
     // A word that this version does not know is not a pass, and not a known failure.
     let odd = text.replace("\"outcome\":\"fail\"", "\"outcome\":\"odd\"");
     let odd = audit_json::read(odd.as_bytes()).unwrap();

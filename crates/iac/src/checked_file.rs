@@ -95,7 +95,7 @@ pub(crate) struct SettingBlock {
     pub(crate) before: Stated,
     pub(crate) after: Stated,
     pub(crate) act: BlockAct,
-    /// The value that it had before somebody changed it outside Terraform, where the plan says so.
+    /// The value that it had before someone changed it outside Terraform, where the plan says so.
     pub(crate) changed_outside: Option<Meaning>,
 }
 

@@ -1,6 +1,6 @@
 //! Management locks.
 
-/// A lock that somebody put on a part of Azure.
+/// A lock that someone put on a part of Azure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagementLock {
     /// The id of the subscription, resource group or resource that it is on. It holds for everything below.

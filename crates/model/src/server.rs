@@ -9,7 +9,7 @@ coded! {
     pub enum ReplicationRole {
         /// It neither has nor is a read replica.
         None = "none",
-        /// Azure calls it a primary. Newer api-versions say so of any server that is no replica.
+        /// Azure calls it a primary. Newer api-versions say so of any server that is not a replica.
         Primary = "primary",
         /// It is a read replica. Its parameters are its own: a change on the primary does not reach it.
         Replica = "replica",

@@ -1,4 +1,4 @@
-//! Failures that somebody has accepted for a time.
+//! Failures that someone has accepted for a time.
 
 use crate::{ControlId, ResourceId, coded};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ coded! {
     }
 }
 
-/// A failure that somebody has accepted: of one control, on a server or on all servers of a resource group or a
+/// A failure that someone has accepted: of one control, on a server or on all servers of a resource group or a
 /// subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {

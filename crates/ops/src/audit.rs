@@ -49,7 +49,7 @@ const QUERIES_AT_ONCE: usize = 4;
 ///
 /// # Errors
 ///
-/// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is no error but part of the report.
+/// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is not an error but part of the report.
 pub async fn audit(
     tenants: &[Tenant],
     request: &AuditRequest,

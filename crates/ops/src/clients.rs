@@ -48,7 +48,7 @@ const OBSERVED_AT_ONCE: usize = 500;
 ///
 /// # Errors
 ///
-/// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is no error but part of the census.
+/// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is not an error but part of the census.
 pub async fn take_census(
     tenants: &[Tenant],
     scope: &Scope,

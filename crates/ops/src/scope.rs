@@ -74,7 +74,7 @@ impl Advice for ScopeError {
 pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible, ScopeError> {
     let mut gaps = Vec::new();
     let mut subscriptions = all_subscriptions(tenants, &mut gaps).await;
-    // Where nothing at all could be listed, a name is no mistake: the lists are what failed.
+    // Where nothing at all could be listed, a name is not a mistake: the lists are what failed.
     let unchecked = was_stopped(&gaps) || (subscriptions.is_empty() && !gaps.is_empty());
     if !scope.management_groups.is_empty() {
         let members = members_of_groups(tenants, &scope.management_groups, &mut gaps).await?;

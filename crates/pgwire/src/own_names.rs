@@ -2,7 +2,7 @@
 
 /// The application name of a login.
 pub const OWN_APPLICATION: &str = "hostssl";
-/// The user and the database that every PostgreSQL has, unless somebody removed them: a probe asks for both.
+/// The user and the database that every PostgreSQL has, unless someone removed them: a probe asks for both.
 pub const WELL_KNOWN: &str = "postgres";
 /// The usual users for replication, which a probe asks for: those of the documentation of PostgreSQL, Patroni, repmgr,
 /// pg_auto_failover's and other how-tos. A line of `pg_hba.conf` for one of them meets no other user.

@@ -19,7 +19,7 @@ pub struct Rule {
     to_port: Option<u16>,
 }
 
-/// Why a text is no rule.
+/// Why a text is not a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected NAME:PORT:HOST:PORT, each of which may be empty; write an IPv6 address in brackets")]
 pub struct RuleError;

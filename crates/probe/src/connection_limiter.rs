@@ -28,7 +28,7 @@ impl Limiter {
         Self { per_server: per_server.max(1), servers: Mutex::new(servers) }
     }
 
-    /// The semaphore of `address`, or of the name where the address is not known here. It lives as long as somebody holds it.
+    /// The semaphore of `address`, or of the name where the address is not known here. It lives as long as someone holds it.
     pub(crate) fn server(&self, name: &str, address: SocketAddr) -> Arc<Semaphore> {
         let name = if address.ip().is_unspecified() { name.to_ascii_lowercase() } else { String::new() };
         let place = (name, address);

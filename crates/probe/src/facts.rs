@@ -124,7 +124,7 @@ impl EndpointFacts {
         }
     }
 
-    /// Whether an answer to a startup came in PostgreSQL's protocol. One byte, as after `SSLRequest`, is no evidence.
+    /// Whether an answer to a startup came in PostgreSQL's protocol. One byte, as after `SSLRequest`, is not evidence.
     pub(crate) fn spoke_postgresql(&self) -> bool {
         let spoke = |attempt: &Attempt<StartupReply>| attempt.completed().is_some();
         self.startups.iter().any(|facts| spoke(&facts.plaintext) || spoke(&facts.encrypted))

@@ -150,7 +150,7 @@ pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: 
 
 /// The same, with TLS 1.2 asked for by direct TLS, which settles whether that is available as well.
 ///
-/// Up to TLS 1.2 a server names the protocol that it chose where everybody can read it. One that answers a direct
+/// Up to TLS 1.2 a server names the protocol that it chose where everyone can read it. One that answers a direct
 /// ClientHello with `postgresql` is a PostgreSQL with direct TLS (17 and later). Any other answer settles less, and is
 /// asked for again.
 pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[ProtocolVersion]) -> VersionsSeen {

@@ -167,7 +167,7 @@ impl Prober {
         let startups = self.options.startups(target, &self.random_user);
         let address = place.address;
         let permits = self.limiter.server(&place.host, address);
-        // The clock starts when the server has a place free: to wait for our own other probes is no delay of its.
+        // The clock starts when the server has a place free: to wait for our own other probes is not a delay of its.
         drop(permits.acquire().await);
         let recorder = TranscriptRecorder::new(self.options.transcript);
         let endpoint = Endpoint {

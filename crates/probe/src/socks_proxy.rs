@@ -36,7 +36,7 @@ impl fmt::Debug for Socks5 {
     }
 }
 
-/// Why a text is no address of a proxy. Holds nothing of the text, which may have a password in it.
+/// Why a text is not an address of a proxy. Holds nothing of the text, which may have a password in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
     /// Another scheme, or none.

@@ -238,7 +238,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         }
     }
 
-    /// Reads the values of steps that ended well once more: what something else has set meanwhile is no success.
+    /// Reads the values of steps that ended well once more: what something else has set meanwhile is not success.
     async fn look_again(&self, recorder: &RunRecorder<'_, W>, steps: &[Step]) -> Result<(), Abort> {
         let held = steps.iter().filter(|step| recorder.holds(step));
         self.in_parallel(held.map(|step| async move {

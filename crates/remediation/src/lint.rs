@@ -114,7 +114,7 @@ pub struct LintContext<'a> {
     pub tags: Option<&'a ServerTags>,
 }
 
-/// Complains about everything in a plan that a reviewer should not approve. No complaint is no proof.
+/// Complains about everything in a plan that a reviewer should not approve. The absence of complaints is not proof.
 #[must_use]
 pub fn lint(plan: &Plan, context: &LintContext<'_>) -> Vec<Lint> {
     let mut lints = Vec::new();

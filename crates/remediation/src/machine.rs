@@ -79,7 +79,7 @@ impl StepState {
             self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, StepOutcome::Changed { .. }));
         let settled = match self.undo.as_ref().map(Track::ending) {
             None => false,
-            // What somebody else had changed may be this run's value again.
+            // What someone else had changed may be this run's value again.
             Some(Some(ending)) => ending.is_success() || *ending == StepOutcome::Forgotten,
             Some(None) => true,
         };

@@ -405,7 +405,7 @@ impl Plan {
             .len()
     }
 
-    /// How many steps it has: what everybody says who counts them.
+    /// How many steps it has: what everyone says who counts them.
     #[must_use]
     pub fn count(&self) -> StepCount {
         let steps = &self.draft.steps;

@@ -96,7 +96,7 @@ impl StepReport {
 pub enum RunOutcome {
     /// Every step has the value that was wanted.
     Done,
-    /// Some steps were not started, left alone because somebody else changed the value, or wait for a restart.
+    /// Some steps were not started, left alone because someone else changed the value, or wait for a restart.
     Incomplete,
     /// Some steps were refused, failed or timed out.
     Failed,

@@ -345,7 +345,7 @@ async fn a_resumed_run_claims_nothing_about_what_it_may_have_written() {
     }
 }
 
-/// A wall clock that somebody sets back by an hour while the run waits.
+/// A wall clock that someone sets back by an hour while the run waits.
 struct SetBack<'a>(&'a VirtualClock, AtomicBool);
 
 #[async_trait]

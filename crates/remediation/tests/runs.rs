@@ -297,12 +297,12 @@ async fn undo_leaves_alone_what_others_have_changed_since() {
     let case = Case::new(open_servers(3), &[]);
     case.harness().apply(&[]).await;
     let b = id(Kind::Flexible, "b");
-    case.world.set(&b, Name::RequireSecureTransport, "somebody-elses");
+    case.world.set(&b, Name::RequireSecureTransport, "someone-elses");
     let undone = case.harness().undo(&[]).await;
     assert_eq!(statuses(&undone), ["undone", "changed-since-plan", "undone"]);
     assert_eq!(undone.outcome, RunOutcome::Incomplete);
     assert!(undone.steps[1].reason.as_deref().unwrap().starts_with("not changed"));
-    assert_eq!(case.world.value(&b, Name::RequireSecureTransport), "somebody-elses");
+    assert_eq!(case.world.value(&b, Name::RequireSecureTransport), "someone-elses");
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,7 +60,7 @@ async fn every_trap_has_its_ending() {
             InjectedFault::Forbidden => "permission configurations/write: AuthorizationFailed",
             InjectedFault::BusyForEver => "busy with another operation, for",
             InjectedFault::Stopped | InjectedFault::StoppedAtWrite => "stopped: ServerStoppedError",
-            InjectedFault::Changed => "the value is somebody-elses",
+            InjectedFault::Changed => "the value is someone-elses",
             InjectedFault::LostAlways => "two writes got no answer",
             _ => "",
         };

@@ -110,7 +110,7 @@ impl Prepared {
 }
 
 /// The statements of one look, for a version of PostgreSQL. Our own session is left out by its process id: a name could
-/// be anybody's.
+/// be anyone's.
 fn look_at(version: u32) -> String {
     let (gss, join) = match version {
         WITH_GSSAPI.. => ("g.encrypted", "LEFT JOIN pg_catalog.pg_stat_gssapi g ON g.pid = a.pid"),

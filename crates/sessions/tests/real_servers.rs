@@ -157,7 +157,7 @@ async fn a_password_goes_to_a_server_that_verify_full_accepts_and_to_no_other() 
     let without_tls = login(&other, "localhost", other.port, USER);
     let error = failed(without_tls.clone()).await;
     assert!(matches!(error, LoginError::NoTls { .. }), "{error}");
-    // On this machine, and if somebody says so.
+    // On this machine, and if someone says so.
     let allowed = Login { plaintext_on_loopback: true, ..without_tls };
     assert!(ServerSessions::new(allowed).look(&HashSet::new()).await.is_ok());
     let error = failed(Login { password: Some(Password::new("wrong")), ..good.clone() }).await;
@@ -321,7 +321,7 @@ async fn only_clients_in_plaintext_are_ended_and_only_by_who_may() {
         // Those that use TLS, and those of the server's own machine, are there still.
         let report = seen_by_all(&server).await;
         assert!(named(&report, "encrypted").is_some() && named(&report, "local").is_some(), "{report:#?}");
-        // A session that is gone is not somebody else's.
+        // A session that is gone is not someone else's.
         assert_eq!(ender.end(&chosen[..1]).await.unwrap().len(), 1);
     }
 }

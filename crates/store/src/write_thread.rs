@@ -141,7 +141,7 @@ fn keep_all(connection: &mut Connection, known: &mut Known, requests: &[Request]
         return requests.iter().map(|_| Ok(())).collect();
     }
     let all = |error: StoreError| requests.iter().map(|_| Err(error.clone())).collect();
-    // A deferred transaction begins as a reader, and SQLite refuses a reader that wants to write while somebody else
+    // A deferred transaction begins as a reader, and SQLite refuses a reader that wants to write while someone else
     // does, without waiting (busy_timeout does not apply). An immediate one waits for its turn.
     let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_transaction_is_waited_for_and_then_called_busy() {
+    fn someone_elses_transaction_is_waited_for_and_then_called_busy() {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = open_for_writing(directory.path()).unwrap();
         keep_all(&mut connection, &mut Known::new(), &[begin()]);

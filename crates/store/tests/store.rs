@@ -188,7 +188,7 @@ async fn two_processes_that_lost_the_lock_do_not_write_one_run() {
     let (run, plan) = (run_id("run-1"), sample_plan());
     let first = Store::open(directory.path()).unwrap();
     begin(&first, &run, &plan).await.unwrap();
-    // Somebody takes the lock file for a left-over.
+    // Someone takes the lock file for a left-over.
     std::fs::remove_file(directory.path().join("hostssl.lock")).unwrap();
     let second = Store::open(directory.path()).unwrap();
     second.load(&run).await.unwrap();
@@ -336,7 +336,7 @@ async fn nobody_else_may_read_or_write() {
     drop(store);
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o770)).unwrap();
     assert!(matches!(Store::open(&state), Err(StoreError::Exposed(_))));
-    assert_eq!(mode(&state), 0o770, "a directory of somebody's is left as it is");
+    assert_eq!(mode(&state), 0o770, "a directory of someone's is left as it is");
 }
 
 /// The first version as it was released, with a run in it, whatever the migrations say today.

@@ -1,4 +1,4 @@
-//! Time that passes only when everybody waits.
+//! Time that passes only when everyone waits.
 
 use async_trait::async_trait;
 use hostssl_remediation::Clock;

@@ -88,7 +88,7 @@ pub struct PlannerKnowledge {
     pub locks: Vec<hostssl_model::ManagementLock>,
     pub forbidden: BTreeMap<ResourceId, &'static str>,
     pub clients: BTreeMap<(ResourceId, FixableControl), ClientImpact>,
-    /// Whether somebody has accepted that clients may be refused.
+    /// Whether someone has accepted that clients may be refused.
     pub accepts_breakage: bool,
     pub principal: Principal,
 }

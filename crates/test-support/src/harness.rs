@@ -207,7 +207,7 @@ pub fn set_traps(world: &World, postures: &[Posture], plan: &Plan, traps: &[Inje
         world.set_fault(&posture.server.id, *fault);
         for step in plan.steps().iter().filter(|step| step.server == posture.server.id) {
             match fault {
-                InjectedFault::Changed => world.set(&step.server, step.parameter, "somebody-elses"),
+                InjectedFault::Changed => world.set(&step.server, step.parameter, "someone-elses"),
                 InjectedFault::AlreadyThere => world.set(&step.server, step.parameter, &step.after.to_uppercase()),
                 _ => {}
             }

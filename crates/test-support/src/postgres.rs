@@ -182,7 +182,7 @@ impl RealServer {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { running: Running { child, folder }, version, port, bin };
         let start = Instant::now();
-        // Without a password it learns that the server answers, and is no client.
+        // Without a password it learns that the server answers, and is not a client.
         let is_ready = || server.command("pg_isready", "sslmode=disable").env_remove("PGPASSWORD").output();
         while !is_ready().unwrap().status.success() {
             assert!(start.elapsed() < START, "PostgreSQL {version} did not start");

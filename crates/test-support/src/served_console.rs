@@ -209,7 +209,7 @@ fn path_of(link: &str) -> String {
     link.split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap()
 }
 
-/// Somebody who is signed in.
+/// Someone who is signed in.
 pub struct Visitor<'a> {
     pub served: &'a Served,
     pub cookie: String,

@@ -38,9 +38,9 @@ pub enum InjectedFault {
     Stopped,
     /// Stopped between the re-read and the write.
     StoppedAtWrite,
-    /// Somebody set a third value between plan and apply.
+    /// Someone set a third value between plan and apply.
     Changed,
-    /// Somebody set the wanted value between plan and apply.
+    /// Someone set the wanted value between plan and apply.
     AlreadyThere,
     /// The first three writes are throttled.
     Throttled,
@@ -168,7 +168,7 @@ impl World {
         state.reads.clear();
     }
 
-    /// Somebody else sets a value.
+    /// Someone else sets a value.
     pub fn set(&self, server: &ResourceId, name: ParameterName, value: &str) {
         self.state.lock().unwrap().values.insert((server.clone(), name), value.into());
     }

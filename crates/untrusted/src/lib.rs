@@ -1,4 +1,4 @@
-//! Text from outside: names that anybody can choose, messages of servers, errors of the network.
+//! Text from outside: names that anyone can choose, messages of servers, errors of the network.
 //!
 //! Two rules hold for such text wherever it is shown or kept, and both are decided here alone. No character of it may
 //! steer a terminal, a log or a page ([`is_harmful`]), and no secret may be repeated ([`redact`]).

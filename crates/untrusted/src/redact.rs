@@ -93,7 +93,7 @@ fn url(rest: &str) -> Option<(usize, usize, String)> {
     let end = behind.find(|c: char| c.is_whitespace() || "\"'<>`|".contains(c)).unwrap_or(behind.len());
     let whole = behind.get(..end)?.trim_end_matches(['.', ',', ';', ')', ']', ':']);
     let authority = whole.split(['/', '?', '#']).next().unwrap_or_default();
-    // A password may hold any character, an unencoded slash among them: then what seems to be a port is no number.
+    // A password may hold any character, an unencoded slash among them: then what seems to be a port is not a number.
     let port = authority.rsplit_once(':').map_or("", |(_, port)| port.trim_end_matches(']'));
     let odd_port = !authority.starts_with('[') && !port.bytes().all(|b| b.is_ascii_digit());
     let user = authority.contains('@') || (odd_port && whole.contains('@'));

@@ -11,7 +11,7 @@ pub(super) fn may_be_same(one: &str, other: &str) -> bool {
     one.is_empty() || other.is_empty() || !one.is_disjoint(&other)
 }
 
-/// What somebody is known by: the name and the address of `Name <address>`, or the whole.
+/// What someone is known by: the name and the address of `Name <address>`, or the whole.
 fn keys(text: &str) -> BTreeSet<String> {
     // Compatible forms first: `＜` becomes `<`.
     let text: String = text.nfkc().collect();

@@ -310,7 +310,7 @@ impl Mutable {
         }
     }
 
-    /// Since when clients in plaintext are refused, if somebody has turned that on.
+    /// Since when clients in plaintext are refused, if someone has turned that on.
     pub(crate) fn refuses_since(&self, kind: Kind) -> Option<i64> {
         let switch = parameters::find(kind, REQUIRE_SECURE_TRANSPORT)?;
         self.switched_at.filter(|_| self.current(switch).value.eq_ignore_ascii_case("on"))

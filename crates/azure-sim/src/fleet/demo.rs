@@ -100,7 +100,7 @@ fn production() -> Subscription {
     let servers = vec![
         logged(shop("pg-orders-prod").with("pgbouncer.enabled", "true")),
         Server {
-            // Somebody turned enforcement off on the replica to get a report out.
+            // Someone turned enforcement off on the replica to get a report out.
             replica_of: Some("pg-orders-prod".to_owned()),
             ..shop("pg-orders-prod-replica").at("northeurope").with("require_secure_transport", "off")
         },

@@ -1,7 +1,7 @@
 //! Clients that speak nothing newer than TLS 1.1.
 //!
 //! rustls has no such versions. A server that takes them answers here with the first flight of a handshake, which is as far
-//! as anybody needs who asks what is accepted; the handshake itself cannot be completed, and a real client of that age
+//! as anyone needs who asks what is accepted; the handshake itself cannot be completed, and a real client of that age
 //! ends with an error of its own.
 
 use std::io;
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(offered(&hello(TLS10, &[0, 43, 0, 0])), None);
         let whole = hello(TLS10, &[]);
         for end in 0..whole.len() - 2 {
-            // Cut short, it is no hello; nothing panics.
+            // Cut short, it is not a hello; nothing panics.
             assert_eq!(offered(&whole[..end]), None, "{end}");
         }
     }

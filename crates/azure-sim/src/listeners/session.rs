@@ -179,7 +179,7 @@ async fn unsupported<S: AsyncWrite + Unpin>(stream: &mut S, version: u32) -> io:
     stream.write_all(&fatal("0A000", &message, Some("ProcessStartupPacket"))).await
 }
 
-/// Waits for the client's close, so that ours is no reset.
+/// Waits for the client's close, so that ours is not a reset.
 async fn drain<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<()> {
     let mut sink = [0; 512];
     while stream.read(&mut sink).await? > 0 {}

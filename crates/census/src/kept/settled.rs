@@ -33,7 +33,7 @@ impl Settled {
         }
     }
 
-    /// Whether a client of which only a part of its sessions was seen is one that is known, so that it is no news.
+    /// Whether a client of which only a part of its sessions was seen is one that is known, so that it is not news.
     pub(super) fn explains(&self, key: &Key, client: &KeptClient) -> bool {
         if !client.is_half_seen() {
             return false;

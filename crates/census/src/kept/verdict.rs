@@ -30,7 +30,7 @@ impl KeptCensus {
         self.judge_from(requirements, since, since)
     }
 
-    /// Judges as [`Self::judge`] does, by what was observed since a time that somebody chose. The server was there before it:
+    /// Judges as [`Self::judge`] does, by what was observed since a time that someone chose. The server was there before it:
     /// nothing is safe while a client that was in plaintext before that time has not been observed since.
     #[must_use]
     pub fn judge_chosen(&self, requirements: Requirements, since: Option<Millis>) -> CensusReport {

@@ -323,7 +323,7 @@ impl LogFile {
             let sample = std::mem::take(&mut self.sample);
             self.chunk(&sample, sink);
         }
-        // The last line need not end. A half one is no line of a log.
+        // The last line need not end. A half one is not a line of a log.
         if !self.is_skipping && !self.carry.is_empty() {
             let mut line = std::mem::take(&mut self.carry);
             if end == LogEnd::Whole {

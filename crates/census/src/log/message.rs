@@ -114,7 +114,7 @@ fn setting(message: &[u8]) -> Option<&[u8]> {
     let is_mark = |c: char| matches!(c, '"' | '«' | '»');
     let head = text.get(..at)?.trim_end().strip_suffix(is_mark)?;
     let tail = text.get(at + SETTING.len()..)?.trim_start().strip_prefix(is_mark)?;
-    // A text of somebody that quotes the name comes behind its kind: `statement: …`; and a value that is refused
+    // A text of someone that quotes the name comes behind its kind: `statement: …`; and a value that is refused
     // changes nothing.
     if head.contains(':') || head.starts_with("invalid value") {
         return None;

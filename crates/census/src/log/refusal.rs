@@ -1,7 +1,7 @@
 //! What the server writes when it refuses a client that does not use TLS (`ClientAuthentication` in auth.c), in English as
 //! Azure's servers have it. In another language of `lc_messages`, no client is listed as refused.
 //!
-//! The names are the client's to choose, and it need not be anybody: host and encryption are the server's.
+//! The names are the client's to choose, and it need not be anyone: host and encryption are the server's.
 
 use super::record_fields::Columns;
 use super::short::find;

@@ -72,7 +72,7 @@ pub(crate) enum ChainFault {
 }
 
 impl ChainFault {
-    /// Whether it is no fault but a question that this program cannot answer.
+    /// Whether it is not a fault but a question that this program cannot answer.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::Unsupported | Self::Unreadable | Self::TooComplex | Self::Constrained | Self::Ambiguous)
     }

@@ -1,8 +1,8 @@
 //! What the whole command line says, reads and prints again.
 
 use super::{Cli, Command, Misread};
-use crate::args::{AuditFormat, FormatTo};
 use crate::again::Again;
+use crate::args::{AuditFormat, FormatTo};
 use clap::CommandFactory as _;
 
 #[test]

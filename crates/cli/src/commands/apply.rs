@@ -158,7 +158,7 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     sessions.map(|_| exit)
 }
 
-/// Refuses a plan of a simulation without one, before anybody is asked to approve it.
+/// Refuses a plan of a simulation without one, before anyone is asked to approve it.
 fn refuse_unsimulated(plan: &Plan, connect: &ConnectArgs) -> Result<(), CliError> {
     match scenario_of(plan.cloud()) {
         Some(scenario) if connect.simulate.is_none() => Err(CliError::usage(

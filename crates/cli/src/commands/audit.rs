@@ -130,7 +130,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         };
         let filed = outputs
             .write_files(terminal.quiet, |out, format| write_file(out, &report, format, &shape, unobserved, terminal));
-        // Behind the output, which somebody waits for, and whether or not that could be written.
+        // Behind the output, which someone waits for, and whether or not that could be written.
         args.run.keep.keep(&report, args.run.connect.simulate.is_some());
         if args.run.wire.probe && args.run.keep.keeps(args.run.connect.simulate.is_some()) {
             print_ended_looks(&vantages, &args.run.keep.state, args.run.connect.simulate.is_some());
@@ -185,7 +185,7 @@ pub(crate) async fn audit(
     output: Option<AuditFormat>,
     terminal: &TerminalArgs,
 ) -> Result<Option<AuditEnded>, CliError> {
-    // Before anybody is asked: a file that cannot be understood ends the audit.
+    // Before anyone is asked: a file that cannot be understood ends the audit.
     let vantages = if args.wire.probe {
         args.wire.vantage.vantages(&args.keep.state, args.connect.simulate.is_some())?
     } else {
@@ -313,7 +313,7 @@ fn write_file(
 
 type Written<'a> = Box<dyn FnOnce(&mut dyn io::Write) -> io::Result<()> + 'a>;
 
-/// What writes a report in a format that is no table.
+/// What writes a report in a format that is not a table.
 fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Result<Written<'_>, CliError> {
     let whole = match output {
         AuditFormat::Json => audit_json::write,

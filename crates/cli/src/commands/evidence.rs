@@ -33,7 +33,7 @@ Examples:
 pub(crate) const VERIFY_HELP: &str = "Exit codes:
   0  the pack is as it was written, and its signature is valid if it has one
   1  the tool failed
-  2  wrong usage, or a file that is no pack
+  2  wrong usage, or a file that is not a pack
   3  something was changed, is missing or was added, or the signature is not valid or not by an allowed signer";
 
 /// The longest key or file of signers that is read.

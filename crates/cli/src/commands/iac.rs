@@ -119,7 +119,7 @@ enum IacOutput {
 }
 
 impl IacOutput {
-    /// The format for values; `None` for SARIF, which is no list of values.
+    /// The format for values; `None` for SARIF, which is not a list of values.
     fn format(self) -> Option<Format> {
         Some(match self {
             Self::Table | Self::Wide => Format::Table,
@@ -257,7 +257,7 @@ fn write_file(
     Ok(iac_text::write(out, report, name, &text))
 }
 
-/// Writes a report in a format that is no table.
+/// Writes a report in a format that is not a table.
 fn prepared(
     out: &mut dyn Write,
     report: &IacReport,

@@ -92,7 +92,7 @@ fn text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Whether somebody else decides what is in the file.
+/// Whether someone else decides what is in the file.
 #[cfg(unix)]
 fn is_of_others(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -126,7 +126,7 @@ impl Past<'_> {
         if probed { self.look_at_clients().await } else { Ok(()) }
     }
 
-    /// Looks at the clients now and then, as somebody would have done.
+    /// Looks at the clients now and then, as someone would have done.
     async fn look_at_clients(&self) -> Result<(), CliError> {
         for days in LOOKS {
             if self.stop.borrow().is_some() {
@@ -135,7 +135,7 @@ impl Past<'_> {
             self.simulated.simulation.set_log_age(days);
             let looked_at = before_now(i64::from(days) * 24).as_millisecond();
             let seen = take_census(&self.tenants, &Scope::default(), looked_at, &[]).await?;
-            // Half a look is no part of a past.
+            // Half a look is not part of a past.
             if self.stop.borrow().is_some() {
                 break;
             }
@@ -193,14 +193,14 @@ impl Past<'_> {
         let context =
             RunContext { id: id_at(began), started_at: began, clock: &clock, tool_version: env!("CARGO_PKG_VERSION") };
         let report = audit_and_probe(&self.tenants, &request, probe.as_ref(), context, &mut |_| ()).await?;
-        // Half an audit is no part of a past.
+        // Half an audit is not part of a past.
         if self.stop.borrow().is_none() {
             self.store.save(&report)?;
         }
         Ok(report.servers.iter().map(|server| server.server.id.to_string().to_ascii_lowercase()).collect())
     }
 
-    /// Plans to enforce on these servers, applies that, and takes it back when somebody regretted it.
+    /// Plans to enforce on these servers, applies that, and takes it back when someone regretted it.
     async fn change(&self, servers: &[&str], hours: i64, regretted: bool) -> Result<(), CliError> {
         let Some(tenant) = self.tenants.first() else { return Ok(()) };
         let Some(scope) = scope_of(servers) else { return Ok(()) };

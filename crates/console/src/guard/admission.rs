@@ -24,7 +24,7 @@ pub(crate) async fn require_session(
     let name = cookie_name(options, shared.port);
     let known = cookies(request.headers(), &name).find_map(|secret| shared.sessions.find(secret));
     let (session, fresh) = match (known, said) {
-        // The proxy is asked every time: who was signed out there, is somebody else or has another role now, is so here too.
+        // The proxy is asked every time: who was signed out there, is someone else or has another role now, is so here too.
         (Some(session), Some(person)) if session.by_proxy() && *session.identity() == person => (session, None),
         (Some(session), None) if !session.by_proxy() => (session, None),
         (_, Some(person)) => {
@@ -39,7 +39,7 @@ pub(crate) async fn require_session(
     if let Some(cookie) = fresh.and_then(|secret| session_cookie(options, shared.port, &secret)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
-    // For the log, and for the connection, which is now somebody's.
+    // For the log, and for the connection, which is now someone's.
     response.extensions_mut().insert(session);
     Ok(response)
 }

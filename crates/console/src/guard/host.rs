@@ -18,7 +18,7 @@ struct Names<'a> {
     hosts: &'a [String],
     public: Option<&'a PublicUrl>,
     tls: bool,
-    /// Somebody in front may speak TLS and another port.
+    /// Someone in front may speak TLS and another port.
     proxied: bool,
 }
 

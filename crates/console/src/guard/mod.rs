@@ -1,7 +1,7 @@
 //! Who may ask what. Every request goes through these layers, outermost first, so that no page can forget one:
 //!
 //! 1. [`host`]: the request names this console (DNS rebinding), and a change comes from one of its own pages;
-//! 2. [`session`]: somebody has signed in;
+//! 2. [`session`]: someone has signed in;
 //! 3. [`form`]: a change carries the token of its session, and is small;
 //! 4. [`user_role`]: the person may do this;
 //! 5. [`changes_allowed`]: servers are changed only where that is allowed.

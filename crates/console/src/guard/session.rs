@@ -34,7 +34,7 @@ pub(crate) struct SessionUser {
 }
 
 impl SessionUser {
-    /// Somebody with a name.
+    /// Someone with a name.
     pub(crate) fn named(name: &str, role: Role) -> Self {
         Self { name: Some(name.to_owned()), role }
     }
@@ -56,7 +56,7 @@ pub fn is_name(name: &str) -> bool {
     !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(is_harmful)
 }
 
-/// Somebody who is signed in.
+/// Someone who is signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct Session(Arc<Inner>);
 
@@ -216,7 +216,7 @@ impl SessionStore {
         all
     }
 
-    /// What the person of a name may do, where somebody is called so already: the roles of their sessions and links.
+    /// What the person of a name may do, where someone is called so already: the roles of their sessions and links.
     pub(crate) fn roles_of(&self, name: &str) -> Vec<Role> {
         let name = plain(name);
         let is_named = |user: &&SessionUser| user.name.as_deref().is_some_and(|other| plain(other) == name);
@@ -267,7 +267,7 @@ pub(crate) fn session_cookie(options: &ConsoleOptions, port: u16, secret: &str) 
 pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    // More of them than any browser keeps for one host are somebody's attempt at guessing.
+    // More of them than any browser keeps for one host are someone's attempt at guessing.
     pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value).take(8)
 }
 
@@ -351,7 +351,7 @@ mod tests {
         }
         assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
         assert!(sessions.find(&first).is_some() && sessions.find(&own).is_none());
-        // Where everybody is somebody else, the oldest ends.
+        // Where everyone is someone else, the oldest ends.
         for n in 0..MAX_SESSIONS {
             begin(&format!("person {n}"), true);
         }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 const MAX_BOUNDARY: usize = 70;
 /// Parts of a form, at most: more than any form of the console has.
 const MAX_PARTS: usize = 16;
-/// The largest field that is no file, in bytes.
+/// The largest field that is not a file, in bytes.
 const MAX_FIELD: usize = 4 << 10;
 /// The longest header of a part, in bytes.
 const MAX_HEAD: usize = 4 << 10;

@@ -145,7 +145,7 @@ impl JobWork for Planning {
         let earlier = Earlier::read(context);
         let order = WaveOrder { last: earlier.failed.keys().cloned().collect(), ..self.order.waves.clone() };
         let planned = self.plan(job, context, &tenants, &order).await?;
-        // A plan of half of the servers is no plan for them.
+        // A plan of half of the servers is not a plan for them.
         let status = job.status();
         if let Some(cause) = status.stop {
             let PlanProgress { found, looked, .. } = status.progress;

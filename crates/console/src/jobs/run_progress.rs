@@ -3,7 +3,7 @@
 use hostssl_remediation::{Direction, LoadedRun, Plan, RunPhase, Stage, Step, StepEvent, StepOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far a run is when somebody begins to work on it.
+/// How far a run is when someone begins to work on it.
 #[derive(Debug, Clone)]
 pub(crate) struct RunProgress {
     /// Whether it is applied or undone.

@@ -78,7 +78,7 @@ pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> R
     let cookie = session_cookie(&shared.options, shared.port, &secret).ok_or_else(Failure::defect)?;
     let mut response = see_other("/");
     response.headers_mut().append(SET_COOKIE, cookie);
-    // For the log, and for the connection, which is now somebody's.
+    // For the log, and for the connection, which is now someone's.
     response.extensions_mut().insert(session);
     Ok(response)
 }

@@ -119,7 +119,7 @@ pub(crate) async fn show(
     });
     match (shared.ask(move |store| read(store, &id)).await, attempt) {
         (Ok(Some((loaded, receipts))), attempt) => {
-            // What kept somebody from working on it is past once it has ended, or the journal has more.
+            // What kept someone from working on it is past once it has ended, or the journal has more.
             let is_open = loaded.state.phase().is_unfinished();
             let trouble = attempt
                 .filter(|(_, begun, started_ms)| if *begun { is_open } else { loaded.times_ms.1 <= *started_ms })

@@ -33,7 +33,7 @@ struct SessionRow {
     own: bool,
 }
 
-/// Everybody who is signed in.
+/// Everyone who is signed in.
 pub(crate) async fn list(
     State(shared): State<Shared>,
     Extension(session): Extension<Session>,
@@ -54,7 +54,7 @@ pub(crate) async fn list(
     page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, roles: Role::ALL, links: !session.by_proxy() })
 }
 
-/// Makes a link for somebody, with a name and a role.
+/// Makes a link for someone, with a name and a role.
 pub(crate) async fn invite(
     State(shared): State<Shared>,
     Extension(session): Extension<Session>,

@@ -62,7 +62,7 @@ impl Default for Shell {
 }
 
 impl Shell {
-    /// The frame of a page that anybody may see.
+    /// The frame of a page that anyone may see.
     pub(crate) fn bare(title: String) -> Self {
         Self { title, ..Self::default() }
     }

@@ -29,7 +29,7 @@ pub(crate) struct TimelineDay {
     pub(crate) width: Share,
     /// What was seen, in one line.
     pub(crate) words: String,
-    /// Whether no source saw anything of this day: then no column is no proof.
+    /// Whether no source saw anything of this day: then an empty column is not proof.
     pub(crate) unobserved: bool,
     /// Colour, place and height, from the bottom up.
     pub(crate) parts: Vec<(&'static str, Share, Share)>,

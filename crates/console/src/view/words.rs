@@ -269,7 +269,7 @@ pub(crate) fn plural(number: u64, noun: &str) -> String {
 mod tests {
     use super::*;
 
-    /// How the console calls a kind. The match has no other arm on purpose: a new kind does not compile here before somebody
+    /// How the console calls a kind. The match has no other arm on purpose: a new kind does not compile here before someone
     /// has read how its pages call it.
     fn called(kind: Kind) -> &'static str {
         match kind {

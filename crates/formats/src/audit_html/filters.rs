@@ -11,7 +11,7 @@ pub(super) fn visible(text: impl Display, _: &dyn askama::Values) -> askama::Res
     Ok(safe(&text.to_string()).into_owned())
 }
 
-/// A moment in RFC 3339 as people read it, to the second; text that is no moment stays what it is.
+/// A moment in RFC 3339 as people read it, to the second; text that is not a moment stays what it is.
 #[askama::filter_fn]
 pub(super) fn moment(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
     let text = text.to_string();

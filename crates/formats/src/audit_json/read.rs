@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-/// A text is no audit that `hostssl audit -o json` wrote.
+/// A text is not an audit that `hostssl audit -o json` wrote.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidAuditJson {
     /// It is no JSON, or a member is missing or of another type.

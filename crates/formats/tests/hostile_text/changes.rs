@@ -45,7 +45,7 @@ pub(crate) fn plan() -> Plan {
     plan
 }
 
-/// The names of subscriptions, which anybody can choose.
+/// The names of subscriptions, which anyone can choose.
 pub(crate) fn names() -> SubscriptionNames {
     SubscriptionNames::new([("s", hostile().as_str())])
 }

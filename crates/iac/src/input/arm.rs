@@ -337,7 +337,7 @@ fn inline(
     kind.settings().into_iter().map(block).collect()
 }
 
-/// What a template says about a value. What is deployed under a condition is no proof that it is set.
+/// What a template says about a value. What is deployed under a condition is not proof that it is set.
 fn stated(value: &Scalar, name: ParameterName, scope: &ArmScope<'_>, may_be_left_out: bool) -> Stated {
     let text = match value {
         Scalar::Absent | Scalar::Null => return Stated::Unclear(IacReason::NotManaged),

@@ -12,10 +12,10 @@ use std::marker::PhantomData;
 
 /// How the error of a list with too many resources begins.
 pub(crate) const TOO_MANY: &str = "too many resources";
-/// Longer texts are no names, ids or expressions that are looked for.
+/// Longer texts are not names, ids or expressions that are looked for.
 const MAX_TEXT: usize = 2048;
 
-/// A value that is no list or object. It shows no text when it is printed for debugging, because the text may be a secret.
+/// A value that is not a list or object. It shows no text when it is printed for debugging, because the text may be a secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) enum Scalar {
     /// It is not there.

@@ -217,7 +217,7 @@ fn collect<'a>(module: &'a TfModule, found: &mut Vec<(&'a str, &'a TfResource)>)
     module.child_modules.iter().for_each(|child| collect(child, found));
 }
 
-/// The values that settings had before somebody changed them outside Terraform, by the addresses of their blocks and by setting.
+/// The values that settings had before someone changed them outside Terraform, by the addresses of their blocks and by setting.
 type Outside = HashMap<(Box<str>, ParameterName), Meaning>;
 
 fn changed_outside(drift: &[TfChange]) -> Outside {

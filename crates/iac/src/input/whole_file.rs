@@ -46,7 +46,7 @@ struct TfPriorState {
     values: Lenient<TfStateValues>,
 }
 
-/// Longer texts are no versions.
+/// Longer texts are not versions.
 const LONGEST_VERSION: usize = 20;
 
 impl IacDocument {

@@ -143,10 +143,10 @@ fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
     let change = Observation::Changed(at(2, SwitchChange { before: Off, after: On }));
     let state = fold([declared(1, Off), probed(1, &[(5432, Some(Accepts))]), change]);
     assert_eq!((state.standing(), state.probed_before_the_change()), (Standing::NotProbed, true));
-    // The same without a run of ours: somebody turned it on, and an audit saw that.
+    // The same without a run of ours: someone turned it on, and an audit saw that.
     let state = fold([declared(1, Off), probed(1, &[(5432, Some(Accepts))]), declared(3, On)]);
     assert_eq!(state.standing(), Standing::NotProbed);
-    // A time in which the setting could not be read is no change.
+    // A time in which the setting could not be read is not a change.
     let state = fold([declared(1, On), probed(1, &[(5432, Some(Accepts))]), declared(2, Unknown), declared(3, On)]);
     assert_eq!(state.standing(), Standing::AcceptsPlaintext);
 }

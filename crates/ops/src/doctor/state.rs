@@ -107,7 +107,7 @@ mod tests {
         let above = |is_writable| StatePresence::Absent { above: "/".into(), is_writable };
         let fresh = StateFacts { presence: above(true), version: Ok(None), ..good() };
         assert_eq!(statuses(&fresh), [Fine, Fine, Skipped, Fine]);
-        assert!(!state_checks(&fresh)[2].is_unknown, "nothing kept is no gap");
+        assert!(!state_checks(&fresh)[2].is_unknown, "nothing kept is not a gap");
         assert_eq!(statuses(&StateFacts { presence: above(false), ..good() })[0], Failed);
         let exposed = StatePresence::Unusable(StoreError::Exposed("/state".into()));
         assert_eq!(statuses(&StateFacts { presence: exposed, ..good() })[0], Failed);

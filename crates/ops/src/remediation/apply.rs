@@ -125,7 +125,7 @@ impl Remediation<'_> {
     ///
     /// # Errors
     ///
-    /// [`RemediationError`]. A step that does not end well is no error: the report says so.
+    /// [`RemediationError`]. A step that does not end well is not an error: the report says so.
     pub async fn apply(
         &self,
         approved: &Approved<Plan>,

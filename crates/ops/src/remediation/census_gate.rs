@@ -357,7 +357,7 @@ mod tests {
     fn only_evidence_of_this_server_and_of_now_makes_it_safe() {
         assert_eq!(verdicts(None, NOW), [ClientVerdict::Safe]);
         assert_eq!(verdicts(Some("2025-03-01T08:15:30.1234567Z"), NOW), [ClientVerdict::Safe]);
-        // Somebody deleted the server, and made another one of its name.
+        // Someone deleted the server, and made another one of its name.
         assert_eq!(verdicts(Some("2025-12-29T00:00:00Z"), NOW), [ClientVerdict::NeedsObservation]);
         assert_eq!(verdicts(None, "2026-01-03T00:00:00Z"), [ClientVerdict::NeedsObservation]);
         assert_eq!(verdicts(None, "no time"), []);

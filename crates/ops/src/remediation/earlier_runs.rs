@@ -11,7 +11,7 @@ const RUNS: usize = 10;
 
 /// The servers whose last change did not succeed, with the run: another plan should try another server first.
 ///
-/// A run that cannot be understood is skipped: it must not keep anybody from planning. Where there is no state, no change
+/// A run that cannot be understood is skipped: it must not keep anyone from planning. Where there is no state, no change
 /// was ever made.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub struct FailedBefore {
     pub is_canary: bool,
 }
 
-/// Which servers of a plan did not succeed last time, and where they stand now. A canary that a person chose is no news to
+/// Which servers of a plan did not succeed last time, and where they stand now. A canary that a person chose is not news to
 /// that person.
 #[must_use]
 pub fn failed_before(plan: &Plan, failed: &BTreeMap<ResourceId, RunId>, order: &WaveOrder) -> Vec<FailedBefore> {

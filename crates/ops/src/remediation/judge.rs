@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(on(&[enforced(), optional]), told);
         assert!(matches!(on(&[enforced(), look(6432, unchecked())]), WireCheck::NotChecked(_)));
         assert!(matches!(on(&[look(5432, seen(WireTransport::Inconclusive, &[]))]), WireCheck::NotChecked(_)));
-        assert!(matches!(on(&[]), WireCheck::NotChecked(_)), "nothing seen is no proof");
+        assert!(matches!(on(&[]), WireCheck::NotChecked(_)), "nothing seen is not proof");
     }
 
     #[test]

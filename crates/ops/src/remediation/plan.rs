@@ -87,7 +87,7 @@ impl Advice for PlanError {
 ///
 /// # Errors
 ///
-/// [`PlanError`]; what could not be seen is no error but left out of the plan, with the reason.
+/// [`PlanError`]; what could not be seen is not an error but left out of the plan, with the reason.
 pub async fn make_plan(
     tenant: &Tenant,
     request: &PlanRequest,

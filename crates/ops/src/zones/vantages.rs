@@ -211,7 +211,7 @@ impl Vantages {
         servers.iter().flat_map(of_server).collect()
     }
 
-    /// What was probed in zones and is no listener of any of these servers, as `host:port`, each once, in their order.
+    /// What was probed in zones and is not a listener of any of these servers, as `host:port`, each once, in their order.
     #[must_use]
     pub fn strangers<'a>(&self, servers: impl Iterator<Item = &'a Server>) -> Vec<String> {
         let listeners = |server: &'a Server| {

@@ -297,7 +297,7 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
         let held = line.status == StepStatus::NotStarted
             && report.steps.iter().filter(badly).any(|other| other.server == line.server && other.id < line.id);
         assert!(trap.endings().contains(&line.status) || twice_lost || held, "{context}");
-        // Who resumes a run cannot tell what somebody else has set from what the run itself has, if records were lost.
+        // Who resumes a run cannot tell what someone else has set from what the run itself has, if records were lost.
         let unexplained = is_unexplained(trap, line);
         let is_after = unexplained || matches!(line.status, StepStatus::Applied | StepStatus::Already);
         let right = if is_after { &step.after } else { &step.before };
@@ -317,7 +317,7 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
     for ((line, step), applied) in undone.steps.iter().zip(world.plan.steps()).zip(&report.steps) {
         let context = format!("{line:?}: {:?}, crashes {crashes:?}, {crashes_of_undo:?}", world.trap(step));
         let twice_lost = crashes_of_undo.len() >= 2 && line.status == StepStatus::Stuck;
-        // What was accepted and not seen to end may still come through, for all that anybody knows.
+        // What was accepted and not seen to end may still come through, for all that anyone knows.
         let may_come = applied.status == StepStatus::TimedOut && line.status == StepStatus::Stuck;
         assert!(
             line.status == StepStatus::Undone || line.status == applied.status || twice_lost || may_come,
@@ -330,7 +330,7 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
     }
 }
 
-/// What somebody else has set, as whoever resumes a run finds it: it is left as it is, by an undo, too.
+/// What someone else has set, as whoever resumes a run finds it: it is left as it is, by an undo, too.
 fn is_unexplained(trap: Trap, line: &StepReport) -> bool {
     trap == Trap::Changed && line.status == StepStatus::ChangedSincePlan
 }

@@ -84,7 +84,7 @@ async fn a_plan_of_another_place_person_or_time_is_refused_before_anything_is_se
     let plan = case.plan(switch()).await;
     let before = case.requests().total();
     let mut other = Case::flexible(&["orders"]);
-    other.tenant.principal.object_id = Some("somebody-else".into());
+    other.tenant.principal.object_id = Some("someone-else".into());
     other.tenant.principal.tenant = Some("other-tenant".into());
     let Err(RemediationError::Mismatch(mismatches)) = other.try_apply(&plan, patient()).await else {
         panic!("not for here")

@@ -192,7 +192,7 @@ async fn what_another_server_says_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_changed_between_plan_and_apply_is_left_alone() {
+async fn what_someone_else_changed_between_plan_and_apply_is_left_alone() {
     let case = Case::flexible(&["billing", "orders"]);
     let plan = case.plan(both(TlsVersion::Tls1_2)).await;
     case.simulation.set_parameter(&id("orders"), "require_secure_transport", "on").unwrap();
@@ -284,7 +284,7 @@ async fn a_value_that_goes_back_after_two_seconds_is_seen_before_the_report() {
     assert_eq!(case.value("orders"), "off");
 }
 
-/// Somebody deleted the server and made another one of the same name, whose settings are no business of the plan.
+/// Someone deleted the server and made another one of the same name, whose settings are not the business of the plan.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_to_another_server_of_the_same_name() {
     let case = Case::flexible(&["billing", "orders"]);
@@ -325,7 +325,7 @@ async fn a_server_that_was_moved_is_said_to_be_where_it_is() {
     assert!(case.requests().writes.is_empty());
 }
 
-/// What was the service's default is the service's default again, and no value of somebody's.
+/// What was the service's default is the service's default again, and no value of someone's.
 #[tokio::test(start_paused = true)]
 async fn undo_restores_the_origin_of_a_value() {
     let case = Case::flexible(&["orders", "billing"]);

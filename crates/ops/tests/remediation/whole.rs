@@ -16,7 +16,7 @@ const PARAMETERS: [&str; 6] = [
     "node:ssl_min_protocol_version",
 ];
 
-/// What somebody would read of these servers in the portal.
+/// What someone would read of these servers in the portal.
 fn fleet(case: &Case) -> Vec<String> {
     let mut values = Vec::new();
     for server in case.simulation.server_ids() {
@@ -66,7 +66,7 @@ async fn a_floor_that_azure_offers_no_more_cannot_be_put_back_and_the_plan_says_
 }
 
 #[tokio::test(start_paused = true)]
-async fn undo_leaves_alone_what_somebody_changed_since() {
+async fn undo_leaves_alone_what_someone_changed_since() {
     let case = Case::flexible(&["billing", "orders"]);
     let plan = case.plan(switch()).await;
     case.apply(&plan).await;

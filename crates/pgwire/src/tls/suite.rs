@@ -11,7 +11,7 @@ pub struct CipherSuite(pub u16);
 pub enum SuiteWeakness {
     /// No encryption at all.
     Null,
-    /// No authentication: anybody can stand in the middle.
+    /// No authentication: anyone can stand in the middle.
     Anonymous,
     /// Key length cut down for export, or DES, RC2 or RC4 (RFC 7465 forbids RC4).
     BrokenCipher,

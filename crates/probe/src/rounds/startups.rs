@@ -1,4 +1,4 @@
-//! The startups: in plaintext, again where a silence is no proof, and over TLS where the answer in plaintext needs one.
+//! The startups: in plaintext, again where a silence is not proof, and over TLS where the answer in plaintext needs one.
 
 use super::results::{NOT_NEEDED, NOT_YET, plaintext_signal};
 use super::{Job, Seen, run_all};

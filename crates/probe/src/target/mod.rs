@@ -202,7 +202,7 @@ impl ProbeTarget {
 }
 
 fn parse_port(text: &str) -> Result<u16, TargetError> {
-    // A sign, which parse() would take, is no part of a port.
+    // A sign, which parse() would take, is not part of a port.
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(TargetError::Port);
     }

@@ -152,7 +152,7 @@ fn what_is_no_postgresql() {
         decide(&facts(SslRequestOutcome::Garbage, &[(garbage(), garbage())])).verdict,
         WireVerdict::NotPostgresql
     );
-    // A byte N or E alone is no evidence for PostgreSQL.
+    // A byte N or E alone is not evidence for PostgreSQL.
     assert_eq!(decide(&facts(SslRequestOutcome::N, &[(garbage(), not_offered())])).verdict, WireVerdict::NotPostgresql);
     let mut ssh = facts(SslRequestOutcome::NotSent, &[(not_offered(), not_offered())]);
     ssh.talks_first = true;
@@ -194,7 +194,7 @@ fn replication_that_nobody_can_have_does_not_decide() {
             error("57P03", None, "starting"),
             WireVerdict::Inconclusive,
         ),
-        ("no slot for anybody", busy(), full(), full(), WireVerdict::Inconclusive),
+        ("no slot for anyone", busy(), full(), full(), WireVerdict::Inconclusive),
         ("an open server", asks(), full(), full(), WireVerdict::Optional),
     ] {
         let mut facts = facts(SslRequestOutcome::S, &[(others, asks()), (plaintext, encrypted)]);
@@ -240,7 +240,7 @@ fn cryptography_that_we_lack_does_not_hide_a_refusal_in_words() {
         assert_eq!(decide(&weak).verdict, WireVerdict::Inconclusive, "{without_secrecy:04x}");
     }
     unseen.startups[1].plaintext = Attempt::Failed(AttemptFailure::Closed("waiting"));
-    assert_eq!(decide(&unseen).verdict, WireVerdict::Inconclusive, "a silence is no word");
+    assert_eq!(decide(&unseen).verdict, WireVerdict::Inconclusive, "a silence is not a word");
 }
 
 #[test]

@@ -315,7 +315,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             _ => {
                 let now = self.executor.clock.elapsed();
                 let since = *self.unreadable_since.get_or_insert(now);
-                // An outage of the sign-in or the network is everybody's, and passes: it is no reason to end every
+                // An outage of the sign-in or the network is everyone's, and passes: it is no reason to end every
                 // step.
                 let patience = match unchecked.reason {
                     Reason::SignIn | Reason::Network | Reason::Throttled | Reason::Stopped => {

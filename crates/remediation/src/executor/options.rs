@@ -39,7 +39,7 @@ pub struct ExecutorOptions {
     /// How long to wait after each wave, before its values are read again, so that clients have met what was changed.
     pub soak: Duration,
     /// How long an operation whose end is unknown may still take effect. Within it, a value that is back to what it was
-    /// is no proof that it stays so.
+    /// is not proof that it stays so.
     pub longest_operation: Duration,
     /// How long the wire may contradict the new value.
     pub judge_patience: Duration,

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 #[derive(Debug)]
 pub(super) struct Places {
     free: Semaphore,
-    /// How many are at work, or wait for a place: everybody who has not ended and does not only wait.
+    /// How many are at work, or wait for a place: everyone who has not ended and does not only wait.
     active: AtomicUsize,
     moved: Notify,
 }

@@ -202,7 +202,7 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         self.lock().run.step(id).and_then(|at| at.apply.ending()).is_some_and(crate::StepOutcome::is_success)
     }
 
-    /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed), as far as anybody has noticed.
+    /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed), as far as anyone has noticed.
     pub(super) fn interrupted_at(&self) -> Option<Duration> {
         self.executor.is_stopped().then(|| *self.interrupted_at.get_or_init(|| self.executor.clock.elapsed()))
     }

@@ -43,7 +43,7 @@ impl Stage {
 pub struct Track {
     /// Where it stands.
     pub stage: Stage,
-    /// How many writes were sent, or were about to be, without anybody having seen the answer.
+    /// How many writes were sent, or were about to be, without anyone having seen the answer.
     pub unanswered: u8,
     /// Whether a write was, or may have been, accepted, so that the value may be this run's doing.
     pub touched: bool,
@@ -53,7 +53,7 @@ pub struct Track {
     pub was_default: bool,
     /// The id of the last write that was accepted.
     pub request_id: Option<RequestId>,
-    /// When the last write of an earlier track was about to be sent, if that one ended without anybody knowing whether
+    /// When the last write of an earlier track was about to be sent, if that one ended without anyone knowing whether
     /// the write took effect. What is read soon after may still change by itself.
     pub unsettled_since_ms: Option<i64>,
     /// When the last write of an earlier track was about to be sent, if Azure accepted that one and no run has seen its

@@ -45,7 +45,7 @@ pub enum InvalidPlan {
         /// What should.
         wanted: &'static str,
     },
-    /// The hash in it is no hash.
+    /// The hash in it is not a hash.
     #[error("the plan's own hash cannot be read")]
     NoHash(#[source] InvalidPlanHash),
     /// Its hash is not the hash of what it says.
@@ -104,7 +104,7 @@ impl Plan {
         text
     }
 
-    /// Reads a plan back and holds it to everything that can be checked without asking anybody: its version, its hash,
+    /// Reads a plan back and holds it to everything that can be checked without asking anyone: its version, its hash,
     /// every id, and the rules of every plan.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::StoreError;
 use hostssl_model::Standing;
 use rusqlite::{Connection, Rows, params};
 
-/// Codes of standings with those that count as enforced as one: whether it was probed is no change of the server.
+/// Codes of standings with those that count as enforced as one: whether it was probed is not a change of the server.
 const COARSE: &str = "CASE WHEN standing < 3 THEN 0 ELSE standing END";
 
 pub(crate) fn changes(

@@ -15,7 +15,7 @@ pub(crate) fn note(entries: &mut [HistoryEntry], facts: &[ServerFacts]) {
             let word = |state: &Option<String>| state.clone().unwrap_or_else(|| "not reported".to_owned());
             entry.changes.push(format!("state {} → {}", word(&before.state), word(&after.state)));
         }
-        // An audit that did not probe is no evidence of a change.
+        // An audit that did not probe is not evidence of a change.
         if let Some(probed) = older.iter().find(|one| !one.wire.is_empty()) {
             entry.changes.extend(listeners(probed, after));
         }

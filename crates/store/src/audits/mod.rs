@@ -229,7 +229,7 @@ impl AuditStore {
         self.viewed(&self.facets, audit, server_lists::facets)
     }
 
-    /// What is kept of one kind about an audit. A kept audit never changes, and nearly everybody looks at the latest.
+    /// What is kept of one kind about an audit. A kept audit never changes, and nearly everyone looks at the latest.
     fn viewed<T>(
         &self,
         cache: &Cached<T>,
@@ -348,7 +348,7 @@ impl AuditStore {
     }
 
     /// How many servers did not enforce in an earlier audit, and could not be checked or were not listed in this one: where
-    /// there are any, fewer that do not enforce is no good news.
+    /// there are any, fewer that do not enforce is not good news.
     ///
     /// # Errors
     ///

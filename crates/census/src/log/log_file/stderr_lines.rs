@@ -12,7 +12,7 @@ use crate::Census;
 
 impl LogFile {
     pub(super) fn stderr_line(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
-        // The server puts a tab before each line of a message that goes on: whatever it holds is somebody's text. But a line
+        // The server puts a tab before each line of a message that goes on: whatever it holds is someone's text. But a line
         // break can be lost behind it, and a log can be indented: a whole message there may be the server's.
         if let Some(text) = line.strip_prefix(b"\t") {
             let whole = self.prefixes.iter().find_map(|prefix| prefix.split(text));

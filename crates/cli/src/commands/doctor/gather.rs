@@ -183,7 +183,7 @@ async fn sign_in(
     signed_in?.ok()
 }
 
-/// What only somebody who is signed in can check.
+/// What only someone who is signed in can check.
 async fn azure(
     args: &DoctorArgs,
     simulation: Option<&Simulation>,

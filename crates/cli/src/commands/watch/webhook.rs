@@ -96,7 +96,7 @@ impl Receiver {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
             .user_agent(concat!("hostssl/", env!("CARGO_PKG_VERSION")))
-            // A redirect could lead to anybody.
+            // A redirect could lead to anyone.
             .redirect(Policy::none())
             .timeout(PATIENCE);
         if is_local {

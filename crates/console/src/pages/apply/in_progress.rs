@@ -45,7 +45,7 @@ impl LiveStep {
         }
     }
 
-    /// Whether it needs somebody.
+    /// Whether it needs someone.
     fn is_bad(&self) -> bool {
         self.attention() == 0
     }

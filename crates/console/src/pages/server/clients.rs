@@ -87,7 +87,7 @@ impl Clients {
 }
 
 /// Those who would be refused, those who may be, then the others; and of these last those who were seen before the window.
-/// So the table has everybody who is in the chart above it in plaintext.
+/// So the table has everyone who is in the chart above it in plaintext.
 fn rows(clients: &[Client], unknown: &[EarlierClient], others: &[EarlierClient]) -> Vec<ClientRow> {
     let is_open = |client: &&Client| matches!(client.tls, SessionTls::Plaintext | SessionTls::Unknown);
     let now = |open: bool| clients.iter().filter(move |client| is_open(client) == open).map(ClientRow::from);

@@ -268,7 +268,7 @@ fn what_the_state_saw_from_a_zone_that_is_named_counts_as_if_it_was_brought() {
         let both = with_state(vantages(vec![rule("hub")], brought), open());
         assert_eq!(said(&combined(&both, unresolved()))[0].1, expected);
     }
-    // One of a zone that nothing names here is not used, and one that is too old is no answer.
+    // One of a zone that nothing names here is not used, and one that is too old is not an answer.
     let other = with_state(Vantages::new(None, vec![], now(), SignedDuration::from_hours(24)), open());
     assert_eq!(said(&combined(&other, unresolved()))[0].1, "no-vantage");
     let old = with_state(vantages(vec![rule("hub")], vec![]), vec![seen(DAY_MS + 1, WireTransport::Enforced)]);

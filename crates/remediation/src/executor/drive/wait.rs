@@ -110,7 +110,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
         }
     }
 
-    /// When an earlier way of this step ended without anybody knowing whether its last write took effect, what is read
+    /// When an earlier way of this step ended without anyone knowing whether its last write took effect, what is read
     /// now may still change by itself: waits until the grace for that write is over.
     pub(super) async fn wait_for_earlier_writes(&self) -> Result<Flow, Abort> {
         let track = self.recorder.track(self.step, self.direction)?;
