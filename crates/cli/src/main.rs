@@ -39,6 +39,7 @@ mod run_change;
 mod run_progress;
 mod signals;
 mod simulated;
+mod simulated_azure;
 mod state;
 mod stdout;
 mod usage;

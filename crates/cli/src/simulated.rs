@@ -6,10 +6,10 @@ pub(crate) mod past;
 
 use crate::args::{LimitArgs, TerminalArgs};
 use crate::error::CliError;
+use crate::simulated_azure::{Scenario, SimCredential, SimTransport, Simulation};
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
 use hostssl_azure::{Arm, Cloud, StopSignal, principal_of};
-use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
 use hostssl_model::Principal;
 use hostssl_ops::Tenant;
 use std::path::Path;

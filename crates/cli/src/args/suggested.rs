@@ -49,7 +49,7 @@ pub(crate) fn fixable_controls() -> Vec<String> {
 
 /// The scenarios of the simulated Azure.
 pub(crate) fn scenarios() -> Vec<String> {
-    hostssl_azure_sim::Scenario::NAMES.iter().map(|(name, _)| (*name).to_owned()).collect()
+    crate::simulated_azure::Scenario::NAMES.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 /// The run that needs no id.

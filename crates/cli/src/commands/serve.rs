@@ -10,11 +10,11 @@ use crate::route::RouteArgs;
 use crate::signals::Signals;
 use crate::simulated::kept_azure::named_scenario;
 use crate::simulated::{LiveSimulation, past};
+use crate::simulated_azure::Scenario;
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
-use hostssl_azure_sim::Scenario;
 use hostssl_console::{
     Connect, Console, ConsoleOptions, LinkMaker, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink,
     TlsFiles, Trouble, WireLook,

@@ -2,7 +2,7 @@
 
 use crate::args::{ConnectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
-use hostssl_azure_sim::{Scenario, Simulation};
+use crate::simulated_azure::{Scenario, Simulation};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,7 @@ pub(crate) fn open_in(scenario: Scenario, directory: &Path) -> Result<Simulation
 }
 
 /// Forgets what commands changed in a scenario.
+#[cfg(feature = "simulate")]
 pub(crate) fn reset(scenario: &Scenario, directory: &Path) -> Result<(), CliError> {
     let path = file(directory, &scenario.name);
     Simulation::forget_changes(&path).map_err(|error| unusable(&path, &error))
@@ -54,7 +55,20 @@ fn unusable(path: &Path, error: &io::Error) -> CliError {
     )
 }
 
+/// Why a build without the simulated Azure has no scenario.
+#[cfg(not(feature = "simulate"))]
+pub(crate) fn not_built_in() -> CliError {
+    CliError::refused("this build of hostssl has no simulated Azure", "build it with --features simulate")
+}
+
 /// The scenario of this name.
+#[cfg(not(feature = "simulate"))]
+pub(crate) fn named_scenario(_: &str) -> Result<Scenario, CliError> {
+    Err(not_built_in())
+}
+
+/// The scenario of this name.
+#[cfg(feature = "simulate")]
 pub(crate) fn named_scenario(name: &str) -> Result<Scenario, CliError> {
     Scenario::named(name).ok_or_else(|| {
         let names: Vec<&str> = Scenario::NAMES.iter().map(|(name, _)| *name).collect();

@@ -6,9 +6,9 @@ use crate::args::LimitArgs;
 use crate::error::CliError;
 use crate::probing::probe_of;
 use crate::route::RouteArgs;
+use crate::simulated_azure::Scenario;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
-use hostssl_azure_sim::Scenario;
 use hostssl_console::Preparation;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{

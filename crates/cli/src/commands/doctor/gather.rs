@@ -6,8 +6,8 @@ use crate::connect::tenants_until;
 use crate::error::CliError;
 use crate::probing::{probe_of, roots_of_file};
 use crate::simulated::kept_azure;
+use crate::simulated_azure::Simulation;
 use hostssl_azure::{Cloud, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
-use hostssl_azure_sim::Simulation;
 use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Scope, chain};
 use hostssl_ops::{
     CaFileFacts, EndpointTrial, Obstacle, Tenant, ca_file_check, clock_check, endpoint_check, find_servers,

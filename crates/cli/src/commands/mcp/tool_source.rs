@@ -10,9 +10,9 @@ use crate::error::CliError;
 use crate::probing::probe_of;
 use crate::simulated::kept_azure::{named_scenario, open};
 use crate::simulated::scenario_of;
+use crate::simulated_azure::Simulation;
 use async_trait::async_trait;
 use hostssl_azure::StopSignal;
-use hostssl_azure_sim::Simulation;
 use hostssl_census::{Millis, Requirements, SessionTls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_mcp::{
