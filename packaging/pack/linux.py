@@ -65,10 +65,16 @@ def settings(release: Release, kind: str) -> dict:
         "depends": needs[kind],
         "recommends": ["ca-certificates"],
         "contents": contents(release, kind),
-        "scripts": {"postinstall": f"{LINUX}/reload-units", "postremove": f"{LINUX}/reload-units"} if kind == "deb" else {},
+        "scripts": scripts(kind),
         "deb": {"compression": "gzip" if quick else "xz"},
         "rpm": {"compression": "gzip:1" if quick else "xz", "summary": SUMMARY, "buildhost": "hostssl"},
     }
+
+
+def scripts(kind: str) -> dict:
+    """What runs beside the files. Where RPM is at home, systemd itself sees that its units changed."""
+    reload_units = {"postinstall": f"{LINUX}/reload-units", "postremove": f"{LINUX}/reload-units"}
+    return {"preremove": f"{LINUX}/disable-units"} | (reload_units if kind == "deb" else {})
 
 
 def contents(release: Release, kind: str) -> list[dict]:
