@@ -23,4 +23,4 @@ pub use evaluate::{evaluate, needed_parameters, server_report};
 pub use gate::gate;
 pub use mapping::{Basis, Mapping};
 pub use profile::{Profile, UnknownControl, UnknownProfile};
-pub use waivers::{InvalidWaivers, NewWaiver, apply_waivers, read_waivers};
+pub use waivers::{InvalidWaivers, NewWaiver, RefusedWaiver, WaiverLayer, apply_waivers, read_waivers};

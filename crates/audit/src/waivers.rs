@@ -3,20 +3,21 @@
 //! A waiver never changes an outcome. A file that cannot be understood waives nothing; neither does a waiver that has
 //! expired, that lasts longer than the profile allows, or that only the owner of the server has approved.
 
+mod new_waiver;
 mod person;
 mod waived_scope;
+mod waiver_layer;
+
+pub use new_waiver::{NewWaiver, RefusedWaiver};
+pub use waiver_layer::{WaiverLayer, apply_waivers};
 
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse,
-    line_and_column, nearest,
-};
+use hostssl_model::{Advice, ControlId, Fault, Waiver, WaiverState, line_and_column, nearest};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 use toml::{Spanned, Value};
 
 /// What is wrong with a file of waivers, and where.
@@ -148,97 +149,7 @@ fn approvers(value: &Spanned<Value>) -> Option<Vec<String>> {
     }
 }
 
-/// Lays waivers over a report: each failure has the waiver for it, one that holds where there is one.
-pub fn apply_waivers(report: &mut AuditReport, name: &str, waivers: Vec<Waiver>) {
-    let waivers: Vec<Arc<Waiver>> = waivers.into_iter().map(Arc::new).collect();
-    let mut failures = vec![0_u64; waivers.len()];
-    for server in &mut report.servers {
-        for finding in server.findings.iter_mut().filter(|finding| finding.outcome == Outcome::Fail) {
-            let control = finding.control;
-            let covers =
-                |(_, waiver): &(usize, &Arc<Waiver>)| waiver.control == control && waiver.covers(&server.server.id);
-            let covering = || waivers.iter().enumerate().filter(covers);
-            let best = covering().find(|(_, waiver)| waiver.is_in_effect()).or_else(|| covering().next());
-            if let Some((index, waiver)) = best {
-                finding.waiver = Some(Arc::clone(waiver));
-                if let Some(count) = failures.get_mut(index) {
-                    *count += 1;
-                }
-            }
-        }
-    }
-    let uses = waivers.iter().zip(failures).map(|(waiver, failures)| WaiverUse {
-        waiver: Arc::clone(waiver),
-        failures,
-        unused: (failures == 0).then(|| why_unused(report, waiver)),
-    });
-    report.overlay.waivers = Some(WaiverFile { name: name.to_owned(), waivers: uses.collect() });
-}
-
-fn why_unused(report: &AuditReport, waiver: &Waiver) -> UnusedWaiver {
-    let mut servers = report.servers.iter().filter(|server| waiver.covers(&server.server.id)).peekable();
-    if servers.peek().is_none() {
-        return UnusedWaiver::NoServer;
-    }
-    let findings = servers.flat_map(|server| &server.findings).filter(|finding| finding.control == waiver.control);
-    let outcomes: Vec<Outcome> = findings.map(|finding| finding.outcome).collect();
-    if outcomes.is_empty() {
-        UnusedWaiver::NotJudged
-    } else if outcomes.contains(&Outcome::Fail) {
-        UnusedWaiver::Covered
-    } else {
-        UnusedWaiver::NothingFails
-    }
-}
-
 fn invalid(text: &str, span: &Range<usize>, what: String) -> InvalidWaivers {
     let (line, column) = line_and_column(text, span.start);
     InvalidWaivers { line, column, what }
-}
-
-/// A waiver that is to be written.
-#[derive(Debug, Clone)]
-pub struct NewWaiver<'a> {
-    /// The control.
-    pub control: &'a str,
-    /// The id of a server, a resource group or a subscription.
-    pub scope: &'a str,
-    /// Who is responsible for the server.
-    pub owner: &'a str,
-    /// Why the failure is accepted.
-    pub reason: &'a str,
-    /// Who has accepted it.
-    pub approvers: &'a [String],
-    /// The last day on which it is valid.
-    pub expires: &'a str,
-    /// What protects the data in the meantime.
-    pub compensating_control: Option<&'a str>,
-    /// Where it was decided.
-    pub ticket: Option<&'a str>,
-}
-
-impl NewWaiver<'_> {
-    /// The entry of the file.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        let text = |text: &str| Value::from(text).to_string();
-        let approver = match self.approvers {
-            [one] => text(one),
-            several => Value::from(several.to_vec()).to_string(),
-        };
-        let always = [
-            ("control", text(self.control)),
-            ("scope", text(self.scope)),
-            ("owner", text(self.owner)),
-            ("reason", text(self.reason)),
-            ("approver", approver),
-            ("expires", text(self.expires)),
-        ];
-        let sometimes = [("compensating-control", self.compensating_control), ("ticket", self.ticket)];
-        let sometimes = sometimes.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
-        always
-            .into_iter()
-            .chain(sometimes)
-            .fold("[[waiver]]\n".to_owned(), |entry, (name, value)| entry + name + " = " + &value + "\n")
-    }
 }

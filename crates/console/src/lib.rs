@@ -20,6 +20,7 @@ mod shared;
 mod trouble;
 mod user_role;
 mod view;
+mod waivers;
 mod zones;
 mod zones_cache;
 
@@ -31,4 +32,5 @@ pub use options::{
 };
 pub use trouble::Trouble;
 pub use user_role::Role;
+pub use waivers::{ReadText, WaiverSource};
 pub use zones::{LooksFile, ReadZones, StampZones, ZoneFiles, ZoneSource};

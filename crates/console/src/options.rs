@@ -2,6 +2,7 @@
 
 use crate::trouble::Trouble;
 use crate::user_role::Role;
+use crate::waivers::WaiverSource;
 use crate::zones::ZoneSource;
 use futures::future::{BoxFuture, LocalBoxFuture};
 use hostssl_model::Scope;
@@ -48,6 +49,8 @@ pub struct ConsoleOptions {
     pub wire: Option<WireLook>,
     /// From where servers are probed that are not reached from here, when that is known.
     pub zones: Option<ZoneSource>,
+    /// The failures that were accepted for a time, when there is a file of them.
+    pub waivers: Option<WaiverSource>,
     /// When an audit that is started here is ended, with a report of what was seen.
     pub deadline: Duration,
     /// The greatest age of what a plan rests on when it is applied.
@@ -78,6 +81,7 @@ impl ConsoleOptions {
             scope: Scope::default(),
             wire: None,
             zones: None,
+            waivers: None,
             profile: Profile::find("baseline").unwrap(),
             deadline: Duration::from_secs(1),
             max_plan_age: Duration::from_secs(3600),

@@ -197,6 +197,12 @@ impl Failure {
             .leading_to("/zones", "Zones")
     }
 
+    /// A file of waivers that cannot be read, where a report would look as if there were none.
+    pub(crate) fn of_waivers(trouble: &Trouble) -> Self {
+        let title = "The waivers cannot be read";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, title, sentence(&trouble.what), sentence(&trouble.hint))
+    }
+
     pub(crate) fn too_slow() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -3,7 +3,7 @@
 use crate::guard::{self, check_form, check_host, log_access, require_role, require_session, set_headers};
 use crate::pages::{
     account, apply, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server, sign_ins,
-    zones,
+    waiver_form, zones,
 };
 use crate::reply::{Failure, asset, frame_failures};
 use crate::shared::Shared;
@@ -61,6 +61,7 @@ fn for_viewers() -> Router<Shared> {
         .route("/resources/export", get(export::resources))
         .route("/servers/{key}", get(server::show))
         .route("/servers/{key}/{tab}", get(server::tab))
+        .route("/servers/{key}/waiver/{control}", get(waiver_form::show).post(waiver_form::propose))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(run::show))
         .route("/runs/{id}/events", get(run::events))

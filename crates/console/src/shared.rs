@@ -9,6 +9,7 @@ use crate::jobs::plan::Plans;
 use crate::options::{Connect, ConsoleOptions};
 use crate::readiness_cache::ReadinessCache;
 use crate::reply::Failure;
+use crate::waivers::{Waivers, WaiversCache};
 use crate::zones_cache::ZonesCache;
 use hostssl_ops::Readiness;
 use hostssl_store::{AuditEntry, AuditStore, StoreError};
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) plans: Plans,
     pub(crate) changes: Changes,
     pub(crate) zones: ZonesCache,
+    pub(crate) waivers: WaiversCache,
     pub(crate) live_pages: Arc<Semaphore>,
     pub(crate) reports: Arc<Semaphore>,
     questions: Semaphore,
@@ -75,6 +77,7 @@ impl Shared {
             plans: Plans::default(),
             changes: Changes::default(),
             zones: ZonesCache::default(),
+            waivers: WaiversCache::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
@@ -93,6 +96,11 @@ impl Shared {
             Ok(answer) => answer.map_err(Failure::from),
             Err(_) => Err(Failure::defect()),
         }
+    }
+
+    /// The waivers of an audit, out of the file as it is now. It may wait for the disk, so that it is asked where the store is.
+    pub(crate) fn waivers(&self, store: &AuditStore, audit: &AuditEntry) -> Result<Waivers, StoreError> {
+        self.waivers.of(self.options.waivers.as_ref(), store, audit)
     }
 
     /// Which servers of an audit a plan could change, once that is known.

@@ -1,6 +1,7 @@
 //! Waivers as text: what they cover, and above all which of them do not hold or are unused.
 
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use hostssl_audit::RefusedWaiver;
 use hostssl_model::{AuditReport, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -62,13 +63,36 @@ pub fn value(waivers: &[Waiver]) -> Value {
     waivers.iter().map(one).collect()
 }
 
+/// Why a waiver was refused before it was written.
+#[must_use]
+pub fn refused(why: &RefusedWaiver) -> String {
+    match why {
+        RefusedWaiver::Invalid(error) => error.what.clone(),
+        RefusedWaiver::NotInEffect(waiver) => not_in_effect(waiver),
+    }
+}
+
 /// What stands behind a failure that has a waiver.
-pub(crate) fn beside(waiver: &Waiver) -> String {
+#[must_use]
+pub fn beside(waiver: &Waiver) -> String {
     let (reason, expires) = (safe(&waiver.reason), safe(&waiver.expires));
     match waiver.state {
         WaiverState::InEffect => format!("waived until {expires}: {reason}"),
         _ => format!("not waived: {}", not_in_effect(waiver)),
     }
+}
+
+/// Who accepted it, whose server it is, what protects it meanwhile, and where that was decided.
+#[must_use]
+pub fn terms(waiver: &Waiver) -> String {
+    let mut terms = format!("Approved by {}, owner {}", waiver.approvers.join(", "), waiver.owner);
+    if let Some(control) = &waiver.compensating_control {
+        terms += &format!("; in the meantime: {control}");
+    }
+    if let Some(ticket) = &waiver.ticket {
+        terms += &format!("; {ticket}");
+    }
+    safe(&terms).into_owned()
 }
 
 /// Why a waiver does not hold.
@@ -102,17 +126,27 @@ pub fn place(file: &str, waiver: &Waiver) -> String {
 /// How many failures are waived. Nothing without a file of waivers.
 #[must_use]
 pub fn used(report: &AuditReport) -> Vec<String> {
-    let Some(file) = &report.overlay.waivers else { return Vec::new() };
+    report.overlay.waivers.iter().map(used_of).collect()
+}
+
+/// How many failures the waivers of a file waive.
+#[must_use]
+pub fn used_of(file: &WaiverFile) -> String {
     let in_effect = || file.waivers.iter().filter(|one| one.waiver.is_in_effect());
     let failures: u64 = in_effect().map(|one| one.failures).sum();
     let (failure, waiver) = (plural(failures, "failure"), plural(in_effect().count() as u64, "waiver"));
-    vec![format!("waivers: {failure} waived; {waiver} in effect in {}", safe(&file.name))]
+    format!("waivers: {failure} waived; {waiver} in effect in {}", safe(&file.name))
 }
 
 /// Waivers that do not hold, and waivers that nothing needs. Nothing without a file of waivers.
 #[must_use]
 pub fn doubts(report: &AuditReport) -> Vec<String> {
-    let Some(file) = &report.overlay.waivers else { return Vec::new() };
+    report.overlay.waivers.iter().flat_map(doubts_of).collect()
+}
+
+/// The waivers of a file that do not hold, and those that nothing needs, each with its line.
+#[must_use]
+pub fn doubts_of(file: &WaiverFile) -> Vec<String> {
     file.waivers.iter().filter_map(|one| doubt(file, one)).collect()
 }
 

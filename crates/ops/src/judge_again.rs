@@ -35,6 +35,13 @@ pub fn expiry_days(audit: &AuditEntry) -> Option<u32> {
     audit.asked.expiry_days.or_else(|| Some(Profile::find(&audit.profile).ok()?.settings.expiry_days))
 }
 
+/// The rules of this name; the newest ones for those of another version of hostssl.
+#[must_use]
+pub fn rules_of(name: &str) -> Profile {
+    let newest = || Profile::all().into_iter().next();
+    Profile::find_for(name, true).ok().or_else(newest).unwrap_or_else(|| unreachable!("there are profiles"))
+}
+
 /// The report of what an audit observed, judged by other rules. What they need and the audit did not read is unknown.
 #[must_use]
 pub fn judge_again(mut report: AuditReport, profile: &Profile) -> AuditReport {

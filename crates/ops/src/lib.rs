@@ -26,7 +26,7 @@ pub use doctor::{
     subscriptions_check,
 };
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
-pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again};
+pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again, rules_of};
 pub use listener_probe::{ListenerProbe, ServerProbe, carried_observation, observation};
 pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};
@@ -42,7 +42,9 @@ pub use zones::{
 };
 
 // What the functions above take and return, for those who need nothing else of these crates.
-pub use hostssl_audit::{Control, Profile, UnknownProfile};
+pub use hostssl_audit::{
+    Control, NewWaiver, Profile, RefusedWaiver, UnknownProfile, WaiverLayer, apply_waivers, read_waivers,
+};
 pub use hostssl_azure::StopSignal;
 pub use hostssl_model::Stop;
 pub use run_context::{RunContext, rfc3339};

@@ -21,9 +21,9 @@ mod write_thread;
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, Facets, GapGroup,
     HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail,
-    ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite, StoredCertificate, StoredFinding,
-    StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredUnchecked, StoredVantage,
-    TagName, server_key,
+    ServerFilter, ServerOutcomes, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite, StoredCertificate,
+    StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredUnchecked,
+    StoredVantage, TagName, server_key,
 };
 pub use census::CensusEntry;
 pub use error::StoreError;

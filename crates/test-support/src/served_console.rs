@@ -35,6 +35,7 @@ pub fn options() -> ConsoleOptions {
         profile: Profile::find("baseline").unwrap(),
         wire: None,
         zones: None,
+        waivers: None,
         deadline: Duration::from_secs(60),
         max_plan_age: Duration::from_secs(3600),
         retain: None,

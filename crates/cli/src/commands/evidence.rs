@@ -10,13 +10,13 @@ use crate::outputs::replace;
 use crate::state::{find_audit, nothing_kept};
 use crate::stdout;
 use clap::{Args, Subcommand};
-pub(crate) use gather::rules;
 use gather::{Gathered, utc};
 use hostssl_audit::apply_waivers;
 use hostssl_evidence::{
     AllowedSigners, MANIFEST, PackFile, PackSigner, pack_files, verify, write_archive, write_check,
 };
 use hostssl_formats::safe;
+use hostssl_ops::rules_of;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -114,7 +114,7 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
     let waivers = args.waivers.as_deref().map(|path| Ok::<_, CliError>((path, waivers::text(path)?))).transpose()?;
     if let Some((path, text)) = &waivers {
         let day = ended.date();
-        let read = waivers::understood_on(day, path, text, &rules(&report.run.profile))?;
+        let read = waivers::understood_on(day, path, text, &rules_of(&report.run.profile))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         apply_waivers(&mut report, &name, read);
     }

@@ -1,6 +1,7 @@
 //! `hostssl serve`: the console in a browser.
 
 use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
+use crate::commands::waivers;
 use crate::connect::{block_on, connect_until};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -80,6 +81,10 @@ pub(crate) struct ServeArgs {
     /// The rules for audits that are started in the console, as name or name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
+    /// A file of waivers: failures that were accepted for a time. Pages and exports show them beside the failures; the file is
+    /// read anew for each. See `hostssl waivers --help`.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS")]
+    pub(crate) waivers: Option<PathBuf>,
     /// Keep this many runs and delete older ones (default: keep all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) retain: Option<u32>,
@@ -118,6 +123,7 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
     args.route.dialer_unless(scenario.is_some())?;
     let zones = Some(args.zones.source()?);
+    let waivers = args.waivers.as_deref().map(|file| waivers::served(file, &profile)).transpose()?;
     // A simulation's runs matter to no one: they go with the process, unless a directory is named.
     let temporary = match (&scenario, &args.state.state) {
         (Some(_), None) => Some(TemporaryDirectory::new()?),
@@ -138,7 +144,8 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);
         let preparation = past.as_ref().map(|past| past.progress.subscribe());
-        let options = ConsoleOptions { wire, zones, preparation, ..options(args, profile, simulated.as_deref()) };
+        let options =
+            ConsoleOptions { wire, zones, waivers, preparation, ..options(args, profile, simulated.as_deref()) };
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
         announce(&console, &directory, args, terminal);
@@ -255,6 +262,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&LiveSimulation
         profile,
         wire: None,
         zones: None,
+        waivers: None,
         preparation: None,
         deadline: args.limits.deadline,
         max_plan_age: MAX_PLAN_AGE,

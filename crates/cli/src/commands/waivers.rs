@@ -8,6 +8,7 @@ use crate::plan_file::is_stdin;
 use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_audit::{NewWaiver, Profile, read_waivers};
+use hostssl_console::{Trouble, WaiverSource};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Shape, waiver_text};
 use hostssl_model::Waiver;
@@ -15,6 +16,7 @@ use jiff::civil::Date;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The default name of the file.
 pub(crate) const FILE: &str = "hostssl-waivers.toml";
@@ -145,6 +147,26 @@ pub(crate) fn text(path: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
+/// What reads a file of waivers for the console. Fails where it cannot be read or understood now.
+pub(crate) fn served(path: &Path, profile: &Profile) -> Result<WaiverSource, CliError> {
+    if is_stdin(path) || std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let what = format!("{} is not a file, and the console reads it anew for every page", path.display());
+        return Err(CliError::usage(what, "write what it holds into a file, and name that"));
+    }
+    load(path, profile)?;
+    let file = path.to_owned();
+    let read = move || {
+        // What was put in its place meanwhile may have no end.
+        let is_file = std::fs::metadata(&file).is_ok_and(|found| found.is_file());
+        let text = if is_file { text(&file) } else { Err(unreadable(&file, &ErrorKind::NotFound.into())) };
+        text.map_err(|error| {
+            let (what, hint) = error.parts();
+            Trouble { what, hint }
+        })
+    };
+    Ok(WaiverSource { name: path.display().to_string(), read: Arc::new(read) })
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> CliError {
     let what = format!("the waivers of {} cannot be read: {error}", path.display());
     CliError::usage(what, "name a file of waivers, or make one as `hostssl waivers add --help` shows")
@@ -225,12 +247,9 @@ fn entry(args: &AddWaiverArgs, profile: &Profile) -> Result<String, CliError> {
         compensating_control: args.compensating_control.as_deref(),
         ticket: args.ticket.as_deref(),
     };
-    let entry = waiver.to_toml();
-    let refused = |error: CliError| error.with_hint("correct the options; nothing was written".to_owned());
-    let alone = read_waivers(&entry, today(), profile.settings.waiver_days);
-    let alone = alone.map_err(|error| refused(CliError::usage(error.what, "")))?;
-    if let Some(broken) = alone.iter().find(|waiver| !waiver.is_in_effect()) {
-        return Err(refused(CliError::usage(waiver_text::not_in_effect(broken), "")));
-    }
-    Ok(entry)
+    let longest_days = profile.settings.waiver_days;
+    waiver.to_toml_in_effect(today(), longest_days).map_err(|why| {
+        let refused = CliError::usage(waiver_text::refused(&why), "");
+        refused.with_hint("correct the options; nothing was written".to_owned())
+    })
 }

@@ -3,6 +3,7 @@
 use crate::reply::{Failure, page};
 use crate::shared::Shared;
 use crate::view::Shell;
+use crate::waivers::{WaiverNote, Waivers};
 use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::extract::{Path, State};
@@ -17,7 +18,11 @@ use std::fmt;
 #[template(path = "controls.html")]
 struct Controls {
     shell: Shell,
-    controls: Vec<(&'static Control, Option<ControlTally>)>,
+    controls: Vec<(&'static Control, Option<ControlTally>, u64)>,
+    /// What the file of waivers waives, when there is one.
+    waivers: Option<WaiverNote>,
+    /// Whether failures that are waived are counted.
+    has_waivers: bool,
     profiles: Vec<Profile>,
 }
 
@@ -44,11 +49,14 @@ impl fmt::Display for Documentation {
 impl HtmlSafe for Documentation {}
 
 pub(crate) async fn list(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
-    let tallies = tallies(&shared).await?;
-    let controls = controls().iter().map(|control| (*control, find(&tallies, control.id)));
+    let (tallies, laid) = tallies(&shared).await?;
+    let controls =
+        controls().iter().map(|control| (*control, find(&tallies, control.id), laid.of_control(Some(control.id))));
     page(&Controls {
         shell: shell.titled("Controls", "controls"),
         controls: controls.collect(),
+        waivers: laid.note(),
+        has_waivers: laid.are_laid(),
         profiles: Profile::all(),
     })
 }
@@ -63,17 +71,19 @@ pub(crate) async fn show(
     page(&ControlPage {
         shell: shell.titled(control.id.as_str(), "controls"),
         control,
-        tally: find(&tallies(&shared).await?, control.id),
+        tally: find(&tallies(&shared).await?.0, control.id),
         profiles: Profile::all().iter().filter(|profile| holds(profile)).map(ToString::to_string).collect(),
         documentation: Documentation(to_html(control.documentation)),
     })
 }
 
-async fn tallies(shared: &Shared) -> Result<Vec<(Word<ControlId>, ControlTally)>, Failure> {
+/// How the controls ended, and what of that is waived.
+async fn tallies(shared: &Shared) -> Result<(Vec<(Word<ControlId>, ControlTally)>, Waivers), Failure> {
+    let asker = shared.clone();
     shared
-        .ask(|store| match store.latest()? {
-            Some(audit) => store.control_tallies(&audit),
-            None => Ok(Vec::new()),
+        .ask(move |store| match store.latest()? {
+            Some(audit) => Ok((store.control_tallies(&audit)?, asker.waivers(store, &audit)?)),
+            None => Ok((Vec::new(), Waivers::default())),
         })
         .await
 }

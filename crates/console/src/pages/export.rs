@@ -72,6 +72,10 @@ async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter
         })
         .await?
         .ok_or_else(no_such_run)?;
+    if let Some(source) = shared.options.waivers.clone() {
+        let laid = tokio::task::spawn_blocking(move || source.apply_to(&mut report).map(|()| report)).await;
+        report = laid.map_err(|_| Failure::defect())?.map_err(|trouble| Failure::of_waivers(&trouble))?;
+    }
     // A part says nothing of the rest, so that it must not read as an audit that passed.
     report.run.complete &= !is_part;
     let part = if is_part { "-filtered" } else { "" };

@@ -15,6 +15,7 @@ pub(crate) mod runs;
 pub(crate) mod server;
 pub(crate) mod sign_ins;
 mod tag;
+pub(crate) mod waiver_form;
 pub(crate) mod zones;
 
 use crate::reply::Failure;
@@ -61,6 +62,8 @@ pub(crate) struct Row {
     /// When a run changed it since that audit.
     pub(crate) changed: Option<Ago>,
     pub(crate) since: Ago,
+    /// How many of the controls that fail are waived.
+    pub(crate) waived: usize,
 }
 
 impl Row {
@@ -85,6 +88,7 @@ impl From<ServerRow> for Row {
             probed: server.probed_ms.filter(|at_ms| *at_ms < server.seen_ms).map(Ago::new),
             changed: server.changed.as_ref().map(|(at_ms, _)| Ago::new(*at_ms)),
             since: Ago::new(server.since_ms),
+            waived: 0,
             server,
         }
     }

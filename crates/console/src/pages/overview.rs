@@ -9,6 +9,7 @@ use super::{Asked, CHANGES, offers_probe};
 use crate::reply::{Failure, page};
 use crate::shared::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words, server_reason_words};
+use crate::waivers::WaiverNote;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -99,6 +100,8 @@ struct Latest {
     harmless: Vec<Place>,
     unchecked: String,
     changes: Option<Changes>,
+    /// What the file of waivers waives, when there is one.
+    waivers: Option<WaiverNote>,
 }
 
 /// An audit of some controls alone.
@@ -226,6 +229,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         places,
         harmless,
         changes,
+        waivers: shared.waivers(store, &audit)?.note(),
         audit,
     }))
 }

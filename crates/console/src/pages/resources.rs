@@ -11,7 +11,9 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use hostssl_model::{Coded, Outcome, Standing, Word};
-use hostssl_store::{AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerSort, StoreError};
+use hostssl_store::{
+    AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerRow, ServerSort, StoreError,
+};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -117,7 +119,8 @@ pub(crate) async fn show(
         return Ok(see_other(&link));
     }
     let asked = view.clone();
-    let found = shared.ask(move |store| look(store, &asked)).await?;
+    let asker = shared.clone();
+    let found = shared.ask(move |store| look(&asker, store, &asked)).await?;
     if found.is_none() && !view.run.is_empty() {
         return Err(super::runs::no_such_run());
     }
@@ -128,12 +131,17 @@ pub(crate) async fn show(
     Ok(response)
 }
 
-fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
+fn look(shared: &Shared, store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
     let Some(audit) = audit_of(store, &view.run)? else { return Ok(None) };
     let (sort, descending) = view.sort();
     let page = Page { number: view.page, size: SIZE };
     let servers = store.servers(&audit, &view.filter(), sort, descending, page)?;
     let standings = servers.standings;
+    let waivers = shared.waivers(store, &audit)?;
+    let row = |server: ServerRow| {
+        let waived = waivers.of_server(&server.key);
+        Row { waived, ..Row::from(server) }
+    };
     Ok(Some(Found {
         ago: Ago::new(audit.started_ms),
         facets: store.facets(&audit)?,
@@ -151,7 +159,7 @@ fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
         headings: view.headings(),
         all: count(audit.tally.servers()),
         changed: if view.run.is_empty() { changed_after(store, &audit)? } else { None },
-        rows: servers.rows.into_iter().map(Row::from).collect(),
+        rows: servers.rows.into_iter().map(row).collect(),
         audit,
     }))
 }

@@ -10,6 +10,7 @@ use crate::jobs::audit::{AuditJob, AuditProgress};
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural, reason_words, why_unread};
+use crate::waivers::WaiverNote;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -54,7 +55,11 @@ struct RunPage {
     servers: String,
     subscriptions: String,
     people: String,
-    controls: Vec<(Word<ControlId>, ControlTally)>,
+    controls: Vec<(Word<ControlId>, ControlTally, u64)>,
+    /// What the file of waivers waives today, when there is one.
+    waivers: Option<WaiverNote>,
+    /// Whether failures that are waived are counted.
+    has_waivers: bool,
     groups: Vec<GapLine>,
     gaps: Vec<GapRow>,
     paging: Paging,
@@ -173,6 +178,7 @@ async fn kept(
     MadeHere { server, stopped, left_out }: MadeHere,
     shell: Shell,
 ) -> Result<Response, Failure> {
+    let asker = shared.clone();
     let found = shared
         .ask(move |store| {
             let Some(audit) = store.audit(&id)? else { return Ok(None) };
@@ -184,11 +190,24 @@ async fn kept(
             let gaps = store.gaps(&audit, Page { number: query.page, size: GAPS })?;
             let controls = store.control_tallies(&audit)?;
             let standings = store.seen_standings(&audit)?;
+            let laid = asker.waivers(store, &audit)?;
+            let controls = controls.into_iter().map(|(control, tally)| {
+                let waived = laid.of_control(control.known());
+                (control, tally, waived)
+            });
+            let controls = (controls.collect(), laid.note(), laid.are_laid());
             Ok(Some((standings, controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
         })
         .await?;
-    let (standings, controls, groups, (gaps, gaps_in_all), previous, (changes, all_changes), audit) =
-        found.ok_or_else(no_such_run)?;
+    let (
+        standings,
+        (controls, waivers, has_waivers),
+        groups,
+        (gaps, gaps_in_all),
+        previous,
+        (changes, all_changes),
+        audit,
+    ) = found.ok_or_else(no_such_run)?;
     let changes = changes.into_iter().map(|change| {
         let (words, badge) = change_words(&change);
         (change, words, badge)
@@ -210,6 +229,8 @@ async fn kept(
             .collect::<Vec<_>>()
             .join(", "),
         controls,
+        waivers,
+        has_waivers,
         groups: groups.into_iter().map(GapLine::from).collect(),
         gaps: gaps.into_iter().map(GapRow::from).collect(),
         paging: Paging::new(query.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),

@@ -1,6 +1,7 @@
 //! One server: its tabs.
 
 mod clients;
+mod finding_lines;
 mod history;
 mod listeners;
 mod mismatch;
@@ -12,17 +13,19 @@ use crate::jobs::audit::AuditWork;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
-use crate::view::{Ago, Badge, Shell, Strip, When, portal_link};
+use crate::view::{Ago, Shell, Strip, When, portal_link};
+use crate::waivers::WaiverNote;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
+use finding_lines::FindingLine;
 use history::{Happened, happened};
 use hostssl_census::KeptCensus;
-use hostssl_model::{CurrentState, Evidence, Kind, LookEnd, Outcome, Reading, Scope, Standing, WireObservation, Word};
-use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
+use hostssl_model::{CurrentState, Evidence, Kind, LookEnd, Reading, Scope, Standing, WireObservation, Word};
+use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredReading};
 use listeners::{Listener, Matrix, Validity};
 use security::{SaveForm, SwitchPage};
 use serde::Deserialize;
@@ -182,7 +185,9 @@ impl Head {
 struct OverviewTab {
     shell: Shell,
     head: Head,
-    findings: Vec<(StoredFinding, Badge)>,
+    findings: Vec<FindingLine>,
+    /// What is wrong with the file of waivers, if it cannot be read.
+    waivers: Option<WaiverNote>,
 }
 
 #[derive(Template)]
@@ -247,15 +252,8 @@ pub(crate) async fn show(
     shell: Shell,
 ) -> Result<Response, Failure> {
     let (shell, head) = head(&shared, key, at, "", shell).await?;
-    let mut findings = head.detail.findings.clone();
-    findings.sort_by_key(|finding| match finding.outcome() {
-        Outcome::Fail => 0,
-        Outcome::Unknown => 1,
-        Outcome::Pass => 2,
-        Outcome::NotApplicable => 3,
-    });
-    let findings = findings.into_iter().map(|finding| (finding.clone(), finding.outcome().into())).collect();
-    page(&OverviewTab { shell, head, findings })
+    let (findings, waivers) = finding_lines::findings(&shared, &head).await?;
+    page(&OverviewTab { shell, head, findings, waivers })
 }
 
 pub(crate) async fn tab(

@@ -13,6 +13,11 @@ pub(crate) struct Badge {
     pub(crate) word: &'static str,
 }
 
+impl Badge {
+    /// A failure that was accepted for a time: it stays a failure.
+    pub(crate) const FAIL_WAIVED: Self = Self { class: "none", shape: "✕", word: "fail, waived" };
+}
+
 impl From<Enforcement> for Badge {
     fn from(enforcement: Enforcement) -> Self {
         match enforcement {

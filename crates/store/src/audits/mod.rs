@@ -16,6 +16,7 @@ mod kept_documents;
 mod listener;
 mod narrowed;
 mod newer;
+mod outcomes;
 mod report;
 mod rows;
 mod save;
@@ -36,6 +37,7 @@ pub(crate) use report::{check_documents, report as report_of};
 pub use document::{StoredFinding, StoredNetwork, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
 pub use newer::NewerWords;
+pub use outcomes::ServerOutcomes;
 pub use save::server_key;
 pub use server_detail::ServerDetail;
 pub use server_evidence::{EndedLook, KnownFromZones};
@@ -391,6 +393,15 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn control_tallies(&self, audit: &AuditEntry) -> Result<Vec<(Word<ControlId>, ControlTally)>, StoreError> {
         self.read(|connection| report::control_tallies(connection, audit))
+    }
+
+    /// Hands over how the controls ended on each server of an audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when the stored data is damaged.
+    pub fn each_outcome(&self, audit: &AuditEntry, take: &mut dyn FnMut(ServerOutcomes)) -> Result<(), StoreError> {
+        self.read(|connection| outcomes::each_outcome(connection, audit, take))
     }
 
     /// The report as it was, with the servers that pass the filter: for every format of a report. The summary counts

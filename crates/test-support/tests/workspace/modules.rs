@@ -62,7 +62,7 @@ const ONE_MEANING: [(&str, &str); 57] = [
     ("verdict", "what a probe or a census concludes"),
     ("version", "versions of TLS in bytes and in JSON"),
     ("waiver", "a waived failure, and its form in JSON"),
-    ("waivers", "a file of waivers: its rules, and its command"),
+    ("waivers", "a file of waivers: its rules, its command, and its use on pages"),
     ("zones", "the zones that servers are probed from"),
 ];
 

@@ -4,12 +4,12 @@ use crate::commands::runs::document;
 use crate::commands::trend::point;
 use crate::error::CliError;
 use crate::state::instant;
-use hostssl_audit::Profile;
 use hostssl_census::Requirements;
 use hostssl_evidence::{PackInput, PackedProbe, PackedRun};
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::probe_json;
 use hostssl_model::{AuditReport, ServerReport};
+use hostssl_ops::rules_of;
 use hostssl_remediation::ExecuteError;
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreReader};
 use jiff::civil::DateTime;
@@ -30,7 +30,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     pub(super) fn read(reader: &StoreReader, audit: &AuditEntry, report: &AuditReport) -> Result<Self, CliError> {
-        let window = i64::from(rules(&report.run.profile).settings.observation_days) * MS_PER_DAY;
+        let window = i64::from(rules_of(&report.run.profile).settings.observation_days) * MS_PER_DAY;
         Ok(Self {
             history: reader.trend(audit, u32::MAX)?,
             clients: clients(reader, report, window)?,
@@ -57,12 +57,6 @@ impl Gathered {
             probes: self.probes.clone(),
         }
     }
-}
-
-/// The profile of this name; the default one for a profile of another version of hostssl.
-pub(crate) fn rules(name: &str) -> Profile {
-    let newest = || Profile::all().into_iter().next();
-    Profile::find_for(name, true).ok().or_else(newest).unwrap_or_else(|| unreachable!("there are profiles"))
 }
 
 /// A time in RFC 3339 as the date and time in UTC; the first one of all when it is none.

@@ -2,7 +2,6 @@
 
 use super::args::{KeptArgs, RunsJudgeArgs, RunsShowArgs};
 use crate::args::{AuditFormat, TerminalArgs};
-use crate::commands::evidence::rules;
 use crate::commands::{audit, waivers};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -12,7 +11,7 @@ use crate::stdout;
 use hostssl_audit::{Profile, apply_waivers};
 use hostssl_formats::Shape;
 use hostssl_model::AuditReport;
-use hostssl_ops::judge_again;
+use hostssl_ops::{judge_again, rules_of};
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
 /// Writes an audit as `hostssl audit` did, with the waivers that cover its failures today.
@@ -24,7 +23,7 @@ pub(super) fn show(
 ) -> Result<Exit, CliError> {
     let mut report = reader.audit_report(audit)?;
     if let Some(path) = &args.waivers {
-        let waivers = waivers::load(path, &rules(&report.run.profile))?;
+        let waivers = waivers::load(path, &rules_of(&report.run.profile))?;
         apply_waivers(&mut report, &path.display().to_string(), waivers);
     }
     write(&report, &args.value, terminal)?;
