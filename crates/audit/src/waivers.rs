@@ -12,11 +12,10 @@ pub use new_waiver::{NewWaiver, RefusedWaiver};
 pub use waiver_layer::{WaiverLayer, apply_waivers};
 
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{Advice, ControlId, Fault, Waiver, WaiverState, line_and_column, nearest};
+use hostssl_model::{Advice, ControlId, Fault, Hint, Waiver, WaiverState, line_and_column, nearest};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::ops::Range;
 use toml::{Spanned, Value};
 
@@ -33,7 +32,7 @@ pub struct InvalidWaivers {
 }
 
 impl Advice for InvalidWaivers {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "correct the file; until then nothing in it is waived. `hostssl waivers --help` shows how one is written".into()
     }
 

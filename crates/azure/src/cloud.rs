@@ -2,8 +2,7 @@
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::http::Url;
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
+use hostssl_model::{Advice, Fault, Hint};
 
 /// One Azure cloud: where Resource Manager and the sign-in authority answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +32,8 @@ pub enum InvalidCloud {
 }
 
 impl Advice for InvalidCloud {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::UnknownName(_) => "name one of them with --cloud, or give --arm-endpoint and --authority-host",
             Self::NotAUrl(_) | Self::NotHttps(_) => {
                 "give --arm-endpoint and --authority-host such as https://management.azure.com"

@@ -13,9 +13,8 @@ use azure_identity::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
-use hostssl_model::{Advice, Fault, Principal};
+use hostssl_model::{Advice, Fault, Hint, Principal};
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -135,8 +134,8 @@ pub enum SignInError {
 const TENANT: &str = "AZURE_TENANT_ID";
 
 impl Advice for SignInError {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::MissingVariables { .. } => "set the missing variables, or choose another way to sign in with --auth",
             Self::MissingProgram { program: "az", .. } => {
                 "install the Azure CLI and run `az login`, choose another way to sign in with --auth, or try it without an account: --simulate"

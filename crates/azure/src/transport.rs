@@ -1,9 +1,8 @@
 //! The connection to Azure: TLS with the system's roots and, where asked for, one more.
 
 use azure_core::http::Transport;
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use reqwest::Certificate;
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +27,8 @@ pub enum InvalidCaFile {
 }
 
 impl Advice for InvalidCaFile {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::Unreadable { .. } | Self::NoCertificate(_) => {
                 "name a file of certificates in PEM form with --ca-file"
             }

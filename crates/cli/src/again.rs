@@ -2,6 +2,7 @@
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
+use hostssl_model::Hint;
 use std::ffi::OsString;
 
 /// The id of the option that names the configuration file.
@@ -80,14 +81,9 @@ impl Again {
         whole
     }
 
-    /// A text in which every command between backquotes has what it needs.
-    pub(crate) fn text(&self, text: &str) -> String {
-        let parts = text.split('`').enumerate();
-        let parts = parts.map(|(index, part)| {
-            let is_command = index % 2 == 1 && part.starts_with("hostssl ");
-            if is_command { self.command(part) } else { part.to_owned() }
-        });
-        parts.collect::<Vec<_>>().join("`")
+    /// A hint in which every command has what it needs.
+    pub(crate) fn hint(&self, hint: Hint) -> Hint {
+        hint.with_commands(|command| self.command(command))
     }
 }
 

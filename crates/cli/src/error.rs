@@ -2,7 +2,7 @@
 
 use crate::again::Again;
 use crate::exit::Exit;
-use hostssl_model::{Advice, Fault, REPORT_DEFECT, ResourceId, chain};
+use hostssl_model::{Advice, Fault, Hint, REPORT_DEFECT, ResourceId, chain};
 use hostssl_remediation::{InvalidPlan, LeftOut, LeftOutReason};
 use std::error::Error;
 use std::path::Path;
@@ -12,23 +12,23 @@ use std::path::Path;
 pub(crate) struct CliError {
     exit: Exit,
     message: String,
-    hint: Option<String>,
+    hint: Hint,
 }
 
 impl CliError {
     /// The user's mistake.
-    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into(), hint: Some(hint.into()) }
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self { exit: Exit::Usage, message: message.into(), hint: hint.into() }
     }
 
     /// Something else that keeps the program from its work, where the error does not know what to do.
-    pub(crate) fn failed(error: &dyn Error, hint: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: chain(error), hint: Some(hint.into()) }
+    pub(crate) fn failed(error: &dyn Error, hint: impl Into<Hint>) -> Self {
+        Self { exit: Exit::Failed, message: chain(error), hint: hint.into() }
     }
 
     /// Nothing was written, and nothing is broken: something stands in the way, or someone said no.
-    pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into(), hint: Some(hint.into()) }
+    pub(crate) fn refused(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), hint: hint.into() }
     }
 
     /// A file that is not a plan, or not one that may be applied.
@@ -51,21 +51,17 @@ impl CliError {
         };
         let hint = match left_out.reason {
             LeftOutReason::Unknown => {
-                format!("`hostssl audit --server {}` shows what could not be checked", server.name())
+                Hint::with("`hostssl audit --server {}` shows what could not be checked", &[&server.name()])
             }
-            reason => reason.advice().to_owned(),
+            reason => reason.advice().into(),
         };
-        Self { exit, message, hint: Some(hint) }
+        Self { exit, message, hint }
     }
 
     /// The run was stopped before anyone was signed in, so there is nothing to report.
     pub(crate) fn stopped_while_signing_in() -> Self {
         let hint = "check that the sign-in address can be reached, and that --deadline leaves enough time";
-        Self {
-            exit: Exit::Failed,
-            message: "the run was stopped while signing in".to_owned(),
-            hint: Some(hint.to_owned()),
-        }
+        Self { exit: Exit::Failed, message: "the run was stopped while signing in".to_owned(), hint: hint.into() }
     }
 
     /// The same about what stands in a file.
@@ -74,22 +70,20 @@ impl CliError {
     }
 
     /// The same with something else to do.
-    pub(crate) fn with_hint(self, hint: String) -> Self {
-        Self { hint: Some(hint), ..self }
+    pub(crate) fn with_hint(self, hint: impl Into<Hint>) -> Self {
+        Self { hint: hint.into(), ..self }
     }
 
     /// What happened, and what to do.
-    pub(crate) fn parts(&self) -> (String, String) {
-        (one_line(&self.message), self.hint.clone().unwrap_or_default())
+    pub(crate) fn parts(&self) -> (String, Hint) {
+        (one_line(&self.message), self.hint.clone())
     }
 
     /// Writes the error to stderr. Commands in the hint get the options that they need to work as printed.
     pub(crate) fn report(&self, again: &Again) -> Exit {
         let message = one_line(&self.message);
         stderr!("error: {message}");
-        if let Some(hint) = &self.hint {
-            stderr!("hint: {}", again.text(hint));
-        }
+        stderr!("hint: {}", again.hint(self.hint.clone()));
         self.exit
     }
 }
@@ -106,7 +100,7 @@ impl<E: Advice> From<E> for CliError {
             Fault::Environment => Exit::Failed,
             Fault::Coverage => Exit::Incomplete,
         };
-        Self { exit, message: chain(&error), hint: Some(error.advice().into_owned()) }
+        Self { exit, message: chain(&error), hint: error.advice() }
     }
 }
 

@@ -212,6 +212,9 @@ impl CliError {
     /// What happened and what to do, on one line.
     pub(crate) fn on_one_line(&self) -> String {
         let (what, hint) = self.parts();
-        if hint.is_empty() { what } else { format!("{what} ({hint})") }
+        match hint.to_string() {
+            hint if hint.is_empty() => what,
+            hint => format!("{what} ({hint})"),
+        }
     }
 }

@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use hostssl_azure::{ResourceType, StopSignal, get_document, read_server};
 use hostssl_formats::run_sessions::{self, RunSession, RunSessions};
 use hostssl_formats::{Text, safe};
-use hostssl_model::{Kind, ResourceId};
+use hostssl_model::{Hint, Kind, ResourceId};
 use hostssl_ops::Tenant;
 use hostssl_remediation::{
     Clock as _, ExecuteError, Journal as _, JournalEvent, JournalRecord, Plan, Report, RunId, SafeText, Step,
@@ -52,10 +52,9 @@ impl LeftoverArgs {
         if !self.yes || self.terminate_plaintext_sessions {
             return Ok(());
         }
-        let hint = format!(
+        let hint = Hint::with(
             "review the plan with `hostssl plan show {}`, then approve it with --approve {} in place of --yes",
-            quoted(&path.display().to_string()),
-            plan.hash()
+            &[&quoted(&path.display().to_string()), &plan.hash()],
         );
         Err(CliError::usage("--yes only confirms that sessions are ended, and does not approve a plan", hint))
     }

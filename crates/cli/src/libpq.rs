@@ -2,6 +2,7 @@
 //! targets.
 
 use crate::error::CliError;
+use hostssl_model::Hint;
 use hostssl_probe::target::{Environment, ServiceFile, TargetError};
 use hostssl_sessions::{Password, PasswordSources};
 use std::path::{Path, PathBuf};
@@ -67,7 +68,7 @@ fn password_file(file: &Path) -> Result<Option<Password>, CliError> {
         let mode = std::fs::metadata(file).map(|found| found.permissions().mode()).unwrap_or(0o777);
         if mode & 0o077 != 0 {
             let what = format!("the password file {} can be read by others", file.display());
-            return Err(CliError::usage(what, format!("chmod 600 {}", file.display())));
+            return Err(CliError::usage(what, Hint::with("chmod 600 {}", &[&file.display()])));
         }
     }
     Ok(Some(Password::new(text)))

@@ -6,7 +6,7 @@ use clap::Args;
 use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource};
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_formats::safe;
-use hostssl_model::{Advice as _, AuditReport, WorstListener, ZoneRule};
+use hostssl_model::{Advice as _, AuditReport, Hint, WorstListener, ZoneRule};
 use hostssl_ops::{Looks, PROBE_AGAIN, Vantages, looks_of_zone, read_zones};
 use hostssl_store::{AuditStore, EndedLook, StoreReader};
 use jiff::{SignedDuration, Timestamp};
@@ -129,7 +129,7 @@ impl VantageArgs {
 fn warn_of_state(what: &str, error: &CliError) {
     let (why, hint) = error.parts();
     stderr!("warning: {what}: {}", safe(&why));
-    stderr!("hint: {}", safe(&hint));
+    stderr!("hint: {}", safe(&hint.to_string()));
 }
 
 /// Says what the state counts no more since an audit was kept.
@@ -230,7 +230,7 @@ impl ServedZonesArgs {
             };
             let mut files = read().map_err(|error| {
                 let (what, hint) = error.parts();
-                Trouble { what, hint }
+                Trouble::new(what, hint.to_string())
             })?;
             for file in &mut files.looks {
                 file.is_uploaded = Path::new(&file.name).parent() == Some(folder);
@@ -362,19 +362,20 @@ fn has_an_end(kind: FileType) -> bool {
 /// Reads what a probe in a zone saw.
 fn load_looks(path: &Path) -> Result<Looks, CliError> {
     let place = path.display();
-    let refused = |why: &dyn std::fmt::Display, hint: &str| CliError::usage(format!("{place}: {why}"), hint);
-    let metadata = std::fs::metadata(path).map_err(|error| refused(&error, LOOKS_HINT))?;
+    let refused = |why: &dyn std::fmt::Display, hint: Hint| CliError::usage(format!("{place}: {why}"), hint);
+    let metadata = std::fs::metadata(path).map_err(|error| refused(&error, LOOKS_HINT.into()))?;
     if !has_an_end(metadata.file_type()) {
-        return Err(refused(&"it is neither a file nor a pipe", LOOKS_HINT));
+        return Err(refused(&"it is neither a file nor a pipe", LOOKS_HINT.into()));
     }
     if metadata.len() > LARGEST_LOOKS {
-        return Err(refused(&"it is larger than 1 GiB", "probe the zone in several parts"));
+        return Err(refused(&"it is larger than 1 GiB", "probe the zone in several parts".into()));
     }
-    let file = File::open(path).map_err(|error| refused(&error, LOOKS_HINT))?;
-    let text = utf8(BufReader::new(file.take(LARGEST_LOOKS)))
-        .map_err(|why| refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash"))?;
+    let file = File::open(path).map_err(|error| refused(&error, LOOKS_HINT.into()))?;
+    let text = utf8(BufReader::new(file.take(LARGEST_LOOKS))).map_err(|why| {
+        refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash".into())
+    })?;
     let ZoneLooks { zone, endpoints } =
-        probe_json::read_document(text).map_err(|error| refused(&error, PROBE_AGAIN))?;
+        probe_json::read_document(text).map_err(|error| refused(&error, PROBE_AGAIN.into()))?;
     // A pipe may have been waited for, while its looks were taken.
-    looks_of_zone(zone.as_deref(), &endpoints, Timestamp::now()).map_err(|error| refused(&error, &error.advice()))
+    looks_of_zone(zone.as_deref(), &endpoints, Timestamp::now()).map_err(|error| refused(&error, error.advice()))
 }

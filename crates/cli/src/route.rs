@@ -2,6 +2,7 @@
 
 use crate::error::CliError;
 use clap::Args;
+use hostssl_model::Hint;
 use hostssl_probe::connect_to::{ConnectTo, Rule};
 use hostssl_probe::dial::{Dial, Network};
 use hostssl_probe::socks_proxy::Socks5;
@@ -42,7 +43,7 @@ impl RouteArgs {
         let what = format!("{option} is for connections to PostgreSQL, and without {needed} there are none");
         Err(CliError::usage(
             what,
-            format!("add {needed}, or leave {option} out; HTTPS_PROXY is for connections to Azure"),
+            Hint::with("add {}, or leave {} out; HTTPS_PROXY is for connections to Azure", &[&needed, &option]),
         ))
     }
 
@@ -51,7 +52,7 @@ impl RouteArgs {
         let dialer = self.dialer()?;
         if dialer.is_some() && simulated {
             let what = "--proxy and --connect-to cannot be used with --simulate, whose listeners are in this process";
-            return Err(CliError::usage(what, format!("leave one of them out, and unset {PROXY_VARIABLE}")));
+            return Err(CliError::usage(what, Hint::with("leave one of them out, and unset {PROXY_VARIABLE}", &[])));
         }
         Ok(dialer)
     }

@@ -12,7 +12,7 @@ use hostssl_azure::StopSignal;
 use hostssl_formats::output::Format;
 use hostssl_formats::run_sessions::{self, RunSessions};
 use hostssl_formats::{Shape, SubscriptionNames, Text, apply_json, run_text, safe};
-use hostssl_model::{ResourceId, Unchecked};
+use hostssl_model::{Hint, ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
 use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, Step, SystemClock};
 use hostssl_store::Store;
@@ -147,7 +147,7 @@ pub(crate) fn write_report_with(
     } else {
         write_document(report, sessions, value, terminal)
     };
-    written.map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))?;
+    written.map_err(|error| error.with_hint(Hint::with("`hostssl runs show {}` shows it", &[&report.run])))?;
     Ok(Exit::of_run(report))
 }
 
@@ -226,7 +226,7 @@ pub(crate) fn can_ask() -> bool {
 /// # Errors
 ///
 /// When there is no terminal to ask on, with `instead` as what to do.
-pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
+pub(crate) fn ask(question: &str, instead: impl Into<Hint>) -> Result<bool, CliError> {
     if !can_ask() {
         return Err(CliError::usage("there is no terminal to ask for approval on", instead));
     }
@@ -237,7 +237,7 @@ pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
     let _ = write!(stderr, "{question} Type yes to continue: ").and_then(|()| stderr.flush());
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
-    read.map_err(|error| CliError::failed(&error, instead.to_owned()))?;
+    read.map_err(|error| CliError::failed(&error, instead))?;
     Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 

@@ -10,7 +10,7 @@ use crate::simulated_azure::{Scenario, SimCredential, SimTransport, Simulation};
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
 use hostssl_azure::{Arm, Cloud, StopSignal, principal_of};
-use hostssl_model::Principal;
+use hostssl_model::{Hint, Principal};
 use hostssl_ops::Tenant;
 use std::path::Path;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ pub(crate) async fn tenants_of(
     for tenant in wanted {
         if !known.iter().any(|id| id.eq_ignore_ascii_case(&tenant)) {
             let message = format!("--tenant {tenant} matches no simulated tenant");
-            return Err(CliError::usage(message, format!("the simulated tenants are {}", known.join(", "))));
+            return Err(CliError::usage(message, Hint::with("the simulated tenants are {}", &[&known.join(", ")])));
         }
         let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation, tenant));
         let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {

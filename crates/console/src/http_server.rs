@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use crate::user_role::Role;
 use axum::extract::Request;
 use axum::http::Request as HttpRequest;
-use hostssl_model::Advice;
+use hostssl_model::{Advice, Hint};
 use hostssl_store::{AuditStore, StoreError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -17,7 +17,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -82,8 +81,8 @@ pub enum ServeError {
 }
 
 impl Advice for ServeError {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::Store(error) => return error.advice(),
             Self::Bind { .. } => {
                 "another program, or another hostssl serve, may have the port: choose one with --listen ADDR:PORT"

@@ -420,7 +420,7 @@ impl From<StoreError> for Failure {
             StatusCode::SERVICE_UNAVAILABLE,
             "The state directory cannot be read",
             sentence(&what),
-            format!("Nothing was lost. {}", sentence(&error.advice())),
+            format!("Nothing was lost. {}", sentence(&error.advice().to_string())),
         )
     }
 }

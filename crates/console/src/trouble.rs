@@ -20,6 +20,6 @@ impl Trouble {
 
 impl<E: Advice> From<E> for Trouble {
     fn from(error: E) -> Self {
-        Self { what: chain(&error), hint: error.advice().into_owned() }
+        Self { what: chain(&error), hint: error.advice().to_string() }
     }
 }

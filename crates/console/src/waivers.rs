@@ -37,7 +37,7 @@ impl WaiverSource {
     fn waivers(&self, text: &str, profile: &str) -> Result<Vec<Waiver>, Trouble> {
         read_waivers(text, today(), rules_of(profile).settings.waiver_days).map_err(|error| {
             let what = format!("{}: {error}", self.name);
-            Trouble { what, hint: error.advice().into_owned() }
+            Trouble { what, hint: error.advice().to_string() }
         })
     }
 

@@ -1,7 +1,6 @@
 //! What can be wrong with a pack.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
+use hostssl_model::{Advice, Fault, Hint};
 use std::fmt;
 
 /// A file that cannot be checked at all.
@@ -19,7 +18,7 @@ pub enum InvalidPack {
 }
 
 impl Advice for InvalidPack {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "name a file that `hostssl evidence --out FILE` wrote; if it is one, it was damaged: ask for it again".into()
     }
 

@@ -4,12 +4,11 @@
 //! (design record 006).
 
 use crate::NAMESPACE;
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use ssh_key::private::KeypairData;
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, Signature, SshSig};
-use std::borrow::Cow;
 use std::fmt;
 
 /// A key that signs packs.
@@ -36,7 +35,7 @@ pub enum InvalidKey {
 }
 
 impl Advice for InvalidKey {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         match self {
             Self::Encrypted => {
                 "use a key without a passphrase, or leave out --sign, unpack SHA256SUMS and sign it with \

@@ -1,9 +1,8 @@
 //! Who may sign: the file `allowed_signers` of OpenSSH, section ALLOWED SIGNERS of `ssh-keygen(1)`.
 
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
-use std::borrow::Cow;
 
 /// Keys, and whose they are.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +20,7 @@ pub struct InvalidSigners {
 }
 
 impl Advice for InvalidSigners {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "correct the line, or check the signature with `ssh-keygen -Y verify`; a line is `NAME ssh-ed25519 KEY`".into()
     }
 

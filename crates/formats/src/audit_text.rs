@@ -273,7 +273,7 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
         count(Outcome::Pass, summary.pass),
     )?;
     if let Some(note) = unprobed(report) {
-        writeln!(out, "{}", text.prose(note))?;
+        writeln!(out, "{}", text.hint(note))?;
     }
     let partial = report.gaps.iter().any(|g| matches!(g.unchecked.reason, Reason::Interrupted | Reason::Deadline));
     let coverage = match (report.run.complete, partial) {

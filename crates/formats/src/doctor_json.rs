@@ -50,7 +50,7 @@ struct Check<'a> {
     /// The facts, or why there are none: one line for people.
     detail: &'a str,
     /// What to do, for people; null where nothing is to be done. Commands stand between backquotes.
-    fix: Option<&'a str>,
+    fix: Option<String>,
     /// Whether it was skipped although it matters, so that it is not known what it would have shown.
     unknown: bool,
 }
@@ -61,7 +61,7 @@ impl<'a> From<&'a DoctorCheck> for Check<'a> {
             check: check.id.as_str(),
             status: check.status.as_str(),
             detail: &check.detail,
-            fix: check.fix.as_deref(),
+            fix: check.fix.as_ref().map(ToString::to_string),
             unknown: check.is_unknown,
         }
     }

@@ -17,7 +17,7 @@ pub fn write(out: &mut dyn Write, report: &DoctorReport, text: &Text<'_>) -> io:
         let status = text.palette.outcome(outcome(check), &format!("{:statuses$}", check.status.as_str()));
         writeln!(out, "{status}  {:ids$}  {}", check.id.as_str(), safe(&check.detail))?;
         if let Some(fix) = &check.fix {
-            writeln!(out, "{:statuses$}  fix: {}", "", safe(fix))?;
+            writeln!(out, "{:statuses$}  fix: {}", "", safe(&fix.to_string()))?;
         }
     }
     let counts = DoctorStatus::ALL.map(|status| format!("{} {status}", report.count(status)));

@@ -2,7 +2,7 @@
 
 use crate::Shape;
 use anstyle::{AnsiColor, Effects, Style};
-use hostssl_model::Outcome;
+use hostssl_model::{Hint, Outcome};
 use std::io::{self, Write};
 
 /// How text is written.
@@ -35,15 +35,10 @@ impl std::fmt::Debug for Text<'_> {
 }
 
 impl Text<'_> {
-    /// A text in which every command of this program between backquotes is as the reader can run it.
+    /// A hint with its commands as the reader can run them.
     #[must_use]
-    pub fn prose(&self, text: &str) -> String {
-        let parts = text.split('`').enumerate();
-        let parts = parts.map(|(index, part)| {
-            let is_command = index % 2 == 1 && part.starts_with("hostssl ");
-            if is_command { (self.command)(part) } else { part.to_owned() }
-        });
-        parts.collect::<Vec<_>>().join("`")
+    pub fn hint(&self, hint: impl Into<Hint>) -> Hint {
+        hint.into().with_commands(self.command)
     }
 
     /// Writes commands to run next, each with what it is for.

@@ -187,11 +187,6 @@ pub fn write_list(
         }
         return Ok(());
     }
-    for cell in sections.iter_mut().flat_map(|one| &mut one.entries).flat_map(|one| &mut one.lines).flatten() {
-        if cell.text.contains('`') {
-            cell.text = text.prose(&cell.text);
-        }
-    }
     let has_titles = sections.iter().any(|section| section.title.is_some());
     let indent = usize::from(has_titles) * GAP;
     let mut layout = Layout::new(headings, &sections, text, indent, mixed);
@@ -499,6 +494,20 @@ mod tests {
         let cells = [server, "Payments", "rg-payments", "westeurope", why].map(Cell::plain);
         let line = [Cell::outcome(outcome, word)].into_iter().chain(cells).collect();
         Entry { word, lines: vec![line] }
+    }
+
+    /// Names and messages are Azure's: a command in them is not one of ours, and gets no option of this one.
+    #[test]
+    fn foreign_backquotes_change_nothing() {
+        let command = |command: &str| format!("{command} --simulate");
+        let text = Text { command: &command, ..Text::plain() };
+        let entries = vec![entry(Outcome::Fail, "`hostssl undo`", "see `hostssl audit`, `az`")];
+        let mut out = Vec::new();
+        write_list(&mut out, &HEADINGS, vec![Section { title: None, entries }], &text).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains("`hostssl undo`") && out.contains("see `hostssl audit`, `az`"), "{out}");
+        assert!(!out.contains("--simulate"), "{out}");
+        assert_eq!(text.hint("`hostssl plan` next").to_string(), "`hostssl plan --simulate` next");
     }
 
     fn sections() -> Vec<Section> {

@@ -13,10 +13,9 @@ mod whole_file;
 
 use crate::IacFile;
 use file_bytes::{Beginning, Limited};
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use scalar::{Lenient, TOO_MANY};
 use serde::Deserialize as _;
-use std::borrow::Cow;
 use std::io::{self, Read};
 use whole_file::IacDocument;
 
@@ -75,7 +74,7 @@ pub enum InvalidIac {
 }
 
 impl Advice for InvalidIac {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         match self {
             Self::Unreadable(_) => "name a file that you may read, or - for standard input",
             Self::TooLarge | Self::TooMany => {

@@ -1,7 +1,7 @@
 //! What to do about an error: said once, beside the error's type, and only rendered by the command line and the
 //! console.
 
-use std::borrow::Cow;
+use crate::Hint;
 use std::error::Error;
 
 /// Whose turn it is after an error.
@@ -17,9 +17,8 @@ pub enum Fault {
 
 /// An error that knows what to do next.
 pub trait Advice: Error {
-    /// What to do next: a lowercase fragment. A command in it is written between backquotes and can be carried out as
-    /// printed.
-    fn advice(&self) -> Cow<'static, str>;
+    /// What to do next.
+    fn advice(&self) -> Hint;
 
     /// Whose turn it is.
     fn fault(&self) -> Fault {

@@ -1,6 +1,6 @@
 //! What hostssl needs in order to work, check by check: the report of `hostssl doctor`.
 
-use crate::{AuditEnd, coded};
+use crate::{AuditEnd, Hint, coded};
 
 coded! {
     /// One thing that is checked.
@@ -65,15 +65,14 @@ pub struct DoctorCheck {
     pub status: DoctorStatus,
     /// The facts, or why there are none.
     pub detail: String,
-    /// What to do, where something is wrong. A command in it is written between backquotes and can be carried out as
-    /// printed.
-    pub fix: Option<String>,
+    /// What to do, where something is wrong.
+    pub fix: Option<Hint>,
     /// Whether it was skipped although it matters: what it would have shown is not known.
     pub is_unknown: bool,
 }
 
 impl DoctorCheck {
-    fn new(id: DoctorCheckId, status: DoctorStatus, detail: impl Into<String>, fix: Option<String>) -> Self {
+    fn new(id: DoctorCheckId, status: DoctorStatus, detail: impl Into<String>, fix: Option<Hint>) -> Self {
         Self { id, status, detail: detail.into(), fix, is_unknown: false }
     }
 
@@ -85,13 +84,13 @@ impl DoctorCheck {
 
     /// Something could be better.
     #[must_use]
-    pub fn warning(id: DoctorCheckId, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn warning(id: DoctorCheckId, detail: impl Into<String>, fix: impl Into<Hint>) -> Self {
         Self::new(id, DoctorStatus::Warning, detail, Some(fix.into()))
     }
 
     /// Something is wrong.
     #[must_use]
-    pub fn failed(id: DoctorCheckId, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn failed(id: DoctorCheckId, detail: impl Into<String>, fix: impl Into<Hint>) -> Self {
         Self::new(id, DoctorStatus::Failed, detail, Some(fix.into()))
     }
 
@@ -103,7 +102,7 @@ impl DoctorCheck {
 
     /// It should have been checked, and could not be.
     #[must_use]
-    pub fn unknown(id: DoctorCheckId, why: impl Into<String>, fix: Option<String>) -> Self {
+    pub fn unknown(id: DoctorCheckId, why: impl Into<String>, fix: Option<Hint>) -> Self {
         Self { is_unknown: true, ..Self::new(id, DoctorStatus::Skipped, why, fix) }
     }
 }

@@ -10,6 +10,7 @@ mod coverage;
 mod current;
 mod doctor;
 mod finding;
+mod hint;
 mod id;
 mod kind;
 mod listener;
@@ -41,6 +42,7 @@ pub use coverage::{Gap, GapScope, Reason, Unchecked};
 pub use current::{CurrentState, Evidence, LastLooks, LookEnd, Observation, SwitchChange, ZonesSeen};
 pub use doctor::{DoctorCheck, DoctorCheckId, DoctorReport, DoctorStatus};
 pub use finding::{Confidence, Finding, Outcome, Severity};
+pub use hint::Hint;
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
 pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use listener::{

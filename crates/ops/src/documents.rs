@@ -8,12 +8,11 @@ use futures::future::join_all;
 use futures::stream;
 use hostssl_audit::{minimal_tls_version, ssl_enforcement};
 use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_server};
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use hostssl_model::{
     Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, Server, SslEnforcement, SubscriptionId, Unchecked,
 };
 use serde_json::Value;
-use std::borrow::Cow;
 
 /// One server.
 #[derive(Debug, Clone)]
@@ -72,8 +71,8 @@ pub enum ShowError {
 }
 
 impl Advice for ShowError {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::Scope(error) => return error.advice(),
             Self::NotFound { .. } => "`hostssl server list -o table` shows the names and groups",
             Self::Ambiguous { .. } => "choose one with --subscription",

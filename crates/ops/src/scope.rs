@@ -4,10 +4,9 @@ use crate::selection::{NoMatch, Selector, unseen, was_stopped};
 use futures::future::join_all;
 use hostssl_azure::{Arm, list_management_groups, list_subscriptions, permissions, subscriptions_of_management_group};
 use hostssl_model::{
-    Advice, Fault, Gap, GapScope, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked, matches_pattern,
-    nearest,
+    Advice, Fault, Gap, GapScope, Hint, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked,
+    matches_pattern, nearest,
 };
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -44,7 +43,7 @@ impl ScopeError {
 }
 
 impl Advice for ScopeError {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         let Self::NoMatch(no_match) = self;
         match no_match.selector {
             Selector::ManagementGroup => "`az account management-group list -o table` shows them",

@@ -2,8 +2,7 @@
 
 use crate::{InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState, Step, StepOutcome};
 use async_trait::async_trait;
-use hostssl_model::{Advice, Fault, Principal, ResourceId};
-use std::borrow::Cow;
+use hostssl_model::{Advice, Fault, Hint, Principal, ResourceId};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -181,20 +180,20 @@ pub enum JournalError {
 }
 
 impl Advice for JournalError {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         const RESUME: &str = "then resume the run that `hostssl runs` shows as not ended, if there is one";
         match self {
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs".into(),
             Self::RunExists(_) => "give the run another name".into(),
-            Self::Unfinished(run) => format!("run `hostssl resume {run}` first").into(),
-            Self::Busy(_) => format!("wait until the other process has ended; {RESUME}").into(),
-            Self::Full(_) => format!("free some space; {RESUME}").into(),
-            Self::ReadOnly(_) => format!("make the state directory writable for this user; {RESUME}").into(),
+            Self::Unfinished(run) => Hint::with("run `hostssl resume {}` first", &[run]),
+            Self::Busy(_) => Hint::from("wait until the other process has ended; ").then(RESUME),
+            Self::Full(_) => Hint::from("free some space; ").then(RESUME),
+            Self::ReadOnly(_) => Hint::from("make the state directory writable for this user; ").then(RESUME),
             Self::Corrupt(_) => {
                 "keep a copy of the state directory, restore it from a backup, and check the servers: `hostssl audit`"
                     .into()
             }
-            Self::Other(_) => format!("repair the state directory; {RESUME}").into(),
+            Self::Other(_) => Hint::from("repair the state directory; ").then(RESUME),
         }
     }
 

@@ -1,9 +1,8 @@
 //! What can go wrong with the state directory, and what to do about it.
 
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use hostssl_remediation::{JournalError, RunId};
 use rusqlite::ErrorCode;
-use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,8 +89,8 @@ pub enum StoreError {
 }
 
 impl Advice for StoreError {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::Busy(_) => "wait until the other process has ended, then retry",
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
@@ -113,14 +112,14 @@ impl Advice for StoreError {
                 "keep a copy, restore the directory from a backup, and create a new plan: it reads the servers again"
             }
             Self::Database(_) | Self::Closed => "retry; if it happens again, name another directory with --state",
-            Self::NotAlone(run) => return format!("end the other process, then run `hostssl resume {run}`").into(),
+            Self::NotAlone(run) => return Hint::with("end the other process, then run `hostssl resume {}`", &[run]),
             Self::Gone(_) => {
                 "restore the state directory, or restart hostssl with a permanent one; if servers were being changed, `hostssl audit` shows their current settings: what was done since is in no journal"
             }
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
             Self::AuditExists(_) => "no action needed: it is already saved",
             Self::RunExists(_) => "give the run another name",
-            Self::Unfinished(run) => return format!("run `hostssl resume {run}` first").into(),
+            Self::Unfinished(run) => return Hint::with("run `hostssl resume {}` first", &[run]),
         })
     }
 

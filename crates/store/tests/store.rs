@@ -288,7 +288,7 @@ fn what_is_not_ours_or_not_sound_is_refused_with_what_to_do() {
         let directory = directory();
         prepare(directory.path());
         let error = Store::open(directory.path()).err().unwrap();
-        assert!(!hostssl_model::Advice::advice(&error).is_empty());
+        assert!(!hostssl_model::Advice::advice(&error).to_string().is_empty());
         error
     };
     let made = |directory: &Path| drop(Store::open(directory).unwrap());

@@ -42,7 +42,9 @@ fn a_next_command_leads_to_the_same_azure_and_state() {
     assert_eq!(simulated.command("hostssl controls replica-parity"), "hostssl controls replica-parity");
     assert_eq!(simulated.command("hostssl runs show R"), "hostssl runs show R --simulate readonly --state 'my state'");
     assert_eq!(simulated.command("hostssl plan --simulate demo"), "hostssl plan --simulate demo --state 'my state'");
-    let text = carried(&["runs", "--simulate"]).text("see `hostssl runs`, `az login` or `hostssl audit --help`");
+    let text = carried(&["runs", "--simulate"])
+        .hint("see `hostssl runs`, `az login` or `hostssl audit --help`".into())
+        .to_string();
     assert_eq!(text, "see `hostssl runs --simulate demo`, `az login` or `hostssl audit --help`");
     let real = carried(&["audit", "--tenant", "a", "--tenant", "b", "--auth", "azd"]);
     assert_eq!(real.command("hostssl audit"), "hostssl audit --tenant a --tenant b --auth azd");

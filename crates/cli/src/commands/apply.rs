@@ -15,6 +15,7 @@ use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
+use hostssl_model::Hint;
 use hostssl_remediation::{Approved, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport, StepState};
 use hostssl_store::Store;
 use std::path::PathBuf;
@@ -124,10 +125,12 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
         Some(hash) => Approved::new(plan.clone(), hash)?,
         None => {
             let path = quoted(&args.plan.display().to_string());
-            let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
-            let again = format!("the plan is still valid: run `hostssl apply {path}` again when you are ready");
+            let instead =
+                Hint::with("review it with `hostssl plan show {}`, then add --approve {}", &[&path, &plan.hash()]);
+            let again =
+                Hint::with("the plan is still valid: run `hostssl apply {}` again when you are ready", &[&path]);
             let names = names::kept(&args.state, args.connect.simulate.is_some());
-            approve(&plan, &names, &instead, &again, terminal)?
+            approve(&plan, &names, instead, again, terminal)?
         }
     };
     if plan.is_empty() {
@@ -163,7 +166,7 @@ fn refuse_unsimulated(plan: &Plan, connect: &ConnectArgs) -> Result<(), CliError
     match scenario_of(plan.cloud()) {
         Some(scenario) if connect.simulate.is_none() => Err(CliError::usage(
             format!("the plan is for the simulated Azure `{scenario}`"),
-            format!("add --simulate {scenario}"),
+            Hint::with("add --simulate {}", &[&scenario]),
         )),
         _ => Ok(()),
     }
@@ -173,8 +176,8 @@ fn refuse_unsimulated(plan: &Plan, connect: &ConnectArgs) -> Result<(), CliError
 pub(crate) fn approve(
     plan: &Plan,
     names: &SubscriptionNames,
-    instead: &str,
-    again: &str,
+    instead: impl Into<Hint>,
+    again: impl Into<Hint>,
     terminal: &TerminalArgs,
 ) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {

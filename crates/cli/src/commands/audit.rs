@@ -23,7 +23,7 @@ use hostssl_formats::{
     Palette, Query, Shape, SubscriptionNames, Text, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
     audit_ocsf, audit_sarif, audit_text,
 };
-use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription, Summary};
+use hostssl_model::{AuditReport, Hint, ServerReport, Standing, Standings, Subscription, Summary};
 use hostssl_ops::{AuditEvent, AuditRequest, RunContext, Vantages, audit_and_probe, worth_observing};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -238,7 +238,7 @@ pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {
     let needs_probe = |what: String| CliError::usage(what, "add --probe, which connects to every server");
     let profile = Profile::find_for(&args.profile, wire).map_err(|error| {
         let known = Profile::all().iter().map(ToString::to_string).collect();
-        CliError::usage(error.to_string(), format!("profiles are {}", names(known)))
+        CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&names(known)]))
     })?;
     if !wire && profile.asks_the_wire() {
         return Err(needs_probe(format!("{profile} needs a probe")));
@@ -253,7 +253,7 @@ pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {
         _ => profile,
     };
     let known = profile.controls.iter().map(|control| control.id.to_string()).collect();
-    let hint = format!("controls of {profile} are {}", names(known));
+    let hint = Hint::with("controls of {} are {}", &[&profile, &names(known)]);
     profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use hostssl_audit::{ALL, find};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Cell, Entry, Heading, Section, Shape, Shown, controls_json, markdown, write_list};
+use hostssl_model::Hint;
 
 #[derive(Debug, Args)]
 pub(crate) struct ControlsArgs {
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &ControlsArgs, terminal: &TerminalArgs) -> Result<Exit, 
     };
     let control = find(id).ok_or_else(|| {
         let ids: Vec<&str> = ALL.iter().map(|control| control.id.as_str()).collect();
-        CliError::usage(format!("there is no control `{id}`"), format!("controls are {}", ids.join(", ")))
+        CliError::usage(format!("there is no control `{id}`"), Hint::with("controls are {}", &[&ids.join(", ")]))
     })?;
     match args.output {
         ValueFormat::Table | ValueFormat::Wide => {

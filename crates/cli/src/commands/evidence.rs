@@ -16,6 +16,7 @@ use hostssl_evidence::{
     AllowedSigners, MANIFEST, PackFile, PackSigner, pack_files, verify, write_archive, write_check,
 };
 use hostssl_formats::safe;
+use hostssl_model::Hint;
 use hostssl_ops::rules_of;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read as _, Write};
@@ -176,5 +177,8 @@ fn text(path: &Path, what: &str) -> Result<String, CliError> {
 }
 
 fn unreadable(path: &Path, what: &str, error: &io::Error) -> CliError {
-    CliError::usage(format!("{} cannot be read: {error}", path.display()), format!("name {what} that you may read"))
+    CliError::usage(
+        format!("{} cannot be read: {error}", path.display()),
+        Hint::with("name {} that you may read", &[&what]),
+    )
 }

@@ -19,7 +19,7 @@ use hostssl_formats::{
     Palette, Query, Shape, SubscriptionNames, Text, iac_json, iac_sarif, iac_snippet, iac_text, safe,
 };
 use hostssl_iac::{IacFile, IacReport, check, read};
-use hostssl_model::{AuditReport, Kind, ResourceId};
+use hostssl_model::{AuditReport, Hint, Kind, ResourceId};
 use hostssl_ops::{AuditRequest, Discovery, RunContext, audit_and_probe};
 use jiff::Timestamp;
 use std::fs::File;
@@ -206,10 +206,10 @@ fn declared_profile(name: &str) -> Result<Profile, CliError> {
     let known =
         || Profile::all().iter().filter(|one| !one.asks_the_wire()).map(ToString::to_string).collect::<Vec<_>>();
     let profile = Profile::find_for(name, false)
-        .map_err(|error| CliError::usage(error.to_string(), format!("profiles are {}", known().join(", "))))?;
+        .map_err(|error| CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known().join(", ")])))?;
     match profile.asks_the_wire() {
         true => {
-            let hint = format!("profiles without a probe are {}", known().join(", "));
+            let hint = Hint::with("profiles without a probe are {}", &[&known().join(", ")]);
             Err(CliError::usage(format!("{profile} needs a probe, and no file says what a listener does"), hint))
         }
         false => Ok(profile),

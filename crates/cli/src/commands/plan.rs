@@ -17,7 +17,7 @@ use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Shape, SubscriptionNames, lint_json, lint_text, plan_text, safe};
-use hostssl_model::{AuditReport, ResourceId};
+use hostssl_model::{AuditReport, Hint, ResourceId};
 use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
     ClientImpact, Clock as _, FixableControl, Goal, LeftOut, LeftOutReason, Lint, LintContext, Plan, PlanOptions,
@@ -166,10 +166,11 @@ pub(crate) fn print_failed_earlier(
         let name = safe(server.name());
         if is_canary {
             stderr!("warning: the canary {name} did not succeed in run {run}, and no other server can go first");
-            let hint = format!(
-                "`hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}"
+            let hint = Hint::with(
+                "`hostssl runs show {}` says why; fix that first, or leave the server out with --except {}",
+                &[&run, &name],
             );
-            stderr!("hint: {}", terminal.again.text(&hint));
+            stderr!("hint: {}", terminal.again.hint(hint));
         } else if !terminal.quiet {
             stderr!("note: {name} did not succeed in run {run}, so it goes last; --canary {name} tries it first");
         }
@@ -205,7 +206,7 @@ impl MakePlanArgs {
     pub(crate) fn request(&self, state: &StateArgs) -> Result<PlanRequest, CliError> {
         let profile = Profile::find(&self.profile).map_err(|error| {
             let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
-            CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+            CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
         })?;
         refuse_two_reasons(&self.accept_breakage)?;
         if self.canary_size > self.wave_size {
@@ -240,7 +241,7 @@ impl MakePlanArgs {
             if !fixable.iter().any(|control| control.as_str() == id) {
                 return Err(CliError::usage(
                     format!("`{id}` is not a control of {profile} that hostssl can fix"),
-                    format!("hostssl can fix {}", names()),
+                    Hint::with("hostssl can fix {}", &[&names()]),
                 ));
             }
         }

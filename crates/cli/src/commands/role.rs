@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use hostssl_azure::permissions;
 use hostssl_formats::output::Format;
 use hostssl_formats::role_json::CustomRole;
+use hostssl_model::Hint;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -35,7 +36,7 @@ const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
 pub(crate) fn run(command: &RoleCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let (RoleCommand::Audit(asked) | RoleCommand::Remediate(asked)) = command;
     if let Some(name) = asked.subscription.iter().find(|text| !is_id(text)) {
-        let hint = format!("`az account show --subscription '{name}' --query id -o tsv` prints it");
+        let hint = Hint::with("`az account show --subscription '{}' --query id -o tsv` prints it", &[&name]);
         return Err(CliError::usage(format!("--subscription {name} is not the id of a subscription"), hint));
     }
     let (args, name, description, more): (_, _, _, &[&str]) = match command {

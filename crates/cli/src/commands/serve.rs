@@ -21,7 +21,7 @@ use hostssl_console::{
     TlsFiles, Trouble, WireLook,
 };
 use hostssl_formats::safe;
-use hostssl_model::Stop;
+use hostssl_model::{Hint, Stop};
 use hostssl_ops::{list_server_documents, resolve_scope};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -117,7 +117,7 @@ fn refuse_second_links(links: &[(String, Role)]) -> Result<(), CliError> {
 pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = Profile::find(&args.profile).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
-        CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+        CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
     })?;
     refuse_second_links(&args.link)?;
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
@@ -284,7 +284,7 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Result
         let simulation = simulated.as_ref().map(|simulated| simulated.simulation());
         probe_of(simulation, stop, ca_file.as_deref(), &route).map_err(|error| {
             let (what, hint) = error.parts();
-            Trouble { what, hint }
+            Trouble::new(what, hint.to_string())
         })
     };
     Ok(WireLook { profile, probe: Arc::new(probe), exchange: Some(exchange) })
@@ -303,7 +303,7 @@ fn connector(args: ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Connect
             };
             tenants.map_err(|error| {
                 let (what, hint) = error.parts();
-                Trouble { what, hint }
+                Trouble::new(what, hint.to_string())
             })
         }
         .boxed_local()

@@ -11,7 +11,7 @@ use hostssl_audit::{NewWaiver, Profile, read_waivers};
 use hostssl_console::{Trouble, WaiverSource};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Shape, waiver_text};
-use hostssl_model::Waiver;
+use hostssl_model::{Hint, Waiver};
 use jiff::civil::Date;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -161,7 +161,7 @@ pub(crate) fn served(path: &Path, profile: &Profile) -> Result<WaiverSource, Cli
         let text = if is_file { text(&file) } else { Err(unreadable(&file, &ErrorKind::NotFound.into())) };
         text.map_err(|error| {
             let (what, hint) = error.parts();
-            Trouble { what, hint }
+            Trouble::new(what, hint.to_string())
         })
     };
     Ok(WaiverSource { name: path.display().to_string(), read: Arc::new(read) })
@@ -179,7 +179,7 @@ fn today() -> Date {
 fn profile(name: &str) -> Result<Profile, CliError> {
     Profile::find_for(name, true).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
-        CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+        CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
     })
 }
 
@@ -250,6 +250,6 @@ fn entry(args: &AddWaiverArgs, profile: &Profile) -> Result<String, CliError> {
     let longest_days = profile.settings.waiver_days;
     waiver.to_toml_in_effect(today(), longest_days).map_err(|why| {
         let refused = CliError::usage(waiver_text::refused(&why), "");
-        refused.with_hint("correct the options; nothing was written".to_owned())
+        refused.with_hint("correct the options; nothing was written")
     })
 }

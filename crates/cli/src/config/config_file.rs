@@ -3,7 +3,7 @@
 use super::keys::{ConfigKey, KEYS, KeyForm};
 use super::{FILE, VARIABLE};
 use crate::error::CliError;
-use hostssl_model::{line_and_column, nearest};
+use hostssl_model::{Hint, line_and_column, nearest};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -61,13 +61,13 @@ impl Config {
         let text = text(path).map_err(|error| {
             CliError::usage(
                 format!("the configuration file {} cannot be read: {error}", path.display()),
-                format!("name a readable file with --config or {VARIABLE}, or leave it out"),
+                Hint::with("name a readable file with --config or {VARIABLE}, or leave it out", &[]),
             )
         })?;
         if !is_named && is_of_others(path) {
             let what =
                 format!("the configuration file {} belongs to another user, or others can write it", path.display());
-            let hint = format!("if it is meant to be used, name it: `--config {}`", path.display());
+            let hint = Hint::with("if it is meant to be used, name it: `--config {}`", &[&path.display()]);
             return Err(CliError::usage(what, hint));
         }
         Ok(settings(&text, is_named).map(|settings| Self { path: path.to_owned(), settings }))

@@ -3,6 +3,7 @@
 use crate::args::{ConnectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
 use crate::simulated_azure::{Scenario, Simulation};
+use hostssl_model::Hint;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,6 @@ pub(crate) fn named_scenario(_: &str) -> Result<Scenario, CliError> {
 pub(crate) fn named_scenario(name: &str) -> Result<Scenario, CliError> {
     Scenario::named(name).ok_or_else(|| {
         let names: Vec<&str> = Scenario::NAMES.iter().map(|(name, _)| *name).collect();
-        CliError::usage(format!("there is no scenario `{name}`"), format!("scenarios are {}", names.join(", ")))
+        CliError::usage(format!("there is no scenario `{name}`"), Hint::with("scenarios are {}", &[&names.join(", ")]))
     })
 }

@@ -5,10 +5,9 @@ use crate::PackFile;
 use crate::manifest::hex;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use jiff::civil::DateTime;
 use sha2::{Digest as _, Sha256};
-use std::borrow::Cow;
 use std::io::Write as _;
 
 /// More files, or more bytes, than a ZIP file of version 2.0 holds.
@@ -20,7 +19,7 @@ pub struct TooLarge {
 }
 
 impl Advice for TooLarge {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "audit a part of the scope, such as one `--subscription`, and pack that audit".into()
     }
 

@@ -2,7 +2,7 @@
 
 use super::SCHEMA;
 use hostssl_model::{
-    Advice, AuditAsked, AuditReport, AuditRun, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope,
+    Advice, AuditAsked, AuditReport, AuditRun, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope, Hint,
     InvalidResourceId, Kind, Outcome, Overlay, Reason, ReplicationRole, ResourceId, Scope, Server, ServerReport,
     ServerState, Severity, SslEnforcement, Summary, Tags, Unchecked, Waiver, WaiverState, Word,
 };
@@ -26,7 +26,7 @@ pub enum InvalidAuditJson {
 }
 
 impl Advice for InvalidAuditJson {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "name a file that `hostssl audit -o json` wrote, or a run that `hostssl runs` lists".into()
     }
 

@@ -28,8 +28,8 @@ use hostssl_formats::{
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
-    AuditReport, DoctorCheck, DoctorCheckId, DoctorReport, Gap, GapScope, Kind, Reason, ResourceId, SslEnforcement,
-    Standings, TlsVersion, Unchecked,
+    AuditReport, DoctorCheck, DoctorCheckId, DoctorReport, Gap, GapScope, Hint, Kind, Reason, ResourceId,
+    SslEnforcement, Standings, TlsVersion, Unchecked,
 };
 use hostssl_test_support::hostile::{audit, changed_since, hostile, narrowed, waivers};
 use serde_json::{Value, json};
@@ -262,7 +262,7 @@ fn of_words(all: &mut Outputs) {
     all.add_value("explain_json", &explain_json::value(&explanations).unwrap());
     all.add_value("controls_json", &controls_json::list(ALL.iter().copied()).unwrap());
     all.add("markdown", |out| markdown::write(out, ALL[0].documentation, &Text::plain()));
-    let check = DoctorCheck::failed(DoctorCheckId::SignIn, &text, &text);
+    let check = DoctorCheck::failed(DoctorCheckId::SignIn, &text, Hint::text(&text));
     let (checked_at, tool_version, cloud) = (text.clone(), text.clone(), text.clone());
     let doctor = DoctorReport { checked_at, tool_version, cloud, checks: vec![check] };
     all.add("doctor_text", |out| doctor_text::write(out, &doctor, &Text::plain()));

@@ -1,7 +1,7 @@
 //! Verdicts on the way to Azure: certificates, proxy, name, endpoint, clock, sign-in.
 
 use hostssl_azure::{EndpointFailure, EndpointFault, EndpointReply, ProxyRoute, ProxySetting};
-use hostssl_model::{DoctorCheck, DoctorCheckId, Principal};
+use hostssl_model::{DoctorCheck, DoctorCheckId, Hint, Principal};
 use jiff::Timestamp;
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ pub struct Obstacle {
     /// What.
     pub what: String,
     /// What to do.
-    pub fix: String,
+    pub fix: Hint,
 }
 
 /// The file of further certificates to trust.
@@ -40,7 +40,7 @@ pub fn ca_file_check(facts: &CaFileFacts) -> DoctorCheck {
         CaFileFacts::NotNamed => {
             return DoctorCheck::not_applicable(id, "no --ca-file: the system's roots are trusted");
         }
-        CaFileFacts::Unusable(obstacle) => return DoctorCheck::failed(id, &obstacle.what, &obstacle.fix),
+        CaFileFacts::Unusable(obstacle) => return DoctorCheck::failed(id, &obstacle.what, obstacle.fix.clone()),
         CaFileFacts::Read { path, certificates, expired } => (path, *certificates, expired),
     };
     let noun = if certificates == 1 { "certificate" } else { "certificates" };
@@ -75,12 +75,13 @@ pub fn proxy_check(route: &ProxyRoute) -> DoctorCheck {
         }
         ProxySetting::Unusable { variable } => {
             let detail = format!("requests go to {host} directly: {variable} is not the address of a proxy");
-            DoctorCheck::warning(id, detail, format!("set {variable}=http://HOST:PORT, or unset it"))
+            DoctorCheck::warning(id, detail, Hint::with("set {}=http://HOST:PORT, or unset it", &[variable]))
         }
         ProxySetting::Socks { variable, address } => {
             let detail = format!("{variable} names {address}, and requests to Azure cannot use a SOCKS proxy");
-            let fix = format!(
-                "unset {variable}, or set HTTPS_PROXY=http://HOST:PORT; a SOCKS proxy to PostgreSQL is given with --proxy"
+            let fix = Hint::with(
+                "unset {}, or set HTTPS_PROXY=http://HOST:PORT; a SOCKS proxy to PostgreSQL is given with --proxy",
+                &[&variable],
             );
             DoctorCheck::failed(id, detail, fix)
         }
@@ -98,8 +99,9 @@ pub fn name_check(route: &ProxyRoute, addresses: Option<&Result<Vec<IpAddr>, Str
     let id = DoctorCheckId::ManagementName;
     let host = &route.host;
     let fix = || {
-        format!(
-            "check the DNS servers of this machine (`getent hosts {host}`); in a network with a proxy, set HTTPS_PROXY"
+        Hint::with(
+            "check the DNS servers of this machine (`getent hosts {}`); in a network with a proxy, set HTTPS_PROXY",
+            &[&host],
         )
     };
     match addresses {
@@ -132,7 +134,7 @@ pub struct EndpointTrial {
 pub fn endpoint_check(facts: &EndpointTrial) -> DoctorCheck {
     let id = DoctorCheckId::ManagementEndpoint;
     let endpoint = &facts.endpoint;
-    let reach = || "allow HTTPS to it in the firewall; in a network with a proxy, set HTTPS_PROXY".to_owned();
+    let reach = "allow HTTPS to it in the firewall; in a network with a proxy, set HTTPS_PROXY";
     match &facts.answer {
         Some(Ok(EndpointReply { status: 401, .. })) => {
             DoctorCheck::ok(id, format!("{endpoint} answers, with 401 to a request without a token"))
@@ -151,15 +153,14 @@ pub fn endpoint_check(facts: &EndpointTrial) -> DoctorCheck {
             let (what, fix) = match fault {
                 EndpointFault::Certificate => (
                     "its certificate is not accepted",
-                    "if a proxy reads TLS here, name its root certificate with --ca-file; check the clock of this machine, too"
-                        .to_owned(),
+                    "if a proxy reads TLS here, name its root certificate with --ca-file; check the clock of this machine, too",
                 ),
-                EndpointFault::Unreachable => ("no connection", reach()),
-                EndpointFault::Broken => ("the connection broke", reach()),
+                EndpointFault::Unreachable => ("no connection", reach),
+                EndpointFault::Broken => ("the connection broke", reach),
             };
             DoctorCheck::failed(id, format!("{endpoint}: {what}: {detail}"), fix)
         }
-        None => DoctorCheck::failed(id, format!("{endpoint}: no answer in time"), reach()),
+        None => DoctorCheck::failed(id, format!("{endpoint}: no answer in time"), reach),
     }
 }
 
@@ -209,7 +210,7 @@ pub fn sign_in_check(signed_in: Option<&Result<Vec<&Principal>, Obstacle>>) -> D
             };
             DoctorCheck::ok(id, principals.iter().map(who).collect::<Vec<_>>().join("; "))
         }
-        Some(Err(obstacle)) => DoctorCheck::failed(id, &obstacle.what, &obstacle.fix),
+        Some(Err(obstacle)) => DoctorCheck::failed(id, &obstacle.what, obstacle.fix.clone()),
         None => {
             let fix = "check that the sign-in address can be reached, or choose another way to sign in with --auth";
             DoctorCheck::failed(id, "no token came in time", fix)

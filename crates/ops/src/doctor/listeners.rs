@@ -6,7 +6,7 @@ use crate::{ScopeError, Tenant, Visible};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_model::{
-    DoctorCheck, DoctorCheckId, Gap, Reading, Reason, Scope, Server, Unchecked, WireObservation, WireTransport,
+    DoctorCheck, DoctorCheckId, Gap, Hint, Reading, Reason, Scope, Server, Unchecked, WireObservation, WireTransport,
 };
 
 /// Subscriptions listed at once.
@@ -66,7 +66,7 @@ fn listener(server: &Server, seen: &WireObservation) -> DoctorCheck {
     let place = format!("{host}:{}{address}", seen.port);
     match &seen.listener {
         Reading::Known(known) if known.transport == WireTransport::Inconclusive => {
-            let fix = format!("`hostssl probe {host}:{} --transcript` shows the exchange", seen.port);
+            let fix = Hint::with("`hostssl probe {}:{} --transcript` shows the exchange", &[&host, &seen.port]);
             DoctorCheck::warning(id, format!("{place} answers, but not conclusively: {}", known.why), fix)
         }
         Reading::Known(_) => DoctorCheck::ok(id, format!("{place} answers as PostgreSQL does")),
@@ -74,16 +74,21 @@ fn listener(server: &Server, seen: &WireObservation) -> DoctorCheck {
     }
 }
 
+/// What reaches a listener inside a virtual network.
+const INSIDE: &str = "run hostssl inside the virtual network, or through a bastion: `ssh -N -D 1080 BASTION`, then add --proxy socks5h://127.0.0.1:1080";
+
 fn unreached(id: DoctorCheckId, place: &str, server: &Server, unchecked: &Unchecked) -> DoctorCheck {
     let detail = format!("{place}: {}", unchecked.detail);
-    let inside = "run hostssl inside the virtual network, or through a bastion: `ssh -N -D 1080 BASTION`, then add --proxy socks5h://127.0.0.1:1080";
     match unchecked.reason {
-        Reason::Unresolved => DoctorCheck::failed(id, detail, format!("for a server with private access, {inside}")),
+        Reason::Unresolved => {
+            DoctorCheck::failed(id, detail, Hint::from("for a server with private access, ").then(INSIDE))
+        }
         Reason::Unreachable => {
-            let fix = format!("allow the address of this machine in the firewall of {}; or {inside}", server.name());
+            let fix = Hint::with("allow the address of this machine in the firewall of {}; or ", &[&server.name()])
+                .then(INSIDE);
             DoctorCheck::failed(id, detail, fix)
         }
-        Reason::Stopped => DoctorCheck::unknown(id, detail, Some("start the server, then check again".to_owned())),
+        Reason::Stopped => DoctorCheck::unknown(id, detail, Some("start the server, then check again".into())),
         _ => DoctorCheck::unknown(id, detail, None),
     }
 }

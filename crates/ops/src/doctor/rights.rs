@@ -5,7 +5,7 @@ use crate::{Tenant, Visible};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_azure::{Permission, allows, list_permissions, permissions};
-use hostssl_model::{DoctorCheck, DoctorCheckId, DoctorStatus, Gap, Reason, Scope, Unchecked};
+use hostssl_model::{DoctorCheck, DoctorCheckId, DoctorStatus, Gap, Hint, Reason, Scope, Unchecked};
 
 /// Scopes asked about at once.
 const SCOPES_AT_ONCE: usize = 64;
@@ -63,12 +63,12 @@ pub fn subscriptions_check(subscriptions: usize, gaps: &[Gap]) -> DoctorCheck {
     let Some(gap) = gaps.first() else { return DoctorCheck::ok(id, format!("{subscriptions} {noun} in scope")) };
     let detail = format!("{subscriptions} {noun} in scope, but {}: {}", gap.scope, gap.unchecked.detail);
     match &gap.unchecked.missing_permission {
-        Some(missing) => DoctorCheck::failed(id, detail, format!("ask for a role with {missing}")),
+        Some(missing) => DoctorCheck::failed(id, detail, Hint::with("ask for a role with {}", &[missing])),
         None if gap.unchecked.reason == Reason::NoSubscription => {
             let fix = "ask for a role such as Reader, or for the one that `hostssl role audit` prints; or name the right tenant with --tenant";
             DoctorCheck::failed(id, detail, fix)
         }
-        None => DoctorCheck::unknown(id, detail, Some("retry; -v prints a line for each request".to_owned())),
+        None => DoctorCheck::unknown(id, detail, Some("retry; -v prints a line for each request".into())),
     }
 }
 
@@ -155,7 +155,8 @@ impl Task {
         let untold = rights.iter().find_map(|at| Some((at, at.granted.as_ref().err()?)));
         if let Some((at, unchecked)) = untold {
             let detail = format!("Azure did not say what is granted in {}: {}", at.name, unchecked.detail);
-            let fix = unchecked.missing_permission.as_ref().map(|missing| format!("ask for a role with {missing}"));
+            let fix =
+                unchecked.missing_permission.as_ref().map(|missing| Hint::with("ask for a role with {}", &[missing]));
             return DoctorCheck::unknown(self.id, detail, fix);
         }
         let scopes: Vec<&str> = rights.iter().take(NAMED).map(|at| at.name.as_str()).collect();
@@ -168,25 +169,28 @@ impl Task {
         needed.copied().filter(|action| !allows(granted, action)).collect()
     }
 
-    fn fix(&self, at: &ScopeRights, scopes: usize) -> String {
+    fn fix(&self, at: &ScopeRights, scopes: usize) -> Hint {
         let (scope, assignee) = (&at.scope, &at.assignee);
         let subscription = scope.split('/').nth(2).unwrap_or_default();
         let assign = |role: &str| {
-            format!("`az role assignment create --assignee '{assignee}' --role '{role}' --scope '{scope}'`")
+            Hint::with(
+                "`az role assignment create --assignee '{}' --role '{}' --scope '{}'`",
+                &[assignee, &role, scope],
+            )
         };
-        let define = "`az role definition create --role-definition @role.json`";
+        const DEFINE: &str = ", `az role definition create --role-definition @role.json`, ";
         let fix = match self.role {
             TaskRole::Auditor => {
-                let print = format!("`hostssl role audit --subscription {subscription} > role.json`");
-                format!("{print}, {define}, {}", assign("hostssl auditor"))
+                let print = Hint::with("`hostssl role audit --subscription {} > role.json`", &[&subscription]);
+                print.then(DEFINE).then(assign("hostssl auditor"))
             }
             TaskRole::Remediator => {
-                let print = format!("`hostssl role remediate --subscription {subscription} > role.json`");
-                format!("{print}, {define}, {}", assign("hostssl remediator"))
+                let print = Hint::with("`hostssl role remediate --subscription {} > role.json`", &[&subscription]);
+                print.then(DEFINE).then(assign("hostssl remediator"))
             }
             TaskRole::Reader => assign("Reader"),
         };
-        if scopes > 1 { format!("{fix}, and the same for each of the other scopes") } else { fix }
+        if scopes > 1 { fix.then(", and the same for each of the other scopes") } else { fix }
     }
 }
 
@@ -222,7 +226,7 @@ mod tests {
         assert_eq!(found, [Fine, Fine, Warning, Fine]);
         let detail = &checks[2].detail;
         assert!(detail.starts_with("missing in a: ") && detail.contains(" and 2 more; "), "{detail}");
-        let fix = checks[2].fix.as_deref().unwrap();
+        let fix = checks[2].fix.as_ref().unwrap().to_string();
         assert!(
             fix.contains("role remediate --subscription a ") && fix.contains("--scope '/subscriptions/a'"),
             "{fix}"
@@ -238,7 +242,7 @@ mod tests {
         let checks = rights_checks(&[at("a", role(&["*"])), at("b", nothing()), at("c", nothing())]);
         assert_eq!(checks[0].status, Failed);
         assert!(checks[0].detail.contains("missing in b, c: "), "{}", checks[0].detail);
-        assert!(checks[0].fix.as_deref().unwrap().ends_with("the other scopes"));
+        assert!(checks[0].fix.as_ref().unwrap().to_string().ends_with("the other scopes"));
         assert_eq!(statuses(&[at("a", silent()), at("b", nothing())])[0], Failed, "what is known counts");
         let unknown = rights_checks(&[at("a", role(&["*"])), at("b", silent())]);
         assert!(unknown.iter().all(|check| check.status == Skipped && check.is_unknown));

@@ -1,6 +1,6 @@
 //! Verdicts on the state directory.
 
-use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId, chain};
+use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId, Hint, chain};
 use hostssl_store::{StateFacts, StateLock, StatePresence, StoreError};
 
 /// Less room than this is not enough for an audit of a large fleet, whose database grows by tens of megabytes.
@@ -25,12 +25,12 @@ fn directory(facts: &StateFacts) -> DoctorCheck {
             DoctorCheck::ok(id, format!("{path} does not exist yet and will be created"))
         }
         StatePresence::Present { is_writable: false } => {
-            let fix = format!("make {path} writable for this user, or name another directory with --state");
+            let fix = Hint::with("make {} writable for this user, or name another directory with --state", &[&path]);
             DoctorCheck::failed(id, format!("{path} cannot be written"), fix)
         }
         StatePresence::Absent { above, is_writable: false } => {
             let above = above.display();
-            let fix = format!("make {above} writable for this user, or name another directory with --state");
+            let fix = Hint::with("make {} writable for this user, or name another directory with --state", &[&above]);
             DoctorCheck::failed(id, format!("{path} does not exist and cannot be created in {above}"), fix)
         }
         StatePresence::Unusable(error) => failed(id, error),
@@ -75,7 +75,7 @@ fn lock(facts: &StateFacts) -> DoctorCheck {
         }
         StateLock::Unknown(why) => {
             let fix = "make the files in the state directory readable for this user, or name another with --state";
-            DoctorCheck::unknown(id, format!("the lock cannot be read: {why}"), Some(fix.to_owned()))
+            DoctorCheck::unknown(id, format!("the lock cannot be read: {why}"), Some(fix.into()))
         }
     }
 }

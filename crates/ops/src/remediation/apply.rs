@@ -4,12 +4,11 @@ use super::census_gate::{ClientEvidence, ClientsSeen, seen_since};
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
-use hostssl_model::{Advice, Fault, Principal, ResourceId, Stop, Unchecked};
+use hostssl_model::{Advice, Fault, Hint, Principal, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
     Approved, Clock, ContextMismatch, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, LoadedRun,
     OnResume, Plan, PlanContext, Report, RunId, Step,
 };
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// Everything that it takes to change servers.
@@ -64,8 +63,8 @@ pub enum RemediationError {
 }
 
 impl Advice for RemediationError {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::Mismatch(_) => "nothing was written; create the plan again here: `hostssl plan`",
             Self::OtherPlace(all) if all.iter().all(|one| matches!(one, ContextMismatch::FromTheFuture(_))) => {
                 "correct this machine's clock: it is earlier than the start of the run"

@@ -10,14 +10,13 @@ use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Gap, ManagementLock, Outcome, Posture, Scope, Server, ServerReport,
+    Advice, AuditReport, ControlId, Fault, Gap, Hint, ManagementLock, Outcome, Posture, Scope, Server, ServerReport,
     SubscriptionId, TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
     FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, PlanTarget, Step, WaivedFinding, WaveBy,
     WaveOrder, plan,
 };
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -71,7 +70,7 @@ pub enum PlanError {
 }
 
 impl Advice for PlanError {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         match self {
             Self::Scope(error) => error.advice(),
             Self::Invalid(error) => error.advice(),

@@ -2,10 +2,9 @@
 
 use super::Looks;
 use crate::carried_observation;
-use hostssl_model::{Advice, Fault, Vantage, WireObservation, is_zone_name};
+use hostssl_model::{Advice, Fault, Hint, Vantage, WireObservation, is_zone_name};
 use hostssl_probe::report::{EndpointReport, StartupOutcome, Weakness, WireVerdict};
 use jiff::{SignedDuration, Timestamp};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How far the clock of a machine in a zone may be ahead of this one: two that are set by the network differ by less. A look
@@ -33,7 +32,7 @@ pub enum InvalidLooks {
 }
 
 impl Advice for InvalidLooks {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         match self {
             Self::NoZone => {
                 "probe a list that `hostssl zones targets ZONE` made: its looks have their zone and their time"

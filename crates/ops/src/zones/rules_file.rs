@@ -1,9 +1,8 @@
 //! The file of the rules: reviewed like waivers, and like them believed as a whole or not at all.
 
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{Advice, Fault, ZoneRule, is_zone_name, line_and_column, nearest};
+use hostssl_model::{Advice, Fault, Hint, ZoneRule, is_zone_name, line_and_column, nearest};
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::ops::Range;
 use toml::{Spanned, Value};
 
@@ -20,7 +19,7 @@ pub struct InvalidZones {
 }
 
 impl Advice for InvalidZones {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "correct the file; until then no rule in it counts. `hostssl zones --help` shows how one is written".into()
     }
 

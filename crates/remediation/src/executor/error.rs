@@ -1,8 +1,7 @@
 //! Why a run could not continue, and what to do about it.
 
 use crate::{DamagedRun, InvalidTransition, JournalError, Report, RunId};
-use hostssl_model::{Advice, Fault, REPORT_DEFECT};
-use std::borrow::Cow;
+use hostssl_model::{Advice, Fault, Hint, REPORT_DEFECT};
 
 /// Why a run could not continue. Nothing is written after one of these.
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +36,13 @@ pub enum ExecuteError {
 }
 
 impl Advice for ExecuteError {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         match self {
             Self::Journal { source, .. } => source.advice(),
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs".into(),
             Self::Damaged(_) => "keep a copy of the state directory, and check the servers: `hostssl audit`".into(),
-            Self::NothingToResume(run) => format!("`hostssl runs show {run}` shows how it ended").into(),
-            Self::NotEnded(run) | Self::Unfinished(run) => format!("run `hostssl resume {run}` first").into(),
+            Self::NothingToResume(run) => Hint::with("`hostssl runs show {}` shows how it ended", &[run]),
+            Self::NotEnded(run) | Self::Unfinished(run) => Hint::with("run `hostssl resume {}` first", &[run]),
             Self::Defect(_) => REPORT_DEFECT.into(),
         }
     }

@@ -1,8 +1,7 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
 use super::{InvalidPlanHash, Plan, PlanHash};
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
+use hostssl_model::{Advice, Fault, Hint};
 
 /// Something that was approved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub enum NotApproved {
 }
 
 impl Advice for NotApproved {
-    fn advice(&self) -> Cow<'static, str> {
+    fn advice(&self) -> Hint {
         "review this plan with `hostssl plan show FILE`, and approve the hash that it prints".into()
     }
 

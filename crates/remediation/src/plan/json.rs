@@ -9,14 +9,13 @@ use super::text::{bad, safe_from};
 use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Hint};
 use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, TlsVersion};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 
 /// The longest plan that is read, in bytes: about 100,000 steps.
 pub const MAX_PLAN_BYTES: usize = 64 * 1024 * 1024;
@@ -65,8 +64,8 @@ pub enum InvalidPlan {
 }
 
 impl Advice for InvalidPlan {
-    fn advice(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    fn advice(&self) -> Hint {
+        Hint::from(match self {
             Self::TooLarge(_) => "plan for fewer servers at a time: `hostssl plan --max-servers 1000`",
             Self::Edited { .. } => "a plan cannot be edited: create it again with `hostssl plan`",
             Self::OtherVersion(_) => "create it again with this hostssl: `hostssl plan`",

@@ -8,7 +8,7 @@ use crate::probing::{probe_of, roots_of_file};
 use crate::simulated::kept_azure;
 use crate::simulated_azure::Simulation;
 use hostssl_azure::{Cloud, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
-use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Scope, chain};
+use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Hint, Scope, chain};
 use hostssl_ops::{
     CaFileFacts, EndpointTrial, Obstacle, Tenant, ca_file_check, clock_check, endpoint_check, find_servers,
     listener_checks, name_check, proxy_check, read_rights, resolve_scope, rights_checks, sign_in_check, state_checks,
@@ -105,7 +105,7 @@ async fn state(args: &DoctorArgs) -> Result<Vec<DoctorCheck>, CliError> {
         Ok(Ok(facts)) => state_checks(&facts),
         _ => {
             let why = format!("{shown} did not answer in {} s", FILES.as_secs());
-            let fix = "name a directory on another file system with --state".to_owned();
+            let fix = "name a directory on another file system with --state".into();
             vec![DoctorCheck::unknown(Id::StateDirectory, why, Some(fix))]
         }
     })
@@ -115,11 +115,11 @@ fn ca_file(path: Option<&Path>) -> CaFileFacts {
     let Some(path) = path else { return CaFileFacts::NotNamed };
     // What requests to Azure trust is read by other code than what connections to PostgreSQL do.
     if let Err(error) = ca_certificates(path) {
-        return CaFileFacts::Unusable(Obstacle { what: chain(&error), fix: error.advice().into_owned() });
+        return CaFileFacts::Unusable(Obstacle { what: chain(&error), fix: error.advice() });
     }
     match roots_of_file(path) {
         Err(what) => {
-            let fix = "name a file of certificates in PEM form with --ca-file".to_owned();
+            let fix = "name a file of certificates in PEM form with --ca-file".into();
             CaFileFacts::Unusable(Obstacle { what, fix })
         }
         Ok(roots) => CaFileFacts::Read {
@@ -214,8 +214,8 @@ async fn azure(
 
 const RIGHTS: [Id; 4] = [Id::RightsAudit, Id::RightsPlan, Id::RightsApply, Id::RightsClients];
 
-fn narrower() -> String {
-    "narrow the scope with --subscription, or retry".to_owned()
+fn narrower() -> Hint {
+    "narrow the scope with --subscription, or retry".into()
 }
 
 fn without_sign_in(args: &DoctorArgs) -> Vec<DoctorCheck> {

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DoctorArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
     }
     let mut report = block_on(gather::examine(args, terminal))?;
     for check in &mut report.checks {
-        check.fix = check.fix.as_deref().map(|fix| terminal.again.text(fix));
+        check.fix = check.fix.take().map(|fix| terminal.again.hint(fix));
     }
     let is_text = matches!(args.table.output, ValueFormat::Table | ValueFormat::Wide) && query.is_none();
     if is_text {

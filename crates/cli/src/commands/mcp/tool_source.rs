@@ -19,7 +19,7 @@ use hostssl_mcp::{
     AuditAsk, CallStop, ClientsAsk, KeptQuestion, PlanAsk, ScopeAsk, ToolAudit, ToolClients, ToolPlan, ToolSource,
     ToolTrouble,
 };
-use hostssl_model::{REPORT_DEFECT, Stop};
+use hostssl_model::{Hint, REPORT_DEFECT, Stop};
 use hostssl_ops::{AuditRequest, RunContext, Tenant, audit_and_probe, make_plan, take_census};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl CommandSource {
         match answer.await {
             Ok(done) => done.map_err(|error| {
                 let (what, hint) = error.parts();
-                ToolTrouble::new(what, hint)
+                ToolTrouble::new(what, hint.to_string())
             }),
             Err(_) => Err(ToolTrouble::new("the call ended early", REPORT_DEFECT)),
         }
@@ -320,7 +320,7 @@ pub(super) fn only(word: Option<&str>) -> Result<Option<SessionTls>, CliError> {
     let read = |word: &str| {
         SessionTls::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| {
             let known = SessionTls::ALL.map(SessionTls::as_str).join(", ");
-            CliError::usage(format!("`only` has no value `{word}`"), format!("values are {known}"))
+            CliError::usage(format!("`only` has no value `{word}`"), Hint::with("values are {}", &[&known]))
         })
     };
     word.map(read).transpose()

@@ -10,7 +10,7 @@ use crate::state::find_run;
 use crate::stdout;
 use hostssl_audit::{Profile, apply_waivers};
 use hostssl_formats::Shape;
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditReport, Hint};
 use hostssl_ops::{judge_again, rules_of};
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
@@ -48,7 +48,7 @@ pub(super) fn judge(args: &RunsJudgeArgs, terminal: &TerminalArgs) -> Result<Exi
     let wire = reader.looked_at_the_wire(&audit)?;
     let profile = Profile::find_for(&args.profile, wire).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
-        CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+        CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
     })?;
     write(&judge_again(reader.audit_report(&audit)?, &profile), &args.value, terminal)
 }
