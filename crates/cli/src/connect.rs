@@ -4,7 +4,7 @@ use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals::Signals;
-use crate::simulated::{kept_azure, tenants_of};
+use crate::simulated::{cloud_of, kept_azure, tenants_of};
 use crate::simulated_azure::{SimTransport, Simulation};
 use azure_core::http::Transport;
 use hostssl_azure::{Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, StopSignal, https_transport};
@@ -112,8 +112,7 @@ async fn real_tenants(
 ) -> Result<Vec<Tenant>, CliError> {
     // Ignore the error: a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cloud = Cloud::named(&connect.cloud)?
-        .with_endpoints(connect.arm_endpoint.as_deref(), connect.authority_host.as_deref())?;
+    let cloud = connect.real_cloud()?;
     let transport = https_transport(connect.ca_file.as_deref())?;
     let wanted: Vec<Option<&str>> =
         if tenants.is_empty() { vec![None] } else { tenants.iter().map(|tenant| Some(tenant.as_str())).collect() };
@@ -175,6 +174,20 @@ impl ConnectArgs {
         }
         let what = "--ca-file cannot be used with --simulate, which connects to nothing";
         Err(CliError::usage(what, "leave one of them out"))
+    }
+
+    /// The name of the cloud that is asked, simulated or not, as audits keep it.
+    pub(crate) fn cloud_name(&self) -> Result<String, CliError> {
+        match &self.simulate {
+            Some(scenario) => Ok(cloud_of(scenario)),
+            None => Ok(self.real_cloud()?.name),
+        }
+    }
+
+    /// The cloud that is asked where none is simulated.
+    pub(crate) fn real_cloud(&self) -> Result<Cloud, CliError> {
+        let cloud = Cloud::named(&self.cloud)?;
+        Ok(cloud.with_endpoints(self.arm_endpoint.as_deref(), self.authority_host.as_deref())?)
     }
 
     /// Fails when options are given that a simulated Azure has no use for. A variable alone is not a mistake: it may be meant for

@@ -36,6 +36,7 @@ mod probing;
 mod progress;
 mod route;
 mod run_change;
+mod run_key;
 mod run_progress;
 mod signals;
 mod simulated;

@@ -27,6 +27,11 @@ pub(crate) fn of_cloud(terminal: &TerminalArgs, cloud: &str) -> TerminalArgs {
     TerminalArgs { again: terminal.again.clone().in_simulation(scenario_of(cloud)), ..terminal.clone() }
 }
 
+/// The name of the simulated cloud of a scenario.
+pub(crate) fn cloud_of(scenario: &str) -> String {
+    format!("{CLOUD}{scenario}")
+}
+
 /// The scenario of a simulated cloud.
 pub(crate) fn scenario_of(cloud: &str) -> Option<&str> {
     cloud.strip_prefix(CLOUD)
@@ -94,7 +99,7 @@ pub(crate) async fn tenants_of(
 ) -> Result<Vec<Tenant>, CliError> {
     let limits = limits.of_requests();
     let mut cloud = Cloud::named("AzureCloud")?;
-    cloud.name = format!("{CLOUD}{scenario}");
+    cloud.name = cloud_of(scenario);
     let wanted =
         if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
     let known = simulation.tenant_ids();

@@ -51,7 +51,7 @@ pub struct Audit<'a> {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Run<'a> {
-    /// A UUID.
+    /// A UUID, or the key that the audit was given.
     id: &'a str,
     /// RFC 3339.
     started_at: &'a str,

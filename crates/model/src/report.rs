@@ -22,7 +22,7 @@ pub struct Principal {
 /// One run of the audit.
 #[derive(Debug, Clone)]
 pub struct AuditRun {
-    /// A UUID, ordered by time (version 7).
+    /// A UUID, ordered by time (version 7), or the key that it was given.
     pub id: String,
     /// When it began, in RFC 3339.
     pub started_at: String,

@@ -1,6 +1,7 @@
 //! The state directory: private to the user, and one writer at a time.
 
 use crate::StoreError;
+use hostssl_remediation::RunId;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,38 @@ pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
     // Only for the message of another process, so a failure is none of this one.
     let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(ExclusiveLock { _file: file })
+}
+
+/// Held while the audit of a key is made, so that no other process makes it too. The system drops it with the process.
+#[derive(Debug)]
+pub struct AuditKeyLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl AuditKeyLock {
+    /// Lets go of a key whose audit is kept. A process that waited for it finds that audit.
+    pub fn release(self) {
+        // A file that stays is in no one's way.
+        let _ = std::fs::remove_file(&self.path);
+        drop(self.file);
+    }
+}
+
+/// Takes the lock of an audit's key, and waits for it where another process has it; `waits` is called before.
+pub(crate) fn lock_key(directory: &Path, key: &RunId, waits: impl FnOnce()) -> Result<AuditKeyLock, StoreError> {
+    let path = directory.join(format!("audit-{key}.lock"));
+    let fail = |source| StoreError::Directory { path: path.clone(), source: Arc::new(source) };
+    let file = open_private(&path).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            waits();
+            file.lock().map_err(fail)?;
+        }
+        Err(TryLockError::Error(source)) => return Err(fail(source)),
+    }
+    Ok(AuditKeyLock { file, path })
 }
 
 /// Who holds the lock, without making its file. To find out, it is taken for a moment, and shared, so that two who ask do not

@@ -26,6 +26,7 @@ pub use audits::{
     StoredVantage, TagName, server_key,
 };
 pub use census::CensusEntry;
+pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use orders::{Order, OrderAct};

@@ -122,7 +122,7 @@ impl Watch<'_> {
         loop {
             let next = Instant::now() + self.args.every.min(LONGEST);
             let terminal = if self.is_first { self.terminal } else { &quiet };
-            match audit::audit(&self.args.run, profile.clone(), None, terminal).await {
+            match audit::audit(&self.args.run, audit::new_id(), profile.clone(), None, terminal).await {
                 Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
                 Ok(Some(AuditEnded { report, listener, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.

@@ -50,8 +50,9 @@ pub use unchecked::StoredUnchecked;
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
-use crate::directory::{DatabaseFile, locked, prepare};
+use crate::directory::{AuditKeyLock, DatabaseFile, lock_key, locked, prepare};
 use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
+use hostssl_remediation::RunId;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -123,6 +124,16 @@ impl AuditStore {
     #[must_use]
     pub fn is_changing(&self) -> bool {
         matches!(locked(&self.directory), Ok(Some(_)))
+    }
+
+    /// Takes the lock of an audit's key, and waits as long as another process has it; `waits` is called before. The audit may be
+    /// kept by then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state directory takes no lock.
+    pub fn lock_key(&self, key: &RunId, waits: impl FnOnce()) -> Result<AuditKeyLock, StoreError> {
+        lock_key(&self.directory, key, waits)
     }
 
     /// Keeps an audit, whole or not at all.

@@ -56,10 +56,7 @@ pub(super) async fn examine(args: &DoctorArgs, terminal: &TerminalArgs) -> Resul
     let simulation = kept_azure::open(&args.connect, &args.state, terminal);
     let cloud = match &args.connect.simulate {
         Some(_) => None,
-        None => Some(
-            Cloud::named(&args.connect.cloud)?
-                .with_endpoints(args.connect.arm_endpoint.as_deref(), args.connect.authority_host.as_deref())?,
-        ),
+        None => Some(args.connect.real_cloud()?),
     };
     let is_trusted = !matches!(ca_file, CaFileFacts::Unusable(_));
     match &cloud {

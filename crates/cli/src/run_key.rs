@@ -1,0 +1,136 @@
+//! `--run-key`: an audit that is made once under its key, however often a schedule asks for it.
+
+use crate::args::ConnectArgs;
+use crate::error::CliError;
+use crate::keep::KeepArgs;
+use crate::state::instant;
+use clap::Args;
+use hostssl_audit::Profile;
+use hostssl_model::{AuditReport, Hint, Reason, Scope};
+use hostssl_remediation::RunId;
+use hostssl_store::{AuditKeyLock, AuditStore, KeptRun, Page, StoreReader};
+use jiff::Timestamp;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunKeyArgs {
+    /// The id of this audit, such as the name of a scheduled job. One that is kept under it is shown again, and Azure is not asked;
+    /// of two at once the second waits for the first.
+    #[arg(long, value_name = "KEY", value_parser = run_key, conflicts_with = "no_save", help_heading = "State options")]
+    run_key: Option<RunId>,
+}
+
+fn run_key(text: &str) -> Result<RunId, String> {
+    if text == crate::state::LATEST {
+        return Err("this word names the newest run".to_owned());
+    }
+    RunId::new(text).map_err(|error| error.to_string())
+}
+
+/// What is asked for under a key: another audit must not be shown for it.
+pub(crate) struct AskedAudit<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) profile: &'a Profile,
+    pub(crate) connect: &'a ConnectArgs,
+}
+
+/// A key that this process has, until the audit is kept.
+pub(crate) struct RunKey {
+    id: RunId,
+    lock: AuditKeyLock,
+}
+
+/// What there is under a key.
+pub(crate) enum AuditUnderKey {
+    /// No key is given, or none is kept under it, which this process has until then.
+    ToMake(Option<RunKey>),
+    /// The audit that is kept.
+    Kept(Box<AuditReport>),
+}
+
+impl RunKeyArgs {
+    /// Looks for the audit that is kept under the key, once no other process makes it.
+    ///
+    /// # Errors
+    ///
+    /// When what is kept under it is something else, and when nothing can be kept.
+    pub(crate) fn find(&self, keep: &KeepArgs, asked: &AskedAudit<'_>, quiet: bool) -> Result<AuditUnderKey, CliError> {
+        let Some(key) = &self.run_key else { return Ok(AuditUnderKey::ToMake(None)) };
+        let simulated = asked.connect.simulate.is_some();
+        if !keep.keeps(simulated) {
+            return Err(CliError::usage(
+                "--run-key is for audits that are kept, and a simulated one is kept only with --state",
+                "add --state DIR, or leave --run-key out",
+            ));
+        }
+        let directory = keep.state.directory(simulated)?;
+        // Whatever the lock waited for is kept in here.
+        let store = AuditStore::open(&directory)?;
+        let lock = store.lock_key(key, || {
+            if !quiet {
+                stderr!("note: another process is making the audit {key}; waiting for it");
+            }
+        })?;
+        let reader = StoreReader::open(&directory)?;
+        let Some(audit) = reader.audit(key.as_str())? else {
+            let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
+            if runs.iter().any(|run: &KeptRun| run.id() == key.as_str()) {
+                lock.release();
+                return Err(CliError::usage(format!("run {key} is not an audit"), "give this audit another --run-key"));
+            }
+            return Ok(AuditUnderKey::ToMake(Some(RunKey { id: key.clone(), lock })));
+        };
+        lock.release();
+        let report = reader.audit_report(&audit)?;
+        asked.refuse_other(key, &report)?;
+        if !quiet {
+            let at = report.run.finished_at.parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
+            stderr!("note: audit {key} is kept since {}; Azure was not asked again", instant(at));
+        }
+        Ok(AuditUnderKey::Kept(Box::new(report)))
+    }
+}
+
+impl AskedAudit<'_> {
+    /// Refuses an audit of another cloud, of another scope, or by other rules.
+    fn refuse_other(&self, key: &RunId, report: &AuditReport) -> Result<(), CliError> {
+        let asked = self.profile.asked();
+        let run = &report.run;
+        let same_rules = run.profile == self.profile.to_string()
+            && (&run.asked.only, run.asked.expiry_days) == (&asked.only, asked.expiry_days);
+        let other = if run.cloud != self.connect.cloud_name()? {
+            "another cloud"
+        } else if run.scope != *self.scope {
+            "another scope"
+        } else if !same_rules {
+            "other rules"
+        } else {
+            return Ok(());
+        };
+        Err(CliError::usage(
+            format!("the audit that is kept as {key} was of {other}"),
+            Hint::with("`hostssl runs show {}` shows it; give this audit another --run-key", &[key]),
+        ))
+    }
+}
+
+impl RunKey {
+    /// The id of the audit to make.
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// Whether the audit may be kept under the key. One that was stopped is not: the next one with this key is to be whole.
+    pub(crate) fn admits(&self, report: &AuditReport) -> bool {
+        let stopped = |reason| matches!(reason, Reason::Deadline | Reason::Interrupted);
+        let admits = !report.gaps.iter().any(|gap| stopped(gap.unchecked.reason));
+        if !admits {
+            stderr!("warning: this audit was stopped and is not kept, so that --run-key {} begins it again", self.id);
+        }
+        admits
+    }
+
+    /// Lets go of the key of an audit that is kept.
+    pub(crate) fn release(self) {
+        self.lock.release();
+    }
+}

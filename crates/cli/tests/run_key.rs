@@ -1,0 +1,106 @@
+//! `--run-key`: an audit is made once under its key, whatever a schedule does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{run, simulator};
+use tempfile::TempDir;
+
+fn state() -> (TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+/// The ids of the runs that are kept.
+fn kept(state: &str) -> Vec<String> {
+    let done = run(&["runs", "--state", state, "-o", "json"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let runs: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    runs.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_audit_that_is_kept_under_its_key_is_shown_as_it_was() {
+    let (_directory, state) = state();
+    let audit = |key: &str| run(&["audit", "--simulate", "--state", &state, "-o", "json", "--run-key", key]);
+    let first = audit("nightly-29");
+    assert_eq!(first.code, 3, "{}", first.stderr);
+    // What changes in Azure between the two would be in the second if Azure were asked again.
+    let change = ["server", "update", "--simulate", "--state", &state, "-g", "rg-identity", "-n", "pg-keycloak"];
+    let changed = run(&[&change[..], &["--ssl-enforcement", "Enabled"]].concat());
+    assert_eq!(changed.code, 0, "{}", changed.stderr);
+    let second = audit("nightly-29");
+    assert_eq!((second.code, &second.stdout), (first.code, &first.stdout));
+    assert!(second.stderr.contains("note: audit nightly-29 is kept since"), "{}", second.stderr);
+    assert!(!second.stderr.contains("signed in"), "{}", second.stderr);
+    // The rules of a pipeline are those of this call.
+    let arguments = ["audit", "--simulate", "--state", &state, "--run-key", "nightly-29", "--fail-on", "never", "-q"];
+    assert_eq!(run(&arguments).code, 4, "what could not be checked is no pass");
+}
+
+#[test]
+fn nothing_else_is_shown_for_an_audit() {
+    let (_directory, state) = state();
+    let audit = |more: &[&str]| {
+        let common = ["audit", "--state", state.as_str(), "--run-key", "daily", "-o", "none"];
+        run(&[&common[..], more].concat())
+    };
+    assert_eq!(audit(&["--simulate"]).code, 3);
+    for (more, what) in [
+        (&["--simulate", "--server", "pg-orders-prod"][..], "of another scope"),
+        (&["--simulate", "--profile", "strict"], "of other rules"),
+        (&["--simulate", "--control", "minimum-tls-version"], "of other rules"),
+        (&["--simulate", "enforced"], "of another cloud"),
+    ] {
+        let done = audit(more);
+        assert!(done.code == 2 && done.stderr.contains(what), "{more:?}: {} {}", done.code, done.stderr);
+    }
+    let unkept = run(&["audit", "--simulate", "--run-key", "daily"]);
+    assert!(unkept.code == 2 && unkept.stderr.contains("add --state"), "{}", unkept.stderr);
+    for key in ["latest", "Upper", "a b", ""] {
+        assert_eq!(run(&["audit", "--simulate", "--state", &state, "--run-key", key]).code, 2, "{key}");
+    }
+    let probe = run(&["probe", "127.0.0.1:1", "--state", &state, "-o", "json"]);
+    let id = kept(&state).pop().expect(&probe.stderr);
+    let done = run(&["audit", "--state", &state, "--run-key", &id]);
+    assert!(done.code == 2 && done.stderr.contains("is not an audit"), "{}", done.stderr);
+}
+
+#[test]
+fn of_two_at_once_the_second_shows_what_the_first_kept() {
+    let (_directory, state) = state();
+    let simulator = simulator(&["demo", "--latency", "100"]);
+    let arguments = ["audit", "--state", &state, "--run-key", "both", "-o", "json"];
+    let mut first = simulator.start(&arguments);
+    // It has the key before it signs in.
+    first.wait_for_stderr("signed in");
+    let second = simulator.start(&arguments);
+    let (first, second) = (first.finish(), second.finish());
+    assert_eq!(first.stdout, second.stdout);
+    assert!(second.stderr.contains("another process is making the audit both"), "{}", second.stderr);
+    assert!(second.stderr.contains("is kept since"), "{}", second.stderr);
+    assert_eq!(kept(&state), ["both"]);
+}
+
+#[test]
+fn an_audit_that_was_killed_or_stopped_is_made_again() {
+    let (_directory, state) = state();
+    let slow = simulator(&["fleet", "--subscriptions", "20", "--servers", "400", "--latency", "400"]);
+    let arguments = ["audit", "--state", &state, "--run-key", "again", "-o", "none"];
+    let mut killed = slow.start(&arguments);
+    killed.wait_for_stderr("signed in");
+    killed.signal("KILL");
+    killed.wait_for_signalled_end();
+    let stopped = slow.run(&[&arguments[..], &["--concurrency", "8", "--deadline", "1s"]].concat());
+    assert!(stopped.stderr.contains("this audit was stopped and is not kept"), "{}", stopped.stderr);
+    assert!(kept(&state).is_empty());
+    let whole = simulator(&["demo"]).run(&arguments);
+    assert_eq!(whole.code, 3, "{}", whole.stderr);
+    assert_eq!(kept(&state), ["again"]);
+    let locks = std::fs::read_dir(&state)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_str().is_some_and(|name| name.starts_with("audit-")));
+    assert_eq!(locks.count(), 0, "the lock of a kept audit goes");
+}
