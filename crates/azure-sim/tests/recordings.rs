@@ -64,7 +64,7 @@ fn read(folder: &Path, file: &str) -> Vec<Recorded> {
     let cassette: Value = if file.ends_with(".json") {
         serde_json::from_str(&text).unwrap()
     } else {
-        serde_yaml_ng::from_str(&text).unwrap()
+        serde_saphyr::from_str(&text).unwrap()
     };
     let interactions = cassette["interactions"].as_array().unwrap();
     interactions

@@ -7,7 +7,6 @@ mod common;
 use common::{hostssl, run, simulator, start};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
-use std::time::Duration;
 
 #[test]
 fn the_demonstration_as_a_table() {
@@ -688,10 +687,9 @@ fn no_token_and_no_signature_is_ever_written() {
 #[test]
 fn an_interrupt_ends_in_a_valid_partial_report() {
     let simulator = simulator(&["fleet", "--subscriptions", "20", "--servers", "400", "--latency", "400"]);
-    let mut audit = simulator.start(&["audit", "-o", "json", "--concurrency", "8"]);
-    // 400 servers at 8 requests in 400 ms take a minute; the sign-in is told before the first of them.
-    audit.wait_for_stderr("signed in");
-    std::thread::sleep(Duration::from_millis(1500));
+    let mut audit = simulator.start(&["audit", "-v", "-o", "json", "--concurrency", "8"]);
+    // 400 servers at 8 requests in 400 ms take a minute. It has begun to read them when a parameter of one is there.
+    while !audit.wait_for_stderr("").contains("/configurations/") {}
     audit.signal("INT");
     let done = audit.finish();
     assert!(matches!(done.code, 3 | 4), "{}: {}", done.code, done.stderr);

@@ -8,6 +8,7 @@ mod common;
 use common::{Done, Simulator, simulator};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A simulated Azure, a state directory and plan files.
 struct Site {
@@ -217,6 +218,15 @@ fn one_server_is_updated_as_the_procedure_says_for_both_generations() {
     assert_eq!(site.runs().len(), 4, "what is refused begins no run");
 }
 
+/// Waits until the servers of a plan were read longer ago than this, by the clock that the program uses.
+fn wait_until_older(plan: &str, age: Duration) {
+    let plan: Value = serde_json::from_str(plan).unwrap();
+    let observed: jiff::Timestamp = plan["observedAt"].as_str().unwrap().parse().unwrap();
+    while jiff::Timestamp::now().duration_since(observed).unsigned_abs() <= age {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
     let site = Site::new(&["demo"]);
@@ -269,7 +279,8 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
         (vec!["undo", "latest", "--yes"], "no run has changed servers"),
         (vec!["runs", "show", "no-such-run"], "no run no-such-run"),
     ];
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    // The one case that is about time: what the plan rests on is older than a second.
+    wait_until_older(&text, Duration::from_secs(1));
     for (arguments, why) in cases {
         let done = site.run(&arguments);
         assert_eq!(done.code, 2, "{arguments:?}: {}", done.stderr);
@@ -359,7 +370,7 @@ fn a_run_that_was_killed_is_resumed_and_nothing_is_written_twice() {
     // A write that is killed before it was sent is sent by the resume.
     let is_accepted = |run: &Value| receipts(&site, run).iter().any(|receipt| receipt["acceptedAt"].is_string());
     while !site.runs().first().is_some_and(is_accepted) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     running.signal("KILL");
     running.wait_for_signalled_end();
@@ -405,7 +416,7 @@ fn settles_and_resumes(signal: &str) {
     let mut running = site.start(&["apply", &file, "--approve", &hash, "-o", "json"]);
     running.wait_for_stderr("wave 1");
     while site.runs().first().is_none_or(|run| receipts(&site, run).is_empty()) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     running.signal(signal);
     let done = running.finish();
@@ -543,7 +554,7 @@ fn the_listeners_are_reached_the_way_that_is_given() {
     // What stands behind the tunnel is asked, and contradicts the setting. How long it may do so is tested in virtual
     // time.
     let running = site.start(&[&apply[..], &["--probe"]].concat());
-    asked.recv_timeout(std::time::Duration::from_secs(60)).expect("the tunnel is used");
+    asked.recv_timeout(Duration::from_secs(60)).expect("the tunnel is used");
     running.signal("KILL");
     running.wait_for_signalled_end();
     let run = site.runs()[0].clone();

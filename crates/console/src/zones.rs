@@ -3,6 +3,7 @@
 use crate::trouble::Trouble;
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_model::ZoneRule;
+use hostssl_model::hex;
 use hostssl_ops::{Looks, PROBE_AGAIN, Vantages, looks_of_zone};
 use hostssl_store::AuditStore;
 use jiff::{SignedDuration, Timestamp};
@@ -253,8 +254,4 @@ fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     written.and_then(|()| fs::rename(&begun, folder.join(name))).inspect_err(|_| {
         let _ = fs::remove_file(&begun);
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,16 +3,17 @@
 use crate::file_names::readable;
 use crate::{InvalidKey, MANIFEST, Manifest, PackFile, PackSigner, SIGNATURE, STATEMENT};
 use hostssl_audit::{ALL, Profile};
+use hostssl_formats::approval_json::PackedOrder;
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::evidence_json::EvidenceSummary;
 use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::{
-    audit_csv, audit_json, audit_markdown, clients_json, controls_json, evidence_json, evidence_text, trend,
-    write_json, write_json_line,
+    approval_json, audit_csv, audit_json, audit_markdown, clients_json, controls_json, evidence_json, evidence_text,
+    trend, write_json, write_json_line,
 };
 use hostssl_model::{AuditReport, Principal};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::{self, Write};
 
 /// What the state keeps of an audit and its servers.
@@ -185,27 +186,15 @@ fn add_clients(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
 fn add_run(files: &mut Files, run: &PackedRun) -> io::Result<()> {
     let path = |name: &str| format!("runs/{}/{name}", readable(&run.id));
     files.add(&path("plan.json"), |out| out.write_all(run.plan.as_bytes()))?;
-    let orders =
-        run.orders.iter().map(|[at, act, person, plan]| json!({"at": at, "act": act, "person": person, "plan": plan}));
-    let principal = &run.principal;
-    let approval = json!({
-        "run": run.id,
-        "approvedPlan": run.approved,
-        "principal": {
-            "name": principal.name,
-            "objectId": principal.object_id,
-            "tenant": principal.tenant,
-            "method": principal.method,
-        },
-        "orders": orders.collect::<Vec<_>>(),
-    });
+    let orders = run.orders.iter().map(|[at, act, person, plan]| PackedOrder { at, act, person, plan });
+    let approval = approval_json::value(&run.id, &run.approved, &run.principal, orders.collect())?;
     files.json(&path("approval.json"), &approval)?;
     files.json(&path("result.json"), &run.result)?;
     files.lines(&path("journal.jsonl"), &run.journal)
 }
 
 fn add_probe(files: &mut Files, probe: &PackedProbe) -> io::Result<()> {
-    let head = json!({"probe": probe.id, "startedAt": probe.started_at, "toolVersion": probe.tool_version});
+    let head = approval_json::probe_head(&probe.id, &probe.started_at, &probe.tool_version)?;
     let path = format!("probes/{}.jsonl", readable(&probe.id));
     files.lines(&path, std::iter::once(&head).chain(&probe.endpoints))
 }

@@ -47,6 +47,6 @@ impl PackFile {
     /// The SHA-256 of its content, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> String {
-        manifest::hex(&Sha256::digest(&self.bytes))
+        hostssl_model::hex(&Sha256::digest(&self.bytes))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::PackFile;
 use crate::file_names::is_safe;
+use hostssl_model::hex;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
@@ -53,11 +54,6 @@ impl Manifest {
 fn read_line(line: &[u8]) -> Option<(&str, Hash)> {
     let (hash, name) = std::str::from_utf8(line).ok()?.split_once("  ")?;
     Some((name, unhex(hash)?)).filter(|_| is_safe(name))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes of 64 lower-case hexadecimal digits.

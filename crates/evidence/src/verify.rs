@@ -3,10 +3,11 @@
 
 use crate::archive::Archive;
 use crate::file_names::is_safe;
-use crate::manifest::{Hash, Manifest, hex};
+use crate::manifest::{Hash, Manifest};
 use crate::signature::{fingerprint, signed_by};
 use crate::{AllowedSigners, InvalidPack, MANIFEST, PackProblem, SIGNATURE, STATEMENT};
 use hostssl_formats::safe;
+use hostssl_model::hex;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;

@@ -364,7 +364,7 @@ fn settings(readings: &[(model::ParameterName, model::Reading<model::Parameter>)
 
 fn of_known(name: model::ParameterName, parameter: &model::Parameter) -> Setting<'_> {
     let response = parameter.excerpt.as_deref();
-    let hash = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = |text: &str| model::hex(&Sha256::digest(text));
     Setting {
         setting: name.as_str(),
         value: Some(parameter.value()),

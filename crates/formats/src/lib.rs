@@ -3,6 +3,7 @@
 //! Each format is one module that consumes the same values and writes to whatever it is given; nothing here prints.
 
 pub mod apply_json;
+pub mod approval_json;
 pub mod audit_csv;
 pub mod audit_html;
 pub mod audit_json;
@@ -17,6 +18,7 @@ pub mod clients_json;
 pub mod clients_sheet;
 pub mod clients_text;
 mod columns;
+pub mod config_json;
 pub mod controls_json;
 mod csv_cell;
 pub mod diff_json;

@@ -150,7 +150,7 @@ impl IacServer {
             hash.update(part.as_bytes());
             hash.update(b"\0");
         }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hostssl_model::hex(&hash.finalize()[..8])
     }
 }
 

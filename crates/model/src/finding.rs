@@ -86,7 +86,7 @@ impl Finding {
         hash.update(self.control.as_str().as_bytes());
         hash.update(b"\0");
         hash.update(server.to_lowercase().as_bytes());
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        crate::hex(&hash.finalize()[..8])
     }
 }
 

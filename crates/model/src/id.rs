@@ -1,5 +1,6 @@
 //! Azure resource ids: compared without case, printed as Azure spelled them.
 
+use crate::hex;
 use sha2::{Digest as _, Sha256};
 use std::cmp::Ordering;
 use std::fmt;
@@ -39,7 +40,7 @@ impl ResourceId {
     /// case, for addresses and names of files.
     #[must_use]
     pub fn key(&self) -> String {
-        Sha256::digest(self.to_lowercase()).iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(self.to_lowercase())[..10])
     }
 
     /// The subscription that holds the resource.

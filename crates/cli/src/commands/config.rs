@@ -7,9 +7,9 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use clap::{Args, CommandFactory as _, Subcommand};
+use hostssl_formats::config_json::ConfigRow;
 use hostssl_formats::output::write_value;
-use hostssl_formats::safe;
-use serde_json::{Value, json};
+use hostssl_formats::{config_json, safe};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +65,8 @@ fn check(named: Option<&Path>) -> Result<Exit, CliError> {
 fn show(named: Option<&Path>, table: &TableArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(table.query.as_deref())?;
     let config = Config::find(named)?;
-    let rows: Value = KEYS.iter().map(|key| row(key, config.as_ref())).collect();
+    let rows: Vec<ConfigRow> = KEYS.iter().map(|key| row(key, config.as_ref())).collect();
+    let rows = config_json::value(&rows).map_err(|error| CliError::defect(&error))?;
     let palette = stdout::palette(terminal);
     let format = table.output.into();
     match query {
@@ -79,7 +80,7 @@ fn show(named: Option<&Path>, table: &TableArgs, terminal: &TerminalArgs) -> Res
 }
 
 /// What holds for a key, and who says so.
-fn row(key: &ConfigKey, config: Option<&Config>) -> Value {
+fn row(key: &ConfigKey, config: Option<&Config>) -> ConfigRow {
     let command = Cli::command();
     let leaf = key.sample.first().and_then(|word| command.find_subcommand(word));
     let argument = leaf.and_then(|leaf| leaf.get_arguments().find(|argument| argument.get_id() == key.id));
@@ -94,5 +95,5 @@ fn row(key: &ConfigKey, config: Option<&Config>) -> Value {
     let (value, from) = of_environment
         .or(of_file)
         .unwrap_or_else(|| (if of_program.is_empty() { "-".to_owned() } else { of_program }, "default".to_owned()));
-    json!({ "key": key.name, "value": value, "from": from })
+    ConfigRow { key: key.name, value, from }
 }

@@ -126,11 +126,14 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let waivers = args.waivers.as_deref().map(|file| waivers::served(file, &profile)).transpose()?;
     // A simulation's runs matter to no one: they go with the process, unless a directory is named.
     let temporary = match (&scenario, &args.state.state) {
-        (Some(_), None) => Some(TemporaryDirectory::new()?),
+        (Some(_), None) => {
+            let made = tempfile::Builder::new().prefix("hostssl-serve-").tempdir();
+            Some(made.map_err(|error| CliError::failed(&error, "name a directory with --state"))?)
+        }
         _ => None,
     };
     let directory = match &temporary {
-        Some(temporary) => temporary.0.clone(),
+        Some(temporary) => temporary.path().to_owned(),
         None => args.state.directory(scenario.is_some())?,
     };
     block_on(async {
@@ -363,25 +366,4 @@ fn header(name: &str) -> Result<String, String> {
         return Err("a header's name has letters, digits and hyphens".to_owned());
     }
     Ok(name.to_ascii_lowercase())
-}
-
-/// A directory of this process's own that goes with it.
-struct TemporaryDirectory(PathBuf);
-
-impl TemporaryDirectory {
-    fn new() -> Result<Self, CliError> {
-        let path = std::env::temp_dir().join(format!("hostssl-serve-{}", uuid::Uuid::new_v4()));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(|error| CliError::failed(&error, "name a directory with --state"))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for TemporaryDirectory {
-    fn drop(&mut self) {
-        // What cannot be deleted is in the system's place for such things.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

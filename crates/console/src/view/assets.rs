@@ -27,7 +27,7 @@ static ASSETS: [Asset; 4] = [
 static HASH: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     ASSETS.iter().for_each(|asset| hash.update(asset.body));
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hostssl_model::hex(&hash.finalize()[..6])
 });
 
 /// The address of a file.

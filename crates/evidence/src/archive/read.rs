@@ -6,9 +6,10 @@ use super::zip_headers::{
     end,
 };
 use crate::InvalidPack;
-use crate::manifest::{Hash, hex};
+use crate::manifest::Hash;
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
+use hostssl_model::hex;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read, Seek, SeekFrom};
 

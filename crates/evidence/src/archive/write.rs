@@ -2,9 +2,9 @@
 
 use super::zip_headers::{DosTime, EntryHeader, SEAL, end};
 use crate::PackFile;
-use crate::manifest::hex;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
+use hostssl_model::hex;
 use hostssl_model::{Advice, Fault, Hint};
 use jiff::civil::DateTime;
 use sha2::{Digest as _, Sha256};

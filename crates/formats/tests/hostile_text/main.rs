@@ -6,6 +6,8 @@ mod clients;
 mod probes;
 
 use hostssl_audit::{ALL, Profile, diff};
+use hostssl_formats::approval_json::PackedOrder;
+use hostssl_formats::config_json::ConfigRow;
 use hostssl_formats::evidence_json::{self, EvidenceSummary};
 use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics};
 use hostssl_formats::iac_snippet::{NoSnippet, SnippetLanguage};
@@ -18,12 +20,12 @@ use hostssl_formats::tool_json::ToolOutput;
 use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::zones_json::ZoneCoverage;
 use hostssl_formats::{
-    Palette, Section, Shape, Text, apply_json, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
-    audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text, controls_json,
-    diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json, explain_text, fleet_metrics,
-    gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown, plan_text, policy,
-    probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document, tool_json, trend,
-    waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
+    Palette, Section, Shape, Text, apply_json, approval_json, audit_csv, audit_html, audit_json, audit_junit,
+    audit_markdown, audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text,
+    config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json,
+    explain_text, fleet_metrics, gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown,
+    plan_text, policy, probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document,
+    tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
 };
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
@@ -122,6 +124,14 @@ fn of_audits(all: &mut Outputs) {
     };
     all.add("evidence_text", |out| evidence_text::write(out, &summary));
     all.add_value("evidence_json", &evidence_json::value(&summary).unwrap());
+    let principal = &audit.run.principals[0];
+    let order = PackedOrder { at: &principal.name, act: "apply", person: &principal.name, plan: &principal.name };
+    let approval = approval_json::value(&principal.name, &principal.name, principal, vec![order]).unwrap();
+    all.add_value("approval_json", &approval);
+    let head = approval_json::probe_head(&principal.name, &principal.name, &principal.name).unwrap();
+    all.add_value("approval_json probe", &head);
+    let row = ConfigRow { key: "tenant", value: principal.name.clone(), from: principal.name.clone() };
+    all.add_value("config_json", &config_json::value(&[row]).unwrap());
     all.add_value("evidence_json server", &evidence_json::server_value(&audit, &audit.servers[0]).unwrap());
 }
 

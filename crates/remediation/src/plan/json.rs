@@ -454,8 +454,7 @@ fn hash_of(document: &PlanV1) -> PlanHash {
     }
     value.sort_all_objects();
     let digest = Sha256::digest(to_text(&value, false).as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    PlanHash(hex.into())
+    PlanHash(hostssl_model::hex(&digest).into())
 }
 
 /// Strings, numbers and string keys always serialise, so there is no error to report.

@@ -9,7 +9,7 @@ use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
     Coded as _, Confidence, ControlId, Enforcement, Finding, Floor, Outcome, Parameter, ParameterName, Posture,
-    Reading, ResourceId, Severity, SslEnforcement, Unchecked, Word,
+    Reading, ResourceId, Severity, SslEnforcement, Unchecked, Word, hex,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -413,10 +413,6 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, StoreErro
 
 pub(crate) fn corrupt(what: &str) -> StoreError {
     StoreError::Corrupt(format!("{what} of an audit is not known"))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use hostssl_audit::{Diff, LastKnown, diff_knowing};
 use hostssl_azure::ca_certificates;
 use hostssl_formats::{diff_json, watch_message, write_json_line};
 use hostssl_model::AuditReport;
+use hostssl_model::hex;
 use hostssl_model::untrusted::one_line;
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
@@ -206,8 +207,7 @@ fn is_worth_retrying(status: StatusCode) -> bool {
 /// The time and the HMAC of time, full stop and body: an old message cannot be sent again as a new one.
 fn signature(key: &hmac::Key, second: i64, body: &str) -> String {
     let tag = hmac::sign(key, format!("{second}.{body}").as_bytes());
-    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={second},v1={digits}")
+    format!("t={second},v1={}", hex(tag.as_ref()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,97 @@
+//! Who approved what, in an evidence pack: `runs/ID/approval.json`, and the head of `probes/ID.jsonl`. Frozen.
+
+use hostssl_model::Principal;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The name and version of the JSON.
+#[cfg(feature = "schema")]
+const SCHEMA: &str = "hostssl/evidence-approval/v1";
+
+/// The approval of a run.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Approval<'a> {
+    /// The id of the run.
+    run: &'a str,
+    /// The hash of the plan that was approved.
+    approved_plan: &'a str,
+    /// Who began it.
+    principal: Person<'a>,
+    /// What was ordered of it in a console, oldest first.
+    orders: Vec<PackedOrder<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Person<'a> {
+    /// The display name.
+    name: &'a str,
+    /// The object id in the directory.
+    object_id: Option<&'a str>,
+    /// The tenant that issued the token.
+    tenant: Option<&'a str>,
+    /// The way of signing in.
+    method: &'a str,
+}
+
+/// One order of a person.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+pub struct PackedOrder<'a> {
+    /// When, in RFC 3339.
+    pub at: &'a str,
+    /// What: apply, undo or resume.
+    pub act: &'a str,
+    /// Who.
+    pub person: &'a str,
+    /// The hash of the plan.
+    pub plan: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProbeHead<'a> {
+    probe: &'a str,
+    started_at: &'a str,
+    tool_version: &'a str,
+}
+
+/// The JSON Schema of an approval.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    crate::schema::of::<Approval<'_>>(SCHEMA)
+}
+
+/// An approval as one JSON value.
+///
+/// # Errors
+///
+/// None that an approval can cause.
+pub fn value(
+    run: &str,
+    approved_plan: &str,
+    principal: &Principal,
+    orders: Vec<PackedOrder<'_>>,
+) -> Result<serde_json::Value, serde_json::Error> {
+    let principal = Person {
+        name: &principal.name,
+        object_id: principal.object_id.as_deref(),
+        tenant: principal.tenant.as_deref(),
+        method: &principal.method,
+    };
+    serde_json::to_value(Approval { run, approved_plan, principal, orders })
+}
+
+/// The first line of a packed probe as one JSON value.
+///
+/// # Errors
+///
+/// None that a probe can cause.
+pub fn probe_head(probe: &str, started_at: &str, tool_version: &str) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(ProbeHead { probe, started_at, tool_version })
+}
