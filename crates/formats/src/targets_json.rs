@@ -117,6 +117,14 @@ impl ZoneTargets {
         }
     }
 
+    /// The same with each endpoint once, by their hosts and ports.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.targets.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
+        self.targets.dedup_by(|a, b| (&a.host, a.port) == (&b.host, b.port));
+        self
+    }
+
     /// Reads a list.
     ///
     /// # Errors
@@ -136,19 +144,29 @@ impl ZoneTargets {
     }
 }
 
-/// A host alone: what else a connection string can name is not for a zone to follow.
 fn read_target(target: Target, number: usize) -> Result<ProbeTarget, InvalidTargets> {
+    read_host(target.host, target.port, target.user, target.databases, number)
+}
+
+/// A host alone: what else a connection string can name is not for a zone to follow.
+pub(crate) fn read_host(
+    host: String,
+    port: u16,
+    user: Option<String>,
+    databases: Vec<String>,
+    number: usize,
+) -> Result<ProbeTarget, InvalidTargets> {
     let odd = |error| InvalidTargets::Host(number, error);
-    let host = ProbeTarget::new(target.host, target.port);
+    let host = ProbeTarget::new(host, port);
     let named = ProbeTarget::parse(&host.display()).map_err(odd)?;
     if !matches!(named.as_slice(), [one] if *one == host) {
         return Err(odd(TargetError::Empty));
     }
     let is_name = |name: &String| (1..=LONGEST_NAME).contains(&name.len()) && !name.contains(char::is_control);
-    if !target.user.iter().chain(&target.databases).all(is_name) {
+    if !user.iter().chain(&databases).all(is_name) {
         return Err(InvalidTargets::Name(number));
     }
-    Ok(ProbeTarget { user: target.user, databases: target.databases, ..host })
+    Ok(ProbeTarget { user, databases, ..host })
 }
 
 /// The JSON Schema of the format.

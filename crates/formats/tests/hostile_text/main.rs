@@ -24,8 +24,9 @@ use hostssl_formats::{
     audit_markdown, audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text,
     config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json,
     explain_text, fleet_metrics, gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown,
-    plan_text, policy, probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document,
-    tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
+    plan_text, policy, probe_json, probers_json, probers_text, run_refused, run_sessions, run_text, runs_json,
+    runs_text, server_document, tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json,
+    zones_text,
 };
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
@@ -202,6 +203,10 @@ fn of_probes(all: &mut Outputs) {
     let coverage = ZoneCoverage { servers: &[0], uncovered: &[server], gaps: &gaps };
     all.add("zones_text", |out| zones_text::write(out, &rules, Some(&coverage), &Text::plain()));
     all.add_value("zones_json", &zones_json::value(&rules, Some(&coverage)).unwrap());
+    let (probers, refusals) = (probes::probers(), probes::refusals());
+    all.add("probers_text", |out| probers_text::write(out, &probers, &refusals, &Text::plain()));
+    all.add_value("probers_json", &probers_json::value(&probers, &refusals).unwrap());
+    all.add_value("prober_json", &probes::prober_reply().value().unwrap());
     all.add_value("targets_json", &probes::zone_targets().value().unwrap());
 }
 

@@ -1,5 +1,7 @@
 //! An endpoint that was probed.
 
+use hostssl_formats::prober_json::ProberReply;
+use hostssl_formats::probers_json::{ListedProber, ListedRefusal};
 use hostssl_formats::targets_json::ZoneTargets;
 use hostssl_model::ZoneRule;
 use hostssl_probe::report::{
@@ -60,4 +62,30 @@ pub(crate) fn zone_targets() -> ZoneTargets {
         ..ProbeTarget::new(hostile.clone(), 5432)
     };
     ZoneTargets { zone: hostile, made_at: jiff::Timestamp::UNIX_EPOCH, targets: vec![target] }
+}
+
+pub(crate) fn probers() -> Vec<ListedProber> {
+    let at = || "2026-01-01T00:00:00Z".to_owned();
+    vec![ListedProber {
+        id: hostile(),
+        zone: hostile(),
+        status: "active",
+        key_sha256: "ab".repeat(32),
+        version: hostile(),
+        enrolled_at: at(),
+        last_contact: at(),
+        asked: 1,
+        answered: 0,
+        without_look: 1,
+        example: Some(hostile()),
+        violations: 0,
+    }]
+}
+
+pub(crate) fn refusals() -> Vec<ListedRefusal> {
+    vec![ListedRefusal { prober: Some(hostile()), at: "2026-01-01T00:00:00Z".to_owned(), why: hostile() }]
+}
+
+pub(crate) fn prober_reply() -> ProberReply {
+    ProberReply::Refused { what: hostile(), hint: hostile() }
 }
