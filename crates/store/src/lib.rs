@@ -1,4 +1,4 @@
-//! Keeps runs, plans, the journal and its receipts, audits, probes and censuses of clients, in SQLite in a state directory.
+//! Keeps runs, plans, the journal and its receipts, audits, probes, probers and censuses of clients, in SQLite in a state directory.
 //!
 //! The directory belongs to one user, and at most one process at a time may change servers with it. [`Store`] is that
 //! one; [`StoreReader`] reads beside it. No token and no signed URL is kept: the types of `hostssl-remediation` that are
@@ -13,6 +13,7 @@ mod error;
 mod inspect;
 mod orders;
 mod principal;
+mod probers;
 mod probes;
 mod reader;
 mod runs;
@@ -30,6 +31,10 @@ pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use orders::{Order, OrderAct};
+pub use probers::{
+    Enrolment, KeptAnswer, KeptLook, LookToKeep, MAX_VIOLATIONS, NewProber, ProberEntry, ProberReason, ProberRefusal,
+    ZoneProbers,
+};
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::KeptRun;

@@ -231,6 +231,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
          ALTER TABLE observations DROP COLUMN failing; ALTER TABLE audits DROP COLUMN standings;
          ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days;
          ALTER TABLE audits DROP COLUMN by_graph;
+         DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers;
          PRAGMA user_version = 4;",
     )
     .unwrap();

@@ -1,0 +1,166 @@
+//! Keeps the probers in zones: who they are, what they were asked, and what they saw.
+//!
+//! What they saw is kept as the JSON that a probe writes (`hostssl/probe/v1`), and not parsed here.
+
+mod kept_looks;
+mod prober_entries;
+
+pub use kept_looks::{KeptAnswer, KeptLook, LookToKeep, ProberReason};
+pub use prober_entries::{ProberEntry, ProberRefusal, ZoneProbers};
+
+use crate::{AuditStore, StoreError};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+/// Refusals that are kept.
+const MAX_REFUSALS: u32 = 200;
+/// So many messages that no honest prober sends suspend a prober.
+pub const MAX_VIOLATIONS: u32 = 3;
+
+/// A prober that asks to be known.
+#[derive(Debug, Clone)]
+pub struct NewProber {
+    /// The id that it gets.
+    pub id: String,
+    /// The SHA-256 of its key, in hexadecimal digits.
+    pub key_sha256: String,
+    /// Its version.
+    pub version: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// What came of an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enrolment {
+    /// The prober is known now, in this zone.
+    Done(String),
+    /// No such secret was given out.
+    Unknown,
+    /// The secret was used before.
+    Used,
+    /// The secret has expired.
+    Expired,
+    /// The key is known already.
+    KnownKey,
+}
+
+impl AuditStore {
+    /// Keeps the hash of a secret with which one prober may enrol in a zone, until it expires.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn add_join_secret(&self, sha256: &str, zone: &str, expires_ms: i64) -> Result<(), StoreError> {
+        self.write(|connection| {
+            let add = "INSERT INTO join_secrets (sha256, zone, expires_ms) VALUES (?1, ?2, ?3)";
+            connection.execute(add, params![sha256, zone, expires_ms])?;
+            Ok(())
+        })
+    }
+
+    /// Makes a prober known, if the secret with this hash allows it. A refusal is kept too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn enrol_prober(&self, secret_sha256: &str, new: &NewProber) -> Result<Enrolment, StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let find = "SELECT zone, expires_ms, used_ms FROM join_secrets WHERE sha256 = ?1";
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let found: Option<(String, i64, Option<i64>)> =
+                transaction.query_row(find, [secret_sha256], row).optional()?;
+            let known = "SELECT 1 FROM probers WHERE key_sha256 = ?1";
+            let is_known = transaction.query_row(known, [&new.key_sha256], |_| Ok(())).optional()?.is_some();
+            let done = match found {
+                None => Enrolment::Unknown,
+                Some((_, _, Some(_))) => Enrolment::Used,
+                Some((_, expires_ms, None)) if expires_ms <= new.at_ms => Enrolment::Expired,
+                Some(_) if is_known => Enrolment::KnownKey,
+                Some((zone, ..)) => Enrolment::Done(zone),
+            };
+            if let Enrolment::Done(zone) = &done {
+                let used = "UPDATE join_secrets SET used_ms = ?2 WHERE sha256 = ?1";
+                transaction.execute(used, params![secret_sha256, new.at_ms])?;
+                let add = "INSERT INTO probers (id, zone, key_sha256, version, enrolled_ms, seen_ms) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
+                transaction.execute(add, params![new.id, zone, new.key_sha256, new.version, new.at_ms])?;
+            } else {
+                let key = new.key_sha256.get(..16).unwrap_or_default();
+                refuse(&transaction, None, new.at_ms, &format!("a prober with the key {key}… {}", done.words()))?;
+            }
+            transaction.commit()?;
+            Ok(done)
+        })
+    }
+
+    /// Keeps that a prober was heard of.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn saw_prober(&self, id: &str, version: Option<&str>, at_ms: i64) -> Result<(), StoreError> {
+        self.write(|connection| {
+            let seen = "UPDATE probers SET seen_ms = ?2, version = coalesce(?3, version) WHERE id = ?1";
+            connection.execute(seen, params![id, at_ms, version])?;
+            Ok(())
+        })
+    }
+
+    /// Ends what a prober may do, and forgets the looks of it that are not in an audit. Returns whether it was known and not
+    /// revoked before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn revoke_prober(&self, id: &str, at_ms: i64) -> Result<bool, StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let revoke = "UPDATE probers SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+            let is_revoked = transaction.execute(revoke, params![id, at_ms])? > 0;
+            transaction.execute("DELETE FROM prober_looks WHERE prober = ?1", [id])?;
+            transaction.execute("DELETE FROM prober_targets WHERE prober = ?1", [id])?;
+            transaction.commit()?;
+            Ok(is_revoked)
+        })
+    }
+
+    /// Keeps that something of a prober was refused; a violation is what no honest prober sends.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn refuse_of_prober(&self, id: &str, at_ms: i64, why: &str, is_violation: bool) -> Result<(), StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            refuse(&transaction, Some(id), at_ms, why)?;
+            if is_violation {
+                transaction.execute("UPDATE probers SET violations = violations + 1 WHERE id = ?1", [id])?;
+            }
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+}
+
+impl Enrolment {
+    /// What came of it, behind the name of who asked.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "was enrolled",
+            Self::Unknown => "gave a secret that this console did not make",
+            Self::Used => "gave a secret that was used before",
+            Self::Expired => "gave a secret that has expired",
+            Self::KnownKey => "is known already",
+        }
+    }
+}
+
+fn refuse(connection: &Connection, prober: Option<&str>, at_ms: i64, why: &str) -> Result<(), StoreError> {
+    let add = "INSERT INTO prober_refusals (prober, at_ms, why) VALUES (?1, ?2, ?3)";
+    connection.execute(add, params![prober, at_ms, why])?;
+    let old = "DELETE FROM prober_refusals WHERE num <= (SELECT max(num) FROM prober_refusals) - ?1";
+    connection.execute(old, [MAX_REFUSALS])?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! What probers were asked, and what they saw.
+
+use crate::probes::{deflated, inflated};
+use crate::{AuditStore, StoreError, StoreReader};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+/// A target that a prober is not asked about for this long is forgotten, in milliseconds.
+const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
+
+/// A prober's answer to one target.
+#[derive(Debug, Clone)]
+pub struct KeptAnswer {
+    /// The host, as it was asked about.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Why there is no look; empty where there is one.
+    pub missing: String,
+    /// The looks, one for each address.
+    pub looks: Vec<LookToKeep>,
+}
+
+/// A look to keep.
+#[derive(Debug, Clone)]
+pub struct LookToKeep {
+    /// The address; empty where the name has none.
+    pub address: String,
+    /// How much it says: a look replaces an older one of the same weight.
+    pub weight: u8,
+    /// When it was taken, in milliseconds since 1970.
+    pub taken_ms: i64,
+    /// The look, in JSON.
+    pub document: String,
+}
+
+/// A look that is kept, or that there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLook {
+    /// Who took it.
+    pub prober: String,
+    /// The zone that it was taken from.
+    pub zone: String,
+    /// The host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// When it was taken, in milliseconds since 1970.
+    pub taken_ms: i64,
+    /// The look, in JSON.
+    pub document: String,
+}
+
+/// Why there is no look: the zone, the host, the port, and what its prober says.
+pub type ProberReason = (String, String, u16, String);
+
+impl AuditStore {
+    /// Keeps what a prober is asked to probe.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn ask_prober(&self, id: &str, targets: &[(&str, u16)], at_ms: i64) -> Result<(), StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut ask = transaction.prepare_cached(
+                "INSERT INTO prober_targets (prober, host, port, asked_ms) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO UPDATE SET asked_ms = ?4",
+            )?;
+            for (host, port) in targets {
+                ask.execute(params![id, host, port, at_ms])?;
+            }
+            drop(ask);
+            let old = "DELETE FROM prober_targets WHERE prober = ?1 AND asked_ms < ?2";
+            transaction.execute(old, params![id, at_ms - FORGOTTEN_MS])?;
+            let strays = "DELETE FROM prober_looks WHERE prober = ?1 AND NOT EXISTS (SELECT 1 FROM prober_targets AS t \
+                          WHERE t.prober = ?1 AND t.host = prober_looks.host AND t.port = prober_looks.port)";
+            transaction.execute(strays, [id])?;
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Keeps what a prober saw, all of it together. Returns the targets that it was never asked about: of these nothing is
+    /// kept. To send the same twice changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn keep_answers(&self, id: &str, answers: &[KeptAnswer], at_ms: i64) -> Result<Vec<(String, u16)>, StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut strangers = Vec::new();
+            for answer in answers {
+                let answered = "UPDATE prober_targets SET answered_ms = ?4, missing = ?5 \
+                                WHERE prober = ?1 AND host = ?2 AND port = ?3";
+                let to = params![id, answer.host, answer.port, at_ms, answer.missing];
+                if transaction.prepare_cached(answered)?.execute(to)? == 0 {
+                    strangers.push((answer.host.clone(), answer.port));
+                    continue;
+                }
+                keep_looks(&transaction, id, answer)?;
+            }
+            transaction.commit()?;
+            Ok(strangers)
+        })
+    }
+
+    /// How many targets a prober was asked about and has not answered since.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn unanswered(&self, id: &str) -> Result<u64, StoreError> {
+        let count = "SELECT count(*) FROM prober_targets WHERE prober = ?1 AND coalesce(answered_ms, -1) < asked_ms";
+        self.read(|connection| {
+            let count: Option<i64> = connection.prepare_cached(count)?.query_row([id], |row| row.get(0)).optional()?;
+            Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+        })
+    }
+
+    /// What probers saw that are not revoked, as far as it stands at `oldest_ms`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn looks_of_probers(&self, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
+        self.read(|connection| looks(connection, oldest_ms))
+    }
+
+    /// Why probers that are not revoked did not look at what they were asked about.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn reasons_of_probers(&self) -> Result<Vec<ProberReason>, StoreError> {
+        self.read(reasons)
+    }
+}
+
+impl StoreReader {
+    /// What probers saw that are not revoked, as far as it stands at `oldest_ms`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn looks_of_probers(&self, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
+        looks(&self.lock(), oldest_ms)
+    }
+
+    /// Why probers that are not revoked did not look at what they were asked about.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn reasons_of_probers(&self) -> Result<Vec<ProberReason>, StoreError> {
+        reasons(&self.lock())
+    }
+}
+
+/// Keeps the looks of one answer. A name that has addresses again is no longer one that has none.
+fn keep_looks(transaction: &Transaction<'_>, id: &str, answer: &KeptAnswer) -> Result<(), StoreError> {
+    let mut keep = transaction.prepare_cached(
+        "INSERT INTO prober_looks (prober, host, port, address, weight, taken_ms, document) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+         ON CONFLICT DO UPDATE SET taken_ms = excluded.taken_ms, document = excluded.document \
+         WHERE excluded.taken_ms > taken_ms",
+    )?;
+    for look in &answer.looks {
+        let (document, weight) = (deflated(&look.document), look.weight);
+        keep.execute(params![id, answer.host, answer.port, look.address, weight, look.taken_ms, document])?;
+    }
+    let resolved = answer.looks.iter().filter(|look| !look.address.is_empty()).map(|look| look.taken_ms).max();
+    if let Some(resolved) = resolved {
+        let outdated = "DELETE FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 AND address = '' \
+                        AND taken_ms < ?4";
+        transaction.execute(outdated, params![id, answer.host, answer.port, resolved])?;
+    }
+    Ok(())
+}
+
+fn reasons(connection: &Connection) -> Result<Vec<ProberReason>, StoreError> {
+    let mut find = connection.prepare_cached(
+        "SELECT p.zone, t.host, t.port, 'prober ' || p.id || ': ' || t.missing FROM prober_targets AS t \
+         JOIN probers AS p ON p.id = t.prober WHERE t.missing <> '' AND p.revoked_ms IS NULL ORDER BY t.answered_ms",
+    )?;
+    let found = find.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Of a listener that was looked at again, what is too old to count is left out: it would hide what was seen since.
+fn looks(connection: &Connection, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
+    let mut find = connection.prepare_cached(
+        "SELECT l.prober, p.zone, l.host, l.port, l.taken_ms, l.document FROM prober_looks AS l \
+         JOIN probers AS p ON p.id = l.prober WHERE p.revoked_ms IS NULL AND (l.taken_ms >= ?1 OR NOT EXISTS \
+         (SELECT 1 FROM prober_looks AS n WHERE n.prober = l.prober AND n.host = l.host AND n.port = l.port \
+          AND n.taken_ms >= ?1)) ORDER BY l.prober, l.host, l.port, l.address, l.weight",
+    )?;
+    let rows = find.query_map([oldest_ms], |row| {
+        let look = KeptLook {
+            prober: row.get(0)?,
+            zone: row.get(1)?,
+            host: row.get(2)?,
+            port: row.get(3)?,
+            taken_ms: row.get(4)?,
+            document: String::new(),
+        };
+        Ok((look, row.get::<_, Vec<u8>>(5)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (look, document) = row?;
+        found.push(KeptLook { document: inflated(&document)?, ..look });
+    }
+    Ok(found)
+}
