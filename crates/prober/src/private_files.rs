@@ -1,0 +1,45 @@
+//! Files that are this user's alone, and are whole or not there.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Makes a directory for this user alone, if there is none.
+pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+/// Writes a file as a whole, for this user alone, in place of one that is there.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let begun = path.with_extension(format!("new-{}", uuid::Uuid::new_v4()));
+    let written = create_private(&begun, bytes).and_then(|()| fs::rename(&begun, path));
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(&begun);
+    })
+}
+
+/// Writes a new file for this user alone. It is on the disk when this returns.
+pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Whether others than this user may read or write a file.
+#[cfg(unix)]
+pub(crate) fn is_exposed(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_exposed(_: &Path) -> io::Result<bool> {
+    Ok(false)
+}
