@@ -4,12 +4,14 @@ use crate::connections::{Connections, CountedConnection};
 use crate::guard::{Peer, Session, SessionUser};
 use crate::job::StopCause;
 use crate::options::{Connect, ConsoleOptions, TlsFiles};
+use crate::prober_port::{ProberDoor, prober_port_key};
 use crate::routes::router;
 use crate::shared::Shared;
 use crate::user_role::Role;
 use axum::extract::Request;
 use axum::http::Request as HttpRequest;
 use hostssl_model::{Advice, Hint};
+use hostssl_prober::{KeyError, server_config};
 use hostssl_store::{AuditStore, StoreError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
@@ -75,6 +78,9 @@ pub enum ServeError {
     /// Certificate and key do not work together.
     #[error("the certificate and the key cannot be used")]
     Tls(#[source] rustls::Error),
+    /// The key of the port for probers cannot be used.
+    #[error(transparent)]
+    ProberKey(#[from] KeyError),
     /// The operating system provides no random bytes, so that signing in would not be safe.
     #[error("the operating system provides no random bytes")]
     Random(#[source] getrandom::Error),
@@ -84,6 +90,7 @@ impl Advice for ServeError {
     fn advice(&self) -> Hint {
         Hint::from(match self {
             Self::Store(error) => return error.advice(),
+            Self::ProberKey(error) => return error.advice(),
             Self::Bind { .. } => {
                 "another program, or another hostssl serve, may have the port: choose one with --listen ADDR:PORT"
             }
@@ -101,6 +108,7 @@ pub struct Console {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     links: Vec<SignInLink>,
+    probers: Option<ProberDoor>,
 }
 
 /// A link that signs in one person, once.
@@ -172,7 +180,25 @@ impl Console {
             shared.readiness(&latest);
         }
         let links = LinkMaker(shared.clone()).links()?;
-        Ok(Self { shared, listener, tls, links })
+        Ok(Self { shared, listener, tls, links, probers: None })
+    }
+
+    /// Serves probers too, on a port of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] when the key of that port, which is kept in the state, cannot be used.
+    pub fn with_probers(mut self, listener: TcpListener) -> Result<Self, ServeError> {
+        let key = prober_port_key(self.shared.store.directory())?;
+        let config = server_config(&key).map_err(ServeError::Tls)?;
+        self.probers = Some(ProberDoor { listener, tls: TlsAcceptor::from(Arc::new(config)) });
+        Ok(self)
+    }
+
+    /// Where it listens for probers, if it does.
+    #[must_use]
+    pub fn prober_address(&self) -> Option<SocketAddr> {
+        self.probers.as_ref()?.listener.local_addr().ok()
     }
 
     /// The address of the console.
@@ -196,6 +222,11 @@ impl Console {
     /// Serves until `stop` is done. An audit in progress is told to stop, and what it has seen is kept.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let app = router(self.shared.clone());
+        // It ends with the pages: what probers did not send by then, they send again later.
+        let mut probers = JoinSet::new();
+        if let Some(door) = self.probers {
+            probers.spawn(door.serve(self.shared.clone()));
+        }
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let connections = Connections::default();

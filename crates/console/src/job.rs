@@ -5,6 +5,7 @@
 
 use crate::exchanges::Exchanges;
 use crate::options::{Connect, ConsoleOptions};
+use crate::prober_port::ProberDesk;
 use crate::readiness_cache::ReadinessCache;
 use crate::trouble::Trouble;
 use crate::view::{count, plural};
@@ -25,6 +26,8 @@ pub(crate) struct JobContext {
     pub(crate) connect: Connect,
     pub(crate) exchanges: Arc<Exchanges>,
     pub(crate) readiness: ReadinessCache,
+    /// The probers in zones.
+    pub(crate) desk: ProberDesk,
 }
 
 /// One kind of work.
@@ -261,6 +264,7 @@ mod tests {
             store: store.clone(),
             connect: Arc::new(|_| async { Ok(Vec::new()) }.boxed_local()),
             exchanges: Arc::default(),
+            desk: ProberDesk::default(),
             readiness: ReadinessCache::new(store),
         })
     }

@@ -13,6 +13,7 @@ mod jobs;
 mod options;
 mod page_frame;
 mod pages;
+mod prober_port;
 mod readiness_cache;
 mod reply;
 mod routes;
@@ -21,6 +22,7 @@ mod trouble;
 mod user_role;
 mod view;
 mod waivers;
+mod zone_list;
 mod zones;
 mod zones_cache;
 
@@ -30,6 +32,7 @@ pub use options::{
     Connect, ConsoleOptions, Exchange, Preparation, Proxies, PublicUrl, RoleHeader, ShownSimulation, TakeExchange,
     TlsFiles, TranscriptMessage, WireLook,
 };
+pub use prober_port::{looks_of_probers, prober_port_key};
 pub use trouble::Trouble;
 pub use user_role::Role;
 pub use waivers::{ReadText, WaiverSource};

@@ -7,6 +7,7 @@ use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
 use crate::jobs::plan::Plans;
 use crate::options::{Connect, ConsoleOptions};
+use crate::prober_port::ProberDesk;
 use crate::readiness_cache::ReadinessCache;
 use crate::reply::Failure;
 use crate::waivers::{Waivers, WaiversCache};
@@ -65,6 +66,7 @@ impl Shared {
             connect,
             exchanges: exchanges.clone(),
             readiness: ReadinessCache::new(store.clone()),
+            desk: ProberDesk::default(),
         };
         Self(Arc::new(Inner {
             options,

@@ -1,5 +1,6 @@
 //! The zones that servers are probed from, as files say: read anew whenever they are asked for.
 
+use crate::prober_port::looks_of_probers;
 use crate::trouble::Trouble;
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_model::ZoneRule;
@@ -100,8 +101,12 @@ impl ZoneSource {
         let left_out = others.iter().map(|file| format!("{} is of the zone {}", file.name, file.looks.zone)).collect();
         // What runs wrote since is taken in.
         store.latest()?;
-        let looks = looks.into_iter().map(|file| file.looks).collect();
-        let vantages = Vantages::new(rules, looks, Timestamp::now(), self.longest);
+        let now = Timestamp::now();
+        let mut looks: Vec<Looks> = looks.into_iter().map(|file| file.looks).collect();
+        let probed = looks_of_probers(store.looks_of_probers(self.oldest_ms(now))?, now);
+        looks.extend(probed.into_iter().filter(|own| names(rules.as_deref(), &own.zone)));
+        let vantages = Vantages::new(rules, looks, now, self.longest);
+        let vantages = vantages.with_reasons(store.reasons_of_probers()?);
         Ok((vantages.with_state(store.known_from_zones()?), left_out))
     }
 

@@ -8,6 +8,10 @@ use hostssl_ops::{AuditEvent, AuditRequest, Discovery, ListenerProbe, Tenant, au
 use hostssl_store::StoreError;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long an audit waits for the new looks of probers.
+const PROBERS_TIME: Duration = Duration::from_secs(90);
 
 /// What to audit.
 #[derive(Debug, Clone)]
@@ -42,6 +46,9 @@ pub(crate) struct AuditProgress {
     /// Files of looks that do not count, because no rule names their zone.
     #[serde(skip)]
     pub(crate) left_out: Vec<String>,
+    /// Probers that were asked for new looks and did not send them in time.
+    #[serde(skip)]
+    pub(crate) silent: Vec<String>,
 }
 
 pub(crate) type AuditJob = Job<AuditWork>;
@@ -88,6 +95,7 @@ impl JobWork for AuditWork {
         let mut probe = wire.map(|wire| (wire.probe)(job.stop_signal())).transpose()?;
         // Without a probe, nothing of zones counts.
         if let Some(zones) = context.options.zones.as_ref().filter(|_| self.zones && probe.is_some()) {
+            self.ask_probers(job, context).await;
             let (vantages, left_out) = zones.vantages(&context.store)?;
             for file in &left_out {
                 tracing::warn!(file, "a file of looks was not counted: no rule names its zone");
@@ -103,6 +111,20 @@ impl JobWork for AuditWork {
 }
 
 impl AuditWork {
+    /// Waits for new looks of the probers that wait to be asked. What they do not send in time is as old as it is.
+    async fn ask_probers(&self, job: &AuditJob, context: &JobContext) {
+        let mut stop = job.stop_signal();
+        let longest = PROBERS_TIME.min(context.options.deadline / 4);
+        let silent = tokio::select! {
+            silent = context.desk.ask_waiting(longest) => silent,
+            _ = stop.wait_for(Option::is_some) => return,
+        };
+        for prober in &silent {
+            tracing::warn!(prober, "a prober did not send new looks in time");
+        }
+        job.note(|progress| progress.silent = silent);
+    }
+
     async fn audit(
         &self,
         job: &AuditJob,

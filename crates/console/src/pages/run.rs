@@ -73,6 +73,8 @@ struct RunPage {
     stopped: Option<String>,
     /// The files of looks that it did not count, as far as this process knows.
     left_out: Vec<String>,
+    /// The probers that did not send new looks for it in time, as far as this process knows.
+    silent: Vec<String>,
 }
 
 /// What this process remembers of an audit that it made.
@@ -81,6 +83,7 @@ struct MadeHere {
     server: Option<(String, String)>,
     stopped: Option<String>,
     left_out: Vec<String>,
+    silent: Vec<String>,
 }
 
 /// What could not be checked for one reason.
@@ -162,8 +165,8 @@ pub(crate) async fn show(
             }
             Some(Err(trouble)) => return Err(Failure::lost_audit(&trouble)),
             Some(Ok(())) => {
-                let AuditProgress { found, looked, left_out, .. } = status.progress;
-                here.left_out = left_out;
+                let AuditProgress { found, looked, left_out, silent, .. } = status.progress;
+                (here.left_out, here.silent) = (left_out, silent);
                 here.stopped = status.stop.map(|cause| cause.after(looked, found, "server"));
             }
         }
@@ -175,7 +178,7 @@ async fn kept(
     shared: &Shared,
     id: String,
     query: PageQuery,
-    MadeHere { server, stopped, left_out }: MadeHere,
+    MadeHere { server, stopped, left_out, silent }: MadeHere,
     shell: Shell,
 ) -> Result<Response, Failure> {
     let asker = shared.clone();
@@ -245,6 +248,7 @@ async fn kept(
         server,
         stopped,
         left_out,
+        silent,
         profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
         audit,
     })

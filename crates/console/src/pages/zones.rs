@@ -1,35 +1,33 @@
 //! Zones: from where servers are probed that are not reached from here, what was seen from there, and what was not.
 
 mod listing;
+mod prober_rows;
 
 use crate::guard::{Fields, Session, Upload};
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, plural};
+use crate::zone_list::{list_of_zone, nothing_in};
 use crate::zones::newest_ms;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use hostssl_formats::targets_json::ZoneTargets;
-use hostssl_model::{Stop, ZoneRule, is_zone_name};
-use hostssl_ops::{Looks, ZonedServer, list_zones, zone_targets};
+use hostssl_model::is_zone_name;
+use hostssl_ops::Looks;
 use jiff::Timestamp;
 use listing::ZoneListing;
+use prober_rows::ProberListing;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::watch;
-
-/// How long Azure is asked for the servers of a zone.
-const TARGETS_TIME: Duration = Duration::from_secs(25);
 
 #[derive(Template)]
 #[template(path = "zones.html")]
 struct ZonesPage {
     shell: Shell,
     listing: ZoneListing,
+    probers: ProberListing,
     /// Why the files could not be read.
     trouble: Option<Trouble>,
     /// What was just brought.
@@ -56,7 +54,7 @@ async fn render(shared: &Shared, shell: Shell, taken: Option<Taken>) -> Result<R
     let source = shared.options.zones.clone();
     let takes = source.is_some();
     let cache = shared.clone();
-    let (listing, trouble, began_ms) = shared
+    let (listing, probers, trouble, began_ms) = shared
         .ask(move |store| {
             let files = source.as_ref().map_or_else(|| Ok(Arc::default()), |source| cache.zones.files(source, store));
             let (files, trouble) = match files {
@@ -66,11 +64,12 @@ async fn render(shared: &Shared, shell: Shell, taken: Option<Taken>) -> Result<R
             let oldest_ms = source.as_ref().map_or(i64::MIN, |source| source.oldest_ms(Timestamp::now()));
             let audited = cache.zones.servers(store)?;
             let listing = ZoneListing::of(&files, &audited.servers, &audited.known, oldest_ms);
-            Ok((listing, trouble, audited.began_ms))
+            let probers = ProberListing::of(store.probers()?, oldest_ms);
+            Ok((listing, probers, trouble, audited.began_ms))
         })
         .await?;
     let audited = began_ms.map(Ago::new);
-    page(&ZonesPage { shell: shell.titled("Zones", "zones"), listing, trouble, taken, takes, audited })
+    page(&ZonesPage { shell: shell.titled("Zones", "zones"), listing, probers, trouble, taken, takes, audited })
 }
 
 /// Takes in what a machine in a zone saw.
@@ -138,66 +137,18 @@ pub(crate) async fn targets(State(shared): State<Shared>, Path(zone): Path<Strin
         return Err(no_such_zone());
     }
     let _turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
-    let (context, named) = (shared.context.clone(), zone.clone());
-    let made = tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|error| Trouble::new(error.to_string(), "try again when the machine is less busy"))?;
-        runtime.block_on(ask_azure(&context, &rules, &named))
-    });
-    let (list, is_whole) = made.await.map_err(|_| Failure::defect())?.map_err(failed)?;
+    let (list, is_whole) = list_of_zone(shared.context.clone(), rules, zone.clone()).await.map_err(failed)?;
+    if list.targets.is_empty() {
+        return Err(failed(nothing_in(&zone, is_whole)));
+    }
+    let mut bytes = Vec::new();
+    list.write(&mut bytes).map_err(|error| failed(Trouble::new(error.to_string(), "try again")))?;
     let part = if is_whole { "" } else { "-incomplete" };
     let name = format!("attachment; filename=\"{zone}{part}.json\"");
-    Ok(([(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_DISPOSITION, name)], list).into_response())
+    Ok(([(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_DISPOSITION, name)], bytes).into_response())
 }
 
 fn no_such_zone() -> Failure {
     Failure::nothing_kept("No rule names this zone.", "Load the page Zones again: the file of zones may have changed.")
         .leading_to("/zones", "Zones")
-}
-
-/// The list of a zone, and whether everything could be asked for it.
-async fn ask_azure(
-    context: &crate::job::JobContext,
-    rules: &[ZoneRule],
-    zone: &str,
-) -> Result<(Vec<u8>, bool), Trouble> {
-    let (stop, signal) = watch::channel(None);
-    let asked = async {
-        let tenants = (context.connect)(signal).await?;
-        let found = list_zones(&tenants, &context.options.scope, rules).await;
-        let mut found =
-            found.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope"))?;
-        let is_of_zone = |one: &&ZonedServer| {
-            let rule = one.rule.and_then(|number| rules.get(number));
-            rule.is_some_and(|rule| *rule.zone == *zone)
-        };
-        let servers: Vec<&ZonedServer> = found.servers.iter().filter(is_of_zone).collect();
-        let (targets, gaps) = zone_targets(&servers).await;
-        found.gaps.extend(gaps);
-        let is_whole = !found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete());
-        if targets.is_empty() {
-            let what = format!("no server with a host name is known in the zone {zone}");
-            let hint = if is_whole {
-                "correct its rules"
-            } else {
-                "not everything could be listed: see the gaps of the newest audit"
-            };
-            return Err(Trouble::new(what, hint));
-        }
-        let list = ZoneTargets { zone: zone.to_owned(), made_at: Timestamp::now(), targets };
-        let mut bytes = Vec::new();
-        list.write(&mut bytes).map_err(|error| Trouble::new(error.to_string(), "try again"))?;
-        Ok((bytes, is_whole))
-    };
-    let deadline = async {
-        tokio::time::sleep(TARGETS_TIME).await;
-        stop.send_replace(Some(Stop::Deadline));
-        // What was asked ends by itself now.
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        asked = asked => asked,
-        () = deadline => Err(Trouble::new("it took too long", "try again")),
-    }
 }

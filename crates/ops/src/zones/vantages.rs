@@ -36,6 +36,8 @@ pub struct Vantages {
     longest: SignedDuration,
     /// What the state knows of servers, by their keys.
     known: HashMap<String, KnownServer>,
+    /// Why a prober did not look at a listener, by zone and listener.
+    reasons: HashMap<(String, Box<str>, u16), String>,
 }
 
 /// What the state knows of a server.
@@ -80,7 +82,7 @@ impl Vantages {
                 known.insert(listener, newest_of(before, looks));
             }
         }
-        Self { rules, zones, now_ms: now.as_millisecond(), longest, known: HashMap::new() }
+        Self { rules, zones, now_ms: now.as_millisecond(), longest, known: HashMap::new(), reasons: HashMap::new() }
     }
 
     /// The same where the state knows this of servers, by their keys. What it saw from a zone that is named here counts as if it
@@ -88,6 +90,13 @@ impl Vantages {
     #[must_use]
     pub fn with_known(self, known: impl IntoIterator<Item = (String, KnownServer)>) -> Self {
         Self { known: known.into_iter().collect(), ..self }
+    }
+
+    /// The same where probers in these zones gave reasons why they did not look at these hosts and ports.
+    #[must_use]
+    pub fn with_reasons(self, reasons: impl IntoIterator<Item = (String, String, u16, String)>) -> Self {
+        let reasons = reasons.into_iter().map(|(zone, host, port, why)| ((zone, folded(&host), port), why));
+        Self { reasons: reasons.collect(), ..self }
     }
 
     /// The same with what a state knows.
@@ -253,7 +262,9 @@ impl Vantages {
         let last =
             own.map(|(_, vantage)| vantage.observed_ms).max().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let last = last.map_or(String::new(), |last| format!("; its last one is of {last:.0}"));
-        let detail = format!("it is probed from zone {zone}, and there is no answer from there{last}");
+        let host = folded(server.fqdn.as_deref().unwrap_or_default());
+        let why = self.reasons.get(&(zone.to_string(), host, port)).map_or(String::new(), |why| format!(": {why}"));
+        let detail = format!("it is probed from zone {zone}, and there is no answer from there{why}{last}");
         WireObservation {
             port,
             address: None,
