@@ -4,7 +4,7 @@ use crate::again::Again;
 use crate::args::TerminalArgs;
 use crate::commands::{
     apply, audit, ca_bundle, clients, config as config_command, controls, diff, doctor, enforce, evidence, explain,
-    iac, mcp, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zones,
+    iac, mcp, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zone_prober, zones,
 };
 use crate::config::{self, ConfigUse};
 use crate::error::CliError;
@@ -154,6 +154,9 @@ pub(crate) enum Command {
     /// Say from where private servers are probed: zones, what has to be probed there, and what no zone covers.
     #[command(subcommand, after_help = zones::HELP)]
     Zones(zones::ZonesCommand),
+    /// Probe the servers of a zone from within it, again and again, and tell the console what was seen.
+    #[command(after_help = zone_prober::HELP)]
+    Prober(Box<zone_prober::ProberArgs>),
     /// Find the clients that would be refused if a server enforced TLS: those with TLS, those in plaintext, and a verdict.
     ///
     /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.

@@ -10,6 +10,7 @@ use hostssl_evidence::{InvalidKey, InvalidPack};
 use hostssl_iac::InvalidIac;
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
 use hostssl_ops::{ClientsSeen, NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
+use hostssl_prober::{ConsoleError, KeyError, KeyPin, MemoryError, ProberRunError};
 use hostssl_remediation::{
     ContextMismatch, DamagedRun, ExecuteError, InvalidPlan, InvalidPlanHash, InvalidTransition, JournalError,
     LeftOutReason, NotApproved, PlanHash, RunId, SafeText,
@@ -249,8 +250,41 @@ fn serve_errors() -> Vec<Said> {
         ServeError::Bind { .. } => ServeError::Bind { address: ([127, 0, 0, 1], 1).into(), source: denied() },
         ServeError::Pem { .. } => ServeError::Pem { path: "x".into(), source: rustls_pki_types::pem::Error::NoItemsFound },
         ServeError::Tls(_) => ServeError::Tls(rustls::Error::DecryptError),
+        ServeError::ProberKey(_) => ServeError::ProberKey(KeyError::Exposed("key.pem".into())),
         ServeError::Random(_) => ServeError::Random(getrandom::Error::UNSUPPORTED),
     }
+}
+
+fn prober_errors() -> Vec<Said> {
+    let (path, text) = (|| PathBuf::from("state"), || "x".to_owned());
+    let keys = every! {
+        KeyError::File { .. } => KeyError::File { path: path(), source: denied() },
+        KeyError::Exposed(_) => KeyError::Exposed(path()),
+        KeyError::Content { .. } => KeyError::Content { path: path(), source: rcgen::Error::CouldNotParseKeyPair },
+    };
+    let memories = every! {
+        MemoryError::Io { .. } => MemoryError::Io { path: path(), source: denied() },
+        MemoryError::Exposed(_) => MemoryError::Exposed(path()),
+        MemoryError::Taken(_) => MemoryError::Taken(path()),
+        MemoryError::Damaged(..) => MemoryError::Damaged(path(), text()),
+        MemoryError::Key(_) => MemoryError::Key(KeyError::Exposed(path())),
+    };
+    let url = || "https://console.example:8444/".into();
+    let (pin, hint) = (KeyPin::of(b"key"), text);
+    let consoles = every! {
+        ConsoleError::Stranger { .. } => ConsoleError::Stranger { url: url(), found: pin, pin },
+        ConsoleError::Unreachable(..) => ConsoleError::Unreachable(url(), text()),
+        ConsoleError::Refused { .. } => ConsoleError::Refused { status: 403, what: text(), hint: hint() },
+        ConsoleError::Odd(_) => ConsoleError::Odd(text()),
+    };
+    let runs = every! {
+        ProberRunError::Memory(_) => ProberRunError::Memory(MemoryError::Taken(path())),
+        ProberRunError::Console(_) => ProberRunError::Console(ConsoleError::Odd(text())),
+        ProberRunError::NotEnrolled => ProberRunError::NotEnrolled,
+        ProberRunError::OtherConsole(_) => ProberRunError::OtherConsole(text()),
+        ProberRunError::Message(_) => ProberRunError::Message(serde_json::from_str::<u8>("x").unwrap_err()),
+    };
+    [keys, memories, consoles, runs].concat()
 }
 
 fn all_errors() -> Vec<Said> {
@@ -264,6 +298,7 @@ fn all_errors() -> Vec<Said> {
         evidence_errors(),
         file_errors(),
         serve_errors(),
+        prober_errors(),
     ]
     .concat()
 }

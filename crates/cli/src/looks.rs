@@ -3,7 +3,7 @@
 use crate::args::{StateArgs, duration};
 use crate::error::CliError;
 use clap::Args;
-use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource};
+use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource, looks_of_probers};
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_formats::safe;
 use hostssl_model::{Advice as _, AuditReport, Hint, WorstListener, ZoneRule};
@@ -83,8 +83,21 @@ impl VantageArgs {
                 warn_of_state(what, &error.into());
             }
         }
-        let known = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.known_from_zones())?;
-        Ok(Arc::new(brought.with_state(known)))
+        let Some(reader) = reader else { return Ok(Arc::new(brought)) };
+        let brought = match self.zones {
+            Some(_) => self.with_probers(&reader)?,
+            None => brought,
+        };
+        Ok(Arc::new(brought.with_state(reader.known_from_zones()?)))
+    }
+
+    /// The same with what probers told the console that has this state. They count where the rules name their zones.
+    fn with_probers(&self, reader: &StoreReader) -> Result<Vantages, CliError> {
+        let now = Timestamp::now();
+        let oldest = now.checked_sub(signed(self.looks_max_age)).unwrap_or(Timestamp::MIN);
+        let probed = looks_of_probers(reader.looks_of_probers(oldest.as_millisecond())?, now);
+        let brought = brought_with(self.zones.as_deref(), &self.looks, self.looks_max_age, probed)?;
+        Ok(brought.with_reasons(reader.reasons_of_probers()?))
     }
 
     /// Says of which servers the looks proved nothing: listeners that were probed in zones and that no server in the audit has,
@@ -165,6 +178,16 @@ fn named(names: impl ExactSizeIterator<Item = String>) -> String {
 
 /// What files say of zones: their rules, and what was seen from there.
 fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result<Vantages, CliError> {
+    brought_with(zones, looks, longest, Vec::new())
+}
+
+/// The same with looks of zones that the rules may not name any more: those are left out.
+fn brought_with(
+    zones: Option<&Path>,
+    looks: &[PathBuf],
+    longest: Duration,
+    others: Vec<Looks>,
+) -> Result<Vantages, CliError> {
     let ZoneFiles { rules, looks } = read_files(zones, &files_of(looks)?)?;
     for file in &looks {
         if rules.as_ref().is_some_and(|rules| !rules.iter().any(|rule| rule.zone == file.looks.zone)) {
@@ -172,7 +195,9 @@ fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result
             return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
         }
     }
-    let looks = looks.into_iter().map(|file| file.looks).collect();
+    let is_named = |looks: &Looks| rules.as_ref().is_some_and(|rules| rules.iter().any(|rule| rule.zone == looks.zone));
+    let others: Vec<Looks> = others.into_iter().filter(is_named).collect();
+    let looks = looks.into_iter().map(|file| file.looks).chain(others).collect();
     Ok(Vantages::new(rules, looks, Timestamp::now(), signed(longest)))
 }
 

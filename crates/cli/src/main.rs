@@ -95,6 +95,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Server(command) => commands::server::run(command, &cli.terminal),
         Command::Probe(args) => commands::probe::run(args, &cli.terminal),
         Command::Zones(command) => commands::zones::run(command, &cli.terminal),
+        Command::Prober(args) => commands::zone_prober::run(args, &cli.terminal),
         Command::Clients(args) => commands::clients::run(args, &cli.terminal),
         Command::CaBundle(args) => commands::ca_bundle::run(args, &cli.terminal),
         Command::Explain(args) => commands::explain::run(args, &cli.terminal),

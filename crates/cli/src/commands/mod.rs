@@ -26,4 +26,5 @@ pub(crate) mod simulate;
 pub(crate) mod trend;
 pub(crate) mod waivers;
 pub(crate) mod watch;
+pub(crate) mod zone_prober;
 pub(crate) mod zones;

@@ -38,6 +38,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen; loopback by default. Everyone must sign in, wherever it listens.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
+    /// Also listen here for probers in zones, enrolled by `hostssl zones enrol`. TLS must end here, not in something in front.
+    #[arg(long, value_name = "ADDR", requires = "zones")]
+    pub(crate) prober_listen: Option<SocketAddr>,
     /// Another name under which browsers reach the console, such as console.example; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = host)]
     pub(crate) host: Vec<String>,
@@ -140,6 +143,10 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let (mut end, mut asked) = (Signals::of_an_end(), Signals::of_the_user());
         // The port first: everything else may take longer than to say that it is taken.
         let listener = Console::listen(args.listen).await?;
+        let probers = match args.prober_listen {
+            Some(address) => Some(Console::listen(address).await?),
+            None => None,
+        };
         let simulated =
             scenario.clone().map(|scenario| LiveSimulation::open(scenario, &directory)).transpose()?.map(Arc::new);
         check_scope(args, simulated.as_deref()).await?;
@@ -151,6 +158,10 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             ConsoleOptions { wire, zones, waivers, preparation, ..options(args, profile, simulated.as_deref()) };
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
+        let console = match probers {
+            Some(listener) => console.with_probers(listener)?,
+            None => console,
+        };
         announce(&console, &directory, args, terminal);
         if plaintext {
             stderr!(
@@ -316,6 +327,10 @@ fn connector(args: ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Connect
 fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, terminal: &TerminalArgs) {
     if !terminal.quiet {
         stderr!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
+    }
+    if let Some(address) = console.prober_address().filter(|_| !terminal.quiet) {
+        let command = "hostssl zones enrol ZONE --url https://…";
+        stderr!("listening for probers on {address}; `{command}` enrols one");
     }
     // Without the link no one can sign in, so `--quiet` does not hide it.
     console.links().iter().for_each(|link| print_link(link, args));

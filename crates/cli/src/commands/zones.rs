@@ -1,5 +1,7 @@
 //! `hostssl zones`: from where servers are probed that are not reached from here.
 
+mod zone_probers;
+
 use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TableArgs, TerminalArgs, ValueFormat};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
@@ -15,6 +17,7 @@ use hostssl_formats::{Shape, SubscriptionNames, safe, zones_text as zones_table}
 use hostssl_model::{Gap, Scope, Server, ZoneRule, is_zone_name, nearest};
 use hostssl_ops::{ZonedServer, ZonedServers, list_zones, read_zones, zone_rule_to_toml, zone_targets};
 use std::path::PathBuf;
+use zone_probers::{EnrolProberArgs, ListProbersArgs, RevokeProberArgs};
 
 pub(crate) const HELP: &str = "A zone is a place from which servers are reached by name: a virtual network,
 or a hub that others are linked to. A file says which servers are probed from
@@ -31,7 +34,12 @@ Other conditions are subnet, private-endpoint, subscription and server.
 Make the list here, probe it on a machine in the zone, and count the result here:
   hostssl zones targets hub-weu > targets.json
   hostssl probe --targets targets.json -o json > looks.json
-  hostssl audit --probe --zones hostssl-zones.toml --looks looks.json";
+  hostssl audit --probe --zones hostssl-zones.toml --looks looks.json
+
+Or let a machine in the zone do it by itself:
+  hostssl serve --zones hostssl-zones.toml --prober-listen 0.0.0.0:8444
+  hostssl zones enrol hub-weu --url https://console.example:8444
+  HOSTSSL_JOIN=... hostssl prober --state DIR        # in the zone";
 
 pub(crate) const CHECK_HELP: &str = "Exit codes:
   0  every rule matches a server, and every private server is in a zone
@@ -57,6 +65,17 @@ pub(crate) enum ZonesCommand {
     /// subscription, no setting, no server of another zone.
     #[command(after_help = crate::exit::READ_HELP)]
     Targets(Box<ZoneTargetsArgs>),
+    /// Print, once, a join string with which one prober enrols in a zone within an hour.
+    ///
+    /// It has the address of the console that listens for probers, the SHA-256 of its key, and a secret.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Enrol(EnrolProberArgs),
+    /// List the probers: their zones and keys, last contact, what they answered, and what was refused.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Probers(ListProbersArgs),
+    /// Revoke a prober: its next request is refused, and looks of it that no audit has counted are forgotten.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Revoke(RevokeProberArgs),
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +163,9 @@ pub(crate) fn run(command: &ZonesCommand, terminal: &TerminalArgs) -> Result<Exi
         ZonesCommand::Add(args) => add(args, terminal),
         ZonesCommand::Check(args) => check(args, terminal),
         ZonesCommand::Targets(args) => targets(args, terminal),
+        ZonesCommand::Enrol(args) => zone_probers::enrol(args, terminal),
+        ZonesCommand::Probers(args) => zone_probers::list(args, terminal),
+        ZonesCommand::Revoke(args) => zone_probers::revoke(args, terminal),
     }
 }
 

@@ -116,6 +116,9 @@ const KEEPING: &[&str] = &[
     "simulate",
     "zones check",
     "zones targets",
+    "zones enrol",
+    "zones probers",
+    "zones revoke",
 ];
 
 const NONE: ConfigKey = ConfigKey {
