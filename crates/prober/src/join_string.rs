@@ -1,6 +1,7 @@
 //! The join string: where the console is, what its key is, and the secret that lets one prober in.
 
 use crate::prober_key::KeyPin;
+use hostssl_model::hex;
 use reqwest::Url;
 use std::fmt;
 use std::str::FromStr;
@@ -43,7 +44,7 @@ impl JoinString {
         if getrandom::fill(&mut bytes).is_err() {
             return Ok(None);
         }
-        let secret = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = hex(&bytes);
         Ok(Some(Self { url, pin, secret }))
     }
 

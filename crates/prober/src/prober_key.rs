@@ -2,7 +2,7 @@
 //! hash.
 
 use crate::private_files::{create_private, is_exposed};
-use hostssl_model::{Advice, Fault, Hint};
+use hostssl_model::{Advice, Fault, Hint, hex};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
@@ -26,7 +26,7 @@ impl KeyPin {
 
 impl fmt::Display for KeyPin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
