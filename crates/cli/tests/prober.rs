@@ -363,3 +363,35 @@ fn a_prober_that_is_killed_continues_where_it_was() {
     let last = next();
     assert_eq!((last["answers"][0]["host"].as_str(), last["ended"].as_u64()), (Some("b.example"), Some(0)), "{last}");
 }
+
+#[test]
+fn a_prober_that_waits_answers_at_once_when_looks_are_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = 5;
+    let console = FakeConsole::start(folder.path(), move |request| {
+        Some(match request["ask"].as_str().unwrap() {
+            "enrol" => enrolled(),
+            "targets" => {
+                let mut batch = targets(&[("a.example", 5432, "probe")], false);
+                batch["wanted"] = wanted.into();
+                batch
+            }
+            "wait" => {
+                wanted += 1;
+                json!({"reply": "wanted", "wanted": wanted})
+            }
+            _ => json!({"reply": "kept", "answers": 1, "unkept": []}),
+        })
+    });
+    let prober = prober_of(&console, folder.path(), &[]);
+    let asks = ["enrol", "targets", "looks", "wait", "targets", "looks", "wait"];
+    let mut ended = Vec::new();
+    for ask in asks {
+        let request = console.asked.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(request["ask"], ask, "{request}");
+        ended.extend(request["ended"].as_u64());
+    }
+    assert_eq!(ended, [5, 6], "each round answers what was wanted when it began");
+    prober.signal("TERM");
+    assert_eq!(prober.finish().code, 0);
+}
