@@ -276,25 +276,30 @@ impl Console {
             });
             connections.ends_by(number, task.abort_handle());
         }
-        let audit = self.shared.audits.running();
-        if let Some(audit) = &audit {
-            audit.stop_for(StopCause::Shutdown);
-        }
-        let change = self.shared.changes.running();
-        if let Some(change) = &change {
-            change.stop_for(StopCause::Shutdown);
-        }
-        self.shared.plans.all().iter().for_each(|plan| plan.stop_for(StopCause::Shutdown));
-        drop(self.listener);
-        // Live pages end with their audit, and what that has seen is kept before the process goes.
-        let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
-        if let Some(audit) = audit {
-            let _ = tokio::time::timeout(KEEP, audit.follow().wait_for(|status| status.end.is_some())).await;
-        }
-        if let Some(change) = change {
-            // What is not settled by then is resumed: the journal has it.
-            let _ = tokio::time::timeout(SETTLE, change.follow().wait_for(|status| status.end.is_some())).await;
-        }
+        end_in_order(&self.shared, self.listener, graceful).await;
+    }
+}
+
+/// Tells what is in progress to stop, and gives it the time to keep what it has.
+async fn end_in_order(shared: &Shared, listener: TcpListener, graceful: GracefulShutdown) {
+    let audit = shared.audits.running();
+    if let Some(audit) = &audit {
+        audit.stop_for(StopCause::Shutdown);
+    }
+    let change = shared.changes.running();
+    if let Some(change) = &change {
+        change.stop_for(StopCause::Shutdown);
+    }
+    shared.plans.all().iter().for_each(|plan| plan.stop_for(StopCause::Shutdown));
+    drop(listener);
+    // Live pages end with their audit, and what that has seen is kept before the process goes.
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    if let Some(audit) = audit {
+        let _ = tokio::time::timeout(KEEP, audit.follow().wait_for(|status| status.end.is_some())).await;
+    }
+    if let Some(change) = change {
+        // What is not settled by then is resumed: the journal has it.
+        let _ = tokio::time::timeout(SETTLE, change.follow().wait_for(|status| status.end.is_some())).await;
     }
 }
 

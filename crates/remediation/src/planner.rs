@@ -102,9 +102,55 @@ pub struct PlanInputs<'a> {
 /// [`InvalidPlan::Inconsistent`] when the inputs allow no valid plan: a canary larger than a wave, a time that is none,
 /// a name with control characters.
 pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
-    let mut left_out = Vec::new();
-    let mut groups: BTreeMap<&ResourceId, Group<'_>> = BTreeMap::new();
-    let mut manual: Vec<(&Posture, SettingChange)> = Vec::new();
+    let Decided { mut groups, manual, mut left_out } = decide_all(inputs);
+    for (server, control) in waves::cap_servers(&mut groups, inputs.options.max_servers) {
+        let detail = SafeText::new("the plan has reached its limit of servers: plan again after this one is applied");
+        left_out.push(LeftOut {
+            server: server.clone(),
+            control,
+            reason: LeftOutReason::OverLimit,
+            detail,
+            clients: None,
+        });
+    }
+    left_out.sort_by(|a, b| (&a.server, a.control).cmp(&(&b.server, b.control)));
+    // Several settings of one control may be kept out by the same thing.
+    left_out.dedup();
+    let mut options = inputs.options;
+    choose_canary(&groups, inputs.order, &left_out, &mut options)?;
+    let mut steps = numbered_steps(schedule(groups, &options, inputs.order));
+    for (posture, change) in manual {
+        steps.push(step(posture, change, 0));
+    }
+    for (id, step) in (1..).zip(&mut steps) {
+        step.id = id;
+    }
+    explain_replicas(&mut steps, inputs.targets, &left_out);
+    Plan::seal(Draft {
+        created_at: inputs.created_at.into(),
+        observed_at: inputs.observed_at.into(),
+        cloud: inputs.cloud.into(),
+        scope: inputs.scope.clone(),
+        principal: inputs.principal.clone(),
+        profile: inputs.profile.into(),
+        goal: inputs.goal.clone(),
+        options,
+        steps,
+        left_out,
+    })
+}
+
+/// What is decided of every server, before it has a place in a wave.
+struct Decided<'a> {
+    groups: BTreeMap<&'a ResourceId, Group<'a>>,
+    manual: Vec<(&'a Posture, SettingChange)>,
+    left_out: Vec<LeftOut>,
+}
+
+/// Decides on every control of every server, by their ids.
+fn decide_all<'a>(inputs: &PlanInputs<'a>) -> Decided<'a> {
+    let Decided { mut groups, mut manual, mut left_out } =
+        Decided { groups: BTreeMap::new(), manual: Vec::new(), left_out: Vec::new() };
     let mut seen = BTreeSet::new();
     let subscriptions: HashMap<_, _> = inputs.subscriptions.iter().map(|one| (one.id.clone(), &**one)).collect();
     let tenants = inputs.subscriptions.iter().map(|one| (one.id.clone(), &*one.tenant)).collect();
@@ -148,41 +194,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
             }
         }
     }
-    for (server, control) in waves::cap_servers(&mut groups, inputs.options.max_servers) {
-        let detail = SafeText::new("the plan has reached its limit of servers: plan again after this one is applied");
-        left_out.push(LeftOut {
-            server: server.clone(),
-            control,
-            reason: LeftOutReason::OverLimit,
-            detail,
-            clients: None,
-        });
-    }
-    left_out.sort_by(|a, b| (&a.server, a.control).cmp(&(&b.server, b.control)));
-    // Several settings of one control may be kept out by the same thing.
-    left_out.dedup();
-    let mut options = inputs.options;
-    choose_canary(&groups, inputs.order, &left_out, &mut options)?;
-    let mut steps = numbered_steps(schedule(groups, &options, inputs.order));
-    for (posture, change) in manual {
-        steps.push(step(posture, change, 0));
-    }
-    for (id, step) in (1..).zip(&mut steps) {
-        step.id = id;
-    }
-    explain_replicas(&mut steps, inputs.targets, &left_out);
-    Plan::seal(Draft {
-        created_at: inputs.created_at.into(),
-        observed_at: inputs.observed_at.into(),
-        cloud: inputs.cloud.into(),
-        scope: inputs.scope.clone(),
-        principal: inputs.principal.clone(),
-        profile: inputs.profile.into(),
-        goal: inputs.goal.clone(),
-        options,
-        steps,
-        left_out,
-    })
+    Decided { groups, manual, left_out }
 }
 
 /// Makes room for the canary that a person chose, and refuses one that cannot be the first wave.

@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
-    Consent, Direction, LoadedRun, RunId, RunOutcome, RunPhase, Step, StepEffect, StepReport, StepState,
+    Consent, Direction, LoadedRun, Plan, RunId, RunOutcome, RunPhase, Step, StepEffect, StepReport, StepState,
     StepStatus as RunStatus,
 };
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
@@ -302,6 +302,34 @@ fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
     })
 }
 
+/// The rows of the steps: what needs a person comes first.
+fn step_rows(plan: &Plan, reports: Vec<StepReport>, receipts: Vec<WriteReceipt>) -> Vec<StepRow> {
+    let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
+    for receipt in receipts {
+        by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
+    }
+    let mut reported: Vec<(&Step, StepReport)> = plan.steps().iter().zip(reports).collect();
+    reported.sort_by_key(|(step, report)| (report.is_done(), step.id));
+    let rows = reported.into_iter().map(|(step, report)| {
+        let badge = step_badge(&report);
+        let (before, after) =
+            if report.undoing { (report.after, report.before) } else { (report.before, report.after) };
+        StepRow {
+            key: server_key(&step.server),
+            server: step.server.name().to_owned(),
+            parameter: step.parameter.key(),
+            loosens: StepEffect::of(step.parameter, &before, &after).may_loosen(),
+            before,
+            after,
+            badge,
+            reason: report.reason.or_else(|| report.accepted.as_ref().map(accepted_text)),
+            wire: None,
+            receipts: by_step.remove(&step.id).unwrap_or_default(),
+        }
+    });
+    rows.collect()
+}
+
 fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
@@ -311,30 +339,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
     let way =
         if matches!(phase, RunPhase::Undoing | RunPhase::UndoFinished) { Direction::Undo } else { Direction::Apply };
     let (badge, said, todo) = outcome_words(report.outcome, way, manual_only);
-    let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
-    for receipt in receipts {
-        by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
-    }
-    let mut steps: Vec<StepRow> = Vec::with_capacity(report.steps.len());
-    let mut told: Vec<(&Step, StepReport)> = loaded.plan.steps().iter().zip(report.steps).collect();
-    // What needs a person comes first.
-    told.sort_by_key(|(step, told)| (told.is_done(), step.id));
-    for (step, told) in told {
-        let badge = step_badge(&told);
-        let (before, after) = if told.undoing { (told.after, told.before) } else { (told.before, told.after) };
-        steps.push(StepRow {
-            key: server_key(&step.server),
-            server: step.server.name().to_owned(),
-            parameter: step.parameter.key(),
-            loosens: StepEffect::of(step.parameter, &before, &after).may_loosen(),
-            before,
-            after,
-            badge,
-            reason: told.reason.or_else(|| told.accepted.as_ref().map(accepted_text)),
-            wire: None,
-            receipts: by_step.remove(&step.id).unwrap_or_default(),
-        });
-    }
+    let mut steps = step_rows(&loaded.plan, report.steps, receipts);
     let more = steps.len().saturating_sub(SHOWN);
     steps.truncate(SHOWN);
     let undoable = loaded.state.steps().iter().filter(|step: &&StepState| step.is_undoable()).count();

@@ -14,8 +14,8 @@ use hostssl_model::{
     SubscriptionId, TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
-    FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, PlanTarget, Step, WaivedFinding, WaveBy,
-    WaveOrder, plan,
+    AcceptedBreakage, FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, PlanTarget, Step,
+    WaivedFinding, WaveBy, WaveOrder, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -103,29 +103,7 @@ pub async fn make_plan(
     };
     let audit = audit(tenants, &looked, context, &mut *on_event).await?;
     let scope = Scope { except: request.except.clone(), ..request.scope.clone() };
-    let servers: Vec<&Server> = audit.servers.iter().map(|report| &report.server).collect();
-    if let Some((selector, value)) = unmatched(&scope, &servers)
-        && !was_stopped(&audit.gaps)
-        && !audit.subscriptions.is_empty()
-    {
-        let nearest = nearest(&value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
-        return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
-    }
-    if let Some((selector, value, nearest)) = unmatched_order(&request.order, &servers)
-        && !was_stopped(&audit.gaps)
-        && !servers.is_empty()
-    {
-        return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
-    }
-    let accepted = match accepted(&request.accepted, &servers, &tenant.principal.name) {
-        Ok(accepted) => accepted,
-        // Where not every server was listed, it is not known that there is none of this name.
-        Err(_) if was_stopped(&audit.gaps) || audit.subscriptions.is_empty() => Vec::new(),
-        Err((selector, value)) => {
-            let nearest = nearest(&value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
-            return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
-        }
-    };
+    let accepted = accepted_where_all_match(tenant, request, &scope, &audit)?;
     let evidence = request.clients.as_deref();
     let clients = impacts(evidence, &audit, &request.goal, &request.profile, &audit.run.started_at);
     let order = WaveOrder { clients: client_counts(evidence, &clients), ..request.order.clone() };
@@ -174,6 +152,39 @@ pub async fn make_plan(
         plan(&PlanInputs { forbidden: &forbidden, ..inputs })?
     };
     Ok(Planned { plan, audit, unseen, permissions: untold })
+}
+
+/// What is accepted of which server, once everything that the request names is there: its scope, its order, and the servers
+/// whose clients may be refused.
+fn accepted_where_all_match(
+    tenant: &Tenant,
+    request: &PlanRequest,
+    scope: &Scope,
+    audit: &AuditReport,
+) -> Result<Vec<AcceptedBreakage>, ScopeError> {
+    let servers: Vec<&Server> = audit.servers.iter().map(|report| &report.server).collect();
+    let no_match =
+        |selector, value: &str, nearest| ScopeError::no_match(selector, value, nearest, unseen_parts(&audit.gaps));
+    let nearest_server =
+        |value: &str| nearest(value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
+    // Where not every server was listed, it is not known that there is none of this name.
+    let is_partial = was_stopped(&audit.gaps) || audit.subscriptions.is_empty();
+    if let Some((selector, value)) = unmatched(scope, &servers)
+        && !is_partial
+    {
+        return Err(no_match(selector, &value, nearest_server(&value)));
+    }
+    if let Some((selector, value, nearest)) = unmatched_order(&request.order, &servers)
+        && !was_stopped(&audit.gaps)
+        && !servers.is_empty()
+    {
+        return Err(no_match(selector, &value, nearest));
+    }
+    match accepted(&request.accepted, &servers, &tenant.principal.name) {
+        Ok(accepted) => Ok(accepted),
+        Err(_) if is_partial => Ok(Vec::new()),
+        Err((selector, value)) => Err(no_match(selector, &value, nearest_server(&value))),
+    }
 }
 
 /// What the order of the waves names and no server has, with the name that was probably meant.

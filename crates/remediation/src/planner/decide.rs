@@ -208,24 +208,16 @@ fn decide_setting(
     let loosens = wanted.is_looser_than(now);
     let is_of_logs = control == FixableControl::LogDownload;
     let impact = (!loosens && !is_of_logs).then(|| impact(inputs, &posture.server.id, control));
-    let (mut disposition, clients) = if let Some(impact) = &impact {
-        judge_clients(impact)
-    } else if is_of_logs {
-        let gain = "no client notices, and `hostssl clients` can read more of who connected";
-        (Disposition::OnlineSafe, gain.to_owned())
-    } else {
-        let exposes = match wanted {
-            Meaning::Enforced(_) => {
-                "passwords, statements and rows of clients without TLS cross the network in plaintext"
-            }
-            _ => "clients may use a TLS version with known weaknesses",
-        };
-        let reason = inputs.reason.map(|reason| format!("; reason: {reason}")).unwrap_or_default();
-        (Disposition::OnlineSafe, format!("this loosens the server: {exposes}{reason}"))
+    let (mut disposition, mut why) = match &impact {
+        Some(impact) => judge_clients(impact),
+        None if is_of_logs => {
+            let gain = "no client notices, and `hostssl clients` can read more of who connected";
+            (Disposition::OnlineSafe, gain.to_owned())
+        }
+        None => (Disposition::OnlineSafe, what_it_exposes(wanted, inputs.reason)),
     };
     let is_gated = impact.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
     let accepted = if is_gated { acceptance(inputs, &posture.server.id) } else { None };
-    let mut why = clients;
     if is_busy(&posture.server) {
         why.push_str("; it was busy when it was checked: it comes last, and apply waits for it");
     }
@@ -262,6 +254,16 @@ fn decide_setting(
         }
         None => Decision::Write(change),
     })
+}
+
+/// What a server lets happen once it is less strict, with the reason that a person gave for it.
+fn what_it_exposes(wanted: Meaning, reason: Option<&str>) -> String {
+    let exposes = match wanted {
+        Meaning::Enforced(_) => "passwords, statements and rows of clients without TLS cross the network in plaintext",
+        _ => "clients may use a TLS version with known weaknesses",
+    };
+    let reason = reason.map(|reason| format!("; reason: {reason}")).unwrap_or_default();
+    format!("this loosens the server: {exposes}{reason}")
 }
 
 fn wanted(goal: &Goal, control: FixableControl, now: Meaning) -> Option<Meaning> {

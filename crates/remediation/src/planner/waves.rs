@@ -93,6 +93,40 @@ fn root_primary<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a Resour
     id
 }
 
+/// The groups that the waves keep together, each as important as the most important server in it.
+fn buckets(groups: &BTreeMap<&ResourceId, Group<'_>>, wanted: &WaveOrder) -> BTreeMap<String, Tier> {
+    let mut buckets: BTreeMap<String, Tier> = BTreeMap::new();
+    if let Some(by) = &wanted.by {
+        for group in groups.values() {
+            let tier = buckets.entry(by.group(&group.posture.server)).or_insert(group.tier);
+            *tier = group.tier.max(*tier);
+        }
+    }
+    buckets
+}
+
+/// Notes in each group which servers of its replica set come before it, and returns who comes after whom: replicas first
+/// where servers become stricter, and their primaries first where they are loosened.
+fn order_replicas<'a>(
+    groups: &mut BTreeMap<&'a ResourceId, Group<'a>>,
+) -> HashMap<&'a ResourceId, Vec<&'a ResourceId>> {
+    let loosens = groups.values().flat_map(|group| &group.changes).any(|change| change.loosens);
+    let links: Vec<(&'a ResourceId, &'a ResourceId)> = groups
+        .values()
+        .filter_map(|group| Some((&group.posture.server.id, group.posture.server.primary.as_ref()?)))
+        .filter(|(replica, primary)| replica != primary && groups.contains_key(primary))
+        .map(|(replica, primary)| if loosens { (primary, replica) } else { (replica, primary) })
+        .collect();
+    let mut followers: HashMap<&ResourceId, Vec<&ResourceId>> = HashMap::new();
+    for (first, second) in links {
+        if let Some(group) = groups.get_mut(second) {
+            group.after.push(first);
+            followers.entry(first).or_default().push(second);
+        }
+    }
+    followers
+}
+
 /// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then those
 /// with the fewest clients, then by id, and every replica set in its order.
 pub(super) fn schedule<'a>(
@@ -100,28 +134,8 @@ pub(super) fn schedule<'a>(
     options: &PlanOptions,
     wanted: &WaveOrder,
 ) -> Vec<Vec<Group<'a>>> {
-    let mut buckets: BTreeMap<String, Tier> = BTreeMap::new();
-    if let Some(by) = &wanted.by {
-        for group in groups.values() {
-            // A group is as important as the most important server in it.
-            let tier = buckets.entry(by.group(&group.posture.server)).or_insert(group.tier);
-            *tier = group.tier.max(*tier);
-        }
-    }
-    let loosens = groups.values().flat_map(|group| &group.changes).any(|change| change.loosens);
-    let links: Vec<(&ResourceId, &ResourceId)> = groups
-        .values()
-        .filter_map(|group| Some((&group.posture.server.id, group.posture.server.primary.as_ref()?)))
-        .filter(|(replica, primary)| replica != primary && groups.contains_key(primary))
-        .map(|(replica, primary)| if loosens { (primary, replica) } else { (replica, primary) })
-        .collect();
-    let mut followers: HashMap<&ResourceId, Vec<&'a ResourceId>> = HashMap::new();
-    for (first, second) in links {
-        if let Some(group) = groups.get_mut(second) {
-            group.after.push(first);
-            followers.entry(first).or_default().push(second);
-        }
-    }
+    let buckets = buckets(&groups, wanted);
+    let followers = order_replicas(&mut groups);
     let mut waiting: HashMap<&ResourceId, usize> = groups.iter().map(|(id, group)| (*id, group.after.len())).collect();
     let mut ready: BTreeSet<Turn<'_>> =
         groups.values().filter(|group| group.after.is_empty()).map(|group| group.turn(wanted, &buckets)).collect();

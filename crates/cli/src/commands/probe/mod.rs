@@ -44,6 +44,25 @@ use targets::Targets;
 /// costs nothing but time.
 const CONNECTS_AT_ONCE: usize = 1_000;
 
+/// Refuses options that leave out what an audit asks: a list for a zone is for an audit.
+fn refuse_partial_questions(args: &ProbeArgs) -> Result<(), CliError> {
+    if args.only_these || args.replication.contains(&ReplicationArg::None) {
+        let what =
+            "--only-these and --replication none leave out what an audit asks, and a list for a zone is for an audit";
+        return Err(CliError::usage(what, "leave them out"));
+    }
+    Ok(())
+}
+
+/// Says how many servers of Azure seem to have no PgBouncer.
+fn print_no_poolers(count: u64) {
+    if count > 0 {
+        let plural = if count == 1 { "server refuses" } else { "servers refuse" };
+        stderr!("note: {count} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
+        stderr!("hint: `hostssl audit --probe` asks Azure whether there is one");
+    }
+}
+
 pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
@@ -55,10 +74,8 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let targets = Targets::open(args, &root_files)?;
     let simulation = simulated(args, &targets, terminal)?;
     let zone = targets.zone().map(str::to_owned);
-    if zone.is_some() && (args.only_these || args.replication.contains(&ReplicationArg::None)) {
-        let what =
-            "--only-these and --replication none leave out what an audit asks, and a list for a zone is for an audit";
-        return Err(CliError::usage(what, "leave them out"));
+    if zone.is_some() {
+        refuse_partial_questions(args)?;
     }
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
     let connecting = connects_at_once(parallel, args.connections.into(), CONNECTS_AT_ONCE);
@@ -133,11 +150,7 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         }
         written?;
         if !terminal.quiet {
-            if no_poolers > 0 {
-                let plural = if no_poolers == 1 { "server refuses" } else { "servers refuse" };
-                stderr!("note: {no_poolers} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
-                stderr!("hint: `hostssl audit --probe` asks Azure whether there is one");
-            }
+            print_no_poolers(no_poolers);
             tally.print();
         }
         Ok(tally.exit())
