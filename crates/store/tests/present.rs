@@ -482,3 +482,54 @@ fn a_look_that_was_carried_keeps_its_place_and_is_as_old_as_it_is() {
     let evidence = store.server(&latest, &key).unwrap().unwrap().evidence.unwrap();
     assert_eq!(evidence.zones.seen[&(5432, "hub-weu".into())].at_ms, taken.as_millisecond());
 }
+
+/// One rule for every figure of the present: what a zone saw and no later look from there ended fails the control that is about
+/// it, wherever the newest audit looked from.
+#[test]
+fn what_a_zone_saw_fails_its_control_until_the_zone_says_otherwise() {
+    let (_directory, store) = opened();
+    let mut fleet = AuditedFleet::small();
+    let key = server_key(&fleet.id("orders"));
+    fleet.probe("orders", &[(5432, ACCEPTS)]);
+    let mut seen = fleet.report_by(1, &wire());
+    let vantage = hostssl_model::Vantage { zone: "hub-weu".into(), observed_ms: now_ms(&seen) };
+    for look in seen.servers.iter_mut().flat_map(|server| &mut server.wire) {
+        look.vantage = Some(Box::new(vantage.clone()));
+    }
+    store.save(&seen).unwrap();
+    fleet.probe("orders", &[(5432, REFUSES)]);
+    let from_here = store.save(&fleet.report_by(2, &wire())).unwrap();
+
+    let refused = ControlId::PlaintextRefused;
+    let orders = row(&store, "orders");
+    assert_eq!(orders.standing, Standing::AcceptsPlaintext);
+    assert!(orders.failing.iter().any(|control| control.known() == Some(refused)), "{:?}", orders.failing);
+    let finding = |detail: hostssl_store::ServerDetail| {
+        detail.findings.into_iter().find(|one| one.control().known() == Some(refused)).unwrap()
+    };
+    let present = finding(store.server(&now(&store), &key).unwrap().unwrap());
+    assert_eq!(present.outcome(), Outcome::Fail);
+    assert!(present.observed.as_ref().unwrap().contains("port 5432 from zone hub-weu"), "{present:?}");
+    let failing = |audit: &AuditEntry| {
+        let tallies = store.control_tallies(audit).unwrap();
+        tallies.into_iter().find(|(control, _)| control.known() == Some(refused)).unwrap().1.fail
+    };
+    let in_report = |audit: &AuditEntry| {
+        let report = store.report(audit, &ServerFilter::default()).unwrap();
+        let server = report.servers.into_iter().find(|one| one.server.name() == "orders").unwrap();
+        server.findings.into_iter().find(|one| one.control == refused).unwrap().outcome
+    };
+    let mut outcomes = Vec::new();
+    store.each_outcome(&now(&store), &mut |one| outcomes.push(one)).unwrap();
+    let of_orders = outcomes.iter().find(|one| one.key == key).unwrap();
+    assert!(of_orders.outcomes.contains(&(refused, Outcome::Fail)), "{of_orders:?}");
+    assert_eq!((failing(&now(&store)), in_report(&now(&store))), (1, Outcome::Fail));
+    // The audit itself stays what it was.
+    let then = store.audit(&from_here).unwrap().unwrap();
+    assert_eq!((failing(&then), in_report(&then)), (0, Outcome::Pass));
+    assert_eq!(finding(store.server(&then, &key).unwrap().unwrap()).outcome(), Outcome::Pass);
+}
+
+fn now_ms(report: &AuditReport) -> i64 {
+    report.run.started_at.parse::<jiff::Timestamp>().unwrap().as_millisecond()
+}

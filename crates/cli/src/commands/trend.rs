@@ -6,10 +6,13 @@ use crate::exit::Exit;
 use crate::state::{LATEST, find_audit, instant, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
-use hostssl_formats::Shape;
 use hostssl_formats::output::Format;
 use hostssl_formats::trend::{AuditPoint, value, write, write_csv};
-use hostssl_store::AuditEntry;
+use hostssl_formats::{Shape, safe};
+use hostssl_store::{AuditEntry, Page, StoreReader};
+
+/// Kept audits among which newer ones of some controls alone are looked for.
+const RECENT: Page = Page { number: 0, size: 50 };
 
 #[derive(Debug, Args)]
 pub(crate) struct TrendArgs {
@@ -57,6 +60,9 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     if audit.asked.is_narrowed() && !terminal.quiet {
         stderr!("note: these audits checked only {}", audit.asked.only_words());
     }
+    if args.run == LATEST && !audit.asked.is_narrowed() {
+        warn_of_narrowed(&reader, &audit)?;
+    }
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
     let format = match (args.output, &query) {
@@ -80,6 +86,21 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let rows = if query.is_none() && format == Format::Tsv { &value["audits"] } else { &value };
     stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
     Ok(Exit::AllPass)
+}
+
+/// Names the newest audit of some controls alone that found failures after the last point: it is no point of this chart, and
+/// must not be overlooked for that.
+fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry) -> Result<(), CliError> {
+    let (newest, _) = reader.audits(RECENT)?;
+    let is_newer = |one: &&AuditEntry| one.started_ms >= last.started_ms && one.asked.is_narrowed();
+    if let Some(one) = newest.iter().find(|one| is_newer(one) && one.summary.fail > 0) {
+        let (run, only, when) = (safe(&one.id), one.asked.only_words(), instant(one.started_ms));
+        let servers =
+            if one.summary.fail == 1 { "1 server fails" } else { &format!("{} servers fail", one.summary.fail) };
+        stderr!("warning: {servers} in the newer audit {run} of {when}, which checked only {only} and is not shown");
+        stderr!("hint: `hostssl runs show {run}` shows it; `hostssl audit` checks everything again");
+    }
+    Ok(())
 }
 
 /// An audit as a point of a chart.

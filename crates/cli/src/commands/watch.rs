@@ -8,6 +8,7 @@ use crate::commands::diff;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::looks::print_ended_looks;
 use crate::signals::Signals;
 use crate::stdout;
 use clap::{Args, ValueEnum};
@@ -15,6 +16,7 @@ use futures::FutureExt as _;
 use hostssl_audit::{LastKnown, Profile, diff_knowing};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
 use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
+use hostssl_ops::Vantages;
 use hostssl_store::{AuditEntry, Page};
 use std::io;
 use std::path::PathBuf;
@@ -124,11 +126,11 @@ impl Watch<'_> {
             let terminal = if self.is_first { self.terminal } else { &quiet };
             match audit::audit(&self.args.run, audit::new_id(), profile.clone(), None, terminal).await {
                 Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
-                Ok(Some(AuditEnded { report, listener, .. })) => {
+                Ok(Some(AuditEnded { report, vantages, listener, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
                     listener.abort();
                     let ended = tokio::select! {
-                        ended = self.end_of_round(report) => ended,
+                        ended = self.end_of_round(report, &vantages) => ended,
                         () = signals.next() => return Ok(self.stopped(Exit::Failed)),
                     };
                     match ended {
@@ -169,7 +171,7 @@ impl Watch<'_> {
     }
 
     /// Says what changed, keeps the audit, and how a single round ends.
-    async fn end_of_round(&mut self, report: AuditReport) -> Result<Exit, CliError> {
+    async fn end_of_round(&mut self, report: AuditReport, vantages: &Vantages) -> Result<Exit, CliError> {
         if self.before.is_none() {
             let (before, known) = earlier(self.args, &report)?;
             (self.before, self.known) = (before.map(Arc::new), known);
@@ -200,6 +202,9 @@ impl Watch<'_> {
         // A single round that was not told must not be what the next one is compared with.
         if is_told || !self.args.once {
             self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
+            if self.args.run.wire.probe && self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) {
+                print_ended_looks(vantages, &self.args.run.keep.state, self.args.run.connect.simulate.is_some());
+            }
         } else {
             stderr!("note: this audit was not kept, so that the next one reports the changes again");
         }

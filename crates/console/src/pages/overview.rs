@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::response::Response;
 use headline::{Headline, shift};
 use hostssl_census::CensusVerdict;
-use hostssl_model::{GapScope, Standing, Standings, Word};
+use hostssl_model::{AuditAsked, GapScope, Standing, Standings, Word};
 use hostssl_ops::{OtherServers, Readiness};
 use hostssl_remediation::RunPhase;
 use hostssl_store::{
@@ -134,6 +134,8 @@ struct Figure {
     /// How many more or fewer than in the previous audit, and the class of that.
     shift: Option<(&'static str, String)>,
     standing: Standing,
+    /// What that is.
+    definition: &'static str,
 }
 
 /// A place that could not be read, or not completely.
@@ -190,6 +192,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         number: count(standings.count(standing)),
         shift: before.and_then(|before| shift(standing, &standings, &before)),
         standing,
+        definition: definition(standing, &audit.asked),
     };
     let beside = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|one| standings.count(*one) > 0);
     let past = store.trend(&audit, RUNS)?;
@@ -199,7 +202,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
     Ok(Some(Latest {
         clients: readiness.iter().flat_map(|one| &one.first).map(|one| in_short(censuses.get(&one.key))).collect(),
         census: readiness.as_ref().map(|one| census_of(one, &censuses)).unwrap_or_default(),
-        answer: answer(&standings),
+        answer: answer(&standings, &audit.asked),
         headline: before.map(|before| Headline::of(&standings, &before, lost)),
         servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
@@ -260,11 +263,22 @@ fn census_of(
 /// The four figures, the worst first. What is declared and not proven stands beside the last.
 const FIGURES: [Standing; 4] = [Standing::AcceptsPlaintext, Standing::NotEnforced, Standing::Unknown, Standing::Proven];
 
+/// What it means that servers stand there: what an audit did not ask was not looked for in vain.
+pub(crate) fn definition(standing: Standing, asked: &AuditAsked) -> &'static str {
+    match standing {
+        Standing::Unknown if !asked.asks_enforcement() => "The audit did not ask for the setting.",
+        standing => standing.definition(),
+    }
+}
+
 /// The answer to the question that brought the reader here.
-fn answer(standings: &Standings) -> String {
+fn answer(standings: &Standings, asked: &AuditAsked) -> String {
     let (servers, open) = (standings.servers(), standings.open());
     let of = plural(servers, "server");
     match (open, standings.unknown) {
+        (0, 1..) if !asked.asks_enforcement() => {
+            format!("Only {} was checked; whether {of} enforce TLS was not asked", asked.only_words())
+        }
         _ if servers == 0 => "No PostgreSQL server was found".to_owned(),
         (0, 0) if standings.proven == servers => format!("All {of} enforce TLS, proven by probes"),
         (0, 0) => format!("All {of} are declared to enforce TLS"),

@@ -1,6 +1,6 @@
 //! One run: live while it goes on, then what it found; and the same facts judged by other rules.
 
-use super::overview::change_words;
+use super::overview::{change_words, definition};
 use super::runs::{no_such_run, scope_words};
 use super::{Asked, CHANGES, PageQuery, Paging};
 use crate::follow::follow;
@@ -15,7 +15,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::{ControlId, GapScope, Standing, Summary, Word};
+use hostssl_model::{ControlId, GapScope, Standing, Standings, Summary, Word};
 use hostssl_ops::{JudgedAgain, JudgedServer, Profile};
 use hostssl_store::{AuditEntry, ControlTally, GapGroup, Page, ServerChange, StoredGap};
 use serde::Deserialize;
@@ -48,7 +48,9 @@ struct RunPage {
     audit: AuditEntry,
     at: When,
     bar: Bar,
-    figures: Vec<(Standing, Badge, String)>,
+    /// What was known when it was kept, where that is worse than what it saw.
+    known: Option<String>,
+    figures: Vec<(Standing, Badge, String, &'static str)>,
     length: String,
     scope: String,
     coverage: &'static str,
@@ -220,6 +222,7 @@ async fn kept(
         shell: shell.titled("Audit", "runs"),
         at: When(audit.started_ms),
         bar: Bar::of(&standings),
+        known: worse_known(&audit.known_standings(), &standings),
         length: length(&audit.started_at, &audit.finished_at),
         scope: scope_words(&audit),
         coverage: coverage_of(&audit),
@@ -240,7 +243,7 @@ async fn kept(
         figures: Standing::ALL
             .into_iter()
             .filter(|one| standings.count(*one) > 0)
-            .map(|one| (one, Badge::from(one), count(standings.count(one))))
+            .map(|one| (one, Badge::from(one), count(standings.count(one)), definition(one, &audit.asked)))
             .collect(),
         previous,
         more_changes: all_changes.saturating_sub(changes.len() as u64),
@@ -252,6 +255,16 @@ async fn kept(
         profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
         audit,
     })
+}
+
+/// How many servers were known to accept plaintext, or not to enforce, when an audit was kept that saw fewer.
+fn worse_known(known: &Standings, seen: &Standings) -> Option<String> {
+    let worse = [Standing::AcceptsPlaintext, Standing::NotEnforced].map(|standing| {
+        let (known, seen) = (known.count(standing), seen.count(standing));
+        (known > seen).then(|| format!("{}: {} and not {}", standing.words(), count(known), count(seen)))
+    });
+    let worse: Vec<String> = worse.into_iter().flatten().collect();
+    (!worse.is_empty()).then(|| worse.join("; "))
 }
 
 /// The same facts, judged by other rules, without looking at Azure.

@@ -22,7 +22,7 @@ use axum::response::Response;
 pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
 use finding_lines::FindingLine;
-use history::{Happened, happened};
+use history::{Happened, activity_log, happened};
 use hostssl_census::KeptCensus;
 use hostssl_model::{CurrentState, Evidence, Kind, LookEnd, Reading, Scope, Standing, WireObservation, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredReading};
@@ -243,6 +243,8 @@ struct HistoryTab {
     events: Vec<Happened>,
     /// Audits in which nothing was different from the one before.
     quiet: usize,
+    /// What shows who changed it, where no run of hostssl did.
+    outside: Option<String>,
 }
 
 pub(crate) async fn show(
@@ -299,11 +301,13 @@ pub(crate) async fn tab(
             let key = head.row.server.key.clone();
             let (history, writes) =
                 shared.ask(move |store| Ok((store.history(&key, RUNS)?, store.writes(&key)?))).await?;
+            let kept = census(&shared, &head).await?;
             let strip = Strip::of(&history);
-            let events = happened(&history, writes, &head.row.server.key);
-            let told = events.iter().filter(|event| event.badge.is_some()).count();
+            let events = happened(&history, writes, kept.as_ref(), &head.row.server.key);
+            let told = events.iter().filter(|event| event.what.starts_with("audit")).count();
+            let outside = events.iter().any(|event| event.is_outside).then(|| activity_log(&head.row.server.id));
             let (audits, quiet) = (history.len(), history.len().saturating_sub(told));
-            page(&HistoryTab { shell, head, strip, audits, events, quiet })
+            page(&HistoryTab { shell, head, strip, audits, events, quiet, outside })
         }
     }
 }

@@ -8,7 +8,8 @@ use super::narrowed::{self, Laid};
 use super::server_evidence::{ServerEvidence, known};
 use crate::StoreError;
 use hostssl_model::{
-    CurrentState, Enforcement, Evidence, Observation, Outcome, Standing, Standings, WireObservation, WorstListener,
+    ControlId, CurrentState, Enforcement, Evidence, Observation, Outcome, Standing, Standings, WireObservation,
+    WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -137,6 +138,13 @@ fn failing_now(look: &ServerObservation<'_>, known: &ServerEvidence) -> (Vec<Str
     if look.wire.is_empty() || look.narrowed.is_some() {
         let stands = |name: &String| !look.judges(name) && !known.is_outdated(name);
         names.extend(known.failing.iter().filter(|name| stands(name)).cloned());
+    }
+    // A look that did not reach every place does not end what was seen from another.
+    let refused = ControlId::PlaintextRefused.as_str();
+    let worst = WorstListener::of(&known.state.wire());
+    let accepts = matches!(worst, Some(WorstListener::Optional | WorstListener::PlaintextOnly));
+    if accepts && look.judges(refused) && !names.iter().any(|name| name == refused) {
+        names.push(refused.to_owned());
     }
     if !names.is_empty() || known.state.standing() >= Standing::NotEnforced {
         outcome = Outcome::Fail;

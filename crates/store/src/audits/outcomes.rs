@@ -2,11 +2,11 @@
 //! document, which is read once.
 
 use super::column_codes::listed;
-use super::document::{self, ServerJudgement};
+use super::document::{self, ServerJudgement, StoredFinding};
 use super::rows::ServerSource;
 use super::types::AuditEntry;
 use crate::StoreError;
-use hostssl_model::{ControlId, Outcome, ResourceId};
+use hostssl_model::{ControlId, Enforcement, Outcome, ResourceId};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -67,14 +67,53 @@ impl Judged<'_> {
     }
 }
 
-/// The outcomes as they stand: what fails is in the row, which newer evidence than the document brings up to date.
+/// An outcome as it stands: what fails is in the row, which evidence brings up to date that the audit did not have.
+pub(super) fn standing_outcome(control: &str, outcome: Outcome, is_failing: bool) -> Outcome {
+    match (is_failing, outcome) {
+        (true, _) => Outcome::Fail,
+        // A run turned the switch and read it back.
+        (false, Outcome::Fail) if control == Enforcement::CONTROL.as_str() => Outcome::Pass,
+        // What was seen before that says nothing any more.
+        (false, Outcome::Fail) => Outcome::Unknown,
+        (false, outcome) => outcome,
+    }
+}
+
+/// A finding of the present as it stands. `run` changed the server last, and `plaintext` says which listener accepted a client
+/// without TLS in a look that stands.
+pub(super) fn standing_finding(
+    finding: StoredFinding,
+    is_failing: bool,
+    run: Option<&str>,
+    plaintext: Option<&str>,
+) -> StoredFinding {
+    let now = standing_outcome(&finding.control, finding.outcome(), is_failing);
+    if now == finding.outcome() || now == Outcome::Unknown {
+        return finding;
+    }
+    let is_wire = finding.control().known() == Some(ControlId::PlaintextRefused);
+    let observed =
+        if is_wire { plaintext.map(ToOwned::to_owned) } else { run.map(|run| format!("read back by run {run}")) };
+    let expected = finding.expected.clone().filter(|_| now == Outcome::Fail);
+    StoredFinding { outcome: now.as_str().to_owned(), observed, expected, unchecked: None, ..finding }
+}
+
+/// Which listeners accepted clients without TLS in looks that stand: ports, and the zones that they were seen from.
+pub(super) fn plaintext_words(listeners: impl IntoIterator<Item = (u16, Option<String>)>) -> Option<String> {
+    let place = |(port, zone): (u16, Option<String>)| match zone {
+        Some(zone) => format!("port {port} from zone {zone}"),
+        None => format!("port {port}"),
+    };
+    let places: Vec<String> = listeners.into_iter().map(place).collect();
+    (!places.is_empty())
+        .then(|| format!("plaintext was accepted, and no later look from there says otherwise: {}", places.join(", ")))
+}
+
+/// The outcomes as they stand.
 fn standing(judged: &[(ControlId, Outcome)], failing: &str) -> Vec<(ControlId, Outcome)> {
     let failing: Vec<ControlId> = listed(failing).filter_map(ControlId::from_code).collect();
-    let now = |(control, outcome): &(ControlId, Outcome)| match (failing.contains(control), outcome) {
-        (true, _) => (*control, Outcome::Fail),
-        // It failed once, and newer evidence says otherwise or nothing.
-        (false, Outcome::Fail) => (*control, Outcome::Unknown),
-        (false, outcome) => (*control, *outcome),
+    let now = |(control, outcome): &(ControlId, Outcome)| {
+        (*control, standing_outcome(control.as_str(), *outcome, failing.contains(control)))
     };
     let mut outcomes: Vec<_> = judged.iter().map(now).collect();
     let is_judged = |control: &ControlId| judged.iter().any(|(one, _)| one == control);
@@ -91,7 +130,7 @@ mod tests {
         let (switch, floor) = (ControlId::RequireSecureTransport, ControlId::PendingRestart);
         let judged = [(switch, Outcome::Fail), (floor, Outcome::Pass)];
         assert_eq!(standing(&judged, "require-secure-transport"), judged);
-        assert_eq!(standing(&judged, ""), [(switch, Outcome::Unknown), (floor, Outcome::Pass)]);
+        assert_eq!(standing(&judged, ""), [(switch, Outcome::Pass), (floor, Outcome::Pass)]);
         assert_eq!(standing(&judged, "pending-restart")[1], (floor, Outcome::Fail));
         assert_eq!(standing(&[], "pending-restart"), [(floor, Outcome::Fail)]);
     }

@@ -1,16 +1,17 @@
 //! A kept audit as the report that it was.
 
-use super::column_codes::{outcome_from, unsigned};
+use super::column_codes::{listed, outcome_from, unsigned};
 use super::document::{self, ServerFacts, ServerJudgement};
 use super::filter::condition;
 use super::newer::NewerWords;
+use super::outcomes::{plaintext_words, standing_outcome};
 use super::rows::ServerSource;
 use super::server_evidence::ServerEvidence;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{
     AuditReport, AuditRun, ControlId, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, ServerReport,
-    SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary, Word,
+    SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary, Word, WorstListener,
 };
 use rusqlite::{Connection, params_from_iter};
 use sha2::{Digest as _, Sha256};
@@ -56,10 +57,10 @@ pub(crate) fn each_server(
     let (condition, values) = condition(audit, filter);
     let source = ServerSource::of(audit);
     // Only the present has evidence of its own.
-    let evidence = if audit.present.is_some() { "e.document, o.outcome" } else { "NULL, o.outcome" };
+    let evidence = if audit.present.is_some() { "e.document" } else { "NULL" };
     let joined = if audit.present.is_some() { " LEFT JOIN evidence e ON e.server = o.server" } else { "" };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT f.document, j.document, {evidence} FROM {} JOIN servers s ON s.num = o.server \
+        "SELECT f.document, j.document, {evidence}, o.outcome, o.failing FROM {} JOIN servers s ON s.num = o.server \
          LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription \
          JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement{joined} WHERE {condition} \
          ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id",
@@ -77,6 +78,7 @@ pub(crate) fn each_server(
         };
         if let Some(evidence) = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
             bring_up_to_date(&mut report, ServerEvidence::read(evidence)?, outcome_from(row.get(3)?));
+            keep_plaintext(&mut report, row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?);
         }
         take(report);
     }
@@ -165,6 +167,24 @@ fn bring_up_to_date(report: &mut ServerReport, known: ServerEvidence, outcome: O
     }
 }
 
+/// A look that did not reach every place does not end plaintext that was seen from another.
+fn keep_plaintext(report: &mut ServerReport, failing: &str) {
+    let refused = ControlId::PlaintextRefused;
+    if !listed(failing).any(|control| control == refused.as_str()) {
+        return;
+    }
+    let accepting = report.wire.iter().filter(|look| {
+        matches!(WorstListener::from(&look.listener), WorstListener::Optional | WorstListener::PlaintextOnly)
+    });
+    let places = accepting.map(|look| (look.port, look.vantage.as_ref().map(|vantage| vantage.zone.to_string())));
+    let seen = plaintext_words(places);
+    let passes = |one: &&mut hostssl_model::Finding| one.control == refused && one.outcome != Outcome::Fail;
+    for finding in report.findings.iter_mut().filter(passes) {
+        (finding.outcome, finding.unchecked) = (Outcome::Fail, None);
+        finding.observed = seen.clone().map(Into::into);
+    }
+}
+
 pub(crate) fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, name, tenant, state FROM audit_subscriptions WHERE audit = ?1 ORDER BY lower(name), id",
@@ -195,8 +215,8 @@ pub(crate) fn control_tallies(
 ) -> Result<Vec<(Word<ControlId>, ControlTally)>, StoreError> {
     let source = ServerSource::of(audit);
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT j.document, c.servers FROM (SELECT o.judgement, count(*) AS servers FROM {} WHERE {} \
-         GROUP BY o.judgement) c JOIN judgements j ON j.num = c.judgement",
+        "SELECT j.document, c.servers, c.failing FROM (SELECT o.judgement, o.failing, count(*) AS servers FROM {} \
+         WHERE {} GROUP BY o.judgement, o.failing) c JOIN judgements j ON j.num = c.judgement",
         source.table, source.condition,
     ))?;
     let mut rows = statement.query([source.value])?;
@@ -204,13 +224,15 @@ pub(crate) fn control_tallies(
     while let Some(row) = rows.next()? {
         let judgement: ServerJudgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let servers = unsigned(row.get(1)?);
+        let failing: String = row.get(2)?;
         for finding in judgement.findings {
             let index = tallies.iter().position(|(one, _)| one.as_str() == finding.control).unwrap_or_else(|| {
                 tallies.push((Word::read(&finding.control), ControlTally::default()));
                 tallies.len() - 1
             });
             let Some((_, tally)) = tallies.get_mut(index) else { continue };
-            match finding.outcome() {
+            let is_failing = listed(&failing).any(|one| one == finding.control);
+            match standing_outcome(&finding.control, finding.outcome(), is_failing) {
                 Outcome::Pass => tally.pass += servers,
                 Outcome::Fail => tally.fail += servers,
                 Outcome::Unknown => tally.unknown += servers,

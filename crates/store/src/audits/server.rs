@@ -2,15 +2,16 @@
 
 use super::column_codes::{Code as _, outcome_from, word};
 use super::differences;
-use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
+use super::document::{self, RunDocument, ServerFacts, ServerJudgement, StoredFinding};
 use super::listener::StoredListener;
 use super::newer;
+use super::outcomes::{plaintext_words, standing_finding};
 use super::rows::{ROW_COLUMNS, ServerSource, server_row};
 use super::server_detail::ServerDetail;
 use super::server_evidence::known;
-use super::types::{AuditEntry, HistoryEntry};
+use super::types::{AuditEntry, HistoryEntry, ServerRow};
 use crate::StoreError;
-use hostssl_model::{CurrentState, Enforcement, LookEnd, Standing};
+use hostssl_model::{CurrentState, Enforcement, LookEnd, Standing, WorstListener};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 pub(crate) fn server(
@@ -42,6 +43,10 @@ pub(crate) fn server(
         None => None,
     };
     let probed = evidence.as_ref().and_then(|state| state.probe.as_ref());
+    let findings = match &evidence {
+        Some(state) => standing_findings(judgement.findings.clone(), &row, state),
+        None => judgement.findings.clone(),
+    };
     Ok(Some(ServerDetail {
         newer: newer::words(&facts, &judgement),
         probed_by: probed.map(|probe| probe.source.to_string()).filter(|id| *id != audit.id),
@@ -56,9 +61,25 @@ pub(crate) fn server(
         role: facts.role,
         primary: facts.primary,
         readings: facts.readings,
-        findings: judgement.findings,
+        findings,
         evidence,
     }))
+}
+
+/// The findings of the newest audit with what is known beside it.
+fn standing_findings(findings: Vec<StoredFinding>, row: &ServerRow, state: &CurrentState) -> Vec<StoredFinding> {
+    let wire = state.wire();
+    let accepting = wire.iter().filter(|look| {
+        matches!(WorstListener::from(&look.listener), WorstListener::Optional | WorstListener::PlaintextOnly)
+    });
+    let places = accepting.map(|look| (look.port, look.vantage.as_ref().map(|vantage| vantage.zone.to_string())));
+    let plaintext = plaintext_words(places);
+    let run = row.changed.as_ref().map(|(_, run)| run.as_str());
+    let now = |finding: StoredFinding| {
+        let is_failing = row.failing.iter().any(|one| one.as_str() == finding.control);
+        standing_finding(finding, is_failing, run, plaintext.as_deref())
+    };
+    findings.into_iter().map(now).collect()
 }
 
 /// The listeners of the newest probes that got an answer, and what got none beside them. What a probe saw before the

@@ -351,7 +351,7 @@ pub struct HistoryEntry {
 pub struct ServerWrite {
     /// The run.
     pub run: String,
-    /// Who began it.
+    /// Who ordered it, or the identity that wrote where no person was kept.
     pub by: String,
     /// When it was read back, in milliseconds since 1970-01-01T00:00:00Z.
     pub at_ms: i64,

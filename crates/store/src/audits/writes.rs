@@ -7,6 +7,7 @@ use super::server_evidence::{ServerEvidence, known};
 use super::types::{RunMark, ServerWrite};
 use crate::StoreError;
 use crate::direction::StoredDirection;
+use crate::orders::OrderAct;
 use crate::principal::principal_from;
 use hostssl_model::{Enforcement, Evidence, Meaning, Observation, Outcome, ParameterName, Standing, SwitchChange};
 use hostssl_remediation::{Direction, JournalEvent, JournalRecord, Plan, StepEvent};
@@ -59,7 +60,9 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
     let mut found = Vec::new();
     for (run, document, principal, server) in runs {
         let Ok(plan) = Plan::parse(&document) else { continue };
-        let by = principal_from(&principal)?.name;
+        let principal = principal_from(&principal)?.name;
+        let (ordered, undone) =
+            (orderer(connection, &run, OrderAct::Apply)?, orderer(connection, &run, OrderAct::Undo)?);
         for step in plan.steps().iter().filter(|step| step.server.to_lowercase() == server) {
             let mut receipts = connection.prepare_cached(
                 "SELECT direction, value_before, value_after, observed_at_ms FROM receipts \
@@ -67,20 +70,28 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
             )?;
             let mut rows = receipts.query(params![run, step.id])?;
             while let Some(row) = rows.next()? {
+                let undo = row.get::<_, StoredDirection>(0)?.0 == Direction::Undo;
+                let person = if undo { &undone } else { &ordered };
                 found.push(ServerWrite {
                     run: run.clone(),
-                    by: by.clone(),
+                    by: person.clone().unwrap_or_else(|| principal.clone()),
                     at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or_default(),
                     setting: step.parameter.key(),
                     before: row.get(1)?,
                     after: row.get(2)?,
-                    undo: row.get::<_, StoredDirection>(0)?.0 == Direction::Undo,
+                    undo,
                 });
             }
         }
     }
     found.sort_by_key(|one| std::cmp::Reverse(one.at_ms));
     Ok(found)
+}
+
+/// The person who ordered this of a run last, where that was kept: the identity that writes may be that of many.
+fn orderer(connection: &Connection, run: &str, act: OrderAct) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT person FROM orders WHERE run = ?1 AND act = ?2 ORDER BY num DESC LIMIT 1";
+    Ok(connection.prepare_cached(sql)?.query_row([run, act.as_str()], |row| row.get(0)).optional()?)
 }
 
 /// The runs that changed servers since this moment, the oldest first.
