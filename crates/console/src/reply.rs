@@ -197,6 +197,16 @@ impl Failure {
             .leading_to("/zones", "Zones")
     }
 
+    pub(crate) fn two_audits() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Choose two audits",
+            "A comparison is of two audits.",
+            "Go back to the list of runs, and choose two audits there.",
+        )
+        .leading_to("/runs?kind=audit", "Audits")
+    }
+
     /// A file of waivers that cannot be read, where a report would look as if there were none.
     pub(crate) fn of_waivers(trouble: &Trouble) -> Self {
         let title = "The waivers cannot be read";

@@ -2,8 +2,8 @@
 
 use crate::guard::{self, check_form, check_host, log_access, require_role, require_session, set_headers};
 use crate::pages::{
-    account, apply, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server, sign_ins,
-    waiver_form, zones,
+    account, apply, compare, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server,
+    sign_ins, waiver_form, zones,
 };
 use crate::reply::{Failure, asset, frame_failures};
 use crate::shared::Shared;
@@ -63,6 +63,7 @@ fn for_viewers() -> Router<Shared> {
         .route("/servers/{key}/{tab}", get(server::tab))
         .route("/servers/{key}/waiver/{control}", get(waiver_form::show).post(waiver_form::propose))
         .route("/runs", get(runs::list))
+        .route("/compare", get(compare::show))
         .route("/runs/{id}", get(run::show))
         .route("/runs/{id}/events", get(run::events))
         .route("/runs/{id}/export", get(export::run))

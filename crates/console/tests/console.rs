@@ -260,3 +260,30 @@ async fn an_audit_of_one_control_says_nothing_of_the_others() {
         run.contains("Only minimum-tls-version was checked.") && run.contains("baseline@1, only minimum-tls-version")
     );
 }
+
+/// Any two audits side by side, the earlier one first, however they were chosen; and the list of runs by what they were for.
+#[tokio::test]
+async fn two_audits_are_compared_and_runs_are_filtered() {
+    let simulation = simulation(Duration::ZERO);
+    let served = serve_over(options(), connector(simulation)).await;
+    let visitor = served.visitor().await;
+    let (first, second) = (visitor.audit().await, visitor.audit().await);
+    let id = |address: &str| address.rsplit('/').next().unwrap().to_owned();
+    let list = visitor.get("/runs?kind=audit").await.body;
+    assert!(list.contains("Compare two audits") && list.matches("name=\"run\"").count() == 2, "{list}");
+    let none = visitor.get("/runs?kind=apply").await.body;
+    assert!(none.contains("No run yet") && !none.contains("Compare two audits"), "{none}");
+    assert_eq!(visitor.get("/runs?kind=x").await.status, 400);
+    for (one, other) in [(&first, &second), (&second, &first)] {
+        let page = visitor.get(&format!("/compare?run={}&run={}", id(one), id(other))).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        let (before, after) = (page.body.find("Before: ").unwrap(), page.body.find("After: ").unwrap());
+        assert!(page.body.find(&first).unwrap() > before && page.body.find(&first).unwrap() < after, "{}", page.body);
+        assert!(page.body.contains("No change"), "{}", page.body);
+    }
+    for wrong in ["/compare", &format!("/compare?run={}", id(&first))] {
+        let page = visitor.get(wrong).await;
+        assert!(page.status == 400 && page.body.contains("Choose two audits"), "{}", page.body);
+    }
+    assert_eq!(visitor.get(&format!("/compare?run={}&run=none", id(&first))).await.status, 404);
+}

@@ -42,26 +42,28 @@ pub fn write(
         write_list(out, &COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
     }
     writeln!(out, "{}; {} findings unchanged", counts(diff), diff.unchanged)?;
+    notes(before, after, diff).iter().try_for_each(|note| writeln!(out, "note: {note}"))
+}
+
+/// What a reader has to know of the comparison itself.
+#[must_use]
+pub fn notes(before: &AuditReport, after: &AuditReport, diff: &Diff<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
     if before.run.profile != after.run.profile || before.run.asked.expiry_days != after.run.asked.expiry_days {
-        writeln!(out, "note: the audits used different rules, so a change may come from the rules")?;
+        notes.push("the audits used different rules, so a change may come from the rules".to_owned());
     }
     let newer = after.gaps.iter().filter(|gap| gap.unchecked.is_of_newer).count() as u64;
     if newer > 0 {
         let servers = plural(newer, "server");
-        writeln!(
-            out,
-            "note: of {servers}, a newer hostssl kept what this one does not know: compare with that version"
-        )?;
+        notes
+            .push(format!("of {servers}, a newer hostssl kept what this one does not know: compare with that version"));
     }
     if !diff.not_compared.is_empty() {
         let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
-        writeln!(
-            out,
-            "note: checked in only one of the audits, or by other rules, so not compared: {}",
-            ids.join(", ")
-        )?;
+        let ids = ids.join(", ");
+        notes.push(format!("checked in only one of the audits, or by other rules, so not compared: {ids}"));
     }
-    Ok(())
+    notes
 }
 
 /// How many changes there are of each kind.
@@ -85,7 +87,9 @@ fn entry(change: &Change<'_>) -> Entry {
     Entry { word, lines: vec![line] }
 }
 
-pub(crate) fn word(difference: Difference) -> (&'static str, Outcome) {
+/// The word of a difference, and the outcome that it looks like.
+#[must_use]
+pub fn word(difference: Difference) -> (&'static str, Outcome) {
     match difference {
         Difference::New => ("new failure", Outcome::Fail),
         Difference::NotVisible => ("not visible", Outcome::Unknown),
@@ -97,7 +101,9 @@ pub(crate) fn word(difference: Difference) -> (&'static str, Outcome) {
     }
 }
 
-pub(crate) fn what(change: &Change<'_>) -> String {
+/// What it was and what it is, or why that cannot be said.
+#[must_use]
+pub fn what(change: &Change<'_>) -> String {
     match (change.why, change.before, change.after) {
         (Some(why), ..) => match why {
             NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),

@@ -43,7 +43,8 @@ pub use zones::{
 
 // What the functions above take and return, for those who need nothing else of these crates.
 pub use hostssl_audit::{
-    Control, NewWaiver, Profile, RefusedWaiver, UnknownProfile, WaiverLayer, apply_waivers, read_waivers,
+    Change as AuditChange, Control, Difference, NewWaiver, Profile, RefusedWaiver, UnknownProfile, WaiverLayer,
+    apply_waivers, diff as compare_audits, read_waivers,
 };
 pub use hostssl_azure::StopSignal;
 pub use hostssl_model::Stop;

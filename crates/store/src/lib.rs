@@ -37,7 +37,7 @@ pub use probers::{
 };
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
-pub use runs::KeptRun;
+pub use runs::{KeptRun, RunPurpose};
 
 use async_trait::async_trait;
 use directory::DatabaseFile;

@@ -5,9 +5,22 @@ use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
 use crate::write_thread::unfinished_run;
 use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditReport, coded};
 use hostssl_remediation::RunId;
 use rusqlite::{Connection, OptionalExtension as _, params};
+
+coded! {
+    /// What a run was for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum RunPurpose {
+        /// To audit.
+        Audit = "audit",
+        /// To probe endpoints that were named one by one.
+        Probe = "probe",
+        /// To change servers.
+        Apply = "apply",
+    }
+}
 
 /// A run of any kind.
 #[derive(Debug, Clone)]
@@ -39,7 +52,16 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
-        self.read(|connection| kept_runs(connection, page))
+        self.read(|connection| kept_runs(connection, None, page))
+    }
+
+    /// The same of one purpose alone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn runs_for(&self, purpose: RunPurpose, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
+        self.read(|connection| kept_runs(connection, Some(purpose), page))
     }
 
     /// The run that must be resumed, or end, before anything else may change servers.
@@ -88,7 +110,7 @@ impl StoreReader {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn kept_runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
-        kept_runs(&self.lock(), page)
+        kept_runs(&self.lock(), None, page)
     }
 
     /// The run that must be resumed, or end, before anything else may change servers.
@@ -197,17 +219,28 @@ impl StoreReader {
 }
 
 /// A page of all kinds. What is deleted while the page is read is left out.
-fn kept_runs(connection: &Connection, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
-    let total = "SELECT (SELECT count(*) FROM audits) + (SELECT count(*) FROM runs) + (SELECT count(*) FROM probes)";
-    let total: i64 = connection.query_row(total, [], |row| row.get(0))?;
+fn kept_runs(
+    connection: &Connection,
+    purpose: Option<RunPurpose>,
+    page: Page,
+) -> Result<(Vec<KeptRun>, u64), StoreError> {
+    let kind = purpose.map(|purpose| match purpose {
+        RunPurpose::Audit => 0,
+        RunPurpose::Probe => 1,
+        RunPurpose::Apply => 2,
+    });
+    let total = "SELECT iif(coalesce(?1, 0) = 0, (SELECT count(*) FROM audits), 0) \
+                 + iif(coalesce(?1, 1) = 1, (SELECT count(*) FROM probes), 0) \
+                 + iif(coalesce(?1, 2) = 2, (SELECT count(*) FROM runs), 0)";
+    let total: i64 = connection.query_row(total, [kind], |row| row.get(0))?;
     let mut statement = connection.prepare_cached(
-        "SELECT 0 AS kind, id, started_ms AS at FROM audits UNION ALL \
+        "SELECT * FROM (SELECT 0 AS kind, id, started_ms AS at FROM audits UNION ALL \
          SELECT 1, id, started_ms FROM probes UNION ALL \
-         SELECT 2, id, (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1) FROM runs \
-         ORDER BY at DESC, id DESC LIMIT ?1 OFFSET ?2",
+         SELECT 2, id, (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1) FROM runs) \
+         WHERE ?3 IS NULL OR kind = ?3 ORDER BY at DESC, id DESC LIMIT ?1 OFFSET ?2",
     )?;
     let skip = i64::from(page.number) * i64::from(page.size);
-    let rows = statement.query_map(params![page.size, skip], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map(params![page.size, skip, kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let named: Vec<(u8, String)> = rows.collect::<Result<_, _>>()?;
     let mut found = Vec::with_capacity(named.len());
     for (kind, id) in named {

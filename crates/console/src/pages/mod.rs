@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod apply;
+pub(crate) mod compare;
 pub(crate) mod controls;
 pub(crate) mod export;
 pub(crate) mod health;

@@ -11,7 +11,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use hostssl_remediation::RunPhase;
-use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry};
+use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPurpose};
 use serde::Deserialize;
 
 /// Rows on a page.
@@ -21,6 +21,15 @@ const SIZE: u32 = 50;
 #[serde(default)]
 pub(crate) struct Numbered {
     page: u32,
+    /// What the runs are for; all of them when empty.
+    kind: String,
+}
+
+impl Numbered {
+    fn link(&self, page: u32) -> String {
+        let kind = if self.kind.is_empty() { String::new() } else { format!("&kind={}", self.kind) };
+        format!("/runs?page={page}{kind}")
+    }
 }
 
 #[derive(Template)]
@@ -28,6 +37,10 @@ pub(crate) struct Numbered {
 struct Runs {
     shell: Shell,
     runs: Vec<Entry>,
+    /// The purposes to filter by: name, words, and whether it is chosen.
+    kinds: Vec<(&'static str, &'static str, bool)>,
+    /// Whether two audits can be compared.
+    compares: bool,
     paging: Paging,
     /// Whether the next audit is offered with a probe.
     probes: bool,
@@ -78,12 +91,25 @@ pub(crate) async fn list(
     Asked(numbered): Asked<Numbered>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let asked =
-        move |store: &AuditStore| Ok((store.runs(Page { number: numbered.page, size: SIZE })?, offers_probe(store)?));
+    let purpose = RunPurpose::from_code(&numbered.kind);
+    if purpose.is_none() && !numbered.kind.is_empty() {
+        return Err(Failure::bad_address());
+    }
+    let wanted = Page { number: numbered.page, size: SIZE };
+    let asked = move |store: &AuditStore| {
+        let runs = match purpose {
+            Some(purpose) => store.runs_for(purpose, wanted)?,
+            None => store.runs(wanted)?,
+        };
+        Ok((runs, offers_probe(store)?))
+    };
     let ((runs, total), probes) = shared.ask(asked).await?;
-    let paging = Paging::new(numbered.page, SIZE, total, |page| format!("/runs?page={page}"));
-    let runs = runs.into_iter().map(Entry::from).collect();
-    page(&Runs { shell: shell.titled("Runs", "runs"), runs, paging, probes })
+    let paging = Paging::new(numbered.page, SIZE, total, |page| numbered.link(page));
+    let runs: Vec<Entry> = runs.into_iter().map(Entry::from).collect();
+    let compares = runs.iter().filter(|run| matches!(run, Entry::Audit(_))).count() > 1;
+    let kinds = [("", "All"), ("audit", "Audits"), ("probe", "Probes"), ("apply", "Changes of servers")];
+    let kinds = kinds.map(|(kind, words)| (kind, words, kind == numbered.kind)).into();
+    page(&Runs { shell: shell.titled("Runs", "runs"), runs, kinds, compares, paging, probes })
 }
 
 /// Starts an audit. An audit reads Azure and changes no server.
