@@ -295,3 +295,56 @@ fn waivers_stand_beside_the_failures_and_count_by_the_day_of_the_audit() {
     std::fs::write(place.path("waivers.toml"), "[[waiver]]\ncontrol = 1\n").unwrap();
     assert_eq!(place.pack("c.zip", &["--waivers", &place.text("waivers.toml")]).code, 2);
 }
+
+/// A run that is damaged, or of which a part was lost, is named; the rest is packed, and nothing says that all is there.
+#[test]
+fn what_was_lost_of_a_run_is_a_gap_of_the_pack() {
+    let place = Place::new();
+    place.kept(&["audit"]);
+    let (plan, one) = (place.text("plan.json"), ["--server", "pg-catalog-prod"]);
+    let of_plan = ["plan", "-o", "json", "--out", &plan, "--accept-breakage", "*=a test"];
+    let planned: Value = serde_json::from_str(&place.kept(&[&of_plan[..], &one].concat()).stdout).unwrap();
+    assert_eq!(place.kept(&["apply", &plan, "--approve", planned["hash"].as_str().unwrap()]).code, 0);
+    place.kept(&["audit"]);
+    let whole = place.pack("whole.zip", &[]);
+    assert_eq!((whole.code, whole.stderr.as_str()), (0, ""));
+    assert_eq!(verify(&place.path("whole.zip"), &[]).code, 0);
+
+    let file = place.path("state/simulated/hostssl.db");
+    let good = place.path("good.db");
+    let close = |database: rusqlite::Connection| {
+        database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        database.close().unwrap();
+    };
+    close(rusqlite::Connection::open(&file).unwrap());
+    std::fs::copy(&file, &good).unwrap();
+    for (damage, why, is_packed) in [
+        ("DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)", "its journal ends before that", true),
+        ("DELETE FROM journal WHERE seq = 2", "run", false),
+        ("DELETE FROM receipts", "its receipts are not those of its journal", true),
+        ("UPDATE receipts SET value_after = 'off'", "its receipts are not those of its journal", true),
+        ("UPDATE journal SET record = '{' WHERE seq = 2", "run", false),
+        ("UPDATE plans SET document = replace(document, 'pg-catalog-prod', 'pg-catalog-prox')", "run", false),
+    ] {
+        std::fs::copy(&good, &file).unwrap();
+        let database = rusqlite::Connection::open(&file).unwrap();
+        database.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        assert!(database.execute(damage, []).unwrap() > 0, "{damage}");
+        close(database);
+        let pack = place.pack("a.zip", &[]);
+        assert_eq!(pack.code, 4, "{damage}: {}", pack.stderr);
+        assert!(pack.stderr.contains("warning: all or a part of run ") && pack.stderr.contains(why), "{}", pack.stderr);
+        let checked = verify(&place.path("a.zip"), &[]);
+        assert_eq!(checked.code, 4, "{}", checked.stdout);
+        assert!(checked.stdout.contains("complete   NO") && checked.stdout.contains("intact"), "{}", checked.stdout);
+        let folder = place.path("a");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        place.unpacked("a.zip", "a");
+        let statement = place.json("a/pack.json");
+        assert_eq!((&statement["complete"], &statement["absent"][0]["what"]), (&false.into(), &"damaged".into()));
+        assert_eq!(statement["contents"]["runs"], i32::from(is_packed), "{damage}");
+        assert!(std::fs::read_to_string(place.path("a/README.txt")).unwrap().contains("THIS PACK IS NOT COMPLETE"));
+    }
+}

@@ -27,6 +27,9 @@ pub fn write_check(out: &mut dyn Write, check: &PackCheck) -> io::Result<()> {
             writeln!(out, "signature  {who} ({})", safe(key))?;
         }
     }
+    if check.is_partial {
+        writeln!(out, "complete   NO: a part of what was kept is damaged or lost; README.txt says which")?;
+    }
     for problem in &check.problems {
         let (word, what) = problem.parts();
         writeln!(out, "{word:<11}{}", safe(&what))?;

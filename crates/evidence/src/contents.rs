@@ -5,7 +5,7 @@ use crate::{InvalidKey, MANIFEST, Manifest, PackFile, PackSigner, SIGNATURE, STA
 use hostssl_audit::{ALL, Profile};
 use hostssl_formats::approval_json::PackedOrder;
 use hostssl_formats::clients::{ClientsReport, ServerClients};
-use hostssl_formats::evidence_json::EvidenceSummary;
+use hostssl_formats::evidence_json::{EvidenceSummary, MissingPart};
 use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::{
     approval_json, audit_csv, audit_json, audit_markdown, clients_json, controls_json, evidence_json, evidence_text,
@@ -35,6 +35,8 @@ pub struct PackInput<'a> {
     pub runs: Vec<PackedRun>,
     /// The probes of its servers.
     pub probes: Vec<PackedProbe>,
+    /// What of all this could not be read whole.
+    pub missing: Vec<MissingPart>,
 }
 
 /// A run that changed servers.
@@ -86,6 +88,7 @@ pub fn pack_files(input: &PackInput<'_>, signer: Option<&PackSigner>) -> io::Res
         runs: input.runs.len(),
         probes: input.probes.len(),
         audits: input.history.len(),
+        missing: &input.missing,
     };
     let mut files = Files::default();
     files.add("README.txt", |out| evidence_text::write(out, &summary))?;

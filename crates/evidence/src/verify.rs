@@ -25,6 +25,8 @@ pub struct PackCheck {
     pub manifest: String,
     /// The audit, as the statement names it.
     pub audit: Option<String>,
+    /// Whether the statement says that a part of what was kept is not in the pack.
+    pub is_partial: bool,
     /// The signature.
     pub signature: PackSignature,
     /// What is wrong, in the order of the names. Empty for a pack that is as it was written.
@@ -114,6 +116,7 @@ pub fn verify(source: impl Read + Seek, allowed: Option<&AllowedSigners>) -> Res
         files: manifest.hashes.len(),
         manifest: own.manifest.map(|bytes| hex(&Sha256::digest(bytes))).unwrap_or_default(),
         audit: statement.audit,
+        is_partial: statement.is_partial,
         signature,
         problems,
     })
@@ -153,6 +156,7 @@ fn shown(name: &str) -> String {
 struct Statement {
     audit: Option<String>,
     signer: Option<String>,
+    is_partial: bool,
 }
 
 fn read_statement(bytes: Option<&[u8]>, problems: &mut Vec<PackProblem>) -> Statement {
@@ -168,7 +172,12 @@ fn read_statement(bytes: Option<&[u8]>, problems: &mut Vec<PackProblem>) -> Stat
         problems.push(PackProblem::Statement);
     }
     let text = |value: &Value| value.as_str().map(|text| safe(text).into_owned());
-    Statement { audit: text(&value["audit"]["run"]), signer: text(&value["signer"]) }
+    Statement {
+        audit: text(&value["audit"]["run"]),
+        signer: text(&value["signer"]),
+        // Packs of earlier versions do not say it: they were made of everything, or not at all.
+        is_partial: value["complete"] == false,
+    }
 }
 
 fn check_signature(

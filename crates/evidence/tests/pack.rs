@@ -86,6 +86,7 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
         clients: (Vec::new(), 0),
         runs: vec![run],
         probes: vec![probe],
+        missing: Vec::new(),
     };
     let files = pack_files(&input, None).unwrap();
     assert!(files.len() > 8, "{files:?}");
@@ -94,6 +95,7 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
         assert!(!file.path.contains(is_harmful) && !content.contains(|c| c != '\n' && is_harmful(c)), "{}", file.path);
     }
     let check = PackCheck {
+        is_partial: false,
         files: 1,
         manifest: "0".into(),
         audit: Some(text.clone()),

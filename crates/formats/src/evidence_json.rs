@@ -34,6 +34,17 @@ pub struct EvidenceSummary<'a> {
     pub probes: usize,
     /// How many audits of the same scope, this one included.
     pub audits: usize,
+    /// What the state keeps of all this and could not be read whole.
+    pub missing: &'a [MissingPart],
+}
+
+/// Something that belongs into a pack, and that could not be read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingPart {
+    /// What it is, such as `run 01a2`.
+    pub what: String,
+    /// Why it could not be read.
+    pub why: String,
 }
 
 impl EvidenceSummary<'_> {
@@ -95,8 +106,10 @@ impl EvidenceSummary<'_> {
             ),
         ];
         let always = always.map(|(word, text)| (word, text.to_owned()));
-        always
-            .into_iter()
+        let missing =
+            self.missing.iter().map(|one| ("damaged", format!("All or a part of {}: {}.", one.what, one.why)));
+        missing
+            .chain(always)
             .chain(sometimes.into_iter().filter(|(is_absent, ..)| *is_absent).map(|(_, word, text)| (word, text)))
             .collect()
     }
@@ -119,6 +132,8 @@ struct Statement<'a> {
     signer: Option<&'a str>,
     /// What could be checked, and what could not.
     coverage: Coverage<'a>,
+    /// Whether everything that belongs into the pack could be read. If not, `absent` has what is `damaged`.
+    complete: bool,
     /// What is in the pack.
     contents: Contents,
     /// What is not in the pack.
@@ -313,6 +328,7 @@ pub fn value(summary: &EvidenceSummary<'_>) -> Result<Value, serde_json::Error> 
             settings_unknown: readings().count() - read,
             gaps: report.gaps.iter().map(Gap::from).collect(),
         },
+        complete: summary.missing.is_empty(),
         contents: Contents {
             servers,
             clients: summary.clients,

@@ -24,6 +24,12 @@ pub fn write(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Result<(
         paragraph(out, "", "THIS WAS AN AUDIT OF A SIMULATED AZURE. It is evidence of nothing real.")?;
         writeln!(out)?;
     }
+    if !summary.missing.is_empty() {
+        let what =
+            "THIS PACK IS NOT COMPLETE: a part of what was kept is damaged or lost. What is missing is listed below.";
+        paragraph(out, "", what)?;
+        writeln!(out)?;
+    }
     write_run(out, summary)?;
     write_result(out, report)?;
     write_coverage(out, summary)?;

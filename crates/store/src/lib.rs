@@ -16,6 +16,7 @@ mod principal;
 mod probers;
 mod probes;
 mod reader;
+mod run_check;
 mod runs;
 mod write_thread;
 

@@ -26,6 +26,7 @@ pub(crate) const HELP: &str = "Exit codes:
   0  the pack is written, whatever the audit found
   1  the tool failed (no disk)
   2  wrong usage: no such audit, or a key or waivers that cannot be used
+  4  the pack is written, and a part of what was kept is damaged: README.txt and pack.json in it say which
 
 Examples:
   hostssl evidence --out evidence.zip --sign ~/.ssh/id_ed25519
@@ -35,7 +36,8 @@ pub(crate) const VERIFY_HELP: &str = "Exit codes:
   0  the pack is as it was written, and its signature is valid if it has one
   1  the tool failed
   2  wrong usage, or a file that is not a pack
-  3  something was changed, is missing or was added, or the signature is not valid or not by an allowed signer";
+  3  something was changed, is missing or was added, or the signature is not valid or not by an allowed signer
+  4  it is as it was written, and says that it is not complete";
 
 /// The longest key or file of signers that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -133,8 +135,11 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
             stderr!("note: this audit is not complete; README.txt in the pack says what could not be checked");
         }
     }
+    for part in gathered.missing() {
+        stderr!("warning: all or a part of {} is not in the pack: {}", safe(&part.what), safe(&part.why));
+    }
     stdout::write(|to| write_digest(to, &files))?;
-    Ok(Exit::AllPass)
+    Ok(if gathered.missing().is_empty() { Exit::AllPass } else { Exit::Incomplete })
 }
 
 /// What an auditor who does not trust the way that a pack takes compares with: the SHA-256 of the manifest.
@@ -162,7 +167,11 @@ fn check(args: &VerifyArgs) -> Result<Exit, CliError> {
     }
     let check = verify(BufReader::new(file), allowed.as_ref()).map_err(|error| CliError::from(error).of_file(pack))?;
     stdout::write(|out| write_check(out, &check))?;
-    Ok(if check.problems.is_empty() { Exit::AllPass } else { Exit::Findings })
+    Ok(match (check.problems.is_empty(), check.is_partial) {
+        (false, _) => Exit::Findings,
+        (true, true) => Exit::Incomplete,
+        (true, false) => Exit::AllPass,
+    })
 }
 
 /// The text of a small file.

@@ -8,7 +8,7 @@ mod probes;
 use hostssl_audit::{ALL, Profile, diff};
 use hostssl_formats::approval_json::PackedOrder;
 use hostssl_formats::config_json::ConfigRow;
-use hostssl_formats::evidence_json::{self, EvidenceSummary};
+use hostssl_formats::evidence_json::{self, EvidenceSummary, MissingPart};
 use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics};
 use hostssl_formats::iac_snippet::{NoSnippet, SnippetLanguage};
 use hostssl_formats::output::{Format, write_value};
@@ -113,6 +113,7 @@ fn of_audits(all: &mut Outputs) {
     all.add("diff_json", |out| diff_json::write(out, &audit, &later, &compared));
     all.add("watch_message slack", |out| write!(out, "{}", watch_message::slack(&later, &compared)));
     all.add("watch_message teams", |out| write!(out, "{}", watch_message::teams(&later, &compared)));
+    let damaged = [MissingPart { what: audit.run.cloud.clone(), why: audit.run.cloud.clone() }];
     let summary = EvidenceSummary {
         report: &audit,
         simulated: false,
@@ -122,6 +123,7 @@ fn of_audits(all: &mut Outputs) {
         runs: 0,
         probes: 0,
         audits: 1,
+        missing: &damaged,
     };
     all.add("evidence_text", |out| evidence_text::write(out, &summary));
     all.add_value("evidence_json", &evidence_json::value(&summary).unwrap());

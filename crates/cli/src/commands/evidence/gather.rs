@@ -7,11 +7,12 @@ use crate::state::instant;
 use hostssl_census::Requirements;
 use hostssl_evidence::{PackInput, PackedProbe, PackedRun};
 use hostssl_formats::clients::ServerClients;
+use hostssl_formats::evidence_json::MissingPart;
 use hostssl_formats::probe_json;
-use hostssl_model::{AuditReport, ServerReport};
+use hostssl_model::{AuditReport, ServerReport, chain};
 use hostssl_ops::rules_of;
 use hostssl_remediation::ExecuteError;
-use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreReader};
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
 use jiff::civil::DateTime;
 use std::collections::BTreeSet;
 
@@ -26,18 +27,30 @@ pub(super) struct Gathered {
     window: i64,
     runs: Vec<PackedRun>,
     probes: Vec<PackedProbe>,
+    missing: Vec<MissingPart>,
 }
 
 impl Gathered {
     pub(super) fn read(reader: &StoreReader, audit: &AuditEntry, report: &AuditReport) -> Result<Self, CliError> {
         let window = i64::from(rules_of(&report.run.profile).settings.observation_days) * MS_PER_DAY;
+        let mut missing = Vec::new();
+        if !report.run.complete && report.gaps.is_empty() {
+            let why = "the audit is not complete, and no gap is kept that says why".to_owned();
+            missing.push(MissingPart { what: "the coverage of the audit".to_owned(), why });
+        }
         Ok(Self {
             history: reader.trend(audit, u32::MAX)?,
-            clients: clients(reader, report, window)?,
+            clients: clients(reader, report, window, &mut missing)?,
             window,
-            runs: runs(reader, report)?,
-            probes: probes(reader, report)?,
+            runs: runs(reader, report, &mut missing)?,
+            probes: probes(reader, report, &mut missing)?,
+            missing,
         })
+    }
+
+    /// What belongs into the pack and could not be read whole.
+    pub(super) fn missing(&self) -> &[MissingPart] {
+        &self.missing
     }
 
     pub(super) fn input<'a>(
@@ -55,6 +68,7 @@ impl Gathered {
             clients: (self.clients.clone(), self.window),
             runs: self.runs.clone(),
             probes: self.probes.clone(),
+            missing: self.missing.clone(),
         }
     }
 }
@@ -64,11 +78,34 @@ pub(super) fn utc(time: &str) -> DateTime {
     jiff::tz::Offset::UTC.to_datetime(time.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH))
 }
 
-fn clients(reader: &StoreReader, report: &AuditReport, window: i64) -> Result<Vec<ServerClients>, CliError> {
+/// What could be read; what is damaged is noted as missing, and every other error ends the pack.
+fn whole<T>(
+    what: impl FnOnce() -> String,
+    read: Result<T, StoreError>,
+    missing: &mut Vec<MissingPart>,
+) -> Result<Option<T>, CliError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(StoreError::Corrupt(why)) => {
+            missing.push(MissingPart { what: what(), why });
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn clients(
+    reader: &StoreReader,
+    report: &AuditReport,
+    window: i64,
+    missing: &mut Vec<MissingPart>,
+) -> Result<Vec<ServerClients>, CliError> {
     let ended = report.run.finished_at.parse().map_or(0, jiff::Timestamp::as_millisecond);
     let mut found = Vec::new();
     for ServerReport { server, .. } in &report.servers {
-        let Some(kept) = reader.census(&server.id.key())?.filter(|kept| !kept.is_empty()) else { continue };
+        let kept = reader.census(&server.id.key());
+        let kept = whole(|| format!("the clients of {}", server.id), kept, missing)?.flatten();
+        let Some(kept) = kept.filter(|kept| !kept.is_empty()) else { continue };
         // How old an observation is, is judged by the audit or by what was observed after it.
         let requirements = Requirements { window, now: Some(ended.max(kept.looked_at())) };
         found.push(ServerClients {
@@ -83,18 +120,31 @@ fn clients(reader: &StoreReader, report: &AuditReport, window: i64) -> Result<Ve
 }
 
 /// The runs of which a step is on a server of the audit.
-fn runs(reader: &StoreReader, report: &AuditReport) -> Result<Vec<PackedRun>, CliError> {
+fn runs(
+    reader: &StoreReader,
+    report: &AuditReport,
+    missing: &mut Vec<MissingPart>,
+) -> Result<Vec<PackedRun>, CliError> {
     let ids: BTreeSet<String> = report.servers.iter().map(|one| one.server.id.to_lowercase()).collect();
     let mut found = Vec::new();
-    for entry in reader.runs()? {
-        let journalled = reader.load(&entry.id)?;
+    let Some(entries) = whole(|| "the runs that changed servers".to_owned(), reader.runs(), missing)? else {
+        return Ok(found);
+    };
+    for entry in entries {
+        let of_run = || format!("run {}", entry.id);
+        let Some(journalled) = whole(of_run, reader.load(&entry.id), missing)? else { continue };
         let (plan, approved) = (journalled.plan.clone(), journalled.approved.clone());
         let (principal, records) = (journalled.principal.clone(), journalled.records.clone());
-        let result = journalled.load().map_err(ExecuteError::Damaged)?.report();
+        let loaded = journalled.load().map_err(|error| StoreError::Corrupt(chain(&ExecuteError::Damaged(error))));
+        let Some(loaded) = whole(of_run, loaded, missing)? else { continue };
+        let result = loaded.report();
         if !result.steps.iter().any(|step| ids.contains(&step.server.to_ascii_lowercase())) {
             continue;
         }
-        let orders = reader.orders(&entry.id)?.into_iter().map(|order| {
+        // What is there goes into the pack all the same.
+        whole(of_run, reader.check_run(&entry.id), missing)?;
+        let Some(orders) = whole(of_run, reader.orders(&entry.id), missing)? else { continue };
+        let orders = orders.into_iter().map(|order| {
             [instant(order.at_ms), order.act.as_str().to_owned(), order.person, order.plan.as_str().to_owned()]
         });
         let journal = records.iter().map(serde_json::to_value).collect::<Result<_, _>>();
@@ -112,14 +162,19 @@ fn runs(reader: &StoreReader, report: &AuditReport) -> Result<Vec<PackedRun>, Cl
 }
 
 /// The probes with an endpoint that is a server of the audit, and those endpoints.
-fn probes(reader: &StoreReader, report: &AuditReport) -> Result<Vec<PackedProbe>, CliError> {
+fn probes(
+    reader: &StoreReader,
+    report: &AuditReport,
+    missing: &mut Vec<MissingPart>,
+) -> Result<Vec<PackedProbe>, CliError> {
     let names = report.servers.iter().filter_map(|one| one.server.fqdn.as_deref());
     let names: BTreeSet<String> = names.map(str::to_ascii_lowercase).collect();
     let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
     let mut found = Vec::new();
     for run in runs.into_iter().rev() {
         let KeptRun::Probe(probe) = run else { continue };
-        let endpoints = endpoints(reader, &probe, &names)?;
+        let endpoints = endpoints(reader, &probe, &names);
+        let Some(endpoints) = whole(|| format!("probe {}", probe.id), endpoints, missing)? else { continue };
         if !endpoints.is_empty() {
             let ProbeEntry { id, started_ms, tool_version, .. } = *probe;
             found.push(PackedProbe { id, started_at: instant(started_ms), tool_version, endpoints });
@@ -132,7 +187,7 @@ fn endpoints(
     reader: &StoreReader,
     probe: &ProbeEntry,
     names: &BTreeSet<String>,
-) -> Result<Vec<serde_json::Value>, CliError> {
+) -> Result<Vec<serde_json::Value>, StoreError> {
     let mut found = Vec::new();
     for number in 0.. {
         let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;
@@ -140,11 +195,10 @@ fn endpoints(
             break;
         }
         for document in documents {
-            let damaged =
-                |error| CliError::failed(&error, "the state is damaged, or of a newer hostssl; nothing was written");
-            let endpoint = probe_json::read(&document).map_err(damaged)?;
+            let endpoint = probe_json::read(&document).map_err(|error| StoreError::Corrupt(chain(&error)))?;
             if names.contains(&endpoint.host.trim_end_matches('.').to_ascii_lowercase()) {
-                found.push(probe_json::endpoint(&endpoint).map_err(|error| CliError::defect(&error))?);
+                let value = probe_json::endpoint(&endpoint).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                found.push(value);
             }
         }
     }
