@@ -79,7 +79,7 @@ impl Judging<'_> {
         if server.change != IacServerChange::Destroys {
             for (control, name) in self.judged(server.kind) {
                 let blocks = of_setting(server, blocks, homeless, name);
-                if is_asked(control, server, &blocks) {
+                if is_asked(control, &blocks) {
                     let future = future(self.file, server, name, &blocks);
                     let live = matched.map(|matched| live_of(matched, name));
                     found.findings.extend(self.findings(server, control, name, future, live));
@@ -171,10 +171,11 @@ fn of_setting<'a>(
     }
 }
 
-/// Whether a control is judged: of a server that the file does not have, and of a cap, only what the file sets.
-fn is_asked(control: &Control, server: &ServerBlock, blocks: &Blocks<'_>) -> bool {
+/// Whether a control is judged: of a cap, only what the file sets. Every other one is, also of a server of which the file has only
+/// another setting: what a file does not set may have any value, and no server of a file passes without one.
+fn is_asked(control: &Control, blocks: &Blocks<'_>) -> bool {
     let is_set = !blocks.of_setting.is_empty() || !blocks.nameless.is_empty();
-    is_set || (server.change != IacServerChange::Elsewhere && control.id != ControlId::MaximumTlsVersion)
+    is_set || control.id != ControlId::MaximumTlsVersion
 }
 
 fn live_of(matched: LiveMatch<'_>, name: ParameterName) -> Result<Meaning, IacReason> {

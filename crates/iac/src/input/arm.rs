@@ -196,6 +196,9 @@ impl Reading {
             (Some(server), _) => Some((kind.offering().arm_type.to_owned(), server)),
             (None, parent) => parent.cloned(),
         };
+        let address = address(&format!("{}/{CONFIGURATIONS}", kind.offering().arm_type), &full);
+        // Its server is one of the file, whatever the parameter is.
+        let server = server.map(|server| self.server_named(server, kind, &address));
         let name = match known(&own) {
             Some(name) => match kind.setting_named(&name) {
                 Some(setting) => Some(setting),
@@ -212,8 +215,6 @@ impl Reading {
             },
             None => Stated::Unclear(IacReason::UntilDeployment),
         };
-        let address = address(&format!("{}/{CONFIGURATIONS}", kind.offering().arm_type), &full);
-        let server = server.map(|server| self.server_named(server, kind, &address));
         self.settings.push(SettingBlock {
             address: address.into(),
             kind,
