@@ -118,6 +118,13 @@ pub(crate) fn is_writable(directory: &Path) -> bool {
     directory.metadata().is_ok_and(|metadata| !metadata.permissions().readonly())
 }
 
+/// Whether a directory can be made in another one. Only making one tells: the permissions of `/proc` and the like allow it to the
+/// administrator, and the system does not. It is removed at once.
+pub(crate) fn can_hold_directory(directory: &Path) -> bool {
+    let trial = directory.join(format!(".hostssl-{}", std::process::id()));
+    is_writable(directory) && std::fs::create_dir(&trial).and_then(|()| std::fs::remove_dir(&trial)).is_ok()
+}
+
 /// The bytes that this user may still write to the file system of a directory.
 #[cfg(unix)]
 pub(crate) fn free_bytes(directory: &Path) -> Option<u64> {

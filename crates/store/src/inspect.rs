@@ -1,6 +1,6 @@
 //! What can be said of a state directory without changing it: no file is made, and nothing is brought up to date.
 
-use crate::directory::{check, free_bytes, is_writable, locked};
+use crate::directory::{can_hold_directory, check, free_bytes, is_writable, locked};
 use crate::{StoreError, StoreReader, database};
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ pub enum StateLock {
 pub fn inspect(directory: &Path) -> StateFacts {
     let above = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     let presence = match directory.try_exists() {
-        Ok(false) => StatePresence::Absent { above: above.to_owned(), is_writable: is_writable(above) },
+        Ok(false) => StatePresence::Absent { above: above.to_owned(), is_writable: can_hold_directory(above) },
         // An error says so again here, with its cause.
         Ok(true) | Err(_) => match check(directory) {
             Ok(()) => StatePresence::Present { is_writable: is_writable(directory) },
@@ -93,6 +93,14 @@ mod tests {
             "{facts:?}"
         );
         assert!(matches!(facts.version, Ok(None)) && facts.lock == StateLock::Free, "{facts:?}");
+    }
+
+    /// Permissions alone say yes there to the administrator.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_of_the_kernel_takes_no_state() {
+        let facts = inspect(Path::new("/proc/hostssl"));
+        assert!(matches!(facts.presence, StatePresence::Absent { is_writable: false, .. }), "{facts:?}");
     }
 
     #[test]
