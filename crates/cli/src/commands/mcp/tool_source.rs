@@ -268,10 +268,10 @@ impl CallShared {
             let tenant =
                 tenant.ok_or_else(|| CliError::usage("there is no tenant to sign in to", "name one in tenants"))?;
             let planned = make_plan(&tenant, &request, context(), &mut |_| {}).await?;
-            // A server that could not be checked is in the plan, among those left out.
             let complete = planned.audit.run.complete && planned.unseen.is_empty();
-            let of_scope = planned.audit.gaps.into_iter().filter(|gap| !gap.scope.is_server());
-            Ok(ToolPlan { complete, plan: planned.plan, gaps: planned.unseen.into_iter().chain(of_scope).collect() })
+            // A server that could not be checked is among those left out of the plan too: a model reads the gaps.
+            let gaps = planned.unseen.into_iter().chain(planned.audit.gaps).collect();
+            Ok(ToolPlan { complete, plan: planned.plan, gaps })
         })
     }
 }
