@@ -47,6 +47,7 @@ pub fn check(file: &IacFile, profile: &Profile, live: Option<&AuditReport>) -> I
         }),
         servers: known.chain(alone).collect(),
         gaps: file.gaps.clone(),
+        fail_on: Vec::new(),
     }
 }
 
@@ -63,6 +64,7 @@ impl Judging<'_> {
     fn server(&self, server: &ServerBlock, blocks: &[&SettingBlock], homeless: &[&SettingBlock]) -> IacServer {
         let matched = self.live.map(|live| live.find(server));
         let id = match (&server.id, matched) {
+            _ if server.hides_id => None,
             (None, Some(LiveMatch::Found(report))) => Some(report.server.id.clone()),
             (id, _) => id.clone(),
         };
@@ -97,6 +99,7 @@ impl Judging<'_> {
             id: None,
             name: None,
             resource_group: None,
+            hides_id: false,
             change: IacServerChange::Elsewhere,
             is_copy: false,
             inline: Vec::new(),

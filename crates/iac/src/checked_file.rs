@@ -76,6 +76,8 @@ pub(crate) struct ServerBlock {
     pub(crate) id: Option<ResourceId>,
     pub(crate) name: Option<Box<str>>,
     pub(crate) resource_group: Option<Box<str>>,
+    /// Whether the id is for matching alone, because the file marks a part of it as sensitive.
+    pub(crate) hides_id: bool,
     pub(crate) change: IacServerChange,
     /// Whether a new server starts with values other than Azure's defaults.
     pub(crate) is_copy: bool,

@@ -9,6 +9,7 @@ mod file_bytes;
 mod scalar;
 mod terraform;
 mod terraform_address;
+mod uncommented;
 mod whole_file;
 
 use crate::IacFile;
@@ -17,6 +18,7 @@ use hostssl_model::{Advice, Fault, Hint};
 use scalar::{Lenient, TOO_MANY};
 use serde::Deserialize as _;
 use std::io::{self, Read};
+use uncommented::Uncommented;
 use whole_file::IacDocument;
 
 /// The largest file that is read, in bytes.
@@ -112,7 +114,8 @@ pub fn read(input: impl Read) -> Result<IacFile, InvalidIac> {
     let mut limited = Limited::new(input, MAX_BYTES);
     let beginning = Beginning::of(&mut limited).map_err(InvalidIac::Unreadable)?;
     beginning.refuse()?;
-    let whole = io::BufReader::with_capacity(64 << 10, beginning.without_mark().chain(&mut limited));
+    let whole = Uncommented::new(beginning.without_mark().chain(&mut limited));
+    let whole = io::BufReader::with_capacity(64 << 10, whole);
     let mut deserializer = serde_json::Deserializer::from_reader(whole);
     let parsed = Lenient::<IacDocument>::deserialize(&mut deserializer).and_then(|Lenient(document)| {
         // A log has one object after the other: what the first one is says more than where the second one begins.

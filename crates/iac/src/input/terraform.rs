@@ -347,6 +347,11 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Whether an attribute is marked as sensitive before or after an apply.
+    fn is_secret(&self, attribute: impl Fn(&TfAttributes) -> &Scalar + Copy) -> bool {
+        self.hidden_before.has(attribute) || self.hidden_after.has(attribute)
+    }
+
     fn id(&self, moment: Moment, attribute: impl Fn(&TfAttributes) -> &Scalar + Copy) -> Option<ResourceId> {
         self.text(moment, attribute).and_then(|text| ResourceId::try_from(text).ok())
     }

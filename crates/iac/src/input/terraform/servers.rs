@@ -113,6 +113,7 @@ impl<'a> Servers<'a> {
             name: Some(id.name().into()),
             resource_group: Some(id.resource_group().into()),
             id: Some(id.clone()),
+            hides_id: false,
             change: IacServerChange::Elsewhere,
             is_copy: false,
             inline: Vec::new(),
@@ -146,14 +147,20 @@ fn block(resource: &Seen<'_>, kind: Kind) -> ServerBlock {
     };
     let group = resource.text_of_either(|one| &one.resource_group_name).map(Into::into);
     let name = resource.text_of_either(|one| &one.name).map(Into::into);
+    // The id has the name and the resource group in it, and Terraform marks them alone.
+    let hides_id = resource.is_secret(|one| &one.id)
+        || resource.is_secret(|one| &one.name)
+        || resource.is_secret(|one| &one.resource_group_name);
+    let shown = id.as_ref().filter(|_| !hides_id);
     let mode = resource.after.map(|values| &values.create_mode);
     let is_default = mode.is_none_or(|mode| mode.is_nothing() || mode.text() == Some("Default"));
     ServerBlock {
         address: resource.address.into(),
         kind,
-        name: name.or_else(|| id.as_ref().map(|id| id.name().into())),
-        resource_group: group.or_else(|| id.as_ref().map(|id| id.resource_group().into())),
+        name: name.or_else(|| shown.map(|id| id.name().into())),
+        resource_group: group.or_else(|| shown.map(|id| id.resource_group().into())),
         id,
+        hides_id,
         change,
         // With azapi, the mode is in the body, which is not read as far.
         is_copy: !is_default || resource.unknown.has(|one| &one.create_mode) || (resource.is_azapi() && is_new),
