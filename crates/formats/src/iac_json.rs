@@ -63,17 +63,19 @@ struct ExitV1 {
     /// 0, 3 or 4.
     code: u8,
     reason: ExitReasonV1,
+    /// What makes it end with 3: `fail`, `high`, `unknown` or `never`.
+    fail_on: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum ExitReasonV1 {
-    /// Everything is known, and everything passes; or there is nothing to judge.
+    /// Everything is known, and nothing that counts fails; or there is nothing to judge.
     Pass,
-    /// Something fails.
+    /// Something fails that counts.
     Findings,
-    /// Nothing fails, but not everything is known.
+    /// Nothing that counts fails, but not everything is known.
     Incomplete,
 }
 
@@ -83,6 +85,7 @@ enum ExitReasonV1 {
 #[serde(rename_all = "camelCase")]
 struct SummaryV1 {
     servers: u64,
+    /// Also those that are destroyed, whose outcome is `not-applicable`.
     pass: u64,
     fail: u64,
     unknown: u64,
@@ -230,6 +233,8 @@ impl<'a> IacV1<'a> {
             model::AuditEnd::Findings => (3, ExitReasonV1::Findings),
             model::AuditEnd::Incomplete => (4, ExitReasonV1::Incomplete),
         };
+        let fail_on = if report.fail_on.is_empty() { &[model::FailOn::Fail] } else { report.fail_on.as_slice() };
+        let fail_on = fail_on.iter().map(|one| one.as_str()).collect();
         Self {
             schema: SCHEMA,
             file: FileV1 { name: file, format: report.format.as_str(), tool_version: report.tool_version.as_deref() },
@@ -239,7 +244,7 @@ impl<'a> IacV1<'a> {
                 finished_at: &live.finished_at,
                 complete: live.complete,
             }),
-            exit: ExitV1 { code, reason },
+            exit: ExitV1 { code, reason, fail_on },
             summary: SummaryV1 { servers, pass, fail, unknown },
             servers: report.servers.iter().map(ServerV1::from).collect(),
             gaps: report.gaps.iter().map(GapV1::from).collect(),

@@ -15,6 +15,15 @@ pub enum SnippetLanguage {
     Bicep,
 }
 
+/// What the values of a snippet must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnippetAim {
+    /// The lowest version of TLS.
+    pub minimum: TlsVersion,
+    /// Whether the highest version is raised to TLS 1.3 too. Most servers have none set, so that nothing needs to be raised.
+    pub raises_maximum: bool,
+}
+
 /// Why there is no snippet for a kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoSnippet {
@@ -29,7 +38,7 @@ pub enum NoSnippet {
     Name,
 }
 
-/// Writes what makes a server enforce TLS, with this version at least.
+/// Writes what makes a server enforce TLS, with these versions.
 ///
 /// # Errors
 ///
@@ -38,7 +47,7 @@ pub fn write(
     out: &mut dyn Write,
     kind: Kind,
     server: &ResourceId,
-    minimum: TlsVersion,
+    aim: SnippetAim,
     language: SnippetLanguage,
 ) -> io::Result<Result<(), NoSnippet>> {
     // What Azure allows in such ids, and no template gives another meaning.
@@ -46,7 +55,7 @@ pub fn write(
     if !server.as_str().chars().all(plain) {
         return Ok(Err(NoSnippet::Name));
     }
-    let values = settings(kind, minimum);
+    let values = settings(kind, aim);
     match (kind, language) {
         (Kind::CosmosCluster, _) => return Ok(Err(NoSnippet::AlwaysOn)),
         (Kind::Horizon, _) => return Ok(Err(NoSnippet::ParameterGroup)),
@@ -61,29 +70,45 @@ pub fn write(
 }
 
 /// The settings of a kind of server, and the values that pass. Where Azure does not offer the version, the newest below it.
-fn settings(kind: Kind, minimum: TlsVersion) -> Vec<(ParameterName, &'static str)> {
+/// The highest version comes before the lowest, which may not be above it.
+fn settings(kind: Kind, aim: SnippetAim) -> Vec<(ParameterName, &'static str)> {
     let on = kind.switch().and_then(|name| Some((name, kind.spell(name, Meaning::Enforced(true))?)));
-    let versions = TlsVersion::ALL.into_iter().rev().filter(|version| *version <= minimum);
+    let versions = TlsVersion::ALL.into_iter().rev().filter(|version| *version <= aim.minimum);
+    let cap = kind.offering().cap.filter(|_| aim.raises_maximum);
+    let cap = cap.and_then(|name| Some((name, kind.spell(name, Meaning::Cap(Some(TlsVersion::Tls1_3)))?)));
     let floor = kind.client_floor().and_then(|name| {
         let spelled = |version| kind.spell(name, Meaning::Floor(Floor::At(version)));
         versions.clone().find_map(spelled).map(|value| (name, value))
     });
-    on.into_iter().chain(floor).collect()
+    on.into_iter().chain(cap).chain(floor).collect()
 }
 
 fn flexible_terraform(out: &mut dyn Write, server: &ResourceId, values: &[(ParameterName, &str)]) -> io::Result<()> {
     writeln!(
         out,
-        "# Both parameters are dynamic: no restart. If the server is in this configuration, use its id instead."
+        "# These parameters are dynamic: no restart. If the server is in this configuration, use its id instead."
     )?;
+    writeln!(
+        out,
+        "# Where a block sets one of them already, change its value: two blocks of one parameter overwrite each other."
+    )?;
+    let block = "azurerm_postgresql_flexible_server_configuration";
+    let prefix = identifier(server.name());
+    let raised = values.iter().find(|(name, _)| Some(*name) == Kind::Flexible.offering().cap);
     for (index, (name, value)) in values.iter().enumerate() {
         let gap = if index == 0 { "" } else { "\n" };
         writeln!(
             out,
-            "{gap}resource \"azurerm_postgresql_flexible_server_configuration\" \"{}_{name}\" {{\n  name      = \"{name}\"\n  \
-             server_id = \"{server}\"\n  value     = \"{value}\"\n}}",
-            identifier(server.name())
+            "{gap}resource \"{block}\" \"{prefix}_{name}\" {{\n  name      = \"{name}\"\n  server_id = \"{server}\"\n  \
+             value     = \"{value}\""
         )?;
+        if let Some((cap, _)) = raised.filter(|_| name.is_floor()) {
+            writeln!(
+                out,
+                "  # PostgreSQL takes no minimum above the maximum.\n  depends_on = [{block}.{prefix}_{cap}]"
+            )?;
+        }
+        writeln!(out, "}}")?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::{Cell, Entry, Heading, Section, Shown, Text, iac_words, safe, write_list};
 use hostssl_iac::{IacEffect, IacFinding, IacReport, IacRule, IacServer};
-use hostssl_model::{Outcome, Severity};
+use hostssl_model::{ControlId, Outcome, Severity};
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
@@ -138,7 +138,10 @@ pub fn summary(report: &IacReport) -> String {
         );
     }
     let noun = if counts.servers == 1 { "server" } else { "servers" };
-    let figures = [(counts.fail, "fail"), (counts.unknown, "unknown"), (counts.pass, "pass")];
+    // Of a server that is destroyed, nothing was judged: that is no pass.
+    let unjudged = report.servers.iter().filter(|server| server.outcome() == Outcome::NotApplicable).count() as u64;
+    let pass = counts.pass.saturating_sub(unjudged);
+    let figures = [(counts.fail, "fail"), (counts.unknown, "unknown"), (pass, "pass"), (unjudged, "not-applicable")];
     let figures = figures.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     format!("{} {noun}: {}", counts.servers, figures.collect::<Vec<_>>().join(", "))
 }
@@ -148,9 +151,16 @@ fn next(report: &IacReport) -> Vec<(String, &'static str)> {
         let mut failed = server.findings.iter().filter(|finding| finding.outcome == Outcome::Fail);
         failed.any(|finding| matches!(finding.rule, IacRule::Control(_)))
     };
-    let failed = report.servers.iter().filter(has_wrong_value).find(|server| server.id.is_some());
-    let snippet = failed
-        .and_then(|server| server.id.as_ref())
-        .map(|id| (format!("hostssl iac snippet {}", safe(id.as_str())), "the Terraform and Bicep that fix it"));
+    let failed = report.servers.iter().filter(has_wrong_value).find_map(|server| Some((server, server.id.as_ref()?)));
+    let snippet = failed.map(|(server, id)| {
+        let mut command = format!("hostssl iac snippet {} --profile {}", safe(id.as_str()), report.profile);
+        let is_capped = |finding: &IacFinding| {
+            finding.outcome == Outcome::Fail && finding.rule == IacRule::Control(ControlId::MaximumTlsVersion)
+        };
+        if server.findings.iter().any(is_capped) {
+            command.push_str(" --raise-maximum");
+        }
+        (command, "the Terraform and Bicep that fix it")
+    });
     snippet.into_iter().collect()
 }

@@ -33,6 +33,8 @@ pub mod fleet_metrics;
 pub mod gate_text;
 mod headline;
 pub mod iac_json;
+pub mod iac_junit;
+pub mod iac_markdown;
 pub mod iac_sarif;
 pub mod iac_snippet;
 pub mod iac_text;

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_audit::Profile;
-use hostssl_formats::iac_snippet::{self, NoSnippet, SnippetLanguage};
-use hostssl_formats::{Text, iac_json, iac_sarif, iac_text};
+use hostssl_formats::iac_snippet::{self, NoSnippet, SnippetAim, SnippetLanguage};
+use hostssl_formats::{Text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_text};
 use hostssl_iac::{IacReport, check, read};
-use hostssl_model::{Kind, Outcome, ResourceId, TlsVersion};
+use hostssl_model::{AuditEnd, Kind, Outcome, ResourceId, TlsVersion};
 use hostssl_test_support::schema::Schema;
 use serde_json::{Value, json};
 
@@ -20,12 +20,16 @@ fn report(text: &str) -> IacReport {
     check(&read(text.as_bytes()).unwrap(), &Profile::find("baseline").unwrap(), None)
 }
 
-fn outputs(report: &IacReport, file: &str) -> [(&'static str, String); 3] {
+fn outputs(report: &IacReport, file: &str) -> [(&'static str, String); 5] {
     let (mut text, mut json, mut sarif) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut junit, mut markdown) = (Vec::new(), Vec::new());
+    iac_junit::write(&mut junit, report, file).unwrap();
+    iac_markdown::write(&mut markdown, report, file).unwrap();
     iac_text::write(&mut text, report, file, &Text::plain()).unwrap();
     iac_json::write(&mut json, report, file).unwrap();
     iac_sarif::write(&mut sarif, report, file, "0.1.0").unwrap();
-    [("text", text), ("json", json), ("sarif", sarif)].map(|(name, out)| (name, String::from_utf8(out).unwrap()))
+    let all = [("text", text), ("json", json), ("sarif", sarif), ("junit", junit), ("markdown", markdown)];
+    all.map(|(name, out)| (name, String::from_utf8(out).unwrap()))
 }
 
 fn output(report: &IacReport, file: &str, name: &str) -> String {
@@ -35,6 +39,8 @@ fn output(report: &IacReport, file: &str, name: &str) -> String {
 #[test]
 fn people_read_what_fails_first() {
     insta::assert_snapshot!("plan_as_text", output(&report(PLAN), "plan.json", "text"));
+    insta::assert_snapshot!("plan_as_junit", output(&report(PLAN), "plan.json", "junit"));
+    insta::assert_snapshot!("plan_as_markdown", output(&report(PLAN), "plan.json", "markdown"));
     insta::assert_snapshot!("template_as_text", output(&report(TEMPLATE), "main.json", "text"));
     let none = report(r#"{"format_version": "1.2", "resource_changes": []}"#);
     let text = output(&none, "plan.json", "text");
@@ -160,11 +166,13 @@ fn secrets_everywhere(text: &str) -> String {
     value.to_string()
 }
 
-fn snippet(kind: Kind, name: &str, language: SnippetLanguage) -> Result<String, NoSnippet> {
+/// With the strictest minimum.
+const STRICT: SnippetAim = SnippetAim { minimum: TlsVersion::Tls1_3, raises_maximum: false };
+
+fn snippet(kind: Kind, name: &str, aim: SnippetAim, language: SnippetLanguage) -> Result<String, NoSnippet> {
     let id = format!("/subscriptions/s/resourceGroups/rg-shop/providers/{}/{name}", kind.offering().arm_type);
     let mut out = Vec::new();
-    iac_snippet::write(&mut out, kind, &ResourceId::try_from(id.as_str()).unwrap(), TlsVersion::Tls1_3, language)
-        .unwrap()?;
+    iac_snippet::write(&mut out, kind, &ResourceId::try_from(id.as_str()).unwrap(), aim, language).unwrap()?;
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -172,13 +180,71 @@ fn snippet(kind: Kind, name: &str, language: SnippetLanguage) -> Result<String, 
 fn snippets_of_every_kind_and_language() {
     let languages = [SnippetLanguage::Terraform, SnippetLanguage::Bicep];
     let all = [(Kind::Flexible, "pg-1"), (Kind::Single, "1-legacy")];
-    let written: Vec<String> =
-        all.iter().flat_map(|(kind, name)| languages.map(|language| snippet(*kind, name, language).unwrap())).collect();
+    let written: Vec<String> = all
+        .iter()
+        .flat_map(|(kind, name)| languages.map(|language| snippet(*kind, name, STRICT, language).unwrap()))
+        .collect();
     insta::assert_snapshot!("snippets", written.join("---\n"));
-    assert_eq!(snippet(Kind::CosmosCluster, "c", SnippetLanguage::Bicep), Err(NoSnippet::AlwaysOn));
-    assert_eq!(snippet(Kind::Horizon, "h", SnippetLanguage::Bicep), Err(NoSnippet::ParameterGroup));
+    let raised = SnippetAim { raises_maximum: true, ..STRICT };
+    let raised = languages.map(|language| snippet(Kind::Flexible, "pg-1", raised, language).unwrap());
+    insta::assert_snapshot!("snippets_that_raise_the_maximum", raised.join("---\n"));
+    assert_eq!(snippet(Kind::CosmosCluster, "c", STRICT, SnippetLanguage::Bicep), Err(NoSnippet::AlwaysOn));
+    assert_eq!(snippet(Kind::Horizon, "h", STRICT, SnippetLanguage::Bicep), Err(NoSnippet::ParameterGroup));
     // Nothing that a template would read otherwise.
     for name in ["a'b", "a\"b", "${a}"] {
-        assert_eq!(snippet(Kind::Flexible, name, SnippetLanguage::Terraform), Err(NoSnippet::Name), "{name}");
+        assert_eq!(snippet(Kind::Flexible, name, STRICT, SnippetLanguage::Terraform), Err(NoSnippet::Name), "{name}");
     }
+}
+
+/// A command that is printed as the next one prints what passes: the values of its snippet, put into the plan, leave no failure.
+#[test]
+fn the_next_command_fixes_what_fails() {
+    let parameters = ["require_secure_transport", "ssl_min_protocol_version", "ssl_max_protocol_version"];
+    for (profile, values, options) in [
+        ("baseline", ["off", "TLSv1.2", "TLSv1.3"], "--profile baseline@1"),
+        ("strict", ["on", "TLSv1.2", "TLSv1.3"], "--profile strict@1"),
+        ("strict", ["on", "TLSv1.2", "TLSv1.2"], "--profile strict@1 --raise-maximum"),
+    ] {
+        let set: Vec<(&str, &str)> = parameters.into_iter().zip(values).collect();
+        let before = judged(&plan_that_sets(&set), profile);
+        let text = output(&before, "plan.json", "text");
+        let (_, next) = text.split_once("next: hostssl iac snippet ").unwrap();
+        assert!(next.contains(&format!("/pg {options}    #")), "{text}");
+        let aim = SnippetAim {
+            minimum: Profile::find(profile).unwrap().settings.minimum_tls,
+            raises_maximum: options.contains("--raise-maximum"),
+        };
+        let snippet = snippet(Kind::Flexible, "pg", aim, SnippetLanguage::Terraform).unwrap();
+        let of_block = |name: &&'static str| Some((*name, snippet.split_once(&format!("\"{name}\"\n"))?.1));
+        let blocks = parameters.iter().filter_map(of_block);
+        let written: Vec<(&str, &str)> = blocks
+            .map(|(name, rest)| (name, rest.split("value     = \"").nth(1).unwrap().split('"').next().unwrap()))
+            .collect();
+        let fixed: Vec<(&str, &str)> = set
+            .iter()
+            .map(|(name, old)| (*name, written.iter().find(|(one, _)| one == name).map_or(*old, |(_, new)| *new)))
+            .collect();
+        assert_eq!(judged(&plan_that_sets(&fixed), profile).end(), AuditEnd::Pass, "{fixed:?} of {snippet}");
+    }
+}
+
+fn judged(plan: &Value, profile: &str) -> IacReport {
+    check(&read(plan.to_string().as_bytes()).unwrap(), &Profile::find(profile).unwrap(), None)
+}
+
+fn plan_that_sets(parameters: &[(&str, &str)]) -> Value {
+    let id = "/subscriptions/s/resourceGroups/rg-shop/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg";
+    let change = |(name, value): &(&str, &str)| {
+        json!({"address": format!("a.{name}"), "mode": "managed", "name": name,
+               "type": "azurerm_postgresql_flexible_server_configuration",
+               "change": {"actions": ["create"], "before": null, "after_unknown": {},
+                          "after": {"name": name, "server_id": id, "value": value}}})
+    };
+    json!({"format_version": "1.2", "resource_changes": parameters.iter().map(change).collect::<Vec<_>>()})
+}
+
+#[test]
+fn a_server_that_is_destroyed_is_no_pass() {
+    let report = report(include_str!("../../iac/tests/fixtures/plan-destroy.json"));
+    assert_eq!(iac_text::summary(&report), "7 servers: 7 not-applicable");
 }

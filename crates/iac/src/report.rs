@@ -2,7 +2,9 @@
 
 use crate::{IacEffect, IacFormat, IacGap, IacReason, IacServerChange};
 use hostssl_audit::control;
-use hostssl_model::{AuditEnd, ControlId, Kind, Meaning, Outcome, ParameterName, ResourceId, Severity, Summary, coded};
+use hostssl_model::{
+    AuditEnd, ControlId, FailOn, Kind, Meaning, Outcome, ParameterName, ResourceId, Severity, Summary, coded,
+};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
@@ -180,6 +182,9 @@ pub struct IacReport {
     pub servers: Vec<IacServer>,
     /// What could not be understood.
     pub gaps: Vec<IacGap>,
+    /// What makes it end with findings, as of an audit; every failure where it is empty. Nothing here is compared with an earlier
+    /// check, so that every failure is new.
+    pub fail_on: Vec<FailOn>,
 }
 
 impl IacReport {
@@ -191,13 +196,22 @@ impl IacReport {
         summary
     }
 
-    /// What it ends with, as an audit does.
+    /// What it ends with, as an audit does. The rules choose which failures count, and never make what is not known a pass.
     #[must_use]
     pub fn end(&self) -> AuditEnd {
-        let summary = self.summary();
-        if summary.fail > 0 {
+        let findings = || self.servers.iter().flat_map(|server| &server.findings);
+        let knows_all = self.gaps.is_empty() && findings().all(|finding| finding.outcome != Outcome::Unknown);
+        let fails = |finding: &&IacFinding| finding.outcome == Outcome::Fail;
+        let rules = if self.fail_on.is_empty() { &[FailOn::Fail] } else { self.fail_on.as_slice() };
+        let counts = rules.iter().any(|rule| match rule {
+            FailOn::Fail | FailOn::New => findings().any(|finding| fails(&finding)),
+            FailOn::High => findings().filter(fails).any(|finding| finding.rule.severity() == Severity::High),
+            FailOn::Unknown => !knows_all,
+            FailOn::Never => false,
+        });
+        if counts {
             AuditEnd::Findings
-        } else if summary.unknown > 0 || !self.gaps.is_empty() {
+        } else if !knows_all {
             AuditEnd::Incomplete
         } else {
             AuditEnd::Pass

@@ -3,7 +3,7 @@
 
 use hostssl_audit::Profile;
 use hostssl_iac::{InvalidIac, check, read};
-use hostssl_model::{AuditEnd, AuditReport};
+use hostssl_model::{AuditEnd, AuditReport, FailOn};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use serde_json::{Value, json};
 
@@ -165,4 +165,83 @@ fn a_damaged_file_is_refused() {
     }
     // Terraform writes this for a state without resources.
     assert_eq!(end(&json!({"format_version": "1.0"}), None), AuditEnd::Pass);
+}
+
+/// A server whose name or group Terraform marks as sensitive: its id has them in it.
+#[test]
+fn a_sensitive_name_is_not_told_by_the_id() {
+    let audit = PlannerKnowledge::new(vec![flexible("pg-a", "off", "TLSv1.2")]).audit();
+    let id = audit.servers[0].server.id.to_string();
+    let group = audit.servers[0].server.id.resource_group().to_owned();
+    let server = json!({"id": id, "name": "pg-a", "resource_group_name": group});
+    let block = json!({"name": "require_secure_transport", "value": "on", "server_id": id});
+    let change = |kind: &str, name: &str, values: &Value, hidden: Value| {
+        json!({"address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name,
+               "change": {"actions": ["no-op"], "before": values, "after": values, "after_unknown": {},
+                          "before_sensitive": hidden, "after_sensitive": hidden}})
+    };
+    for hidden in ["name", "resource_group_name"] {
+        let hides = json!({hidden: true});
+        let file = json!({"format_version": "1.2", "resource_changes": [
+            change("azurerm_postgresql_flexible_server", "s", &server, hides),
+            change("azurerm_postgresql_flexible_server_configuration", "c", &block, json!({})),
+        ]});
+        let read = read(file.to_string().as_bytes()).unwrap();
+        for live in [None, Some(&audit)] {
+            let report = check(&read, &Profile::find("baseline").unwrap(), live);
+            let [one] = report.servers.as_slice() else { panic!("{report:?}") };
+            assert_eq!(one.id, None, "{hidden}");
+            assert!(hidden != "name" || one.name.is_none(), "{one:?}");
+            assert!(hidden != "resource_group_name" || one.resource_group.is_none(), "{one:?}");
+            // The block is still that server's, and the audit still has it.
+            assert_eq!(one.findings[0].effect.as_str(), "keeps");
+            assert_eq!(one.findings[0].live.is_some(), live.is_some(), "{hidden}: {one:?}");
+        }
+    }
+}
+
+/// What Bicep and the tools of Azure take as a template, which is more than JSON.
+#[test]
+fn a_template_may_have_comments_and_last_commas() {
+    let text = r#"// The database of the shop.
+{
+  "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+  "resources": [ /* "value": "on" */
+    {
+      "type": "Microsoft.DBforPostgreSQL/flexibleServers/configurations", // of a server that exists
+      "name": "pg-a/require_secure_transport",
+      "properties": { "value": "off", },
+    },
+  ],
+}
+"#;
+    let report = check(&read(text.as_bytes()).unwrap(), &Profile::find("baseline").unwrap(), None);
+    assert_eq!((report.end(), report.servers.len()), (AuditEnd::Findings, 1));
+    let open = text.replace("// The", "/* The");
+    assert!(matches!(read(open.as_bytes()), Err(InvalidIac::NotJson(_))));
+}
+
+/// A gate chooses among failures. What is not known never passes.
+#[test]
+fn a_gate_makes_no_pass_of_what_is_not_known() {
+    let of = |name: &str, value: &str| json!({"type": CONFIGURATION, "name": name, "properties": {"value": value}});
+    let (off, open) = (of("pg-a/require_secure_transport", "off"), of("pg-b/require_secure_transport", "[x]"));
+    let cap = of("pg-c/ssl_max_protocol_version", "TLSv1.2");
+    let on = of("pg-c/require_secure_transport", "on");
+    for (resources, fail_on, end) in [
+        (json!([off, open]), vec![], AuditEnd::Findings),
+        (json!([off, open]), vec![FailOn::Never], AuditEnd::Incomplete),
+        (json!([off]), vec![FailOn::Never], AuditEnd::Pass),
+        (json!([off]), vec![FailOn::High], AuditEnd::Findings),
+        (json!([cap, on]), vec![FailOn::Fail], AuditEnd::Findings),
+        (json!([cap, on]), vec![FailOn::High], AuditEnd::Pass),
+        (json!([cap, on, open]), vec![FailOn::High], AuditEnd::Incomplete),
+        (json!([open]), vec![FailOn::Unknown], AuditEnd::Findings),
+        (json!([on]), vec![FailOn::Unknown, FailOn::Fail], AuditEnd::Pass),
+    ] {
+        let file = read(template(resources).to_string().as_bytes()).unwrap();
+        let mut report = check(&file, &Profile::find("baseline").unwrap(), None);
+        report.fail_on = fail_on;
+        assert_eq!(report.end(), end, "{:?}", report.fail_on);
+    }
 }

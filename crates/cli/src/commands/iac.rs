@@ -13,13 +13,14 @@ use crate::progress::AuditBar;
 use crate::stdout;
 use clap::{Args, Subcommand, ValueEnum};
 use hostssl_audit::Profile;
-use hostssl_formats::iac_snippet::{NoSnippet, SnippetLanguage};
+use hostssl_formats::iac_snippet::{NoSnippet, SnippetAim, SnippetLanguage};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::{
-    Palette, Query, Shape, SubscriptionNames, Text, iac_json, iac_sarif, iac_snippet, iac_text, safe,
+    Palette, Query, Shape, SubscriptionNames, Text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_snippet,
+    iac_text, safe,
 };
 use hostssl_iac::{IacFile, IacReport, check, read};
-use hostssl_model::{AuditReport, Hint, Kind, ResourceId};
+use hostssl_model::{AuditReport, FailOn, Hint, Kind, ResourceId};
 use hostssl_ops::{AuditRequest, Discovery, RunContext, audit_and_probe};
 use jiff::Timestamp;
 use std::fs::File;
@@ -27,11 +28,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub(crate) const CHECK_HELP: &str = "Exit codes:
-  0  every value after an apply is known, and passes; or the file has no such server
+  0  every value after an apply is known, and none that fails counts (--fail-on); or the file has no such server
   1  the tool failed (no sign-in, no Azure)
   2  wrong usage, or a file that cannot be understood
   3  a value fails after an apply, or a deleted block makes a server refuse clients
-  4  nothing fails, but not every value is known: until apply, not in the file, or not read by the audit";
+  4  nothing that counts fails, but not every value is known: until apply, not in the file, or not read by the audit";
 
 pub(crate) const HELP: &str = "To check a plan before it is applied:
   terraform plan -out tfplan && terraform show -json tfplan > plan.json && hostssl iac check plan.json";
@@ -66,6 +67,10 @@ pub(crate) struct IacCheckArgs {
     /// JMESPath query over the JSON report, for what goes to stdout.
     #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
     query: Option<String>,
+    /// What makes the check end with 3 (repeatable, or separated by commas; default: fail). What is not known still makes it end
+    /// with 4, so 0 always means that everything is known.
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',', help_heading = "Gate options")]
+    fail_on: Vec<IacFailOn>,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -79,6 +84,30 @@ pub(crate) struct IacCheckArgs {
 /// The value of `--live` for an audit that is made now.
 const NOW: &str = "now";
 
+/// What audits take too, but what compares with an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum IacFailOn {
+    /// A rule that fails.
+    Fail,
+    /// A rule of high severity that fails.
+    High,
+    /// Something that is not known: 3 instead of 4.
+    Unknown,
+    /// No failure.
+    Never,
+}
+
+impl From<IacFailOn> for FailOn {
+    fn from(word: IacFailOn) -> Self {
+        match word {
+            IacFailOn::Fail => Self::Fail,
+            IacFailOn::High => Self::High,
+            IacFailOn::Unknown => Self::Unknown,
+            IacFailOn::Never => Self::Never,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct IacSnippetArgs {
     /// The server: its resource id, or its name in the newest kept audit.
@@ -87,6 +116,9 @@ pub(crate) struct IacSnippetArgs {
     /// The rules that the values must pass.
     #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles))]
     profile: String,
+    /// Also raise the maximum version to TLS 1.3, for a server on which it is lower.
+    #[arg(long)]
+    raise_maximum: bool,
     /// Print only this language.
     #[arg(long, short = 'o', value_enum, ignore_case = true, help_heading = "Output options")]
     output: Option<SnippetOutput>,
@@ -115,11 +147,15 @@ enum IacOutput {
     Tsv,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
+    /// JUnit XML, for the test pages of pipelines.
+    Junit,
+    /// A summary for a pull request.
+    Markdown,
     None,
 }
 
 impl IacOutput {
-    /// The format for values; `None` for SARIF, which is not a list of values.
+    /// The format for values; `None` for what is not a list of values.
     fn format(self) -> Option<Format> {
         Some(match self {
             Self::Table | Self::Wide => Format::Table,
@@ -129,7 +165,7 @@ impl IacOutput {
             Self::Yamlc => Format::Yamlc,
             Self::Tsv => Format::Tsv,
             Self::None => Format::None,
-            Self::Sarif => return None,
+            Self::Sarif | Self::Junit | Self::Markdown => return None,
         })
     }
 }
@@ -151,10 +187,20 @@ fn check_file(args: &IacCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     if args.live.is_none() && args.connect.simulate.is_some() {
         return Err(CliError::usage("--simulate does nothing without --live", "add --live, or leave --simulate out"));
     }
+    let mut fail_on: Vec<FailOn> = args.fail_on.iter().map(|word| FailOn::from(*word)).collect();
+    fail_on.sort_unstable();
+    fail_on.dedup();
+    if fail_on.contains(&FailOn::Never) && fail_on.len() > 1 {
+        return Err(CliError::usage(
+            "--fail-on never cannot be combined with others",
+            "leave out never, or the others",
+        ));
+    }
     // The file first: an audit that nothing is compared with would be in vain.
     let file = open(&args.file)?;
     let live = args.live.as_deref().map(|live| audit(args, live, profile.clone(), terminal)).transpose()?;
-    let report = check(&file, &profile, live.as_ref());
+    let mut report = check(&file, &profile, live.as_ref());
+    report.fail_on = fail_on;
     let name = args.file.to_string_lossy();
     let written = outputs.stdout.map_or(Ok(()), |format| write(&report, &name, format, query.as_ref(), terminal));
     let filed = outputs.write_files(terminal.quiet, |out, format| {
@@ -266,6 +312,8 @@ fn prepared(
     palette: Palette,
 ) -> Result<io::Result<()>, CliError> {
     Ok(match output.format() {
+        None if output == IacOutput::Junit => iac_junit::write(out, report, name),
+        None if output == IacOutput::Markdown => iac_markdown::write(out, report, name),
         None => iac_sarif::write(out, report, name, env!("CARGO_PKG_VERSION")),
         Some(Format::Json) => iac_json::write(out, report, name),
         Some(Format::None) => Ok(()),
@@ -290,12 +338,13 @@ fn snippet(args: &IacSnippetArgs) -> Result<Exit, CliError> {
         Some(SnippetOutput::Bicep) => &[SnippetLanguage::Bicep],
         None => &[SnippetLanguage::Terraform, SnippetLanguage::Bicep],
     };
+    let aim = SnippetAim { minimum: profile.settings.minimum_tls, raises_maximum: args.raise_maximum };
     let mut text = Vec::new();
     for (index, language) in languages.iter().enumerate() {
         if index > 0 {
             text.push(b'\n');
         }
-        let written = iac_snippet::write(&mut text, kind, &server, profile.settings.minimum_tls, *language);
+        let written = iac_snippet::write(&mut text, kind, &server, aim, *language);
         written.map_err(|error| CliError::failed(&error, "free some memory"))?.map_err(no_snippet)?;
     }
     stdout::write(|out| out.write_all(&text))?;

@@ -54,6 +54,7 @@ const SCOPED: &[&str] = &[
     "serve",
     "mcp",
     "server list",
+    "iac check",
     "zones check",
     "zones targets",
 ];
@@ -83,6 +84,7 @@ const BOUNDED: &[&str] = &[
     "mcp",
     "server list",
     "server show",
+    "iac check",
     "zones check",
     "zones targets",
 ];

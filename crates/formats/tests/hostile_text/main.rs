@@ -10,7 +10,7 @@ use hostssl_formats::approval_json::PackedOrder;
 use hostssl_formats::config_json::ConfigRow;
 use hostssl_formats::evidence_json::{self, EvidenceSummary, MissingPart};
 use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics};
-use hostssl_formats::iac_snippet::{NoSnippet, SnippetLanguage};
+use hostssl_formats::iac_snippet::{NoSnippet, SnippetAim, SnippetLanguage};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::policy::{ENFORCING, PolicyScope, REPORTING};
 use hostssl_formats::probe_metrics::ProbeMetrics;
@@ -23,10 +23,10 @@ use hostssl_formats::{
     Palette, Section, Shape, Text, apply_json, approval_json, audit_csv, audit_html, audit_json, audit_junit,
     audit_markdown, audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text,
     config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json,
-    explain_text, fleet_metrics, gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown,
-    plan_text, policy, probe_json, probers_json, probers_text, run_refused, run_sessions, run_text, runs_json,
-    runs_text, server_document, tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json,
-    zones_text,
+    explain_text, fleet_metrics, gate_text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_snippet, iac_text,
+    lint_json, lint_text, markdown, plan_text, policy, probe_json, probers_json, probers_text, run_refused,
+    run_sessions, run_text, runs_json, runs_text, server_document, tool_json, trend, waiver_text, watch_message,
+    write_json_line, write_list, zones_json, zones_text,
 };
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
@@ -236,12 +236,14 @@ fn of_files(all: &mut Outputs) {
     all.add("iac_text", |out| iac_text::write(out, &report, &file, &Text::plain()));
     all.add("iac_json", |out| iac_json::write(out, &report, &file));
     all.add_value("iac_json", &iac_json::value(&report, &file).unwrap());
+    all.add("iac_junit", |out| iac_junit::write(out, &report, &file));
+    all.add("iac_markdown", |out| iac_markdown::write(out, &report, &file));
     all.add("iac_sarif", |out| iac_sarif::write(out, &report, &file, &file));
     let id = format!("/subscriptions/s/resourceGroups/g/providers/{}/{file}", Kind::Flexible.offering().arm_type);
     if let Ok(id) = ResourceId::try_from(id.as_str()) {
-        let (kind, floor) = (Kind::Flexible, TlsVersion::Tls1_2);
+        let (kind, aim) = (Kind::Flexible, SnippetAim { minimum: TlsVersion::Tls1_2, raises_maximum: true });
         for language in [SnippetLanguage::Terraform, SnippetLanguage::Bicep] {
-            let written = iac_snippet::write(&mut Vec::new(), kind, &id, floor, language).unwrap();
+            let written = iac_snippet::write(&mut Vec::new(), kind, &id, aim, language).unwrap();
             assert_eq!(written, Err(NoSnippet::Name), "a template would be written with it");
         }
     }
