@@ -19,6 +19,7 @@ from release import Release
 # In the order in which they are packed.
 FORMATS = {
     "tarball": tarball.pack,
+    "zip": tarball.pack_zip,
     "deb": linux.pack_deb,
     "rpm": linux.pack_rpm,
     "wheel": wheel.pack,

@@ -30,7 +30,7 @@ PLATFORMS = {
     "aarch64-unknown-linux-gnu": Platform(LINUX, "arm64", "aarch64", "linux-arm64", "arm64", "aarch64"),
     "x86_64-apple-darwin": Platform(ELSEWHERE),
     "aarch64-apple-darwin": Platform(ELSEWHERE),
-    "x86_64-pc-windows-msvc": Platform(ELSEWHERE),
+    "x86_64-pc-windows-msvc": Platform(("zip", *ELSEWHERE)),
 }
 
 
