@@ -81,7 +81,7 @@ fn every_output_at_once_and_without_secrets() {
     for text in &all {
         assert!(!text.is_empty() && !text.contains("S3cret"), "{text}");
     }
-    for format in ["table", "wide", "json", "jsonc", "yaml", "yamlc", "tsv", "sarif", "none"] {
+    for format in ["table", "wide", "json", "jsonc", "yaml", "yamlc", "tsv", "sarif", "junit", "markdown", "none"] {
         let done = run(&["iac", "check", &fixture("template.json"), "-o", format]);
         assert_eq!(done.code, 3, "{format}: {}", done.stderr);
         assert!(!done.stdout.contains("S3cret") && !done.stderr.contains("S3cret"));
@@ -183,4 +183,21 @@ fn a_snippet_of_an_id_and_of_a_name() {
         let done = run(&["iac", "snippet", wrong, "--simulate", "--state", state]);
         assert!(done.code == 2 && done.stderr.contains("\nhint: "), "{wrong}: {}", done.stderr);
     }
+}
+
+#[test]
+fn a_gate_chooses_what_fails_and_a_page_of_a_pipeline_shows_it() {
+    let change = fixture("plan-change.json");
+    let code = |options: &[&str]| run(&[&["iac", "check", &change, "-o", "none"], options].concat()).code;
+    assert_eq!(code(&["--fail-on", "fail"]), 3);
+    assert_eq!(code(&["--fail-on", "never"]), 4, "not every value of this plan is known");
+    assert_eq!(code(&["--fail-on", "never,fail"]), 2);
+    assert_eq!(code(&["--fail-on", "new"]), 2, "there is no earlier check");
+    let written = run(&["iac", "check", &change, "-o", "junit", "--fail-on", "high,unknown"]);
+    assert!(written.code == 3 && written.stdout.starts_with("<?xml"), "{}", written.stdout);
+    let written = run(&["iac", "check", &change, "-o", "markdown"]);
+    assert!(written.stdout.contains("| pg-forgotten |"), "{}", written.stdout);
+    let json = run(&["iac", "check", &change, "-o", "json", "--query", "exit", "--fail-on", "never"]).stdout;
+    let exit: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(exit, json!({"code": 4, "reason": "incomplete", "failOn": ["never"]}));
 }

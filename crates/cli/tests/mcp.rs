@@ -133,6 +133,10 @@ async fn every_tool_answers_on_the_simulated_azure() {
     assert!(plan["page"]["matched"].as_u64().unwrap() > 0);
     let left = plan["result"]["leftOut"].as_array().unwrap();
     assert!(left.iter().any(|one| one["reason"] == "breaks-clients"), "no tool accepts that for a person: {left:?}");
+    // The demonstration has servers that cannot be read: what makes a plan incomplete is named.
+    let gaps = plan["gaps"].as_array().unwrap();
+    assert_eq!(plan["complete"], false);
+    assert!(gaps.iter().any(|gap| gap["scope"].as_str().unwrap().contains("/flexibleServers/")), "{gaps:?}");
 
     let message = "FATAL: no pg_hba.conf entry for host \"203.0.113.9\", user \"a\", database \"b\", no encryption";
     let explained = session.document("explain", json!({"text": message})).await;
