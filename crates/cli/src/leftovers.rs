@@ -14,8 +14,8 @@ use hostssl_formats::{Text, safe};
 use hostssl_model::{Hint, Kind, ResourceId};
 use hostssl_ops::Tenant;
 use hostssl_remediation::{
-    Clock as _, ExecuteError, Journal as _, JournalEvent, JournalRecord, Plan, Report, RunId, SafeText, Step,
-    StepReport, StepStatus, SystemClock,
+    Clock as _, ExecuteError, Journal as _, JournalError, JournalEvent, JournalRecord, Plan, Report, RunId, SafeText,
+    Step, StepReport, StepStatus, SystemClock,
 };
 use hostssl_sessions::{LeftoverSession, LeftoverSessions};
 use hostssl_store::Store;
@@ -272,9 +272,18 @@ impl Found<'_> {
     }
 }
 
+/// How often a record is tried again while another process writes. The store waits some seconds each time.
+const TRIES_WHILE_BUSY: usize = 10;
+
 async fn journal(store: &Store, run: &RunId, event: JournalEvent) -> Result<(), CliError> {
     let record = JournalRecord { at_ms: SystemClock::new().now_ms(), event };
-    let kept = store.append(run, std::slice::from_ref(&record)).await;
+    let mut kept = store.append(run, std::slice::from_ref(&record)).await;
+    for _ in 0..TRIES_WHILE_BUSY {
+        if !matches!(kept, Err(JournalError::Busy(_))) {
+            break;
+        }
+        kept = store.append(run, std::slice::from_ref(&record)).await;
+    }
     kept.map_err(|source| ExecuteError::Journal { source, partial: None }.into())
 }
 

@@ -83,14 +83,14 @@ impl<W: ParameterWriter> Executor<'_, W> {
         let mut state = RunState::new(plan.steps().len());
         state.advance(&first).map_err(ExecuteError::Defect)?;
         let new = NewRun { id: run, plan, principal: by, first: &first };
-        let begun = self.patiently(async || self.journal.begin(&new).await).await;
+        let recorder = RunRecorder::new(self, run, plan, state);
+        let begun = recorder.timing_a_stop(recorder.begin(&new)).await;
         begun.map_err(|source| match source {
             JournalError::Unfinished(run) => ExecuteError::Unfinished(run),
             source => ExecuteError::Journal { source, partial: None },
         })?;
         self.events.emit(&ExecutionEvent::Begun(run));
-        let recorder = RunRecorder::new(self, run, plan, state);
-        let walked = self.walk_and_finish(&recorder).await;
+        let walked = recorder.timing_a_stop(self.walk_and_finish(&recorder)).await;
         recorder.conclude(walked)
     }
 
@@ -113,7 +113,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             return Err(ExecuteError::NothingToResume(run.clone()));
         }
         let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
-        let walked = self.walk_on(&recorder, phase, rest).await;
+        let walked = recorder.timing_a_stop(self.walk_on(&recorder, phase, rest)).await;
         recorder.conclude(walked)
     }
 
@@ -144,31 +144,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
             recorder.record_run(JournalEvent::UndoStarted { reason: reason.map(SafeText::new) }).await?;
             self.walk_back(&recorder).await
         };
-        let walked = walked.await;
+        let walked = recorder.timing_a_stop(walked).await;
         recorder.conclude(walked)
-    }
-
-    /// Asks the journal until it is not busy any more, for as long as the executor is patient: another process's audit
-    /// that is being saved must not end a run. `SQLite` has waited a while each time.
-    async fn patiently(&self, ask: impl AsyncFn() -> Result<(), JournalError>) -> Result<(), JournalError> {
-        let began = self.clock.elapsed();
-        let mut stopped = None;
-        loop {
-            let answer = ask().await;
-            let now = self.clock.elapsed();
-            let waited = now.saturating_sub(began);
-            let patience_left = match self.is_stopped().then(|| *stopped.get_or_insert(now)) {
-                Some(at) => self.options.stop_patience.saturating_sub(now.saturating_sub(at)),
-                None => self.options.journal_patience.saturating_sub(waited),
-            };
-            match answer {
-                Err(JournalError::Busy(_)) if !patience_left.is_zero() => {
-                    self.events.emit(&ExecutionEvent::JournalBusy { waited });
-                    self.clock.sleep(self.options.first_wait.min(patience_left)).await;
-                }
-                answer => return answer,
-            }
-        }
     }
 
     fn is_stopped(&self) -> bool {
@@ -218,11 +195,11 @@ impl<W: ParameterWriter> Executor<'_, W> {
             // A run that is over anyway does not soak.
             if waves.peek().is_some() && self.halted(recorder, true).is_none() {
                 self.soak(self.options.soak).await;
-                self.look_again(recorder, wave).await?;
+                self.look_again(recorder, wave, Direction::Apply).await?;
             }
         }
         pool.until_done().await?;
-        self.look_at_all_again(recorder).await?;
+        self.look_at_all_again(recorder, recorder.plan.steps(), Direction::Apply).await?;
         let why = self.halted(recorder, true);
         // Stopped, or with a write that could not be settled: a resumed run continues with the rest.
         if why == Some(NotStarted::Interrupted) && !recorder.all_ended(Direction::Apply) || recorder.has_open() {
@@ -239,8 +216,13 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Reads the values of steps that ended well once more: what something else has set meanwhile is not success.
-    async fn look_again(&self, recorder: &RunRecorder<'_, W>, steps: &[Step]) -> Result<(), Abort> {
-        let held = steps.iter().filter(|step| recorder.holds(step));
+    async fn look_again<'s>(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        steps: impl IntoIterator<Item = &'s Step>,
+        direction: Direction,
+    ) -> Result<(), Abort> {
+        let held = steps.into_iter().filter(|step| recorder.holds(step, direction));
         self.in_parallel(held.map(|step| async move {
             let found = tokio::select! {
                 biased;
@@ -249,9 +231,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 () = self.clock.sleep(self.options.read_patience) => return Ok(()),
             };
             match found {
-                Ok(parameter) if !same_value(parameter.value(), &step.after) => {
+                Ok(parameter) if !same_value(parameter.value(), step.values(direction).1) => {
                     let found = SafeText::new(parameter.value());
-                    recorder.record(step, Direction::Apply, vec![StepEvent::Reverted { found }]).await
+                    recorder.record(step, direction, vec![StepEvent::Reverted { found }]).await
                 }
                 // It was read once; that it cannot be read now says nothing else.
                 _ => Ok(()),
@@ -260,17 +242,23 @@ impl<W: ParameterWriter> Executor<'_, W> {
         .await
     }
 
-    /// The last wave gets the time of every other one, so that a requested soak reports its result.
-    async fn look_at_all_again(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
-        if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
+    /// Before the report. The last wave of an apply gets the time of every other one, so that a requested soak reports
+    /// its result.
+    async fn look_at_all_again<'s>(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        steps: impl IntoIterator<Item = &'s Step> + Clone,
+        direction: Direction,
+    ) -> Result<(), Abort> {
+        if self.is_stopped() || !steps.clone().into_iter().any(|step| recorder.holds(step, direction)) {
             return Ok(());
         }
-        if self.options.soak > self.options.second_look {
+        if direction == Direction::Apply && self.options.soak > self.options.second_look {
             self.soak(self.options.soak).await;
         } else {
             self.sleep_until_stopped(self.options.second_look).await;
         }
-        self.look_again(recorder, recorder.plan.steps()).await
+        self.look_again(recorder, steps, direction).await
     }
 
     /// Done when the run is to end.
@@ -355,16 +343,18 @@ impl<W: ParameterWriter> Executor<'_, W> {
     /// The waves backwards, and within a server the steps backwards. A failed step does not stop the
     /// rest.
     async fn walk_back(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
-        for wave in recorder.plan.waves().rev() {
-            let wave: Vec<&Step> = wave.iter().filter(|step| recorder.is_undoing(step)).collect();
+        let undoing: Vec<&Step> = recorder.plan.steps().iter().filter(|step| recorder.is_undoing(step)).collect();
+        for wave in undoing.chunk_by(|one, next| one.wave == next.wave).rev() {
             let mut groups: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
-            for step in wave.into_iter().rev() {
+            for step in wave.iter().rev() {
                 groups.entry(&step.server).or_default().push(step);
             }
             let mut pool = Pool::new(&recorder.places);
             groups.into_values().for_each(|steps| pool.push(self.drive_all(recorder, steps, Direction::Undo)));
             pool.until_done().await?;
+            self.look_again(recorder, wave.iter().copied(), Direction::Undo).await?;
         }
+        self.look_at_all_again(recorder, undoing.iter().copied(), Direction::Undo).await?;
         if recorder.all_ended(Direction::Undo) { recorder.record_run(JournalEvent::UndoFinished).await } else { Ok(()) }
     }
 

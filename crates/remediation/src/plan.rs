@@ -14,7 +14,7 @@ pub use context::{ContextMismatch, PlanContext};
 pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
-use crate::{ClientImpact, Consent, FixableControl, Goal, SafeText};
+use crate::{ClientImpact, Consent, Direction, FixableControl, Goal, SafeText};
 use hostssl_model::{Kind, Meaning, ParameterName, Principal, ResourceId, Scope, coded};
 use std::collections::HashSet;
 use std::fmt;
@@ -80,6 +80,14 @@ impl Step {
     #[must_use]
     pub fn effect(&self) -> StepEffect {
         StepEffect::of(self.parameter, &self.before, &self.after)
+    }
+
+    /// The value that is there before, and the one that is wanted, in a direction.
+    pub(crate) fn values(&self, direction: Direction) -> (&str, &str) {
+        match direction {
+            Direction::Apply => (&self.before, &self.after),
+            Direction::Undo => (&self.after, &self.undo),
+        }
     }
 
     /// What undoing it does to how strict its server is.

@@ -318,6 +318,9 @@ fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
         StepOutcome::Already { waits_for_restart: true } => Some(WAITS_FOR_RESTART.to_owned()),
         StepOutcome::Already { .. } if undoing => Some("the previous value was already restored".to_owned()),
         StepOutcome::Already { .. } => None,
+        StepOutcome::Reverted { found } if undoing => {
+            Some(format!("the previous value was read back, but then it was {found} again: something else sets it"))
+        }
         StepOutcome::Reverted { found } => {
             Some(format!("the new value was read back, but then it was {found} again: something else sets it"))
         }

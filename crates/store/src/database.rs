@@ -28,6 +28,10 @@ const PRESENT: i64 = 5;
 /// How long a read waits for the writer, which in WAL mode it need not but in corner cases.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the journal waits for another process that writes before the executor decides whether it asks again. Short,
+/// so that nobody who stopped a run waits for it.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long an audit that is to be kept waits for another one, or for a journal's commit.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -52,6 +56,7 @@ pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreErro
     // macOS: a plain fsync does not empty the drive's cache.
     connection.pragma_update(None, "fullfsync", true)?;
     migrate(&mut connection, found)?;
+    connection.busy_timeout(JOURNAL_TIMEOUT)?;
     Ok(connection)
 }
 

@@ -76,10 +76,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         step: &'a Step,
         direction: Direction,
     ) -> Self {
-        let (before, wanted) = match direction {
-            Direction::Apply => (&*step.before, &*step.after),
-            Direction::Undo => (&*step.after, &*step.undo),
-        };
+        let (before, wanted) = step.values(direction);
         Self {
             executor,
             recorder,
@@ -228,7 +225,14 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
         let (found, was_default) = (SafeText::new(before.value()), before.origin == Origin::SystemDefault);
         self.record(vec![StepEvent::Intent { found, was_default }]).await?;
-        match writer.write(self.place(), self.wanted, self.origin()?).await {
+        let written = writer.write(self.place(), self.wanted, self.origin()?);
+        // A write that is dropped has an intent on record: it is open, and settled by reading like a lost answer.
+        let answer = match self.while_patient(self.executor.options.operation_patience, written).await {
+            Bounded::Done(answer) => answer,
+            Bounded::TooLong => return Ok(Flow::Again),
+            Bounded::Stopped => return Ok(Flow::Leave),
+        };
+        match answer {
             Ok(Accepted { request_id, operation, retry_after }) => {
                 self.operation = Some(Operation { handle: operation, retry_after });
                 self.record(vec![StepEvent::Accepted { request_id }]).await?;

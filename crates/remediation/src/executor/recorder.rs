@@ -4,16 +4,20 @@ use super::pool::Places;
 use super::{Abort, ExecuteError, ExecutionEvent, Executor, OnResume};
 use crate::report::report;
 use crate::{
-    Direction, InvalidTransition, JournalEvent, JournalRecord, ParameterWriter, Plan, Report, RunId, RunState, Step,
-    StepEvent, StepState, Track,
+    Direction, InvalidTransition, JournalError, JournalEvent, JournalRecord, NewRun, ParameterWriter, Plan, Report,
+    RunId, RunState, Step, StepEvent, StepState, Track,
 };
 use hostssl_model::ResourceId;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How many records are appended at once where many are due.
 const BATCH: usize = 1000;
+
+/// Why a record was not waited for any longer.
+const STOPPED_MEANWHILE: &str = "another process has been writing to it since the run was stopped";
 
 /// Appends to the journal first and then moves the state on, so that a report never knows more than the journal.
 pub(super) struct RunRecorder<'a, W: ParameterWriter> {
@@ -106,13 +110,72 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     }
 
     async fn write(&self, records: &[JournalRecord]) -> Result<(), Abort> {
-        let executor = self.executor;
-        let appended = executor.patiently(async || executor.journal.append(self.run, records).await).await;
+        let ask = async || self.executor.journal.append(self.run, records).await;
+        let appended = tokio::select! {
+            biased;
+            appended = self.patiently(self.executor.options.stop_patience, ask) => appended,
+            // What was asked for may still be kept: then the journal knows more than the report, which is right.
+            () = self.out_of_patience() => Err(JournalError::Busy(STOPPED_MEANWHILE.into())),
+        };
         appended.map_err(Abort::Journal)?;
         for record in records {
             self.executor.events.emit(&ExecutionEvent::Recorded(record));
         }
         Ok(())
+    }
+
+    /// Keeps the new run. Nothing is in progress yet, so that a stop ends the wait for the journal.
+    pub(super) async fn begin(&self, new: &NewRun<'_>) -> Result<(), JournalError> {
+        self.patiently(Duration::ZERO, async || self.executor.journal.begin(new).await).await
+    }
+
+    /// Asks the journal until it is not busy any more, for as long as the executor is patient: another process's audit
+    /// that is being saved must not end a run. `SQLite` has waited a while each time.
+    async fn patiently(
+        &self,
+        after_stop: Duration,
+        ask: impl AsyncFn() -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let (clock, options) = (self.executor.clock, &self.executor.options);
+        let began = clock.elapsed();
+        loop {
+            let answer = ask().await;
+            let waited = clock.elapsed().saturating_sub(began);
+            let patience_left = match self.interrupted_at() {
+                Some(at) => after_stop.saturating_sub(clock.elapsed().saturating_sub(at)),
+                None => options.journal_patience.saturating_sub(waited),
+            };
+            match answer {
+                Err(JournalError::Busy(_)) if !patience_left.is_zero() => {
+                    self.executor.events.emit(&ExecutionEvent::JournalBusy { waited });
+                    clock.sleep(options.first_wait.min(patience_left)).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Does the work of a run, and notes the moment of a stop when it comes, whatever the work awaits then: all patience
+    /// is counted from that moment.
+    pub(super) async fn timing_a_stop<T>(&self, work: impl Future<Output = T>) -> T {
+        let noted = async {
+            self.executor.stopped().await;
+            self.interrupted_at();
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            biased;
+            never = noted => match never {},
+            done = work => done,
+        }
+    }
+
+    /// Done when the run was stopped, and the patience with what was in progress is over.
+    pub(super) async fn out_of_patience(&self) {
+        self.executor.stopped().await;
+        let (clock, patience) = (self.executor.clock, self.executor.options.stop_patience);
+        let gone = self.interrupted_at().map_or(patience, |at| clock.elapsed().saturating_sub(at));
+        clock.sleep(patience.saturating_sub(gone)).await;
     }
 
     /// The report, or the error with what the journal holds.
@@ -182,9 +245,10 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
             .any(|step| self.with_track(step, Direction::Apply, |track| track.ending().is_none()) == Some(true))
     }
 
-    /// Whether a step ended well, so that its value should be there still.
-    pub(super) fn holds(&self, step: &Step) -> bool {
-        self.succeeded(step.id)
+    /// Whether a step ended well in this direction, so that its value should be there still.
+    pub(super) fn holds(&self, step: &Step, direction: Direction) -> bool {
+        let well = |track: &Track| track.ending().is_some_and(crate::StepOutcome::is_success);
+        self.with_track(step, direction, well) == Some(true)
     }
 
     /// Whether a step that must have ended well has not.
@@ -202,7 +266,7 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         self.lock().run.step(id).and_then(|at| at.apply.ending()).is_some_and(crate::StepOutcome::is_success)
     }
 
-    /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed), as far as anyone has noticed.
+    /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed).
     pub(super) fn interrupted_at(&self) -> Option<Duration> {
         self.executor.is_stopped().then(|| *self.interrupted_at.get_or_init(|| self.executor.clock.elapsed()))
     }

@@ -82,20 +82,12 @@ impl<W: ParameterWriter> Drive<'_, W> {
         }
     }
 
-    /// Does what changes nothing, for as long as it may take: until it is done, or the patience after a stop is over.
+    /// Does what may be dropped, for as long as it may take: until it is done, or the patience after a stop is over.
     pub(super) async fn while_patient<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Bounded<T> {
-        let out_of_patience = async {
-            self.executor.stopped().await;
-            let left = self
-                .recorder
-                .interrupted_at()
-                .map_or(Duration::ZERO, |at| self.executor.options.stop_patience.saturating_sub(self.since(at)));
-            self.executor.clock.sleep(left).await;
-        };
         tokio::select! {
             biased;
             done = work => Bounded::Done(done),
-            () = out_of_patience => Bounded::Stopped,
+            () = self.recorder.out_of_patience() => Bounded::Stopped,
             () = self.executor.clock.sleep(limit) => Bounded::TooLong,
         }
     }
