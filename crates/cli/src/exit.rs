@@ -155,7 +155,8 @@ pub(crate) const PLAN_HELP: &str = "Exit codes:
      only controls that hostssl can fix are planned, not the others that `audit` checks
   1  the tool failed (no sign-in, no Azure, no disk)
   2  wrong usage, or a selector that matches nothing
-  4  the plan is made, but not everything could be checked, or a failing server is left out without a waiver";
+  4  the plan is made, but not everything could be checked, a failing server is left out without a waiver, or a step
+     is manual";
 
 /// The same for commands that change servers.
 pub(crate) const CHANGE_HELP: &str = "Exit codes:

@@ -228,6 +228,35 @@ fn wait_until_older(plan: &str, age: Duration) {
 }
 
 #[test]
+fn a_value_that_waits_for_a_restart_is_not_called_done() {
+    let site = Site::new(&["demo"]);
+    let update =
+        ["server", "update", "-n", "pg-shipping-stage", "-g", "rg-shop-stage", "--minimal-tls-version", "TLS1_3"];
+    let waits = site.run(&update);
+    assert_eq!(waits.code, 4, "{}", waits.stderr);
+    let restart = "next: az postgres flexible-server restart -n pg-shipping-stage -g rg-shop-stage --subscription ";
+    assert!(waits.stderr.contains("pg-shipping-stage is waits-for-restart: "), "{}", waits.stderr);
+    assert!(waits.stderr.contains(restart) && !waits.stderr.contains("has this value already"), "{}", waits.stderr);
+    assert!(site.runs().is_empty(), "nothing is written");
+    // The other value of the server is changed, and the one that waits still counts.
+    let both = site.run(&[&update[..], &["--ssl-enforcement", "Disabled", "--reason", "a test"]].concat());
+    assert_eq!(both.code, 4, "{}", both.stderr);
+    assert!(both.stderr.contains("restores the previous value") && both.stderr.contains(restart), "{}", both.stderr);
+    let done = site.run(&[
+        "server",
+        "update",
+        "-n",
+        "pg-shipping-stage",
+        "-g",
+        "rg-shop-stage",
+        "--ssl-enforcement",
+        "Disabled",
+    ]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("has this value already"), "{}", done.stderr);
+}
+
+#[test]
 fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
     let site = Site::new(&["demo"]);
     let (file, hash) = site.plan("plan.json", &[]);

@@ -62,7 +62,28 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, te
     if let Some(advice) = advice {
         writeln!(out, "note: {advice}")?;
     }
+    write_restarts(out, report)?;
     text.write_next(out, &commands)
+}
+
+/// What puts the values in effect that wait for a restart.
+fn write_restarts(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let waiting = report.steps.iter().filter(|step| step.status == StepStatus::WaitsForRestart);
+    let servers: BTreeSet<&str> = waiting.map(|step| step.server.as_str()).collect();
+    if servers.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "note: the values that wait take effect when the owner of the server restarts it, which ends its sessions:"
+    )?;
+    for server in servers.iter().take(SERVERS_NAMED).filter_map(|server| ResourceId::try_from(*server).ok()) {
+        writeln!(out, "      {}", safe(&restart_command(&server)))?;
+    }
+    match servers.len().saturating_sub(SERVERS_NAMED) {
+        0 => Ok(()),
+        more => writeln!(out, "      and {more} more"),
+    }
 }
 
 /// The columns of what an undo restores.
@@ -206,6 +227,13 @@ fn turns_on_logs_alone(report: &Report) -> bool {
     report.steps.iter().all(is_of_logs)
 }
 
+/// What restarts a server. hostssl never does it: every session ends.
+#[must_use]
+pub fn restart_command(server: &ResourceId) -> String {
+    let (name, group, subscription) = (server.name(), server.resource_group(), server.subscription());
+    format!("az postgres flexible-server restart -n {name} -g {group} --subscription {subscription}")
+}
+
 /// What to do next: commands, each with what it is for, or advice where no command helps.
 fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) {
     let run = safe(&report.run);
@@ -213,7 +241,13 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
     let resume = |what| (format!("hostssl resume {run}"), what);
     let undo = |what| (format!("hostssl undo {run}"), what);
     let manually = "change the rest manually: hostssl does not write it";
-    let applied = report.summary.applied > 0;
+    let stands =
+        |step: &StepReport| !step.undoing && matches!(step.status, StepStatus::Applied | StepStatus::WaitsForRestart);
+    let applied = report.steps.iter().any(stands);
+    let is_in_place = |step: &StepReport| {
+        let status = step.status;
+        outcome(status) == Outcome::Pass || status == StepStatus::WaitsForRestart || step.manual
+    };
     match report.outcome {
         RunOutcome::Open if is_open_undo(report) => {
             (vec![resume("settles what is in progress and continues the undo")], None)
@@ -221,10 +255,17 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         RunOutcome::Open if report.summary.open > 0 => {
             (vec![resume("settles what is in progress and continues with the rest")], None)
         }
-        RunOutcome::Open => (vec![resume("continues with the rest"), undo("restores what was applied")], None),
+        RunOutcome::Open if applied => {
+            (vec![resume("continues with the rest"), undo("restores what was applied")], None)
+        }
+        RunOutcome::Open => (vec![resume("continues with the rest")], None),
         RunOutcome::Stuck => (vec![undo("retries")], Some("check the servers that are stuck first")),
         RunOutcome::Incomplete if report.is_manual_only() && !applied => (Vec::new(), Some(manually)),
         RunOutcome::Incomplete if report.is_manual_only() => (vec![undo("restores what was applied")], Some(manually)),
+        // Only a restart is missing.
+        RunOutcome::Incomplete if report.steps.iter().all(is_in_place) => {
+            (applied.then(|| undo("restores what was applied")).into_iter().collect(), None)
+        }
         RunOutcome::Failed | RunOutcome::Incomplete if applied => {
             (vec![plan("plans the rest again"), undo("restores what was applied")], None)
         }

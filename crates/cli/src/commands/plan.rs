@@ -108,9 +108,14 @@ pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exi
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
         stderr!("warning: {servers} not in the plan, without a waiver; the plan lists them as left out");
     }
+    let manual = with_manual_steps(&planned.plan);
+    if manual > 0 {
+        let servers = if manual == 1 { "1 server has".to_owned() } else { format!("{manual} servers have") };
+        stderr!("warning: {servers} a manual step: apply does not do it, and the control fails until someone does");
+    }
     // The audit of a plan reads what its controls judge; a setting that no control judges is left out as unknown.
     let unknown = planned.plan.left_out().iter().any(|one| one.reason == LeftOutReason::Unknown);
-    if planned.audit.run.complete && !unknown && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
+    if planned.audit.run.complete && !unknown && failing == 0 && manual == 0 { Exit::AllPass } else { Exit::Incomplete }
 }
 
 /// Servers that are left out because of their clients, and what to do about it.
@@ -199,6 +204,12 @@ fn left_failing(planned: &Planned) -> usize {
         .map(|one| &one.server)
         .collect();
     failing.len()
+}
+
+/// How many servers have a step that hostssl does not write: applying the plan leaves them failing.
+fn with_manual_steps(plan: &Plan) -> usize {
+    let steps = plan.steps().iter().filter(|step| !step.is_executable());
+    steps.map(|step| &step.server).collect::<BTreeSet<_>>().len()
 }
 
 impl MakePlanArgs {

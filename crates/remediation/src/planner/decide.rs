@@ -59,14 +59,14 @@ pub(super) fn decide(
         Goal::Set { enforcement: Some(false), .. } if settings.is_empty() => {
             Decision::LeaveOut(LeftOutReason::NotSupported, "TLS cannot be turned off there".into())
         }
-        Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it already has this value".into()),
         Goal::Fix { .. } if control == FixableControl::LogDownload && settings.is_empty() => {
             Decision::LeaveOut(LeftOutReason::NotSupported, "this kind of server offers no log files".into())
         }
-        Goal::Fix { .. } if settings.iter().any(|name| waits_for_restart(posture, *name)) => Decision::LeaveOut(
+        _ if settings.iter().any(|name| waits_for_restart(posture, *name)) => Decision::LeaveOut(
             LeftOutReason::NeedsRestart,
             "it already has the value, which takes effect when the server is restarted".into(),
         ),
+        Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it already has this value".into()),
         Goal::Fix { .. } if control == FixableControl::LogDownload => Decision::LeaveOut(
             LeftOutReason::AlreadyRight,
             format!("its log files can be downloaded and are kept for {MOST_LOG_DAYS} days"),

@@ -15,11 +15,12 @@ use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
 use hostssl_formats::plan_text::client_text;
+use hostssl_formats::run_text::restart_command;
 use hostssl_formats::safe;
 use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
 use hostssl_remediation::{
-    Approved, ClientVerdict, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, WaveOrder,
+    Approved, ClientVerdict, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, StepStatus, WaveOrder,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -118,7 +119,8 @@ fn update(
         let plan = plan_for(&site.reading, &request(args, named, &subscription)?, terminal).await?.plan;
         refuse_loosening(&plan, args)?;
         warn_of_clients(&plan, terminal);
-        let left_out = plan.left_out().iter().find(|one| one.reason != LeftOutReason::AlreadyRight);
+        let as_asked = [LeftOutReason::AlreadyRight, LeftOutReason::NeedsRestart];
+        let left_out = plan.left_out().iter().find(|one| !as_asked.contains(&one.reason));
         if let Some(left_out) = left_out {
             return Err(CliError::left_out(&server, left_out));
         }
@@ -130,7 +132,8 @@ fn update(
         }
         let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, terminal).await?) };
         // The result of the change is reported first, whatever happens to the last read.
-        let exit = end_with(&server, report.as_ref(), terminal);
+        let waits = plan.left_out().iter().any(|one| one.reason == LeftOutReason::NeedsRestart);
+        let exit = end_with(&server, report.as_ref(), waits, terminal);
         let document = show(&site.changing, named, &subscription).await;
         Ok((document, exit))
     })?;
@@ -191,25 +194,37 @@ async fn apply(
     change(site, store, &pace, args.judge.route(&args.connect)?, plan, terminal, work).await
 }
 
-/// The result of the change, beside the metadata on stdout.
-fn end_with(server: &ResourceId, report: Option<&Report>, terminal: &TerminalArgs) -> Exit {
-    let Some(report) = report else {
-        if !terminal.quiet {
-            stderr!("{} has this value already: nothing was written", server.name());
-        }
-        return Exit::AllPass;
-    };
+/// The result of the change, beside the metadata on stdout. `waits`: a value that was set before takes effect at the next
+/// restart.
+fn end_with(server: &ResourceId, report: Option<&Report>, waits: bool, terminal: &TerminalArgs) -> Exit {
+    let exit = report.map_or(Exit::AllPass, Exit::of_run);
+    if let Some(report) = report {
+        tell(server, report, terminal);
+    } else if !waits && !terminal.quiet {
+        stderr!("{} has this value already: nothing was written", server.name());
+    }
+    if waits {
+        let name = server.name();
+        let word = StepStatus::WaitsForRestart.as_str();
+        stderr!("error: {name} is {word}: it has the value, which takes effect at the next restart of the server");
+    }
+    if waits || report.is_some_and(|report| report.summary.waits_for_restart > 0) {
+        stderr!("next: {}", safe(&restart_command(server)));
+    }
+    if waits && exit == Exit::AllPass { Exit::Incomplete } else { exit }
+}
+
+fn tell(server: &ResourceId, report: &Report, terminal: &TerminalArgs) {
     for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
         let reason = safe(step.reason.as_deref().unwrap_or("no reason was given"));
         stderr!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
     }
     if report.outcome == RunOutcome::Open {
         stderr!("next: {}", terminal.again.command(&format!("hostssl resume {}", report.run)));
-    } else if !terminal.quiet && report.summary.applied > 0 {
+    } else if !terminal.quiet && report.summary.applied + report.summary.waits_for_restart > 0 {
         let undo = terminal.again.command(&format!("hostssl undo {}", report.run));
         stderr!("run {}: verified by reading it back; `{undo}` restores the previous value", report.run);
     }
-    Exit::of_run(report)
 }
 
 async fn find(site: &SignedInTenant, named: &ServerName) -> Result<ResourceId, CliError> {
