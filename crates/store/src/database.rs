@@ -29,7 +29,7 @@ const PRESENT: i64 = 5;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the journal waits for another process that writes before the executor decides whether it asks again. Short,
-/// so that nobody who stopped a run waits for it.
+/// so that a person who stopped a run does not wait for it.
 const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an audit that is to be kept waits for another one, or for a journal's commit.

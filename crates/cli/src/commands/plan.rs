@@ -108,7 +108,7 @@ pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exi
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
         stderr!("warning: {servers} not in the plan, without a waiver; the plan lists them as left out");
     }
-    let manual = with_manual_steps(&planned.plan);
+    let manual = count_manual_servers(&planned.plan);
     if manual > 0 {
         let servers = if manual == 1 { "1 server has".to_owned() } else { format!("{manual} servers have") };
         stderr!("warning: {servers} a manual step: apply does not do it, and the control fails until someone does");
@@ -207,7 +207,7 @@ fn left_failing(planned: &Planned) -> usize {
 }
 
 /// How many servers have a step that hostssl does not write: applying the plan leaves them failing.
-fn with_manual_steps(plan: &Plan) -> usize {
+fn count_manual_servers(plan: &Plan) -> usize {
     let steps = plan.steps().iter().filter(|step| !step.is_executable());
     steps.map(|step| &step.server).collect::<BTreeSet<_>>().len()
 }

@@ -199,7 +199,7 @@ async fn apply(
 fn end_with(server: &ResourceId, report: Option<&Report>, waits: bool, terminal: &TerminalArgs) -> Exit {
     let exit = report.map_or(Exit::AllPass, Exit::of_run);
     if let Some(report) = report {
-        tell(server, report, terminal);
+        print_outcome(server, report, terminal);
     } else if !waits && !terminal.quiet {
         stderr!("{} has this value already: nothing was written", server.name());
     }
@@ -214,7 +214,7 @@ fn end_with(server: &ResourceId, report: Option<&Report>, waits: bool, terminal:
     if waits && exit == Exit::AllPass { Exit::Incomplete } else { exit }
 }
 
-fn tell(server: &ResourceId, report: &Report, terminal: &TerminalArgs) {
+fn print_outcome(server: &ResourceId, report: &Report, terminal: &TerminalArgs) {
     for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
         let reason = safe(step.reason.as_deref().unwrap_or("no reason was given"));
         stderr!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
