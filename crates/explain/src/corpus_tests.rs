@@ -94,6 +94,9 @@ pub(super) const SERVER: &[(&str, Cause)] = &[
     ("FATAL:  This RDS Proxy requires TLS connections", TlsEnforced),
     ("FATAL:  number of requested standby connections exceeds max_wal_senders (currently 0)", Busy),
     ("FATAL: client authentication failed", PgHba),
+    // PgBouncer up to 1.24, and from 1.25 on.
+    ("FATAL: login rejected", PgHba),
+    ("connection to server at \"db\" (1.2.3.4), port 6432 failed: FATAL:  no authentication method is found", PgHba),
     (
         "FATAL: client authentication failed\nDETAIL: no pool_hba.conf entry for host \"h\", user \"u\", database \"d\", SSL off",
         TlsEnforced,

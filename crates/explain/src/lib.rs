@@ -6,6 +6,10 @@
 //! is outside quoted names counts, as users choose those. Nothing of a text is repeated in its explanation, so an
 //! explanation can be shown on a terminal whatever the text holds.
 
+/// How PgBouncer says that its `auth_hba_file` has no line for a client, or one that rejects it: up to 1.24, and from
+/// 1.25 on.
+pub const POOLER_LINE_REFUSALS: [&str; 2] = ["login rejected", "no authentication method is found"];
+
 mod attempts;
 #[cfg(test)]
 mod corpus_tests;

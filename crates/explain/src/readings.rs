@@ -78,6 +78,9 @@ readings! {
     INVALID_AUTHORIZATION: PgHba, Hint, Low,
         "The server refused the login: a rule of pg_hba.conf, most often, or a user that does not exist. The code is the same for TLS, address and user.",
         "Get the message beside the code, or see whether plaintext is refused: hostssl probe HOST.";
+    POOLER_LINE: PgHba, Hint, Low,
+        "PgBouncer has no line in its auth_hba_file for this user, database, address and transport: hostssl lines are for TLS alone.",
+        "Connect with sslmode=require; if that is refused too, the user, database or address needs a line there.";
     POOLER_LOGIN: PgHba, Hint, Low,
         "The pooler refused the login. The line with the reason is missing: a rule of pool_hba.conf, TLS or the password.",
         "Get the line that begins with DETAIL, from the pooler's log if need be.";

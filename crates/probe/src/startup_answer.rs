@@ -92,7 +92,7 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         }
         ("28000", None) => Signal::Unclear,
         // pgbouncer (client.c) has one code for nearly everything, and looks at TLS before it looks at names.
-        ("08P01", None) if PGBOUNCER_REFUSALS.iter().any(|refusal| message.starts_with(refusal)) => Signal::Refused,
+        ("08P01", None) if is_pooler_refusal(message) => Signal::Refused,
         ("08P01", None) if message.starts_with("no such database") || message.starts_with("no such user") => {
             Signal::NoSuchName
         }
@@ -110,9 +110,11 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
     }
 }
 
-/// By what pgbouncer refuses a transport: its `client_tls_sslmode`, and its `auth_hba_file` up to 1.24 and from 1.25
-/// on.
-const PGBOUNCER_REFUSALS: [&str; 3] = ["SSL required", "login rejected", "no authentication method is found"];
+/// Whether pgbouncer refuses a transport: by its `client_tls_sslmode`, or by its `auth_hba_file`.
+fn is_pooler_refusal(message: &str) -> bool {
+    let by_line = hostssl_explain::POOLER_LINE_REFUSALS;
+    ["SSL required"].iter().chain(&by_line).any(|refusal| message.starts_with(refusal))
+}
 
 fn names_pool_hba(error: &ErrorResponse) -> bool {
     error.detail.as_deref().is_some_and(|detail| detail.contains("pool_hba.conf"))

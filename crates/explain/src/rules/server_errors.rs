@@ -1,6 +1,7 @@
 //! What PostgreSQL, the gateways of Azure and the poolers say.
 
 use super::Table;
+use crate::POOLER_LINE_REFUSALS;
 use crate::readings as r;
 
 pub(super) const TABLE: Table = &[
@@ -73,6 +74,7 @@ pub(super) const TABLE: Table = &[
     ),
     (&r::USER_FORM, &[&["invalid username specified"]]),
     // pgbouncer and pgpool.
+    (&r::POOLER_LINE, &[&[POOLER_LINE_REFUSALS[0]], &[POOLER_LINE_REFUSALS[1]]]),
     (&r::POOLER_PLAIN, &[&["ssl required"], &["no pool_hba.conf entry", "ssl off"]]),
     (&r::NO_TLS, &[&["server refused ssl"], &["server refuses ssl"]]),
     // pgpool, of which some clients leave the detail out.

@@ -10,6 +10,9 @@ const LONGEST_NAME: usize = 128;
 /// Words that announce a secret.
 const SECRET_WORDS: [&str; 7] = ["password", "passwd", "passphrase", "pwd", "secret", "token", "pass"];
 
+/// Characters that no name may hold, as a URL escapes them.
+const ESCAPES: [&str; 8] = ["%3a", "%2f", "%5c", "%3b", "%3d", "%26", "%3f", "%23"];
+
 /// The keywords of a connection string that mean something here. There is no field for a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parameters {
@@ -248,8 +251,16 @@ pub(super) fn check_name(field: &'static str, value: &str) -> Result<(), TargetE
     }
     if field.contains("user") && value.contains([':', '/', '\\']) {
         return fault(
-            "contains a : / or \\, as a user with a password does: leave the password out, or give such a user by --user",
+            "contains a : / or \\, as a user with a password does; leave the password out, or give such a user by --user",
         );
+    }
+    if value.contains(':') {
+        return fault(
+            "contains a : as a name with a password does; leave the password out, or give such a database by --database",
+        );
+    }
+    if ESCAPES.iter().any(|escape| lower.contains(escape)) {
+        return fault("contains an escaped character such as %3A, which only a URL decodes, and only once");
     }
     if value.chars().any(char::is_control) {
         return fault("contains a control character");
@@ -257,7 +268,7 @@ pub(super) fn check_name(field: &'static str, value: &str) -> Result<(), TargetE
     let parts = || lower.split(|c: char| !c.is_ascii_alphanumeric());
     let announced = parts().any(|part| SECRET_WORDS.contains(&part)) && value.contains([' ', ':', '\t', ',']);
     if announced {
-        return fault("seems to be followed by a password: leave the password out");
+        return fault("seems to hold a password as well; leave the password out");
     }
     if value.len() > LONGEST_NAME {
         return fault("is longer than a name can be");

@@ -463,10 +463,17 @@ mod tests {
             "jdbc:postgresql://db/shop&password=hunter2",
             "DATABASE_URL=postgres://db/shop&pass=hunter2",
             "db:5432/shop&pass=hunter2",
+            "postgresql://db/shop:hunter2",
+            "host=db dbname=shop:hunter2",
+            "host=db user=app%3Ahunter2",
+            "host=db dbname=shop%3ahunter2",
+            "postgresql://app%253Ahunter2@db/shop",
         ] {
             let error = ProbeTarget::parse(text).expect_err(text);
             assert!(matches!(error, TargetError::Secret { .. }), "{text}: {error:?}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+            // What is wrong is printed through the redactor, which must leave it whole.
+            assert_eq!(hostssl_untrusted::redact(&error.to_string()), error.to_string(), "{text}");
         }
         let token = format!("host=db user={}", "x".repeat(200));
         assert!(matches!(ProbeTarget::parse(&token), Err(TargetError::Secret { .. })));
