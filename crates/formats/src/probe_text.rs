@@ -194,10 +194,23 @@ fn columns(texts: [String; 6], verdict: WireVerdict, palette: Palette) -> Vec<Co
     verdict.into_iter().chain(texts.map(Column::plain)).collect()
 }
 
-/// What weakens an endpoint, in which of Azure's roots its chain ends, and the transcript where it was asked for.
+/// Which groups that withstand a quantum computer are offered, where that was asked about.
+fn post_quantum(report: &EndpointReport) -> Option<String> {
+    let asked = report.tls.as_ref()?.post_quantum.as_ref()?;
+    let names = safe(&asked.names.join(", ")).into_owned();
+    Some(match (asked.names.is_empty(), asked.complete) {
+        (true, true) => "not offered".to_owned(),
+        (true, false) => "unknown: not every question was answered".to_owned(),
+        (false, true) => names,
+        (false, false) => format!("{names}; not every question was answered"),
+    })
+}
+
+/// What weakens an endpoint, in which of Azure's roots its chain ends, its post-quantum key exchange, and the transcript
+/// where it was asked for.
 fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette) -> io::Result<()> {
-    let roots = azure_roots(report);
-    if report.weaknesses.is_empty() && report.transcript.is_none() && roots.is_none() {
+    let (roots, post_quantum) = (azure_roots(report), post_quantum(report));
+    if report.weaknesses.is_empty() && report.transcript.is_none() && roots.is_none() && post_quantum.is_none() {
         return Ok(());
     }
     writeln!(out, "\n{}", palette.bold(&safe(&report.target)))?;
@@ -206,6 +219,9 @@ fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette)
     }
     if let Some(roots) = roots {
         writeln!(out, "  roots: {roots}")?;
+    }
+    if let Some(offered) = post_quantum {
+        writeln!(out, "  post-quantum key exchange: {offered}")?;
     }
     for weakness in &report.weaknesses {
         writeln!(out, "  weakness: {}", weakness.as_str())?;

@@ -144,6 +144,24 @@ fn a_table_has_the_failures_first_and_the_details_below() {
 }
 
 #[test]
+fn the_text_says_whether_post_quantum_key_exchange_is_offered() {
+    let told = |names: &[&str], complete| {
+        let mut report = full("a.example", WireVerdict::Enforced);
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let tls = report.tls.as_mut().unwrap();
+        tls.post_quantum = Some(Enumeration { version: ProtocolVersion::Tls13, names, complete });
+        table([report])
+    };
+    assert!(told(&["X25519MLKEM768"], true).contains("post-quantum key exchange: X25519MLKEM768\n"));
+    assert!(told(&[], true).contains("post-quantum key exchange: not offered\n"));
+    // What was not answered is no proof that it is missing.
+    assert!(told(&[], false).contains("post-quantum key exchange: unknown: "));
+    let mut unasked = full("a.example", WireVerdict::Enforced);
+    unasked.tls.as_mut().unwrap().post_quantum = None;
+    assert!(!table([unasked]).contains("post-quantum"));
+}
+
+#[test]
 fn of_many_endpoints_the_rest_follows_as_it_comes() {
     let many = (0..1_200).map(|number| {
         let verdict = if number % 7 == 0 { WireVerdict::Optional } else { WireVerdict::Enforced };
