@@ -102,6 +102,22 @@ fn a_revoked_prober_leaves_nothing_that_counts() {
 }
 
 #[test]
+fn a_suspended_prober_leaves_nothing_that_counts() {
+    let (directory, store) = store();
+    store.ask_prober("p-1", &[("db", 5432), ("other", 5432)], 1).unwrap();
+    let missing = KeptAnswer { host: "other".into(), missing: "no look".into(), ..answer(Vec::new()) };
+    store.keep_answers("p-1", &[answer(vec![look("10.0.0.4", 2, 2)]), missing], 2).unwrap();
+    let reader = StoreReader::open(directory.path()).unwrap();
+    for violations in 0..4 {
+        let counts = usize::from(violations < 3);
+        assert_eq!(kept(&store, 0).len(), counts, "after {violations}");
+        assert_eq!(reader.looks_of_probers(0).unwrap().len(), counts, "after {violations}");
+        assert_eq!(store.reasons_of_probers().unwrap().len(), counts, "after {violations}");
+        store.refuse_of_prober("p-1", violations, "not asked", true).unwrap();
+    }
+}
+
+#[test]
 fn violations_suspend_and_refusals_are_bounded() {
     let (_directory, store) = store();
     for at_ms in 0..300 {

@@ -1,5 +1,6 @@
 //! What probers were asked, and what they saw.
 
+use super::MAX_VIOLATIONS;
 use crate::probes::{deflated, inflated};
 use crate::{AuditStore, StoreError, StoreReader};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -118,7 +119,7 @@ impl AuditStore {
         })
     }
 
-    /// What probers saw that are not revoked, as far as it stands at `oldest_ms`.
+    /// What probers saw that are neither revoked nor suspended, as far as it stands at `oldest_ms`.
     ///
     /// # Errors
     ///
@@ -127,7 +128,7 @@ impl AuditStore {
         self.read(|connection| looks(connection, oldest_ms))
     }
 
-    /// Why probers that are not revoked did not look at what they were asked about.
+    /// Why probers that are neither revoked nor suspended did not look at what they were asked about.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl AuditStore {
 }
 
 impl StoreReader {
-    /// What probers saw that are not revoked, as far as it stands at `oldest_ms`.
+    /// What probers saw that are neither revoked nor suspended, as far as it stands at `oldest_ms`.
     ///
     /// # Errors
     ///
@@ -147,7 +148,7 @@ impl StoreReader {
         looks(&self.lock(), oldest_ms)
     }
 
-    /// Why probers that are not revoked did not look at what they were asked about.
+    /// Why probers that are neither revoked nor suspended did not look at what they were asked about.
     ///
     /// # Errors
     ///
@@ -181,9 +182,9 @@ fn keep_looks(transaction: &Transaction<'_>, id: &str, answer: &KeptAnswer) -> R
 fn reasons(connection: &Connection) -> Result<Vec<ProberReason>, StoreError> {
     let mut find = connection.prepare_cached(
         "SELECT p.zone, t.host, t.port, 'prober ' || p.id || ': ' || t.missing FROM prober_targets AS t \
-         JOIN probers AS p ON p.id = t.prober WHERE t.missing <> '' AND p.revoked_ms IS NULL ORDER BY t.answered_ms",
+         JOIN probers AS p ON p.id = t.prober WHERE t.missing <> '' AND p.revoked_ms IS NULL AND p.violations < ?1 ORDER BY t.answered_ms",
     )?;
-    let found = find.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let found = find.query_map([MAX_VIOLATIONS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 
@@ -191,11 +192,11 @@ fn reasons(connection: &Connection) -> Result<Vec<ProberReason>, StoreError> {
 fn looks(connection: &Connection, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
     let mut find = connection.prepare_cached(
         "SELECT l.prober, p.zone, l.host, l.port, l.taken_ms, l.document FROM prober_looks AS l \
-         JOIN probers AS p ON p.id = l.prober WHERE p.revoked_ms IS NULL AND (l.taken_ms >= ?1 OR NOT EXISTS \
+         JOIN probers AS p ON p.id = l.prober WHERE p.revoked_ms IS NULL AND p.violations < ?2 AND (l.taken_ms >= ?1 OR NOT EXISTS \
          (SELECT 1 FROM prober_looks AS n WHERE n.prober = l.prober AND n.host = l.host AND n.port = l.port \
           AND n.taken_ms >= ?1)) ORDER BY l.prober, l.host, l.port, l.address, l.weight",
     )?;
-    let rows = find.query_map([oldest_ms], |row| {
+    let rows = find.query_map(params![oldest_ms, MAX_VIOLATIONS], |row| {
         let look = KeptLook {
             prober: row.get(0)?,
             zone: row.get(1)?,
