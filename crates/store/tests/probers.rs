@@ -91,6 +91,24 @@ fn the_newest_look_of_each_weight_stands() {
 }
 
 #[test]
+fn the_looks_of_64_addresses_of_a_target_are_kept() {
+    let (_directory, store) = store();
+    store.ask_prober("p-1", &[("db", 5432), ("db", 6432)], 1).unwrap();
+    store.keep_answers("p-1", &[KeptAnswer { port: 6432, ..answer(vec![look("10.0.0.1", 2, 1)]) }], 1).unwrap();
+    for round in 0..6_u8 {
+        let looks = (0..50).flat_map(|last| {
+            let (address, at_ms) = (format!("10.0.{round}.{last:02}"), i64::from(round) * 100 + last);
+            [look(&address, 2, at_ms), look(&address, 1, at_ms)]
+        });
+        store.keep_answers("p-1", &[answer(looks.collect())], 1).unwrap();
+    }
+    let kept = kept(&store, 0);
+    assert_eq!(kept.len(), 2 * 64 + 1, "both weights of 64 addresses, and those of another port");
+    assert!(kept.iter().any(|look| look.starts_with("10.0.4.36 ")) && kept.iter().any(|look| look == "10.0.0.1 2 1"));
+    assert!(!kept.iter().any(|look| look.starts_with("10.0.4.35 ")), "the oldest go");
+}
+
+#[test]
 fn a_revoked_prober_leaves_nothing_that_counts() {
     let (_directory, store) = store();
     store.ask_prober("p-1", &[("db", 5432)], 1).unwrap();

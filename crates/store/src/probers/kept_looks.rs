@@ -8,6 +8,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 /// A target that a prober is not asked about for this long is forgotten, in milliseconds.
 const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
 
+/// Addresses of one target whose looks are kept for each prober.
+const MAX_KEPT_ADDRESSES: u32 = 64;
+
 /// A prober's answer to one target.
 #[derive(Debug, Clone)]
 pub struct KeptAnswer {
@@ -176,6 +179,12 @@ fn keep_looks(transaction: &Transaction<'_>, id: &str, answer: &KeptAnswer) -> R
                         AND taken_ms < ?4";
         transaction.execute(outdated, params![id, answer.host, answer.port, resolved])?;
     }
+    // One who invents addresses would fill the disk: those that were looked at longest ago go.
+    let surplus = "DELETE FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 AND address IN \
+                   (SELECT address FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 \
+                    GROUP BY address ORDER BY max(taken_ms) DESC, address LIMIT -1 OFFSET ?4)";
+    let to = params![id, answer.host, answer.port, MAX_KEPT_ADDRESSES];
+    transaction.prepare_cached(surplus)?.execute(to)?;
     Ok(())
 }
 
