@@ -5,11 +5,13 @@
 //! `docs/schemas/prober-v1.schema.json`.
 
 mod frozen_messages;
+mod held_request;
 mod message_bounds;
 
 use crate::probe_json;
 use crate::targets_json::ZoneTargets;
 use frozen_messages::{AnswerJson, AskedJson, OutcomeJson, ReplyJson, RequestJson, TargetJson, UnkeptJson};
+use held_request::{HeldAnswer, HeldRequest, needed};
 use hostssl_model::is_zone_name;
 use hostssl_probe::report::EndpointReport;
 use hostssl_probe::target::ProbeTarget;
@@ -17,6 +19,8 @@ use jiff::Timestamp;
 use message_bounds::{BoundsError, is_line};
 pub use message_bounds::{MAX_ANSWERS, MAX_BODY, MAX_LOOK};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::net::IpAddr;
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/prober/v1";
@@ -157,6 +161,9 @@ pub enum InvalidProberJson {
     /// It is something else.
     #[error("its schema is `{0}` and not `{SCHEMA}`")]
     Schema(String),
+    /// It asks what this version does not know: a newer one may.
+    #[error("it asks `{0}`, which this version does not know")]
+    Ask(String),
     /// A member holds what it cannot.
     #[error("`{0}` is not what it should be")]
     Member(&'static str),
@@ -171,25 +178,29 @@ impl ProberRequest {
     /// no other one.
     pub fn read(bytes: &[u8]) -> Result<Self, InvalidProberJson> {
         message_bounds::check(bytes)?;
-        let (schema, request) = serde_json::from_slice::<AskedJson>(bytes)?.parts();
-        check_schema(schema)?;
-        Ok(match request {
-            RequestJson::Enrol { secret, version } => {
-                Self::Enrol { secret: line("secret", secret, 128)?, version: line("version", version, 64)? }
+        let request = serde_json::from_slice::<HeldRequest<'_>>(bytes)?;
+        check_schema(request.schema)?;
+        let version = |version| line("version", needed(version, "version")?, 64);
+        Ok(match request.ask.as_str() {
+            "enrol" => Self::Enrol {
+                secret: line("secret", needed(request.secret, "secret")?, 128)?,
+                version: version(request.version)?,
+            },
+            "targets" => {
+                let after = request.after_host.zip(request.after_port);
+                let after = after.map(|(host, port)| line("afterHost", host, 253).map(|host| (host, port)));
+                Self::Targets { version: version(request.version)?, after: after.transpose()? }
             }
-            RequestJson::Targets { version, after_host, after_port } => {
-                let after = after_host.zip(after_port).map(|(host, port)| Ok((line("afterHost", host, 253)?, port)));
-                let after: Option<Result<HostPort, InvalidProberJson>> = after;
-                Self::Targets { version: line("version", version, 64)?, after: after.transpose()? }
-            }
-            RequestJson::Wait { wanted } => Self::Wait { wanted },
-            RequestJson::Looks { answers, ended } => {
+            "wait" => Self::Wait { wanted: needed(request.wanted, "wanted")? },
+            "looks" => {
+                let answers = needed(request.answers, "answers")?;
                 if answers.len() > MAX_ANSWERS {
                     return Err(BoundsError::Answers.into());
                 }
                 let answers = answers.into_iter().map(ProberAnswer::read).collect::<Result<_, _>>()?;
-                Self::Looks { answers, ended }
+                Self::Looks { answers, ended: request.ended }
             }
+            other => return Err(InvalidProberJson::Ask(other.chars().take(80).collect())),
         })
     }
 
@@ -217,8 +228,8 @@ impl ProberRequest {
 }
 
 impl ProberAnswer {
-    fn read(answer: AnswerJson) -> Result<Self, InvalidProberJson> {
-        let AnswerJson { host, port, outcome, why, endpoints } = answer;
+    fn read(answer: HeldAnswer<'_>) -> Result<Self, InvalidProberJson> {
+        let HeldAnswer { host, port, outcome, why, endpoints } = answer;
         let host = line("host", host, 253)?;
         let why = || why.map_or_else(String::new, |why| why.chars().take(message_bounds::LONGEST_WHY).collect());
         let outcome = match outcome {
@@ -245,22 +256,27 @@ impl ProberAnswer {
     }
 }
 
-/// The looks of one target: all of them, or a reason why they say nothing.
-fn looks(host: &str, port: u16, endpoints: Vec<Value>) -> TargetOutcome {
+/// The looks of one target: all of them, or a reason why they say nothing. Each is measured before it is parsed.
+fn looks(host: &str, port: u16, endpoints: Vec<&RawValue>) -> TargetOutcome {
     if endpoints.is_empty() || endpoints.len() > message_bounds::MAX_ADDRESSES {
         return TargetOutcome::Unusable("it has no look, or too many".to_owned());
     }
     let mut reports = Vec::new();
     for endpoint in endpoints {
-        let text = endpoint.to_string();
+        let text = endpoint.get();
         if text.len() > MAX_LOOK {
             return TargetOutcome::Unusable(BoundsError::Look.to_string());
         }
-        match probe_json::read(&text) {
-            Ok(report) if report.host.eq_ignore_ascii_case(host) && report.port == port => reports.push(report),
-            Ok(_) => return TargetOutcome::Unusable("a look in it is at another endpoint".to_owned()),
-            Err(_) => return TargetOutcome::Unusable("a look in it cannot be understood".to_owned()),
+        let Ok(report) = probe_json::read(text) else {
+            return TargetOutcome::Unusable("a look in it cannot be understood".to_owned());
+        };
+        if !report.host.eq_ignore_ascii_case(host) || report.port != port {
+            return TargetOutcome::Unusable("a look in it is at another endpoint".to_owned());
         }
+        if report.address.as_ref().is_some_and(|address| address.parse::<IpAddr>().is_err()) {
+            return TargetOutcome::Unusable("a look in it is at an address that is not an IP address".to_owned());
+        }
+        reports.push(report);
     }
     TargetOutcome::Looks(reports)
 }

@@ -1,6 +1,7 @@
 //! The members of `hostssl/prober/v1`: frozen.
 
 use super::SCHEMA;
+use super::message_bounds::MAX_NAMES;
 use crate::targets_json::read_host;
 use hostssl_probe::target::ProbeTarget;
 #[cfg(feature = "schema")]
@@ -20,8 +21,9 @@ pub(super) enum MessageJson {
     Answered(AnsweredJson),
 }
 
+// It is read as `HeldRequest`.
 /// What a prober sends.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub(super) struct AskedJson {
     /// Name and version of this format.
@@ -46,10 +48,6 @@ impl AskedJson {
     pub(super) fn of(schema: &str, request: RequestJson) -> Self {
         Self { schema: schema.to_owned(), request }
     }
-
-    pub(super) fn parts(self) -> (String, RequestJson) {
-        (self.schema, self.request)
-    }
 }
 
 impl AnsweredJson {
@@ -64,7 +62,7 @@ impl AnsweredJson {
 }
 
 /// A request, by its name.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(tag = "ask", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub(super) enum RequestJson {
@@ -101,8 +99,9 @@ pub(super) enum RequestJson {
     },
 }
 
+// It is read as `HeldAnswer`.
 /// The answer to one target.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub(super) struct AnswerJson {
     /// The host.
@@ -216,6 +215,9 @@ impl TargetJson {
     /// The target and the question; nothing where it is no target.
     pub(super) fn read(self) -> Option<(ProbeTarget, String)> {
         let Self { host, port, question, user, databases } = self;
+        if databases.len() > MAX_NAMES {
+            return None;
+        }
         let target = read_host(host, port, user, databases, 1).ok()?;
         Some((target, question.chars().take(80).collect()))
     }

@@ -8,6 +8,10 @@ pub const MAX_BODY: usize = 8 << 20;
 pub const MAX_ANSWERS: usize = 128;
 /// Addresses of one target; the prober looks at 16, and names the others.
 pub(super) const MAX_ADDRESSES: usize = 64;
+/// Names of databases of one target: each is a connection. This console sends 8.
+pub(super) const MAX_NAMES: usize = 16;
+/// Members and elements in one message: a message of 128 targets with 16 addresses each has fewer than half.
+const MAX_MEMBERS: usize = 500_000;
 /// Characters of a reason.
 pub(super) const LONGEST_WHY: usize = 300;
 /// Objects and lists within one another.
@@ -25,17 +29,21 @@ pub enum BoundsError {
     /// It has too many targets.
     #[error("it has more than 128 targets")]
     Answers,
+    /// It has too many members.
+    #[error("it has more than 500000 members and elements")]
+    Members,
     /// It is nested too deep.
     #[error("it is nested more than 32 levels deep")]
     Depth,
 }
 
-/// Whether a message can be read at all. How deep it is must be known before a parser follows it down.
+/// Whether a message can be read at all. How deep it is must be known before a parser follows it down, and how much is in it
+/// before memory is asked for each part.
 pub(super) fn check(bytes: &[u8]) -> Result<(), BoundsError> {
     if bytes.len() > MAX_BODY {
         return Err(BoundsError::Body);
     }
-    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    let (mut depth, mut members, mut is_text, mut is_escaped) = (0_usize, 0_usize, false, false);
     for byte in bytes {
         match byte {
             _ if is_escaped => is_escaped = false,
@@ -45,6 +53,12 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), BoundsError> {
                 depth += 1;
                 if depth > DEEPEST {
                     return Err(BoundsError::Depth);
+                }
+            }
+            b',' if !is_text => {
+                members += 1;
+                if members > MAX_MEMBERS {
+                    return Err(BoundsError::Members);
                 }
             }
             b'}' | b']' if !is_text => depth = depth.saturating_sub(1),

@@ -52,6 +52,7 @@ fn what_cannot_be_understood_is_no_look_and_spoils_no_other() {
         ("cannot be understood", &|it| it["endpoints"][0] = 1.into()),
         ("at another endpoint", &|it| it["endpoints"][0]["host"] = "other".into()),
         ("at another endpoint", &|it| it["port"] = 22.into()),
+        ("not an IP address", &|it| it["endpoints"][0]["address"] = "not an address <b>".into()),
         ("larger than 64 KiB", &|it| it["endpoints"][0]["reason"] = "x".repeat(MAX_LOOK).into()),
         ("no look", &|it| it["endpoints"] = json!([])),
     ] {
@@ -77,7 +78,38 @@ fn what_is_too_much_is_refused_before_it_is_read() {
     let many = json!({"schema": SCHEMA, "ask": "looks", "answers": vec![one; MAX_ANSWERS + 1]});
     assert!(refused(many.to_string().as_bytes()).contains("128 targets"));
     assert!(refused(br#"{"schema":"hostssl/prober/v2","ask":"wait","wanted":1}"#).contains("its schema is"));
-    assert!(refused(br#"{"schema":"hostssl/prober/v1","ask":"shell","run":"id"}"#).contains("shell"));
+    let newer = ProberRequest::read(br#"{"schema":"hostssl/prober/v1","ask":"shell","run":"id"}"#).unwrap_err();
+    assert!(matches!(newer, InvalidProberJson::Ask(ask) if ask == "shell"), "a newer prober may ask it");
+    for needed in ["version", "secret", "wanted", "answers"] {
+        let all = json!({"schema": SCHEMA, "version": "0", "secret": "s", "wanted": 1, "answers": []});
+        for ask in ["enrol", "targets", "wait", "looks"] {
+            let mut request = all.clone();
+            request["ask"] = ask.into();
+            assert!(ProberRequest::read(request.to_string().as_bytes()).is_ok(), "{ask}");
+            drop(request.as_object_mut().unwrap().remove(needed));
+            if let Err(error) = ProberRequest::read(request.to_string().as_bytes()) {
+                assert!(error.to_string().contains(&format!("missing field `{needed}`")), "{ask}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_of_many_small_values_is_refused_or_stays_text() {
+    let message = |endpoints: &str| {
+        format!(
+            r#"{{"schema":"{SCHEMA}","ask":"looks","answers":[{{"host":"db","port":1,"outcome":"looked","endpoints":{endpoints}}}]}}"#
+        )
+    };
+    for (small, count) in [("0", 500_001), (r#"{"":0}"#, 600_000)] {
+        let text = message(&format!(r#"[{{"a":[{}]}}]"#, vec![small; count].join(",")));
+        assert!(text.len() < MAX_BODY);
+        let error = ProberRequest::read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("500000 members"), "{error}");
+    }
+    let text = message(&format!(r#"[{{"a":[{}]}}]"#, vec!["0"; 400_000].join(",")));
+    let ProberRequest::Looks { answers, .. } = ProberRequest::read(text.as_bytes()).unwrap() else { panic!() };
+    assert!(matches!(&answers[0].outcome, TargetOutcome::Unusable(why) if why.contains("64 KiB")), "it was not parsed");
 }
 
 #[test]
@@ -98,6 +130,7 @@ fn replies_arrive_as_they_were_sent() {
         ("zone", json!("../x")),
         ("now", json!("soon")),
         ("targets", json!([{"host": "a,b", "port": 1, "question": "probe"}])),
+        ("targets", json!([{"host": "a", "port": 1, "question": "probe", "databases": vec!["x"; 17]}])),
     ] {
         let mut text = text.clone();
         text[member] = odd;
