@@ -47,6 +47,11 @@ pub(crate) struct VantageArgs {
 }
 
 impl VantageArgs {
+    /// Whether a file says which servers are probed from which zone.
+    pub(crate) fn has_zones(&self) -> bool {
+        self.zones.is_some()
+    }
+
     /// Fails when the options are given to a command that does not probe: they would do nothing.
     pub(crate) fn refuse_without_probe(&self) -> Result<(), CliError> {
         // The variable alone is not a mistake: it may be meant for other commands.

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunKeyArgs {
-    /// The id of this audit, such as the name of a scheduled job. One that is kept under it is shown again, and Azure is not asked;
-    /// of two at once the second waits for the first.
+    /// The id of this one audit, such as nightly-2026-11-29. If the audit is kept already, it is shown again, and Azure is not
+    /// asked; while another process is making it, this one waits.
     #[arg(long, value_name = "KEY", value_parser = run_key, conflicts_with = "no_save", help_heading = "State options")]
     run_key: Option<RunId>,
 }
@@ -31,6 +31,8 @@ pub(crate) struct AskedAudit<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) profile: &'a Profile,
     pub(crate) connect: &'a ConnectArgs,
+    /// Whether it is to know which servers are probed from which zone.
+    pub(crate) by_zones: bool,
 }
 
 /// A key that this process has, until the audit is kept.
@@ -82,12 +84,27 @@ impl RunKeyArgs {
         lock.release();
         let report = reader.audit_report(&audit)?;
         asked.refuse_other(key, &report)?;
-        if !quiet {
-            let at = report.run.finished_at.parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
-            stderr!("note: audit {key} is kept since {}; Azure was not asked again", instant(at));
-        }
+        let at = report.run.finished_at.parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
+        refuse_old(key, at, Timestamp::now().as_millisecond())?;
+        // With --quiet too: what follows is not of now.
+        stderr!("note: audit {key} is kept since {}; Azure was not asked again", instant(at));
         Ok(AuditUnderKey::Kept(Box::new(report)))
     }
+}
+
+/// The age up to which an audit is shown again, in milliseconds: a day, in which a schedule has long retried. A key that never
+/// changes would give the same all-clear indefinitely.
+const SHOWN_AGAIN_MS: i64 = 24 * 3_600_000;
+
+fn refuse_old(key: &RunId, at_ms: i64, now_ms: i64) -> Result<(), CliError> {
+    if now_ms - at_ms <= SHOWN_AGAIN_MS {
+        return Ok(());
+    }
+    let today = Timestamp::from_millisecond(now_ms).unwrap_or_default().strftime("%Y-%m-%d").to_string();
+    Err(CliError::usage(
+        format!("the audit that is kept as {key} is of {}, more than a day ago", instant(at_ms)),
+        Hint::with("give each audit a key of its own, such as --run-key {}-{}", &[key, &today]),
+    ))
 }
 
 impl AskedAudit<'_> {
@@ -103,6 +120,8 @@ impl AskedAudit<'_> {
             "another scope"
         } else if !same_rules {
             "other rules"
+        } else if run.asked.by_zones != self.by_zones {
+            "other zones"
         } else {
             return Ok(());
         };
@@ -132,5 +151,22 @@ impl RunKey {
     /// Lets go of the key of an audit that is kept.
     pub(crate) fn release(self) {
         self.lock.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_of_another_day_is_no_answer_of_today() {
+        let key = RunId::new("nightly").unwrap();
+        let now = 1_796_000_000_000;
+        assert!(refuse_old(&key, now - SHOWN_AGAIN_MS, now).is_ok());
+        let (what, hint) = refuse_old(&key, now - SHOWN_AGAIN_MS - 1, now).unwrap_err().parts();
+        assert!(
+            what.contains("more than a day ago") && hint.to_string().contains("--run-key nightly-20"),
+            "{what} {hint}"
+        );
     }
 }

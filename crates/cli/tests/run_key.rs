@@ -53,10 +53,19 @@ fn nothing_else_is_shown_for_an_audit() {
         (&["--simulate", "--profile", "strict"], "of other rules"),
         (&["--simulate", "--control", "minimum-tls-version"], "of other rules"),
         (&["--simulate", "enforced"], "of another cloud"),
+        (&["--simulate", "--probe"], "of other rules"),
     ] {
         let done = audit(more);
         assert!(done.code == 2 && done.stderr.contains(what), "{more:?}: {} {}", done.code, done.stderr);
     }
+    let zones = format!("{state}/zones.toml");
+    std::fs::write(&zones, "[[rule]]\nzone = \"hub\"\nvirtual-network = \"vnet-data\"\n").unwrap();
+    let probed = ["audit", "--state", &state, "--simulate", "--probe", "-o", "none", "--run-key", "probed"];
+    let by_zones = [&probed[..], &["--zones", &zones]].concat();
+    let without = run(&probed);
+    assert_ne!(without.code, 2, "{}", without.stderr);
+    let done = run(&by_zones);
+    assert!(done.code == 2 && done.stderr.contains("of other zones"), "{}", done.stderr);
     let unkept = run(&["audit", "--simulate", "--run-key", "daily"]);
     assert!(unkept.code == 2 && unkept.stderr.contains("add --state"), "{}", unkept.stderr);
     for key in ["latest", "Upper", "a b", ""] {

@@ -101,7 +101,8 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         args.run.wire.vantage.refuse_without_probe()?;
     }
     let scope = args.run.scope.scope(&args.run.select);
-    let asked = AskedAudit { scope: &scope, profile: &profile, connect: &args.run.connect };
+    let by_zones = args.run.wire.probe && args.run.wire.vantage.has_zones();
+    let asked = AskedAudit { scope: &scope, profile: &profile, connect: &args.run.connect, by_zones };
     let key = match args.key.find(&args.run.keep, &asked, terminal.quiet)? {
         AuditUnderKey::ToMake(key) => key,
         AuditUnderKey::Kept(report) => return writer.write_kept(*report, gate),
