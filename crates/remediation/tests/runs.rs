@@ -496,6 +496,12 @@ async fn steps_for_people_are_reported_and_never_written() {
     assert_eq!(case.world.accepted().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_write_that_the_lost_one_overtakes_is_not_a_second_change() {
+    // The lost write takes effect between the last look and the write that is sent in its place.
+    hostssl_test_support::seeded::survive(10_946_892_962_295_723_428, &MemoryJournal::default()).await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 

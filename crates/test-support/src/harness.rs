@@ -127,6 +127,7 @@ impl<'a> Harness<'a> {
                 .accepted()
                 .into_iter()
                 .filter(|write| write.place == (step.server.clone(), step.parameter) && write.value == *step.after)
+                .filter(|write| !write.overtaken)
                 .collect();
             let effective = writes.iter().filter(|write| write.effective).count();
             let context = format!("{line:?}, fault {:?}, value {value}, {writes:?}", fault(line));

@@ -108,7 +108,13 @@ pub struct Write {
     pub value: String,
     /// Whether its operation changes, or will change, the value.
     pub effective: bool,
+    /// Whether an earlier operation set the same value after the last look before this write: Azure compares nothing, so no one
+    /// could have known.
+    pub overtaken: bool,
 }
+
+/// The longest time from a look to the write that follows it: three requests.
+const LOOK_TO_WRITE: Duration = Duration::from_millis(150);
 
 #[derive(Debug)]
 struct Operation {
@@ -123,6 +129,8 @@ struct Operation {
 #[derive(Default)]
 struct State {
     values: BTreeMap<Place, String>,
+    /// When an operation set a value last.
+    set_at: BTreeMap<Place, Instant>,
     faults: BTreeMap<ResourceId, InjectedFault>,
     operations: Vec<Operation>,
     accepted: Vec<Write>,
@@ -218,6 +226,7 @@ impl State {
         for operation in &self.operations {
             if operation.effective && operation.seen <= now {
                 self.values.insert(operation.place.clone(), operation.value.clone());
+                self.set_at.insert(operation.place.clone(), operation.seen);
             }
         }
         self.operations.retain(|operation| operation.seen > now || operation.ends > now);
@@ -303,7 +312,9 @@ impl State {
         let effective = !matches!(fault, InjectedFault::OperationFails | InjectedFault::SucceedsUnchanged);
         let place = (at.server.clone(), at.parameter);
         self.first_write.entry(at.server.clone()).or_insert(now);
-        self.accepted.push(Write { place: place.clone(), value: value.into(), effective });
+        let just_set = self.set_at.get(&place).is_some_and(|at| now.duration_since(*at) <= LOOK_TO_WRITE);
+        let overtaken = just_set && self.values.get(&place).is_some_and(|now| now == value);
+        self.accepted.push(Write { place: place.clone(), value: value.into(), effective, overtaken });
         let number = self.accepted.len();
         self.operations.push(Operation {
             place,
