@@ -1,7 +1,7 @@
 //! Commands that are printed, so that they work as printed: with the options that lead to the same Azure and the same state.
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use hostssl_model::Hint;
 use std::ffi::OsString;
 
@@ -14,6 +14,9 @@ const CARRIED: [&str; 9] =
 
 /// Options that say which servers are meant: a plan after an audit is for the same ones.
 const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", "server", "tag", "except"];
+
+/// Options of a run that resuming it needs as well: without them the rest would be changed in another way.
+const PACE: [&str; 4] = ["max_parallel", "max_failures", "soak", "probe"];
 
 /// The options of this command that a command after it needs.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +45,7 @@ impl Again {
         let named = |id: &str| {
             if id == "simulate" { leaf.get_one::<String>(id).cloned().into_iter().collect() } else { texts(id) }
         };
-        let options = SCOPE.into_iter().chain(CARRIED).filter(given);
+        let options = SCOPE.into_iter().chain(PACE).chain(CARRIED).filter(given);
         Self { root, options: options.map(|id| (id, named(id))).collect() }
     }
 
@@ -70,13 +73,17 @@ impl Again {
             let Some(next) = leaf.find_subcommand(word) else { break };
             leaf = next;
         }
-        // What follows an audit is about the same servers.
+        // What follows an audit is about the same servers, and what is resumed goes on in the same way.
         let is_of_scope = matches!(leaf.get_name(), "plan" | "clients");
-        for (id, values) in self.options.iter().filter(|(id, _)| is_of_scope || !SCOPE.contains(id)) {
-            let Some(long) = long(&self.root, leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else {
-                continue;
-            };
-            values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value)));
+        let is_resumed = leaf.get_name() == "resume";
+        let is_needed = |id: &str| (is_of_scope || !SCOPE.contains(&id)) && (is_resumed || !PACE.contains(&id));
+        for (id, values) in self.options.iter().filter(|(id, _)| is_needed(id)) {
+            let Some(option) = option(&self.root, leaf, id) else { continue };
+            let Some(long) = option.get_long().filter(|long| !command.contains(&format!("--{long}"))) else { continue };
+            match option.get_action().takes_values() {
+                true => values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value))),
+                false => whole += &format!(" --{long}"),
+            }
         }
         whole
     }
@@ -87,11 +94,10 @@ impl Again {
     }
 }
 
-/// The long option of a command that takes the values of `id`, be it its own or one of all commands.
-fn long(root: &Command, command: &Command, id: &str) -> Option<String> {
+/// The option of a command that takes the values of `id`, be it its own or one of all commands.
+fn option<'a>(root: &'a Command, command: &'a Command, id: &str) -> Option<&'a Arg> {
     let of_all = root.get_arguments().filter(|argument| argument.is_global_set());
-    let found = command.get_arguments().chain(of_all).find(|argument| argument.get_id() == id);
-    found.and_then(|argument| argument.get_long()).map(str::to_owned)
+    command.get_arguments().chain(of_all).find(|argument| argument.get_id() == id)
 }
 
 /// A value as a POSIX shell takes it.
@@ -101,5 +107,29 @@ pub(crate) fn quoted(value: &str) -> String {
         value.to_owned()
     } else {
         format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command_line::Cli;
+    use clap::CommandFactory as _;
+
+    fn after(arguments: &[&str]) -> Again {
+        let all = std::iter::once("hostssl").chain(arguments.iter().copied());
+        Again::of(&Cli::command().get_matches_from(all), Cli::command())
+    }
+
+    #[test]
+    fn what_is_resumed_goes_on_in_the_same_way() {
+        let again = after(&["apply", "p.json", "--soak", "10m", "--probe", "--max-failures", "3", "--simulate"]);
+        assert_eq!(
+            again.command("hostssl resume one"),
+            "hostssl resume one --max-failures 3 --soak 10m --probe --simulate demo"
+        );
+        assert_eq!(again.command("hostssl undo one"), "hostssl undo one --simulate demo");
+        let again = after(&["audit", "--probe", "--server", "a b"]);
+        assert_eq!(again.command("hostssl plan"), "hostssl plan --server 'a b'");
     }
 }

@@ -221,15 +221,22 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && stdout::stderr_is_terminal()
 }
 
+/// Fails where no one can be asked, with `instead` as what to do.
+pub(crate) fn refuse_without_terminal(instead: impl Into<Hint>) -> Result<(), CliError> {
+    match can_ask() {
+        true => Ok(()),
+        false => Err(CliError::usage("there is no terminal to ask for approval on", instead)),
+    }
+}
+
 /// Asks on the terminal. Nothing but the whole word counts.
 ///
 /// # Errors
 ///
 /// When there is no terminal to ask on, with `instead` as what to do.
 pub(crate) fn ask(question: &str, instead: impl Into<Hint>) -> Result<bool, CliError> {
-    if !can_ask() {
-        return Err(CliError::usage("there is no terminal to ask for approval on", instead));
-    }
+    let instead = instead.into();
+    refuse_without_terminal(instead.clone())?;
     // Whatever was typed before the question was read is not an answer to it.
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);

@@ -2,7 +2,9 @@
 
 use crate::args::{StateArgs, TerminalArgs};
 use crate::error::CliError;
+use crate::simulated::scenario_of;
 use etcetera::BaseStrategy as _;
+use hostssl_model::Hint;
 use hostssl_ops::ClientEvidence;
 use hostssl_remediation::RunId;
 use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, Store, StoreError, StoreReader};
@@ -120,15 +122,33 @@ pub(crate) fn find_run(state: &StateArgs, simulated: bool, text: &str) -> Result
 
 /// Finds a run that changes servers, to continue it: by its id, the beginning of it, or `latest`. Audits and probes are not
 /// searched, and neither are runs of simulations unless `store` is theirs.
-pub(crate) fn find_change(store: &Store, text: &str) -> Result<RunId, CliError> {
-    let mut runs = store.reader().runs()?;
-    runs.sort_by(|a, b| (b.started_at_ms, &b.id).cmp(&(a.started_at_ms, &a.id)));
-    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-    match named(&ids, text)? {
-        Some(id) => run_id(id),
+pub(crate) fn find_change(state: &StateArgs, simulated: bool, store: &Store, text: &str) -> Result<RunId, CliError> {
+    match change_named(store.reader(), text)? {
+        Some(id) => Ok(id),
+        None if !simulated && let Some((id, scenario)) = simulated_change(state, text)? => Err(CliError::usage(
+            format!("run {id} changed the simulated Azure `{scenario}`"),
+            Hint::with("add --simulate {}", &[&scenario]),
+        )),
         None if text == LATEST => Err(CliError::usage("no run has changed servers", "`hostssl runs` lists the runs")),
         None => Err(StoreError::NoSuchRun(run_id(text)?).into()),
     }
+}
+
+/// The run that changed servers and that a text names.
+fn change_named(reader: &StoreReader, text: &str) -> Result<Option<RunId>, CliError> {
+    let mut runs = reader.runs()?;
+    runs.sort_by(|a, b| (b.started_at_ms, &b.id).cmp(&(a.started_at_ms, &a.id)));
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    named(&ids, text)?.map(run_id).transpose()
+}
+
+/// The run that a text names among those of simulations, and its scenario.
+fn simulated_change(state: &StateArgs, text: &str) -> Result<Option<(RunId, String)>, CliError> {
+    let Some(reader) = state.read_if_any(true)? else { return Ok(None) };
+    let Some(id) = change_named(&reader, text)? else { return Ok(None) };
+    // Where its plan cannot be read, the scenario is not known.
+    let loaded = reader.load(&id).ok().and_then(|stored| stored.load().ok());
+    Ok(loaded.and_then(|loaded| Some((id, scenario_of(loaded.plan.cloud())?.to_owned()))))
 }
 
 /// Finds an audit that is kept: by its id, the beginning of it, or `latest`, which is the newest audit whatever was run since.

@@ -58,7 +58,9 @@ fn shorten(text: &str, arguments: &[String]) -> (String, String) {
     if let Some(instead) = elsewhere(&message, arguments) {
         return (message, format!("run {instead}"));
     }
-    let tip = text.split("\n\n").skip(1).flat_map(str::lines).find_map(|line| line.trim().strip_prefix("tip: "));
+    let tips = text.split("\n\n").skip(1).flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
+    // An option of another command does not become a value of this one.
+    let tip = tips.into_iter().find(|tip| !tip.starts_with("to pass "));
     let help = || format!("`{} --help` shows the options and their values", command_of(arguments));
     (message, tip.map_or_else(help, str::to_owned))
 }
@@ -106,6 +108,9 @@ mod tests {
         let (message, hint) = message_and_hint(&["server", "show"]);
         assert!(message.contains("--name <NAME> --resource-group <NAME>"), "{message}");
         assert_eq!(hint, "`hostssl server show --help` shows the options and their values");
+        // `-- --canary` would be a value of this command, and the option is another one's.
+        let (_, hint) = message_and_hint(&["plan", "show", "p.json", "--canary", "x"]);
+        assert_eq!(hint, "`hostssl plan show --help` shows the options and their values");
         let (_, hint) = message_and_hint(&["audit", "--deadline", "soon"]);
         assert_eq!(hint, "`hostssl audit --help` shows the options and their values");
     }

@@ -52,6 +52,31 @@ fn an_audit_is_kept_as_it_was_reported() {
 }
 
 #[test]
+fn a_run_is_found_by_its_kind_however_many_others_are_newer() {
+    let state = State::new("found");
+    let kept = |arguments: &[&str]| run(&[arguments, &["--state", state.path()]].concat());
+    let plan = state.0.join("plan.json");
+    let plan = plan.to_str().unwrap();
+    kept(&["plan", "--simulate", "--server", "pg-catalog-prod", "--accept-breakage", "*=test", "--out", plan]);
+    let text: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap();
+    let applied = kept(&["apply", plan, "--simulate", "--approve", text["hash"].as_str().unwrap()]);
+    assert_eq!(applied.code, 0, "{}", applied.stderr);
+    for _ in 0..2 {
+        kept(&["audit", "--simulate", "-o", "none", "-q"]);
+    }
+    let listed = kept(&["runs", "--simulate", "--only", "apply", "--limit", "1"]);
+    assert_eq!(listed.stdout.lines().count(), 2, "{}", listed.stdout);
+    assert!(listed.stdout.contains("apply") && !listed.stderr.contains("older"), "{} {}", listed.stdout, listed.stderr);
+    // Without the scenario it is not found among real runs, and the hint says where it is.
+    let undone = kept(&["undo", "latest", "--yes"]);
+    assert!(undone.code == 2 && undone.stderr.contains("hint: add --simulate demo"), "{}", undone.stderr);
+    let undone = kept(&["undo", "latest", "--yes", "--simulate"]);
+    assert_eq!(undone.code, 0, "{}", undone.stderr);
+    let refuses = format!("{}{}", undone.stdout, undone.stderr).contains("clients may be refused");
+    assert!(!refuses, "what was restored refuses no one");
+}
+
+#[test]
 fn two_audits_are_compared_and_a_change_between_them_is_said() {
     let state = State::new("compared");
     let kept = |arguments: &[&str]| run(&[arguments, &["--state", state.path(), "-q"]].concat());

@@ -237,10 +237,13 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
     writeln!(out, "plan {}: {what}{left}", palette.bold(short))?;
     if right > 0 {
         // Not every control that an audit checks can be fixed by a plan.
+        let passed = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::AlreadyRight);
+        let controls: BTreeSet<&str> = passed.map(|one| one.control.as_str()).collect();
         writeln!(
             out,
-            "{} the controls of this plan already",
-            if right == 1 { "1 server passes".to_owned() } else { format!("{right} servers pass") }
+            "{} the controls of this plan already: {}",
+            if right == 1 { "1 server passes".to_owned() } else { format!("{right} servers pass") },
+            controls.into_iter().collect::<Vec<_>>().join(", ")
         )?;
     }
     let principal = plan.principal();

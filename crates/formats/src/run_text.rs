@@ -128,7 +128,15 @@ fn place(step: &StepReport, names: &SubscriptionNames) -> [Cell; 4] {
 /// Who has accepted that clients are refused, and where.
 fn write_accepted(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let mut words: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for step in &report.steps {
+    // What was not written, or was restored, refuses no one.
+    let may_refuse = |step: &&StepReport| {
+        use StepStatus as Status;
+        matches!(
+            step.status,
+            Status::Applied | Status::Failed | Status::TimedOut | Status::Stuck | Status::WaitsForRestart
+        )
+    };
+    for step in report.steps.iter().filter(may_refuse) {
         if let Some(accepted) = &step.accepted {
             let name = step.server.rsplit('/').next().unwrap_or_default();
             words.entry((accepted.by.as_str(), accepted.reason.as_str())).or_default().insert(name);

@@ -15,6 +15,18 @@ pub enum Run<'a> {
     Apply(Apply<'a>),
 }
 
+impl Run<'_> {
+    /// The word for its kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit",
+            Self::Probe(_) => "probe",
+            Self::Apply(_) => "apply",
+        }
+    }
+}
+
 /// An audit.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

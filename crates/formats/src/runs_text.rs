@@ -26,28 +26,22 @@ const HASH_SHOWN: usize = 12;
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, runs: &[Run<'_>], text: &Text<'_>) -> io::Result<()> {
     let entries = runs.iter().map(|run| {
-        let (id, kind, started, updated, what, by, result) = match run {
+        let kind = run.kind();
+        let (id, started, updated, what, by, result) = match run {
             Run::Audit(audit) => (
                 audit.run,
-                "audit",
                 &audit.started_at,
                 audit.last_at.as_str(),
                 audit.rules.as_str(),
                 audit.principal.as_str(),
                 of_audit(audit),
             ),
-            Run::Probe(probe) => (
-                probe.run,
-                "probe",
-                &probe.started_at,
-                probe.last_at.as_deref().unwrap_or("-"),
-                "-",
-                "-",
-                of_probe(probe),
-            ),
+            Run::Probe(probe) => {
+                (probe.run, &probe.started_at, probe.last_at.as_deref().unwrap_or("-"), "-", "-", of_probe(probe))
+            }
             Run::Apply(apply) => {
                 let plan = apply.plan.get(..HASH_SHOWN).unwrap_or_default();
-                (apply.run, "apply", &apply.started_at, apply.last_at.as_str(), plan, apply.principal, of_apply(apply))
+                (apply.run, &apply.started_at, apply.last_at.as_str(), plan, apply.principal, of_apply(apply))
             }
         };
         let id = if text.shape.wide { id } else { short(id) };

@@ -47,7 +47,7 @@ impl Advice for ScopeError {
         let Self::NoMatch(no_match) = self;
         match no_match.selector {
             Selector::ManagementGroup => "`az account management-group list -o table` shows them",
-            Selector::Subscription => "give an id, a display name or a pattern; `az account list -o table` shows them",
+            Selector::Subscription => "give an id, a display name or a pattern; `hostssl server list --query '[].id'` shows the ids of those with servers",
             Selector::ResourceGroup
             | Selector::Server
             | Selector::Tag

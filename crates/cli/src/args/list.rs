@@ -41,6 +41,16 @@ fn names<T: NamedList>() -> Vec<&'static str> {
 }
 
 impl<T: NamedList> ListArgs<T> {
+    /// Whether rows are chosen by their words.
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.only.is_empty()
+    }
+
+    /// Whether rows with this word are shown.
+    pub(crate) fn shows(&self, word: &str) -> bool {
+        !self.is_filtered() || self.only.iter().any(|only| only == word)
+    }
+
     /// The shape of the table.
     ///
     /// # Errors

@@ -9,7 +9,9 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
-use crate::run_change::{ask, change, connect_tenant, servers_of, write_report, write_report_with};
+use crate::run_change::{
+    ask, change, connect_tenant, refuse_without_terminal, servers_of, write_report, write_report_with,
+};
 use crate::simulated::scenario_of;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
@@ -121,26 +123,30 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
     args.leftovers.refuse_yes_alone(&plan, &args.plan)?;
     refuse_unsimulated(&plan, &args.connect)?;
-    let approved = match &args.approve {
-        Some(hash) => Approved::new(plan.clone(), hash)?,
-        None => {
-            let path = quoted(&args.plan.display().to_string());
-            let instead =
-                Hint::with("review it with `hostssl plan show {}`, then add --approve {}", &[&path, &plan.hash()]);
-            let again =
-                Hint::with("the plan is still valid: run `hostssl apply {}` again when you are ready", &[&path]);
-            let names = names::kept(&args.state, args.connect.simulate.is_some());
-            approve(&plan, &names, instead, again, terminal)?
-        }
-    };
     if plan.is_empty() {
         stderr!("the plan writes nothing, so there is nothing to apply");
         return Ok(Exit::AllPass);
     }
+    let path = quoted(&args.plan.display().to_string());
+    let instead = Hint::with("review it with `hostssl plan show {}`, then add --approve {}", &[&path, &plan.hash()]);
+    let approved = args.approve.as_deref().map(|hash| Approved::new(plan.clone(), hash)).transpose()?;
+    if approved.is_none() {
+        refuse_without_terminal(instead.clone())?;
+    }
     let (report, names, sessions) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
+        // Who approves sees first as whom the plan will be applied.
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
+        let approved = match approved {
+            Some(approved) => approved,
+            None => {
+                let again =
+                    Hint::with("the plan is still valid: run `hostssl apply {}` again when you are ready", &[&path]);
+                let names = names::kept(&args.state, args.connect.simulate.is_some());
+                approve(&plan, &names, instead, again, terminal)?
+            }
+        };
         if let Some(leftovers) = &leftovers {
             leftovers.check(&site.reading, &plan).await?;
         }
@@ -200,7 +206,7 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
     let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let run = find(&store, &args.run, terminal)?;
+        let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
         let rest = if args.settle_only { OnResume::SettleOnly } else { OnResume::Continue };
@@ -224,7 +230,7 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let run = find(&store, &args.run, terminal)?;
+        let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
         let is_undoable = |step: &&StepReport| loaded.state.step(step.id).is_some_and(StepState::is_undoable);
@@ -267,8 +273,14 @@ fn effect_of_undo(loaded: &LoadedRun) -> String {
 }
 
 /// The run that a text names, and says which one where the text is not its id.
-fn find(store: &Store, text: &str, terminal: &TerminalArgs) -> Result<RunId, CliError> {
-    let run = find_change(store, text)?;
+fn find(
+    simulated: bool,
+    state: &StateArgs,
+    store: &Store,
+    text: &str,
+    terminal: &TerminalArgs,
+) -> Result<RunId, CliError> {
+    let run = find_change(state, simulated, store, text)?;
     if run.as_str() != text && !terminal.quiet {
         stderr!("run {run}");
     }

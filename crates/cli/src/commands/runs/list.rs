@@ -30,7 +30,7 @@ pub(super) fn write(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
     }
     let (runs, total, unfinished) = match StoreReader::open(&directory) {
         Ok(reader) => {
-            let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
+            let (runs, total) = newest(&reader, args, size)?;
             // It may be older than what is listed.
             let unfinished = reader.unfinished()?.map(|run| (of_cloud(terminal, &cloud_of(&reader, &run)), run));
             (runs, total, unfinished)
@@ -60,6 +60,18 @@ pub(super) fn write(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
         stderr!("next: {resume}    # it has not ended");
     }
     Ok(Exit::AllPass)
+}
+
+/// The newest runs of the kinds that are asked for, and how many there are of them.
+fn newest(reader: &StoreReader, args: &RunsArgs, size: u32) -> Result<(Vec<KeptRun>, u64), StoreError> {
+    if !args.list.is_filtered() {
+        return reader.kept_runs(Page { number: 0, size });
+    }
+    let (mut runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
+    runs.retain(|run| args.list.shows(of(run).kind()));
+    let total = runs.len() as u64;
+    runs.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    Ok((runs, total))
 }
 
 /// The cloud whose servers a run changes; none where its plan cannot be read, which `runs show` reports.
