@@ -11,7 +11,7 @@ pub use prober_entries::{ProberEntry, ProberRefusal, ZoneProbers};
 use crate::{AuditStore, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-/// Refusals that are kept.
+/// Refusals that are kept of each prober, and of all that are not known together: no one pushes out what is kept of another.
 const MAX_REFUSALS: u32 = 200;
 /// So many messages that no honest prober sends suspend a prober.
 pub const MAX_VIOLATIONS: u32 = 3;
@@ -58,12 +58,20 @@ impl AuditStore {
         })
     }
 
-    /// Makes a prober known, if the secret with this hash allows it. A refusal is kept too.
+    /// Makes a prober known, if the secret with this hash allows it. A refusal is kept too, unless the secret is unknown: anyone
+    /// can make up as many of those as he likes, so they write nothing.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn enrol_prober(&self, secret_sha256: &str, new: &NewProber) -> Result<Enrolment, StoreError> {
+        let is_made = self.read(|connection| {
+            let find = "SELECT 1 FROM join_secrets WHERE sha256 = ?1";
+            Ok(connection.prepare_cached(find)?.query_row([secret_sha256], |_| Ok(())).optional()?.is_some())
+        })?;
+        if !is_made {
+            return Ok(Enrolment::Unknown);
+        }
         self.write(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let find = "SELECT zone, expires_ms, used_ms FROM join_secrets WHERE sha256 = ?1";
@@ -160,7 +168,8 @@ impl Enrolment {
 fn refuse(connection: &Connection, prober: Option<&str>, at_ms: i64, why: &str) -> Result<(), StoreError> {
     let add = "INSERT INTO prober_refusals (prober, at_ms, why) VALUES (?1, ?2, ?3)";
     connection.execute(add, params![prober, at_ms, why])?;
-    let old = "DELETE FROM prober_refusals WHERE num <= (SELECT max(num) FROM prober_refusals) - ?1";
-    connection.execute(old, [MAX_REFUSALS])?;
+    let old = "DELETE FROM prober_refusals WHERE prober IS ?1 AND num NOT IN \
+               (SELECT num FROM prober_refusals WHERE prober IS ?1 ORDER BY num DESC LIMIT ?2)";
+    connection.execute(old, params![prober, MAX_REFUSALS])?;
     Ok(())
 }

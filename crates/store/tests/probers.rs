@@ -48,7 +48,7 @@ fn a_secret_enrols_one_prober_once_and_in_time() {
     let all = reader.probers().unwrap();
     assert_eq!(all.probers.len(), 2);
     let why: Vec<&str> = all.refusals.iter().map(|one| &*one.why).collect();
-    assert!(why.len() == 4 && why[0].contains("known already") && why[3].contains("used before"), "{why:?}");
+    assert!(why.len() == 3 && why[0].contains("known already") && why[2].contains("used before"), "{why:?}");
     assert!(!format!("{all:?}").contains("guessed"), "a secret is not shown");
 }
 
@@ -143,7 +143,21 @@ fn violations_suspend_and_refusals_are_bounded() {
     }
     let all = store.probers().unwrap();
     assert!(all.probers[0].is_suspended() && all.probers[0].violations == 3);
-    assert_eq!((all.refusals.len(), all.refusals[0].at_ms), (50, 299));
+    assert_eq!((all.refusals.len(), all.refusals[0].at_ms), (20, 299));
+}
+
+#[test]
+fn no_one_pushes_out_what_is_kept_of_another() {
+    let (_directory, store) = store();
+    assert_eq!(store.enrol_prober("one", &new("p-2", 2)).unwrap(), Enrolment::Used);
+    for at_ms in 0..300 {
+        store.refuse_of_prober("p-1", at_ms, "its clock is wrong", false).unwrap();
+        assert_eq!(store.enrol_prober("guessed", &new("p-3", at_ms)).unwrap(), Enrolment::Unknown);
+    }
+    let all = store.probers().unwrap();
+    let used = all.refusals.iter().find(|one| one.why.contains("used before"));
+    assert_eq!(used.map(|one| one.prober.clone()), Some(None), "{:?}", all.refusals);
+    assert!(!all.refusals.iter().any(|one| one.why.contains("did not make")), "a guess writes nothing");
 }
 
 #[test]

@@ -102,11 +102,15 @@ const ENTRIES: &str = "SELECT id, zone, key_sha256, version, enrolled_ms, seen_m
     (SELECT host || ':' || port || ': ' || missing FROM prober_targets WHERE prober = id AND missing <> '' LIMIT 1) \
     FROM probers";
 
+/// The newest of each prober, and of all that are not known together: one that is refused all the time hides no other.
+const REFUSALS: &str = "SELECT prober, at_ms, why FROM (SELECT num, prober, at_ms, why, \
+    row_number() OVER (PARTITION BY prober ORDER BY num DESC) AS own FROM prober_refusals) \
+    WHERE own <= 20 ORDER BY num DESC LIMIT 200";
+
 fn all(connection: &Connection) -> Result<ZoneProbers, StoreError> {
     let mut find = connection.prepare_cached(&format!("{ENTRIES} ORDER BY zone, enrolled_ms, id"))?;
     let probers = find.query_map([], entry)?.collect::<Result<_, _>>()?;
-    let mut find =
-        connection.prepare_cached("SELECT prober, at_ms, why FROM prober_refusals ORDER BY num DESC LIMIT 50")?;
+    let mut find = connection.prepare_cached(REFUSALS)?;
     let refusal = |row: &Row<'_>| Ok(ProberRefusal { prober: row.get(0)?, at_ms: row.get(1)?, why: row.get(2)? });
     let refusals = find.query_map([], refusal)?.collect::<Result<_, _>>()?;
     Ok(ZoneProbers { probers, refusals })
