@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::stream::{self, Stream, StreamExt as _};
 use hostssl_pgwire::own_names::unknown_name;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -257,26 +258,28 @@ where
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<Vec<EndpointReport>>,
-    targets: HashMap<tokio::task::Id, ProbeTarget>,
+    targets: HashMap<tokio::task::Id, (ProbeTarget, i64)>,
 }
 
 impl Running {
     fn start(&mut self, prober: &Arc<Prober>, target: ProbeTarget) {
         let (prober, probed) = (Arc::clone(prober), target.clone());
+        let begun_ms = Timestamp::now().as_millisecond();
         let task = self.tasks.spawn(async move { prober.probe(&probed).await });
-        self.targets.insert(task.id(), target);
+        self.targets.insert(task.id(), (target, begun_ms));
     }
 
     async fn next(&mut self) -> Option<Vec<EndpointReport>> {
-        match self.tasks.join_next_with_id().await? {
-            Ok((id, reports)) => {
-                self.targets.remove(&id);
-                Some(reports)
-            }
+        let (of, reports) = match self.tasks.join_next_with_id().await? {
+            Ok((id, reports)) => (self.targets.remove(&id), reports),
             Err(error) => {
-                let target = self.targets.remove(&error.id());
-                Some(target.iter().map(unfinished).collect())
+                let of = self.targets.remove(&error.id());
+                let reports = of.iter().map(|(target, _)| unfinished(target)).collect();
+                (of, reports)
             }
-        }
+        };
+        // What changes while a probe runs may have changed behind its back: a look is as old as its beginning.
+        let dated = |report| EndpointReport { observed_ms: of.as_ref().map(|(_, begun_ms)| *begun_ms), ..report };
+        Some(reports.into_iter().map(dated).collect())
     }
 }

@@ -442,6 +442,6 @@ pub struct EndpointReport {
     pub failures: Option<Vec<String>>,
     /// The exchange, message by message. `None` when it was not asked for.
     pub transcript: Option<Vec<TranscriptLine>>,
-    /// When it was probed, in milliseconds since 1970, by the clock of the caller; `None` where that was not noted.
+    /// When its probe began, in milliseconds since 1970; `None` where that was not noted.
     pub observed_ms: Option<i64>,
 }

@@ -462,6 +462,23 @@ async fn connections_to_one_server_are_few() {
 }
 
 #[tokio::test]
+async fn a_look_is_as_old_as_its_beginning() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = ProbeTarget::new("127.0.0.1", listener.local_addr().unwrap().port());
+    let prober = Arc::new(Prober::new(thorough()).unwrap());
+    let mut stream = probe_many(prober, vec![target], 1);
+    let (report, arrived_ms) = tokio::join!(stream.next(), async {
+        let (connection, _) = listener.accept().await.unwrap();
+        let arrived_ms = jiff::Timestamp::now().as_millisecond();
+        // The probe goes on for longer than the clock needs to tell.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop((connection, listener));
+        arrived_ms
+    });
+    assert!(report.unwrap().observed_ms.is_some_and(|begun_ms| begun_ms <= arrived_ms));
+}
+
+#[tokio::test]
 async fn a_lean_probe_comes_to_the_same_verdicts() {
     let connections = |options: ProbeOptions, script: Script| async move {
         let peer = script.peer().await;

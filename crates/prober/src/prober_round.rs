@@ -41,8 +41,9 @@ async fn answer(tools: &RoundTools<'_>, target: &ProbeTarget, question: &str, ah
     if let Some(why) = tools.fence.refuses(&host, port).await {
         return ProberAnswer { host, port, outcome: TargetOutcome::Fenced(why) };
     }
-    let mut reports = tools.prober.probe(target).await;
+    // As old as its beginning: what changes while it runs may have changed behind its back.
     let taken = Timestamp::now().saturating_add(ahead).map_or(0, Timestamp::as_millisecond);
+    let mut reports = tools.prober.probe(target).await;
     reports.iter_mut().for_each(|report| report.observed_ms = Some(taken));
     ProberAnswer { host, port, outcome: usable(reports) }
 }

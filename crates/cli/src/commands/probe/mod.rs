@@ -119,10 +119,8 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             tally.count(found, &failures);
             progress.on(tally.failed);
             report.failures = Some(failures);
-            if zone.is_some() {
-                // It will be read elsewhere, and later.
-                report.observed_ms = Some(Timestamp::now().as_millisecond());
-            }
+            // What is for a zone will be read elsewhere, and later.
+            report.observed_ms = report.observed_ms.filter(|_| zone.is_some());
             if let Some((_, metrics)) = &mut metrics {
                 metrics.add(&report);
             }
