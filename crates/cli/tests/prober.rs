@@ -154,6 +154,27 @@ fn a_prober_enrols_and_what_it_saw_counts() {
 }
 
 #[test]
+fn a_prober_that_does_not_know_that_it_is_enrolled_is_told() {
+    let zone = ProbedZone::new();
+    let join = zone.join();
+    assert_eq!(zone.probe("one", &join, &[]).code, 0);
+    let before = zone.probers();
+    // As it is where the prober ends between the answer of the console and its own file.
+    std::fs::remove_file(zone.text("one/prober.json")).unwrap();
+    let again = zone.probe("one", &join, &[]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let after = zone.probers();
+    assert_eq!(after["probers"].as_array().unwrap().len(), 1, "{after}");
+    assert_eq!((&after["probers"][0]["id"], &after["refusals"]), (&before["probers"][0]["id"], &json!([])));
+
+    let id = after["probers"][0]["id"].as_str().unwrap();
+    assert_eq!(zone.zones(&["revoke", id]).code, 0);
+    std::fs::remove_file(zone.text("one/prober.json")).unwrap();
+    let revoked = zone.probe("one", &join, &[]);
+    assert!(revoked.code == 1 && revoked.stderr.contains("was revoked"), "{}", revoked.stderr);
+}
+
+#[test]
 fn what_was_seen_outlives_the_console() {
     let mut zone = ProbedZone::new();
     let join = zone.join();

@@ -125,8 +125,9 @@ async fn answer(shared: &Shared, prober: &ProberEntry, body: Arriving) -> Result
         ));
     }
     match read(body, MAX_BODY).await? {
+        // The connection proves the key. The prober was ended, or the answer was lost, before it knew that it is enrolled.
         ProberRequest::Enrol { .. } => {
-            Err(Refusal::new(StatusCode::BAD_REQUEST, "this key is enrolled already", "ask for targets"))
+            Ok(ProberReply::Enrolled { prober: prober.id.clone(), zone: prober.zone.clone() })
         }
         ProberRequest::Targets { version, after } => targets(shared, prober, version, after).await,
         ProberRequest::Wait { wanted } => {
