@@ -383,6 +383,10 @@ fn a_prober_that_is_killed_continues_where_it_was() {
     assert_eq!(rest["afterHost"], "a.example", "{rest}");
     let last = next();
     assert_eq!((last["answers"][0]["host"].as_str(), last["ended"].as_u64()), (Some("b.example"), Some(0)), "{last}");
+    let whole: Vec<Value> = (0..4).map(|_| next()).collect();
+    assert!(whole[0]["ask"] == "targets" && whole[0].get("afterHost").is_none_or(Value::is_null), "{whole:?}");
+    let hosts = [&whole[1], &whole[3]].map(|looks| looks["answers"][0]["host"].as_str().unwrap());
+    assert_eq!((hosts, whole[3]["ended"].as_u64()), (["a.example", "b.example"], Some(5)), "the rest is no round");
 }
 
 #[test]

@@ -126,7 +126,13 @@ pub async fn run_prober(
         let begun = Instant::now();
         running.gives_up = options.every.is_none().then(|| begun + options.patience);
         running.enrol().await?;
-        let wanted = running.round().await?;
+        let resumes = running.memory.enrolled.as_ref().is_some_and(|enrolled| enrolled.after.is_some());
+        let mut wanted = running.round(resumes).await?;
+        if resumes {
+            // What was probed before the prober was ended may be long ago: a round is done when all of it was probed now.
+            running.tally = RoundTally { lost: running.tally.lost, ..RoundTally::default() };
+            wanted = running.round(false).await?;
+        }
         let tally = std::mem::take(&mut running.tally);
         (running.tell)(ProberNews::RoundEnded(tally));
         let Some(every) = options.every else { return Ok(tally) };
@@ -157,10 +163,9 @@ impl Running<'_> {
     }
 
     /// The rest of the round in progress, or a whole one. Returns the number that it answers.
-    async fn round(&mut self) -> Result<u64, ProberRunError> {
+    async fn round(&mut self, resumes: bool) -> Result<u64, ProberRunError> {
         let (mut targets, mut begun) = (0, None);
         self.deliver().await?;
-        let resumes = self.memory.enrolled.as_ref().is_some_and(|enrolled| enrolled.after.is_some());
         loop {
             let enrolled = self.memory.enrolled.clone().ok_or(ProberRunError::NotEnrolled)?;
             let request =
