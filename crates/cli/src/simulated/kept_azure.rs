@@ -3,6 +3,7 @@
 use crate::args::{ConnectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
 use crate::simulated_azure::{Scenario, Simulation};
+#[cfg(feature = "simulate")]
 use hostssl_model::Hint;
 use std::io;
 use std::path::{Path, PathBuf};
