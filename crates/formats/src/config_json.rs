@@ -14,7 +14,7 @@ const SCHEMA: &str = "hostssl/config-show/v1";
 pub struct ConfigRow {
     /// The name of the key.
     pub key: &'static str,
-    /// The value that holds; several are separated by a comma and a space; `-` where there is none.
+    /// The value that holds; several are separated by a comma and a space; `-` where no value is set.
     pub value: String,
     /// Who says so: `default`, the name of a variable of the environment, or file and line.
     pub from: String,

@@ -60,8 +60,8 @@ pub(crate) struct ProberArgs {
     /// Probe these ports alone.
     #[arg(long, value_name = "PORT,…", value_delimiter = ',', default_values_t = DEFAULT_PORTS, help_heading = "Fence options")]
     allow_ports: Vec<u16>,
-    /// Probe hosts with names like these alone.
-    #[arg(long, value_name = "PATTERN,…", value_delimiter = ',', default_values = AZURE_NAMES, help_heading = "Fence options")]
+    /// Probe hosts with names like these alone (default: those that Azure gives to servers, in each of its clouds).
+    #[arg(long, hide_default_value = true, value_name = "PATTERN,…", value_delimiter = ',', default_values = AZURE_NAMES, help_heading = "Fence options")]
     allow_names: Vec<String>,
     /// Connect to addresses in these networks alone (default: all but loopback, link-local and the cloud's own).
     #[arg(long, value_name = "NET,…", value_delimiter = ',', help_heading = "Fence options")]

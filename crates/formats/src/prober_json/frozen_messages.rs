@@ -113,7 +113,7 @@ pub(super) struct AnswerJson {
     /// Why there is no look. Left out where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) why: Option<String>,
-    /// A look at each address, as in `hostssl/probe/v1`, each with `observedAt`. Left out where there is none.
+    /// A look at each address, as in `hostssl/probe/v1`, each with `observedAt`. Left out without one.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(super) endpoints: Vec<Value>,
 }
