@@ -357,6 +357,35 @@ fn what_ends_tls_in_between_is_named() {
 }
 
 #[test]
+fn what_speaks_no_tls_of_the_console_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let join = format!("https://{}#sha256:{}:{}", listener.local_addr().unwrap(), "ab".repeat(32), "a".repeat(64));
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        for stream in listener.incoming() {
+            let (mut stream, mut hello) = (stream.unwrap(), [0; 4096]);
+            // It ends as the prober does: with something unread, the system would reset it before its answer is read.
+            while stream.read(&mut hello).is_ok_and(|count| count > 0) {
+                if stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    let state = folder.path().join("prober");
+    let mut command = hostssl();
+    command.args(["prober", "--state", state.to_str().unwrap()]).env("HOSTSSL_JOIN", join);
+    let mut prober = start(&mut command);
+    let line = prober.wait_for_stderr("warning: what answers at ");
+    assert!(line.contains("is not the console"), "{line}");
+    let hint = prober.wait_for_stderr("hint: something between ends TLS");
+    assert!(hint.contains("or the port is another one"), "{hint}");
+    prober.signal("TERM");
+    assert_eq!(prober.finish().code, 0, "it was asked to end");
+}
+
+#[test]
 fn a_prober_that_is_killed_continues_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let mut looks = 0;

@@ -7,6 +7,7 @@ use hostssl_model::{Advice, Fault, Hint};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, Url};
 use std::error::Error;
+use std::io;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -33,9 +34,15 @@ pub enum ConsoleError {
         /// The console's.
         pin: KeyPin,
     },
+    /// What answers speaks no TLS, or another TLS than the console.
+    #[error("what answers at {0} is not the console: {1}")]
+    OtherTls(Box<str>, String),
     /// It cannot be reached.
     #[error("the console at {0} cannot be reached: {1}")]
     Unreachable(Box<str>, String),
+    /// The same, where a proxy may be in between.
+    #[error("the console at {0} cannot be reached by way of the proxy of HTTPS_PROXY: {1}")]
+    UnreachableByProxy(Box<str>, String),
     /// It refused.
     #[error("the console refused: {what}")]
     Refused {
@@ -57,6 +64,14 @@ impl Advice for ConsoleError {
             Self::Stranger { .. } => {
                 "something between ends TLS, such as a proxy that inspects it or a balancer with its own certificate: let it \
                  pass this connection on as it is; if the console's key was replaced, enrol again"
+            }
+            Self::OtherTls(..) => {
+                "something between ends TLS, such as a proxy that inspects it, or the port is another one: let it pass this \
+                 connection on as it is, and name the port of --prober-listen"
+            }
+            Self::UnreachableByProxy(..) => {
+                "check that this proxy is reached and lets connections to the console pass, or name the console in NO_PROXY; \
+                 check that `hostssl serve --zones FILE --prober-listen 0.0.0.0:8444` runs"
             }
             Self::Unreachable(..) => {
                 "check that `hostssl serve --zones FILE --prober-listen 0.0.0.0:8444` runs, and that its port is reached from here"
@@ -116,6 +131,8 @@ impl ConsoleLine {
 
     /// Sends a request that was written before.
     pub(crate) async fn send(&self, body: Vec<u8>) -> Result<ProberReply, ConsoleError> {
+        // What answered before is not what answers now.
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut url = self.url.clone();
         url.set_path(PROBER_PATH);
         let request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
@@ -137,12 +154,32 @@ impl ConsoleLine {
             return ConsoleError::Stranger { url: self.url.as_str().into(), found, pin: self.pin };
         }
         // The outermost says no more than that a request failed.
-        let mut cause: &dyn Error = error;
+        let (mut cause, mut is_tls): (&dyn Error, bool) = (error, false);
         while let Some(source) = cause.source() {
             cause = source;
+            is_tls |= is_of_tls(source);
         }
-        ConsoleError::Unreachable(self.url.as_str().into(), cause.to_string())
+        let (url, cause) = (self.url.as_str().into(), cause.to_string());
+        if is_tls {
+            ConsoleError::OtherTls(url, cause)
+        } else if has_proxy() {
+            ConsoleError::UnreachableByProxy(url, cause)
+        } else {
+            ConsoleError::Unreachable(url, cause)
+        }
     }
+}
+
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    // An error of the operating system's kind does not name what it holds as its source; it may hold another of these.
+    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || held.is_some_and(|held| is_of_tls(held))
+}
+
+/// Whether a proxy is named; for which hosts it is not used is not looked at.
+fn has_proxy() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().any(is_set)
 }
 
 fn reply(status: StatusCode, bytes: &[u8]) -> Result<ProberReply, ConsoleError> {
