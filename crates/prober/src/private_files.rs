@@ -16,13 +16,39 @@ pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let begun = path.with_extension(format!("new-{}", uuid::Uuid::new_v4()));
     let written = create_private(&begun, bytes).and_then(|()| fs::rename(&begun, path));
-    written.inspect_err(|_| {
+    written.inspect(|()| sync_directory_of(path)).inspect_err(|_| {
         let _ = fs::remove_file(&begun);
     })
 }
 
-/// Writes a new file for this user alone. It is on the disk when this returns.
-pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a new file for this user alone, whole or not at all. It is an error when one is there.
+pub(crate) fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let begun = path.with_extension(format!("new-{}", uuid::Uuid::new_v4()));
+    let linked = create_private(&begun, bytes).and_then(|()| fs::hard_link(&begun, path));
+    let _ = fs::remove_file(&begun);
+    match linked {
+        // File systems without links, such as shares: it may be left empty by a crash, which its reader says.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => create_private(path, bytes)?,
+        linked => linked?,
+    }
+    sync_directory_of(path);
+    Ok(())
+}
+
+/// Puts the name of a file on the disk, where a file system can.
+fn sync_directory_of(path: &Path) {
+    #[cfg(unix)]
+    if let Some(directory) = path.parent() {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        // Not every file system knows this of a directory; the file itself is written.
+        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Writes a new file for this user alone. What is in it is on the disk when this returns.
+fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]

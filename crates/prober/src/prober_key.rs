@@ -1,7 +1,7 @@
 //! The key of a prober or of the console's port for probers: made once, kept in a file, and known to the other side by its
 //! hash.
 
-use crate::private_files::{create_private, is_exposed};
+use crate::private_files::{is_exposed, write_new_private};
 use hostssl_model::{Advice, Fault, Hint, hex};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -83,7 +83,9 @@ impl Advice for KeyError {
         Hint::from(match self {
             Self::File { .. } => "name a directory that this user may write to",
             Self::Exposed(_) => "make the file readable for its owner alone (mode 0600), or remove it and enrol again",
-            Self::Content { .. } => "remove the file, and enrol again: a new key is made",
+            Self::Content { .. } => {
+                "remove the file, and enrol again: a new key is made; if it is the console's, every prober has to enrol again"
+            }
         })
     }
 
@@ -113,12 +115,14 @@ impl ProberKey {
     pub fn load_or_make(path: &Path) -> Result<Self, KeyError> {
         let of_file = |source| KeyError::File { path: path.into(), source };
         let of_content = |source| KeyError::Content { path: path.into(), source };
-        let made = KeyPair::generate().map_err(of_content)?;
-        match create_private(path, made.serialize_pem().as_bytes()) {
-            Ok(()) => return Self::of(made).map_err(of_content),
-            // Of two that make it at once, the second reads what the first has made.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(of_file(error)),
+        if !path.try_exists().map_err(of_file)? {
+            let made = KeyPair::generate().map_err(of_content)?;
+            match write_new_private(path, made.serialize_pem().as_bytes()) {
+                Ok(()) => return Self::of(made).map_err(of_content),
+                // Of two that make it at once, the second reads what the first has made.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(of_file(error)),
+            }
         }
         if is_exposed(path).map_err(of_file)? {
             return Err(KeyError::Exposed(path.into()));
@@ -169,6 +173,18 @@ mod tests {
         }
         fs::write(&path, "-----BEGIN NOTHING-----").unwrap();
         assert!(matches!(ProberKey::load_or_make(&path), Err(KeyError::Content { .. })));
+    }
+
+    #[test]
+    fn of_many_that_make_a_key_at_once_all_have_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let pins: Vec<KeyPin> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| ProberKey::load_or_make(&path).unwrap().pin())).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(pins.iter().all(|pin| *pin == pins[0]), "{pins:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing of the others is left");
     }
 
     #[test]
