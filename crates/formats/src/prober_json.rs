@@ -231,7 +231,7 @@ impl ProberAnswer {
     fn read(answer: HeldAnswer<'_>) -> Result<Self, InvalidProberJson> {
         let HeldAnswer { host, port, outcome, why, endpoints } = answer;
         let host = line("host", host, 253)?;
-        let why = || why.map_or_else(String::new, |why| why.chars().take(message_bounds::LONGEST_WHY).collect());
+        let why = || why.map_or_else(String::new, |why| short(&why));
         let outcome = match outcome {
             OutcomeJson::Looked => looks(&host, port, endpoints),
             OutcomeJson::Fenced => TargetOutcome::Fenced(why()),
@@ -310,10 +310,11 @@ impl ProberReply {
             }
             ReplyJson::Wanted { wanted } => Self::Wanted(wanted),
             ReplyJson::Kept { answers, unkept } => {
-                let unkept = unkept.into_iter().map(|one| ((one.host, one.port), one.why)).collect();
+                let cut = |one: UnkeptJson| ((short(&one.host), one.port), short(&one.why));
+                let unkept = unkept.into_iter().take(MAX_ANSWERS).map(cut).collect();
                 Self::Kept { answers, unkept }
             }
-            ReplyJson::Refused { what, hint } => Self::Refused { what, hint },
+            ReplyJson::Refused { what, hint } => Self::Refused { what: short(&what), hint: short(&hint) },
         })
     }
 
@@ -345,6 +346,11 @@ impl ProberReply {
         };
         serde_json::to_value(frozen_messages::AnsweredJson::of(SCHEMA, reply))
     }
+}
+
+/// As much of a text from outside as a person is shown.
+fn short(text: &str) -> String {
+    text.chars().take(message_bounds::LONGEST_WHY).collect()
 }
 
 fn check_schema(schema: String) -> Result<(), InvalidProberJson> {

@@ -67,6 +67,20 @@ fn what_cannot_be_understood_is_no_look_and_spoils_no_other() {
 }
 
 #[test]
+fn what_a_console_says_is_cut() {
+    let long = "x".repeat(10_000);
+    let refused = ProberReply::Refused { what: long.clone(), hint: long.clone() };
+    let read = ProberReply::read(refused.value().unwrap().to_string().as_bytes()).unwrap();
+    assert!(matches!(read, ProberReply::Refused { what, hint } if what.len() == 300 && hint.len() == 300));
+    let unkept = vec![((long.clone(), 5432), long); MAX_ANSWERS + 1];
+    let kept = ProberReply::Kept { answers: 0, unkept };
+    let read = ProberReply::read(kept.value().unwrap().to_string().as_bytes()).unwrap();
+    let ProberReply::Kept { unkept, .. } = read else { panic!("{read:?}") };
+    assert_eq!(unkept.len(), MAX_ANSWERS);
+    assert!(unkept.iter().all(|((host, _), why)| host.len() == 300 && why.len() == 300));
+}
+
+#[test]
 fn what_is_too_much_is_refused_before_it_is_read() {
     let refused = |bytes: &[u8]| ProberRequest::read(bytes).unwrap_err().to_string();
     assert!(refused(&vec![b' '; MAX_BODY + 1]).contains("8 MiB"));
