@@ -1,5 +1,6 @@
 //! Machines in zones that probe by themselves: a port of their own, and what is done with what they say.
 
+mod door_places;
 mod prober_desk;
 mod prober_door;
 mod prober_talk;

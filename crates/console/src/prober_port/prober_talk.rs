@@ -71,7 +71,14 @@ pub(super) async fn talk(
         Some(prober) => answer(&shared, prober, body).await,
     };
     match done {
-        Ok(reply) => respond(StatusCode::OK, &reply),
+        Ok(reply) => {
+            let mut response = respond(StatusCode::OK, &reply);
+            if known.is_none() {
+                // It has the time of a stranger: its next connection has its own.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
         Err(refusal) => {
             if let Some(prober) = known.as_ref().filter(|_| refusal.is_violation) {
                 note(&shared, &prober.id, &refusal.what, true).await;
