@@ -17,10 +17,10 @@ pub struct JoinString {
     pub secret: String,
 }
 
-/// A text is no join string.
+/// A text is not a valid join string.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it is no join string: `hostssl zones enrol ZONE --url URL` prints one, such as https://console.example:8444#sha256:…"
+    "this is not a valid join string: `hostssl zones enrol ZONE --url URL` prints one, such as https://console.example:8444#sha256:…"
 )]
 pub struct InvalidJoin;
 

@@ -183,7 +183,12 @@ fn print(news: &ProberNews, quiet: bool, shown: &mut usize) {
             *shown = 0;
             if !quiet {
                 let RoundTally { looked, without_look, lost } = tally;
-                stderr!("round done: {looked} targets probed, {without_look} without a look, {lost} messages lost");
+                let s = |count: &u64| if *count == 1 { "" } else { "s" };
+                stderr!(
+                    "round done: {looked} target{} probed, {without_look} without a look, {lost} message{} lost",
+                    s(looked),
+                    s(lost)
+                );
             }
         }
     }
