@@ -260,7 +260,9 @@ fn a_prober_that_is_not_honest_is_not_believed() {
     let (status, reply) = say(&host, look(&host, &future));
     assert_eq!((status, reply["answers"].as_u64()), (200, Some(0)), "{reply}");
     assert!(reply["unkept"][0]["why"].as_str().unwrap().contains("future"), "{reply}");
-    assert_eq!(zone.probers()["probers"][0]["violations"], 0, "a clock may be wrong");
+    let (status, reply) = prober.ask(json!({"ask": "extend", "version": "9"}));
+    assert_eq!((status, reply["reply"].as_str()), (400, Some("refused")), "{reply}");
+    assert_eq!(zone.probers()["probers"][0]["violations"], 0, "a clock may be wrong, and a prober newer");
 
     // Of a server of another zone; of its own, contradicting itself; and more than is taken.
     let other = "pg-open.postgres.database.azure.com";

@@ -17,6 +17,7 @@ use hostssl_prober::hash_of_secret;
 use hostssl_store::{Enrolment, KeptAnswer, NewProber, ProberEntry};
 use jiff::Timestamp;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How long a prober waits for a question at most.
 const POLL: Duration = Duration::from_secs(30);
@@ -24,6 +25,9 @@ const POLL: Duration = Duration::from_secs(30);
 const ARRIVAL: Duration = Duration::from_secs(60);
 /// What is read of one who is not enrolled, in bytes.
 const MAX_STRANGER: usize = 4 << 10;
+
+/// Messages that are read at once: each is several times as large in memory while it is.
+static READERS: Semaphore = Semaphore::const_new(2);
 
 /// What arrives, and how many bytes it is said to have.
 type Arriving = (Body, Option<usize>);
@@ -241,8 +245,14 @@ async fn read((body, said): Arriving, most: usize) -> Result<ProberRequest, Refu
         let what = format!("{too_large}, or ended early");
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what, "send it again")
     })?;
-    ProberRequest::read(&bytes).map_err(|error| match error {
-        InvalidProberJson::Schema(_) => {
+    // Not on a thread that also answers people.
+    let permit = READERS.acquire().await.map_err(|_| Refusal::not_now())?;
+    let read = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        ProberRequest::read(&bytes)
+    });
+    read.await.map_err(|_| Refusal::not_now())?.map_err(|error| match error {
+        InvalidProberJson::Schema(_) | InvalidProberJson::Ask(_) => {
             let hint = "give console and prober versions that understand each other";
             Refusal::new(StatusCode::BAD_REQUEST, error.to_string(), hint)
         }
