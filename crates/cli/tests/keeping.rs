@@ -4,10 +4,9 @@
 
 mod common;
 
+use common::visitor::{get, post, sign_in};
 use common::{hostssl, run, start};
 use hostssl_store::{AuditStore, Page, ServerFilter};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 const ALL: Page = Page { number: 0, size: 100 };
@@ -502,25 +501,6 @@ fn what_changed_servers_is_among_the_runs_of_the_console() {
     assert_eq!(console.finish().code, 0);
 }
 
-/// Presses the button on the page of the link, once the simulation has its past; the cookie.
-fn sign_in(host: &str, link: &str) -> String {
-    while !get(host, "/readyz", "").starts_with("HTTP/1.1 200") {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let (path, body) = link.split_once('?').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    write!(
-        stream,
-        "POST /{path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\nconnection: close\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap().to_owned()
-}
-
 /// The port is there before the past is, in every scenario, and nothing stays behind when the console is ended meanwhile.
 #[test]
 fn a_simulated_console_answers_at_once_and_leaves_nothing_behind() {
@@ -543,15 +523,6 @@ fn a_simulated_console_answers_at_once_and_leaves_nothing_behind() {
         let left: Vec<_> = std::fs::read_dir(&temporary.0).unwrap().map(|one| one.unwrap().file_name()).collect();
         assert!(left.is_empty(), "{scenario} left {left:?}");
     }
-}
-
-/// One answer of the console, whole.
-fn get(host: &str, path: &str, cookie: &str) -> String {
-    let mut stream = TcpStream::connect(host).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]
@@ -604,21 +575,6 @@ fn a_disk_that_takes_no_more_is_told_and_what_was_kept_stays() {
     console.signal("TERM");
     assert_eq!(console.finish().code, 0);
     assert_eq!(state.store().audits(ALL).unwrap().1, before);
-}
-
-/// One form sent to the console.
-fn post(host: &str, path: &str, cookie: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(host).unwrap();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\norigin: http://{host}\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 /// The arguments of a command are any bytes, and a mistake is told in words whatever they are.

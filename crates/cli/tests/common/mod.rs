@@ -1,5 +1,7 @@
 //! Runs the program with a clean environment, alone or against a served simulation.
 
+pub mod visitor;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
