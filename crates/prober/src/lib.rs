@@ -20,5 +20,5 @@ pub use join_string::{InvalidJoin, JoinString, hash_of_secret};
 pub use pinned_tls::{pin_of_certificate, server_config};
 pub use prober_key::{KeyError, KeyPin, ProberKey};
 pub use prober_memory::MemoryError;
-pub use prober_news::ProberNews;
-pub use prober_run::{ProberRunError, ProberRunOptions, RoundTally, run_prober};
+pub use prober_news::{ProberNews, RoundTally};
+pub use prober_run::{ProberRunError, ProberRunOptions, run_prober};

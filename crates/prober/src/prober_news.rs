@@ -1,7 +1,17 @@
 //! What a prober tells of itself while it runs.
 
-use crate::prober_run::RoundTally;
 use std::time::Duration;
+
+/// What came of a round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoundTally {
+    /// Targets that were answered with a look.
+    pub looked: u64,
+    /// Targets that were answered with a reason, or whose answer the console does not believe.
+    pub without_look: u64,
+    /// Messages that did not arrive.
+    pub lost: u64,
+}
 
 /// Something that a person who runs a prober may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +25,11 @@ pub enum ProberNews {
     },
     /// It is enrolled already, so that the join string was not used.
     AlreadyEnrolled,
+    /// Its console has another address now, which the join string names.
+    Moved {
+        /// The address before.
+        from: String,
+    },
     /// A target was not probed, or what was seen of it cannot be handed over.
     WithoutLook {
         /// The target.

@@ -7,7 +7,7 @@ use crate::console_line::{ConsoleError, ConsoleLine};
 use crate::fence::FencedDial;
 use crate::join_string::JoinString;
 use crate::prober_memory::{Enrolled, MemoryError, ProberMemory};
-use crate::prober_news::ProberNews;
+use crate::prober_news::{ProberNews, RoundTally};
 use crate::prober_round::{RoundTools, messages, probe_batch};
 use hostssl_formats::prober_json::{ProberAnswer, ProberReply, ProberRequest, TargetBatch, TargetOutcome};
 use hostssl_model::{Advice, Fault, Hint};
@@ -42,17 +42,6 @@ pub struct ProberRunOptions {
     pub at_once: usize,
     /// The version that the console is told.
     pub version: String,
-}
-
-/// What came of a round.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RoundTally {
-    /// Targets that were answered with a look.
-    pub looked: u64,
-    /// Targets that were answered with a reason, or whose answer the console does not believe.
-    pub without_look: u64,
-    /// Messages that did not arrive.
-    pub lost: u64,
 }
 
 /// A prober cannot continue.
@@ -105,19 +94,29 @@ pub async fn run_prober(
     options: &ProberRunOptions,
     tell: &mut (dyn FnMut(ProberNews) + Send),
 ) -> Result<RoundTally, ProberRunError> {
-    let memory = ProberMemory::open(&options.state)?;
-    let (url, pin) = match (&memory.enrolled, &options.join) {
+    let mut memory = ProberMemory::open(&options.state)?;
+    let (url, pin) = match (memory.enrolled.clone(), &options.join) {
         (None, None) => return Err(ProberRunError::NotEnrolled),
         (None, Some(join)) => (join.url.clone(), join.pin),
         (Some(enrolled), join) => {
             let console = enrolled.console().ok_or(ProberRunError::NotEnrolled)?;
-            if join.as_ref().is_some_and(|join| join.pin != console.1) {
-                return Err(ProberRunError::OtherConsole(console.0.to_string()));
+            match join {
+                Some(join) if join.pin != console.1 => {
+                    return Err(ProberRunError::OtherConsole(console.0.to_string()));
+                }
+                // The same console, by its key, at another address.
+                Some(join) if join.url != console.0 => {
+                    let moved = Enrolled { url: join.url.to_string(), ..enrolled };
+                    memory.remember(moved)?;
+                    tell(ProberNews::Moved { from: console.0.to_string() });
+                    (join.url.clone(), join.pin)
+                }
+                Some(_) => {
+                    tell(ProberNews::AlreadyEnrolled);
+                    console
+                }
+                None => console,
             }
-            if join.is_some() {
-                tell(ProberNews::AlreadyEnrolled);
-            }
-            console
         }
     };
     let console = ConsoleLine::new(&memory.key, url, pin)?;
@@ -172,6 +171,10 @@ impl Running<'_> {
                 ProberRequest::Targets { version: self.options.version.clone(), after: enrolled.after.clone() };
             let body = request.value()?.to_string().into_bytes();
             let ProberReply::Targets(batch) = self.until_done(body).await? else { return Err(out_of_turn()) };
+            if batch.zone != enrolled.zone {
+                let what = format!("it asks about zone {}, and this prober is in zone {}", batch.zone, enrolled.zone);
+                return Err(ConsoleError::Odd(what).into());
+            }
             let (wanted, more) = (*begun.get_or_insert(batch.wanted), batch.more);
             // What was probed before the prober was ended is no answer to what is wanted now.
             let ended = if resumes { 0 } else { wanted };

@@ -153,10 +153,13 @@ fn print(news: &ProberNews, quiet: bool, shown: &mut usize) {
         ProberNews::Enrolled { prober, zone } if !quiet => {
             stderr!("enrolled as {} in zone {}", safe(prober), safe(zone));
         }
+        ProberNews::Moved { from } if !quiet => {
+            stderr!("note: the console was at {from}; from now on it is asked where the join string says");
+        }
         ProberNews::AlreadyEnrolled if !quiet => {
             stderr!("note: it is enrolled already; the join string was not used");
         }
-        ProberNews::Enrolled { .. } | ProberNews::AlreadyEnrolled => {}
+        ProberNews::Enrolled { .. } | ProberNews::AlreadyEnrolled | ProberNews::Moved { .. } => {}
         ProberNews::WithoutLook { target, why } => {
             *shown += 1;
             if *shown <= SHOWN {
