@@ -59,12 +59,12 @@ fn an_answer_counts_for_what_was_asked() {
     assert_eq!(strangers, [("db".to_owned(), 5432)]);
     assert!(kept(&store, 0).is_empty());
     store.ask_prober("p-1", &[("db", 5432), ("db", 6432)], 6).unwrap();
-    assert_eq!(store.unanswered("p-1").unwrap(), 2);
+    assert_eq!(store.unanswered("p-1", 0).unwrap(), 2);
     for _ in 0..2 {
         assert!(store.keep_answers("p-1", &[answer(vec![look("10.0.0.4", 2, 7)])], 7).unwrap().is_empty());
         assert_eq!(kept(&store, 0), ["10.0.0.4 2 7"], "to send it twice changes nothing");
     }
-    assert_eq!(store.unanswered("p-1").unwrap(), 1);
+    assert_eq!(store.unanswered("p-1", 0).unwrap(), 1);
     let missing = KeptAnswer { port: 6432, missing: "port 6432".into(), ..answer(Vec::new()) };
     store.keep_answers("p-1", &[missing], 8).unwrap();
     let entry = store.prober_of_key(&format!("{:0>64}", "p-1")).unwrap().unwrap();
@@ -167,5 +167,5 @@ fn what_is_not_asked_for_long_is_forgotten() {
     store.keep_answers("p-1", &[answer(vec![look("a", 2, 2)])], 2).unwrap();
     store.ask_prober("p-1", &[("other", 5432)], 8 * 24 * HOUR).unwrap();
     assert!(kept(&store, 0).is_empty());
-    assert_eq!(store.unanswered("p-1").unwrap(), 1);
+    assert_eq!(store.unanswered("p-1", 0).unwrap(), 1);
 }

@@ -7,6 +7,7 @@ use hostssl_model::{AuditReport, Outcome, Scope};
 use hostssl_ops::{AuditEvent, AuditRequest, Discovery, ListenerProbe, Tenant, audit_and_probe, take_census};
 use hostssl_store::StoreError;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -115,8 +116,11 @@ impl AuditWork {
     async fn ask_probers(&self, job: &AuditJob, context: &JobContext) {
         let mut stop = job.stop_signal();
         let longest = PROBERS_TIME.min(context.options.deadline / 4);
+        let Ok(known) = context.store.probers() else { return };
+        let believed = known.probers.iter().filter(|one| one.revoked_ms.is_none() && !one.is_suspended());
+        let believed: HashSet<&str> = believed.map(|one| one.id.as_str()).collect();
         let silent = tokio::select! {
-            silent = context.desk.ask_waiting(longest) => silent,
+            silent = context.desk.ask_waiting(longest, |id| believed.contains(id)) => silent,
             _ = stop.wait_for(Option::is_some) => return,
         };
         for prober in &silent {

@@ -13,12 +13,14 @@ use tokio::time::Instant;
 
 /// How long a list of targets is good.
 const FRESH: Duration = Duration::from_secs(300);
+/// How long Azure is not asked again for a list that could not be made.
+const FAILED: Duration = Duration::from_secs(30);
 
 /// The targets of a zone, in the order in which probers get them.
 pub(crate) type OrderedTargets = Arc<ZoneTargets>;
 
-/// When a list was made, by which rules, and what is in it.
-type ListedTargets = (Instant, Vec<ZoneRule>, OrderedTargets);
+/// When a list was made, by which rules, and what is in it, or why it could not be made.
+type ListedTargets = (Instant, Vec<ZoneRule>, Result<OrderedTargets, Trouble>);
 
 /// What probers and audits have to do with each other.
 #[derive(Debug)]
@@ -31,9 +33,11 @@ pub(crate) struct ProberDesk {
     answered: watch::Sender<HashMap<String, u64>>,
     /// The probers that wait to be asked, by their ids, with how many connections they wait.
     waiting: Mutex<HashMap<String, usize>>,
+    /// When the round in progress of each prober began, in milliseconds since 1970.
+    rounds: Mutex<HashMap<String, i64>>,
     lists: Mutex<HashMap<String, ListedTargets>>,
-    /// One list at a time: each asks Azure.
-    turn: tokio::sync::Mutex<()>,
+    /// One list of a zone at a time: each asks Azure, and no zone waits for the list of another.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Default for ProberDesk {
@@ -46,8 +50,9 @@ impl Default for ProberDesk {
             first,
             answered: watch::Sender::default(),
             waiting: Mutex::default(),
+            rounds: Mutex::default(),
             lists: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 }
@@ -86,6 +91,16 @@ impl ProberDesk {
         self.wanted()
     }
 
+    /// Keeps that a prober begins a round.
+    pub(crate) fn round_begins(&self, id: &str, at_ms: i64) {
+        lock(&self.rounds).insert(id.to_owned(), at_ms);
+    }
+
+    /// When the round in progress of a prober began, in milliseconds since 1970; 0 for one from before a restart.
+    pub(crate) fn round_began_ms(&self, id: &str) -> i64 {
+        lock(&self.rounds).get(id).copied().unwrap_or_default()
+    }
+
     /// Keeps that a prober has answered all that was wanted with this number. One that no console of this process gave is none.
     pub(crate) fn has_answered(&self, id: &str, number: u64) {
         if !(self.first..=self.wanted()).contains(&number) {
@@ -95,9 +110,9 @@ impl ProberDesk {
     }
 
     /// Asks the probers that wait for new looks, and waits until each has sent them, for `longest` at most. Returns those that
-    /// have not.
-    pub(crate) async fn ask_waiting(&self, longest: Duration) -> Vec<String> {
-        let asked: Vec<String> = lock(&self.waiting).keys().cloned().collect();
+    /// have not. One that is not believed any more may wait still: it is not waited for.
+    pub(crate) async fn ask_waiting(&self, longest: Duration, is_believed: impl Fn(&str) -> bool) -> Vec<String> {
+        let asked: Vec<String> = lock(&self.waiting).keys().filter(|id| is_believed(id)).cloned().collect();
         if asked.is_empty() {
             return asked;
         }
@@ -123,20 +138,25 @@ impl ProberDesk {
     ) -> Result<OrderedTargets, Trouble> {
         let fresh = || {
             let lists = lock(&self.lists);
-            let known = lists.get(zone).filter(|(made, by, _)| made.elapsed() < FRESH && *by == rules);
-            known.map(|(.., targets)| Arc::clone(targets))
+            let is_fresh = |(made, by, found): &&ListedTargets| {
+                made.elapsed() < if found.is_ok() { FRESH } else { FAILED } && *by == rules
+            };
+            lists.get(zone).filter(is_fresh).map(|(.., found)| found.clone())
         };
-        let _turn = self.turn.lock().await;
-        if let Some(targets) = fresh() {
-            return Ok(targets);
+        let turn = Arc::clone(lock(&self.turns).entry(zone.to_owned()).or_default());
+        let _turn = turn.lock().await;
+        if let Some(found) = fresh() {
+            return found;
         }
-        let (list, is_whole) = list_of_zone(Arc::clone(context), rules.clone(), zone.to_owned()).await?;
-        if list.targets.is_empty() && !is_whole {
-            return Err(crate::zone_list::nothing_in(zone, is_whole));
-        }
-        let targets = Arc::new(list.in_order());
-        lock(&self.lists).insert(zone.to_owned(), (Instant::now(), rules, Arc::clone(&targets)));
-        Ok(targets)
+        let found = match list_of_zone(Arc::clone(context), rules.clone(), zone.to_owned()).await {
+            Ok((list, is_whole)) if list.targets.is_empty() && !is_whole => {
+                Err(crate::zone_list::nothing_in(zone, is_whole))
+            }
+            Ok((list, _)) => Ok(Arc::new(list.in_order())),
+            Err(trouble) => Err(trouble),
+        };
+        lock(&self.lists).insert(zone.to_owned(), (Instant::now(), rules, found.clone()));
+        found
     }
 }
 
@@ -151,7 +171,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_is_asked_and_who_does_not_answer_is_named() {
         let desk = Arc::new(ProberDesk::default());
-        assert!(desk.ask_waiting(Duration::from_secs(9)).await.is_empty(), "no one waits");
+        assert!(desk.ask_waiting(Duration::from_secs(9), |_| true).await.is_empty(), "no one waits");
         let known = desk.wanted();
         let (good, silent) = (desk.clone(), desk.clone());
         let good = tokio::spawn(async move {
@@ -160,10 +180,13 @@ mod tests {
             good.has_answered("good", number);
         });
         let silent = tokio::spawn(async move { silent.wait("silent", known, Duration::from_secs(30)).await });
+        let revoked = desk.clone();
+        let revoked = tokio::spawn(async move { revoked.wait("revoked", known, Duration::from_secs(30)).await });
         tokio::task::yield_now().await;
-        assert_eq!(desk.ask_waiting(Duration::from_secs(9)).await, ["silent"]);
+        assert_eq!(desk.ask_waiting(Duration::from_secs(9), |id| id != "revoked").await, ["silent"]);
         good.await.unwrap();
         silent.await.unwrap();
+        revoked.await.unwrap();
         assert!(lock(&desk.waiting).is_empty());
     }
 

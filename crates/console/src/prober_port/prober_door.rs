@@ -1,7 +1,7 @@
 //! The port for probers: TLS 1.3 that ends here, and a key on the other side. It shares nothing with the port for people.
 
 use super::door_places::DoorPlaces;
-use super::prober_talk::talk;
+use super::prober_talk::{ProvenKey, talk};
 use crate::shared::Shared;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Request as HttpRequest;
@@ -29,10 +29,6 @@ const HEAD: Duration = Duration::from_secs(15);
 const MAX_HEAD: usize = 16 << 10;
 /// A connection that lasts longer is ended: the next one proves its key anew.
 const LONGEST: Duration = Duration::from_secs(600);
-
-/// The key that a connection proved.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ProvenKey(pub(crate) KeyPin);
 
 /// A port for probers that waits to be served.
 pub(crate) struct ProberDoor {

@@ -1,7 +1,6 @@
 //! What the console answers a prober. Who asks is known by the key of the connection, and the zone by what was enrolled: nothing
 //! that a prober says changes either.
 
-use super::prober_door::ProvenKey;
 use super::taken_answers::{TakenAnswer, take_answer};
 use crate::shared::Shared;
 use axum::Extension;
@@ -13,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use hostssl_formats::prober_json::{
     HostPort, InvalidProberJson, MAX_BODY, ProberAnswer, ProberReply, ProberRequest, TargetBatch,
 };
-use hostssl_prober::hash_of_secret;
+use hostssl_prober::{KeyPin, hash_of_secret};
 use hostssl_store::{Enrolment, KeptAnswer, NewProber, ProberEntry};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -31,6 +30,10 @@ static READERS: Semaphore = Semaphore::const_new(2);
 
 /// What arrives, and how many bytes it is said to have.
 type Arriving = (Body, Option<usize>);
+
+/// The key that a connection proved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProvenKey(pub(super) KeyPin);
 
 /// Why nothing was done.
 struct Refusal {
@@ -169,6 +172,9 @@ async fn targets(
         return Err(busy(what, "correct the file of zones of the console".to_owned()));
     }
     let wanted = desk.wanted();
+    if after.is_none() {
+        desk.round_begins(&prober.id, Timestamp::now().as_millisecond());
+    }
     let all = desk.targets(&shared.context, rules, &prober.zone).await;
     let all = all.map_err(|trouble| busy(trouble.what, trouble.hint))?;
     let now = Timestamp::now();
@@ -178,8 +184,11 @@ async fn targets(
         let asked: Vec<(&str, u16)> = asked.iter().map(|(host, port)| (host.as_str(), *port)).collect();
         store.ask_prober(&id, &asked, now.as_millisecond())
     });
-    kept.await.map_err(|_| Refusal::not_now())?;
-    Ok(ProberReply::Targets(batch))
+    if kept.await.map_err(|_| Refusal::not_now())? {
+        return Ok(ProberReply::Targets(batch));
+    }
+    // It was revoked or suspended while the list was made: it learns no name any more.
+    Err(Refusal::new(StatusCode::FORBIDDEN, "this prober is not believed any more", "see the page Zones"))
 }
 
 /// Keeps what a prober saw of what it was asked about.
@@ -209,9 +218,23 @@ async fn looks(
         note(shared, &prober.id, &why, is_violation).await;
     }
     if let Some(number) = ended {
-        shared.context.desk.has_answered(&prober.id, number);
+        has_ended(shared, prober, number).await?;
     }
     Ok(ProberReply::Kept { answers, unkept })
+}
+
+/// Keeps that a prober has answered what was wanted, if it has: one that says so and leaves targets out has not.
+async fn has_ended(shared: &Shared, prober: &ProberEntry, number: u64) -> Result<(), Refusal> {
+    let desk = &shared.context.desk;
+    let (id, since_ms) = (prober.id.clone(), desk.round_began_ms(&prober.id));
+    let missing = shared.ask(move |store| store.unanswered(&id, since_ms)).await.map_err(|_| Refusal::not_now())?;
+    if missing == 0 {
+        desk.has_answered(&prober.id, number);
+    } else {
+        let why = format!("it ended a round with {missing} targets that it did not answer");
+        note(shared, &prober.id, &why, false).await;
+    }
+    Ok(())
 }
 
 fn refusal_of(taken: &TakenAnswer) -> Option<(HostPort, String)> {

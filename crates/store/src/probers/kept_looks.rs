@@ -58,14 +58,19 @@ pub struct KeptLook {
 pub type ProberReason = (String, String, u16, String);
 
 impl AuditStore {
-    /// Keeps what a prober is asked to probe.
+    /// Keeps what a prober is asked to probe. Returns `false`, and keeps nothing, where it is revoked or suspended.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be written.
-    pub fn ask_prober(&self, id: &str, targets: &[(&str, u16)], at_ms: i64) -> Result<(), StoreError> {
+    pub fn ask_prober(&self, id: &str, targets: &[(&str, u16)], at_ms: i64) -> Result<bool, StoreError> {
         self.write(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let find = "SELECT 1 FROM probers WHERE id = ?1 AND revoked_ms IS NULL AND violations < ?2";
+            let believed = transaction.query_row(find, params![id, MAX_VIOLATIONS], |_| Ok(())).optional()?;
+            if believed.is_none() {
+                return Ok(false);
+            }
             let mut ask = transaction.prepare_cached(
                 "INSERT INTO prober_targets (prober, host, port, asked_ms) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT DO UPDATE SET asked_ms = ?4",
@@ -80,7 +85,7 @@ impl AuditStore {
                           WHERE t.prober = ?1 AND t.host = prober_looks.host AND t.port = prober_looks.port)";
             transaction.execute(strays, [id])?;
             transaction.commit()?;
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -109,15 +114,17 @@ impl AuditStore {
         })
     }
 
-    /// How many targets a prober was asked about and has not answered since.
+    /// How many targets a prober was asked about at `since_ms` or later, and has not answered since.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn unanswered(&self, id: &str) -> Result<u64, StoreError> {
-        let count = "SELECT count(*) FROM prober_targets WHERE prober = ?1 AND coalesce(answered_ms, -1) < asked_ms";
+    pub fn unanswered(&self, id: &str, since_ms: i64) -> Result<u64, StoreError> {
+        let count = "SELECT count(*) FROM prober_targets WHERE prober = ?1 AND asked_ms >= ?2 \
+                     AND coalesce(answered_ms, -1) < asked_ms";
         self.read(|connection| {
-            let count: Option<i64> = connection.prepare_cached(count)?.query_row([id], |row| row.get(0)).optional()?;
+            let count: Option<i64> =
+                connection.prepare_cached(count)?.query_row(params![id, since_ms], |row| row.get(0)).optional()?;
             Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
         })
     }
