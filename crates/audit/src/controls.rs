@@ -11,7 +11,7 @@ mod plaintext_refused;
 mod replica_parity;
 mod require_secure_transport;
 
-use crate::{Control, EvidenceSource};
+use crate::Control;
 use hostssl_model::ControlId;
 
 /// Every control, in the order in which reports list them: what is declared, then what the wire shows.
@@ -55,7 +55,7 @@ impl Control {
     /// Whether it judges what was seen on the wire.
     #[must_use]
     pub fn is_of_the_wire(&self) -> bool {
-        self.source == EvidenceSource::Wire
+        self.id.is_of_the_wire()
     }
 }
 
@@ -68,6 +68,7 @@ mod tests {
         assert_eq!(ALL.map(|control| control.id), ControlId::ALL);
         for id in ControlId::ALL {
             assert_eq!(control(id).id, id);
+            assert_eq!(control(id).source == EvidenceSource::Wire, id.is_of_the_wire(), "{id:?}");
         }
     }
 

@@ -59,7 +59,7 @@ fn seen_from(zone: Option<&str>, outcome: Outcome) -> AuditReport {
         address: Some("10.0.0.4".into()),
         observed_at: "2026-11-24T12:00:00Z".into(),
         listener: Reading::Known(listener),
-        vantage: zone.map(|zone| Box::new(Vantage { zone: zone.into(), observed_ms: 0 })),
+        vantage: zone.map(|zone| Box::new(Vantage { zone: zone.into(), observed_ms: 0, prober: None })),
     }];
     let finding = Finding { control: ControlId::PlaintextRefused, outcome, ..report.servers[0].findings[0].clone() };
     report.servers[0].findings.push(finding);

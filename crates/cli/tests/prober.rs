@@ -5,6 +5,7 @@
 mod common;
 mod prober_peers;
 
+use common::visitor::{get, post, sign_in};
 use common::{Done, Running, hostssl, run, start};
 use hostssl_test_support::pki::{WantedCertificate, root};
 use hostssl_test_support::postgres::skipped;
@@ -23,12 +24,14 @@ struct ProbedZone {
     console: Option<Running>,
     /// The address of the port for probers.
     address: String,
+    /// The address where people sign in.
+    link: String,
 }
 
 impl ProbedZone {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut zone = Self { folder, console: None, address: String::new() };
+        let mut zone = Self { folder, console: None, address: String::new(), link: String::new() };
         let added =
             run(&["zones", "add", "hub-weu", "--virtual-network", "vnet-data", "--zones", &zone.text("zones.toml")]);
         assert_eq!(added.code, 0, "{}", added.stderr);
@@ -44,6 +47,8 @@ impl ProbedZone {
         let mut console = start(command.args(["--zones", &zones, "--state", &state]));
         let line = console.wait_for_stderr("listening for probers on ");
         self.address = line.split([' ', ';']).nth(4).unwrap().to_owned();
+        let link = console.wait_for_stderr("sign in, once");
+        self.link = link.split_whitespace().last().unwrap().to_owned();
         self.console = Some(console);
     }
 
@@ -85,14 +90,19 @@ impl ProbedZone {
 
     /// What an audit with the same state says of the private server, per port.
     fn audit(&self) -> Vec<(u64, String, Option<String>)> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let said = |look: &Value| text(&look["verdict"]).or_else(|| text(&look["reason"])).unwrap();
+        let looks = self.wire();
+        looks.iter().map(|look| (look["port"].as_u64().unwrap(), said(look), text(&look["zone"]))).collect()
+    }
+
+    /// The looks at the private server in the JSON of an audit with the same state.
+    fn wire(&self) -> Vec<Value> {
         let (zones, state) = (self.text("zones.toml"), self.text("state"));
         let base = ["audit", "--simulate", "--probe", "--server", LEDGER, "-o", "json", "-q", "--zones", &zones];
         let done = run(&[&base[..], &["--state", &state]].concat());
         let audit: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let looks = audit["servers"][0]["wire"].as_array().unwrap().iter();
-        let said = |look: &Value| text(&look["verdict"]).or_else(|| text(&look["reason"])).unwrap();
-        looks.map(|look| (look["port"].as_u64().unwrap(), said(look), text(&look["zone"]))).collect()
+        audit["servers"][0]["wire"].as_array().unwrap().clone()
     }
 }
 
@@ -151,6 +161,22 @@ fn a_prober_enrols_and_what_it_saw_counts() {
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(refused.stderr.contains("was revoked"), "{}", refused.stderr);
     assert_eq!(zone.probers()["probers"][0]["status"], "revoked");
+    assert_eq!(zone.audit()[0].1, "prober-silent", "nothing that it saw counts any more");
+}
+
+#[test]
+fn a_console_that_moved_is_followed_by_its_key() {
+    let mut zone = ProbedZone::new();
+    assert_eq!(zone.probe("one", &zone.join(), &[]).code, 0);
+    let console = zone.console.take().unwrap();
+    console.signal("TERM");
+    assert_eq!(console.finish().code, 0);
+    zone.serve("127.0.0.1:0");
+    let moved = zone.probe("one", &zone.join(), &[]);
+    assert_eq!(moved.code, 0, "{}", moved.stderr);
+    assert!(moved.stderr.contains("note: the console was at https://127.0.0.1:"), "{}", moved.stderr);
+    assert_eq!(zone.probe("one", "", &[]).code, 0, "the new address is remembered");
+    assert_eq!(zone.probers()["probers"].as_array().unwrap().len(), 1, "it is the same prober");
 }
 
 #[test]
@@ -448,6 +474,35 @@ fn a_prober_that_waits_answers_at_once_when_looks_are_wanted() {
         ended.extend(request["ended"].as_u64());
     }
     assert_eq!(ended, [5, 6], "each round answers what was wanted when it began");
+    prober.signal("TERM");
+    assert_eq!(prober.finish().code, 0);
+}
+
+/// The audit may begin before the prober waits: then it counts what is there, and the next one asks.
+#[test]
+fn an_audit_in_the_console_asks_the_prober_that_waits() {
+    let zone = ProbedZone::new();
+    let state = zone.text("one");
+    let base = ["prober", "--every", "1h", "--simulate", "--state", &state, "--allow-names", "*.invalid"];
+    let mut prober = start(hostssl().args(base).env("HOSTSSL_JOIN", zone.join()));
+    prober.wait_for_stderr("round done: ");
+    let (host, path) = zone.link.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let cookie = sign_in(host, path);
+    let is_new = |begun: jiff::Timestamp| {
+        let looks = zone.wire();
+        looks.iter().all(|look| look["observedAt"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() >= begun)
+    };
+    let asked = (0..20).any(|_| {
+        // What is kept of a look has whole seconds.
+        let begun = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + 1).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let csrf = get(host, "/runs", &cookie).split("name=\"csrf\" value=\"").nth(1).unwrap()[..64].to_owned();
+        let started = post(host, "/runs", &cookie, &format!("csrf={csrf}&probe=yes&zones=yes"));
+        let run = started.split("location: ").nth(1).unwrap().split_whitespace().next().unwrap();
+        assert!(get(host, &format!("{run}/events"), &cookie).contains("event: end"));
+        is_new(begun)
+    });
+    assert!(asked, "its looks are those of its first round");
     prober.signal("TERM");
     assert_eq!(prober.finish().code, 0);
 }

@@ -14,8 +14,9 @@ use hostssl_ops::{ListenerProbe, looks_of_zone, read_zones};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::report::EndpointReport;
 use hostssl_probe::{ProbeOptions, Prober};
-use hostssl_store::{AuditStore, ServerFilter};
+use hostssl_store::{AuditStore, Enrolment, KeptAnswer, LookToKeep, NewProber, ServerFilter};
 use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, connector, options, serve_over};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -117,6 +118,10 @@ fn rules(text: &str) -> Arc<Mutex<Option<String>>> {
 
 /// What a machine in the zone sees of these hosts.
 async fn looks(simulation: &Simulation, hosts: &[&str]) -> Value {
+    probe_json::value(&reports(simulation, hosts).await, Some("hub-weu")).unwrap()
+}
+
+async fn reports(simulation: &Simulation, hosts: &[&str]) -> Vec<EndpointReport> {
     let prober = prober(Wire::inside(simulation).unwrap());
     let mut reports = Vec::new();
     for host in hosts {
@@ -125,7 +130,7 @@ async fn looks(simulation: &Simulation, hosts: &[&str]) -> Value {
     for report in &mut reports {
         report.observed_ms = Some(Timestamp::now().as_millisecond());
     }
-    probe_json::value(&reports, Some("hub-weu")).unwrap()
+    reports
 }
 
 async fn bring(visitor: &Visitor<'_>, text: &str) -> HttpAnswer {
@@ -416,4 +421,42 @@ async fn uploads_have_a_budget_and_what_a_crash_left_is_not_in_it() {
     assert_eq!(bring(&visitor, &text).await.status, 200);
     assert!(!folder.join(begun).exists() && folder.join("other").exists());
     assert_eq!(bring(&visitor, &text).await.status, 200, "the same again takes no more room");
+}
+
+#[tokio::test]
+async fn what_a_revoked_prober_saw_counts_no_more() {
+    let simulation = simulation();
+    simulation_on(&simulation);
+    let served = serve_over(with_rules(&simulation, &rules(RULES)), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let now_ms = Timestamp::now().as_millisecond();
+    for (id, at_ms) in [("p-1", now_ms), ("p-2", now_ms - 48 * 3_600_000)] {
+        store.add_join_secret(id, "hub-weu", now_ms + 3_600_000).unwrap();
+        let new = NewProber { id: id.into(), key_sha256: format!("{id:0>64}"), version: "0.1.0".into(), at_ms };
+        assert_eq!(store.enrol_prober(id, &new).unwrap(), Enrolment::Done("hub-weu".into()));
+    }
+    assert!(store.ask_prober("p-1", &[(LEDGER, 5432)], now_ms).unwrap());
+    let seen = reports(&simulation, &[LEDGER]).await;
+    let looks = seen.iter().map(|report| LookToKeep {
+        address: report.address.clone().unwrap_or_default(),
+        weight: 2,
+        taken_ms: report.observed_ms.unwrap(),
+        document: probe_json::to_text(report).unwrap(),
+    });
+    let answer = KeptAnswer { host: LEDGER.into(), port: 5432, missing: String::new(), looks: looks.collect() };
+    assert!(store.keep_answers("p-1", &[answer], now_ms).unwrap().is_empty());
+    audit(&visitor, true).await;
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Proven);
+    let page = visitor.get("/zones").await.body;
+    let probers = page.split_once("h-probers").unwrap().1;
+    assert!(probers.contains("1 of 1") && probers.contains("active") && probers.contains("silent"), "{probers}");
+
+    assert!(store.revoke_prober("p-1", now_ms + 1).unwrap());
+    assert_eq!(standing(&served, "pg-ledger"), Standing::NotProbed);
+    let page = visitor.get("/zones").await.body;
+    let ended = page.split_once("Looks that count no more").unwrap().1;
+    assert!(ended.contains("pg-ledger") && ended.contains("was revoked or suspended"), "{ended}");
+    audit(&visitor, true).await;
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Unproven, "no one else has looked");
 }

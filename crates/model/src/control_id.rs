@@ -29,3 +29,22 @@ coded! {
         DeclaredMatchesWire = "declared-matches-wire",
     }
 }
+
+impl ControlId {
+    /// Whether the control judges what was seen on the wire.
+    #[must_use]
+    pub const fn is_of_the_wire(self) -> bool {
+        match self {
+            Self::RequireSecureTransport
+            | Self::MinimumTlsVersion
+            | Self::MaximumTlsVersion
+            | Self::PendingRestart
+            | Self::ReplicaParity => false,
+            Self::PlaintextRefused
+            | Self::LegacyTlsRefused
+            | Self::CertificateValid
+            | Self::CertificateExpiry
+            | Self::DeclaredMatchesWire => true,
+        }
+    }
+}

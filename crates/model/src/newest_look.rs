@@ -69,7 +69,7 @@ mod tests {
             }
             Err(reason) => Reading::Unknown(Unchecked::new(reason, "")),
         };
-        let vantage = Some(Box::new(Vantage { zone: "hub".into(), observed_ms }));
+        let vantage = Some(Box::new(Vantage { zone: "hub".into(), observed_ms, prober: None }));
         WireObservation { port: 5432, address: None, observed_at: "".into(), listener, vantage }
     }
 

@@ -34,6 +34,8 @@ pub struct Vantage {
     pub zone: Arc<str>,
     /// When, in milliseconds since 1970-01-01T00:00:00Z, by the clock of the machine there.
     pub observed_ms: i64,
+    /// The id of the prober that took it; nothing for one that was carried here in a file.
+    pub prober: Option<Arc<str>>,
 }
 
 /// The longest name of a zone: it becomes part of names of files, jobs and Kubernetes objects (RFC 1123 labels).

@@ -8,6 +8,7 @@ mod prober_entries;
 pub use kept_looks::{KeptAnswer, KeptLook, LookToKeep, ProberReason};
 pub use prober_entries::{ProberEntry, ProberRefusal, ZoneProbers};
 
+use crate::audits::disowned::disown;
 use crate::{AuditStore, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
@@ -115,8 +116,8 @@ impl AuditStore {
         })
     }
 
-    /// Ends what a prober may do, and forgets the looks of it that are not in an audit. Returns whether it was known and not
-    /// revoked before.
+    /// Ends what a prober may do, and what it saw: of looks that audits have counted too, nothing stands. Returns whether it was
+    /// known and not revoked before.
     ///
     /// # Errors
     ///
@@ -128,6 +129,9 @@ impl AuditStore {
             let is_revoked = transaction.execute(revoke, params![id, at_ms])? > 0;
             transaction.execute("DELETE FROM prober_looks WHERE prober = ?1", [id])?;
             transaction.execute("DELETE FROM prober_targets WHERE prober = ?1", [id])?;
+            if is_revoked {
+                disown(&transaction, id, at_ms)?;
+            }
             transaction.commit()?;
             Ok(is_revoked)
         })
@@ -143,7 +147,11 @@ impl AuditStore {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             refuse(&transaction, Some(id), at_ms, why)?;
             if is_violation {
-                transaction.execute("UPDATE probers SET violations = violations + 1 WHERE id = ?1", [id])?;
+                let count = "UPDATE probers SET violations = violations + 1 WHERE id = ?1 RETURNING violations";
+                let violations: Option<u32> = transaction.query_row(count, [id], |row| row.get(0)).optional()?;
+                if violations == Some(MAX_VIOLATIONS) {
+                    disown(&transaction, id, at_ms)?;
+                }
             }
             transaction.commit()?;
             Ok(())

@@ -468,7 +468,7 @@ fn a_look_that_was_carried_keeps_its_place_and_is_as_old_as_it_is() {
     let mut report = on_day(&probed_fleet(), 5);
     let taken: jiff::Timestamp = "2026-11-04T12:00:00Z".parse().unwrap();
     let look = &mut report.servers[0].wire[0];
-    let vantage = hostssl_model::Vantage { zone: "hub-weu".into(), observed_ms: taken.as_millisecond() };
+    let vantage = hostssl_model::Vantage { zone: "hub-weu".into(), observed_ms: taken.as_millisecond(), prober: None };
     (look.vantage, look.observed_at) = (Some(Box::new(vantage)), "2026-11-04T12:00:00Z".into());
     if let Reading::Known(listener) = &mut look.listener {
         listener.certificate.as_mut().unwrap().days_left = Some(25);
@@ -492,7 +492,7 @@ fn what_a_zone_saw_fails_its_control_until_the_zone_says_otherwise() {
     let key = server_key(&fleet.id("orders"));
     fleet.probe("orders", &[(5432, ACCEPTS)]);
     let mut seen = fleet.report_by(1, &wire());
-    let vantage = hostssl_model::Vantage { zone: "hub-weu".into(), observed_ms: now_ms(&seen) };
+    let vantage = hostssl_model::Vantage { zone: "hub-weu".into(), observed_ms: now_ms(&seen), prober: None };
     for look in seen.servers.iter_mut().flat_map(|server| &mut server.wire) {
         look.vantage = Some(Box::new(vantage.clone()));
     }

@@ -73,7 +73,7 @@ pub(crate) enum ZonesCommand {
     /// List the probers: their zones and keys, last contact, what they answered, and what was refused.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Probers(ListProbersArgs),
-    /// Revoke a prober: its next request is refused, and looks of it that no audit has counted are forgotten.
+    /// Revoke a prober: its next request is refused, and nothing that it saw counts any more.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Revoke(RevokeProberArgs),
 }

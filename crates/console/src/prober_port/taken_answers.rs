@@ -60,8 +60,15 @@ pub fn looks_of_probers(kept: Vec<KeptLook>, now: Timestamp) -> Vec<Looks> {
         let Ok(report) = probe_json::read(&document) else { continue };
         let Ok(read) = looks_of_zone(Some(&zone), &[report], now) else { continue };
         let name: Arc<str> = zone.as_str().into();
+        let id: Arc<str> = prober.as_str().into();
+        let taken_by = |(host, mut look): (Box<str>, WireObservation)| {
+            if let Some(vantage) = look.vantage.as_mut() {
+                vantage.prober = Some(Arc::clone(&id));
+            }
+            (host, look)
+        };
         let own = by_prober.entry((zone, prober)).or_insert_with(|| Looks { zone: name, looks: Vec::new() });
-        own.looks.extend(read.looks);
+        own.looks.extend(read.looks.into_iter().map(taken_by));
     }
     by_prober.into_values().collect()
 }

@@ -29,6 +29,9 @@ pub(super) struct Look<'a> {
     /// The zone where it was taken; absent if the audit took it itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     zone: Option<&'a str>,
+    /// The prober that took it; absent if the audit took it itself, or if it was carried here in a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prober: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,6 +109,7 @@ impl<'a> From<&'a model::WireObservation> for Look<'a> {
             versions: seen.iter().flat_map(|listener| &listener.versions).map(Version::from).collect(),
             certificate: seen.and_then(|listener| listener.certificate.as_ref()).map(Certificate::from),
             zone: look.vantage.as_ref().map(|vantage| &*vantage.zone),
+            prober: look.vantage.as_ref().and_then(|vantage| vantage.prober.as_deref()),
         }
     }
 }

@@ -46,7 +46,7 @@ fn an_audit_that_did_not_probe_erases_nothing() {
 /// What was seen of port 5432 in zones, each at a time of its own.
 fn carried(at_ms: i64, looks: &[(&str, i64, WireTransport)], here: Option<WireTransport>) -> Observation {
     let from = |(zone, observed_ms, transport): &(&str, i64, WireTransport)| {
-        let vantage = crate::Vantage { zone: (*zone).into(), observed_ms: *observed_ms };
+        let vantage = crate::Vantage { zone: (*zone).into(), observed_ms: *observed_ms, prober: None };
         WireObservation { vantage: Some(Box::new(vantage)), ..look(5432, Some(*transport)) }
     };
     let here = here.map(|transport| look(5432, Some(transport)));
@@ -85,7 +85,7 @@ fn an_old_look_at_one_address_takes_no_new_one_at_another_with_it() {
 fn of_each_address_in_a_zone_the_newest_look_stands() {
     let seen = |at_ms: i64, looks: &[(&str, i64, WireTransport)]| {
         let from = |(address, observed_ms, transport): &(&str, i64, WireTransport)| {
-            let vantage = crate::Vantage { zone: "hub".into(), observed_ms: *observed_ms };
+            let vantage = crate::Vantage { zone: "hub".into(), observed_ms: *observed_ms, prober: None };
             let vantage = Some(Box::new(vantage));
             WireObservation { address: Some((*address).into()), vantage, ..look(5432, Some(*transport)) }
         };

@@ -29,6 +29,8 @@ pub struct ZonesSeen {
     /// The same of such audits in which every look at the port that they relied on decided something. Its time is that of the
     /// oldest of those looks, and the newest such time stands: an audit may rely on looks that are hours older than itself.
     pub settled: BTreeMap<u16, Evidence<Vec<Arc<str>>>>,
+    /// The probers that are believed no more, by their ids, and since when, in milliseconds since 1970.
+    pub disowned: BTreeMap<Arc<str>, i64>,
 }
 
 /// The looks of one audit at one port from one zone.
@@ -51,6 +53,8 @@ pub enum LookEnd {
     Address,
     /// No rule puts the server into that zone any more, and the listener was seen since from where the rules say.
     Zone,
+    /// The prober that took it was revoked or suspended.
+    Prober,
 }
 
 impl LookEnd {
@@ -62,6 +66,7 @@ impl LookEnd {
             Self::Port => "the server has no such listener any more",
             Self::Address => "the zone has looked since, and the server no longer has that address there",
             Self::Zone => "the server is no longer in that zone, and was seen since from where the rules say",
+            Self::Prober => "the prober that took it was revoked or suspended",
         }
     }
 }
@@ -126,10 +131,13 @@ impl ZonesSeen {
         super::newest(&mut self.rules, at_ms_of(probe, zones));
     }
 
-    /// Why a look that got an answer counts no more, and since when; `None` for one that counts, as far as zones and addresses
-    /// say.
+    /// Why a look that got an answer counts no more, and since when; `None` for one that counts, as far as zones, probers and
+    /// addresses say.
     pub(super) fn end_of(&self, look: &WireObservation) -> Option<(LookEnd, i64)> {
         let vantage = look.vantage.as_ref()?;
+        if let Some(since_ms) = vantage.prober.as_ref().and_then(|prober| self.disowned.get(prober)) {
+            return Some((LookEnd::Prober, *since_ms));
+        }
         let place = (look.port, Arc::clone(&vantage.zone));
         let is_ruled = self.rules.as_ref().is_some_and(|rules| rules.what.contains(&vantage.zone));
         if let Some(settled) = self.settled.get(&look.port)

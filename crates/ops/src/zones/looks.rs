@@ -81,6 +81,6 @@ fn look(zone: &Arc<str>, report: &EndpointReport, now: Timestamp) -> Result<Wire
     if report.verdict == WireVerdict::Enforced && is_open {
         return Err(InvalidLooks::Contradiction);
     }
-    let vantage = Vantage { zone: Arc::clone(zone), observed_ms: taken.as_millisecond() };
+    let vantage = Vantage { zone: Arc::clone(zone), observed_ms: taken.as_millisecond(), prober: None };
     Ok(WireObservation { vantage: Some(Box::new(vantage)), ..carried_observation(report, taken, now) })
 }

@@ -270,7 +270,7 @@ impl Vantages {
             address: None,
             observed_at: crate::rfc3339(now).into(),
             listener: Reading::Unknown(Unchecked::new(Reason::ProberSilent, detail)),
-            vantage: Some(Box::new(Vantage { zone: Arc::clone(zone), observed_ms: self.now_ms })),
+            vantage: Some(Box::new(Vantage { zone: Arc::clone(zone), observed_ms: self.now_ms, prober: None })),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! ([`CurrentState`]), and writes the row that lists read.
 
 use super::column_codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
+use super::disowned::note_disowned;
 use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
 use super::kept_documents::{keep_facts, keep_judgement};
 use super::narrowed::{self, Laid};
@@ -69,6 +70,7 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) 
     }
     let probed = Evidence { what: look.wire.clone(), at_ms, source };
     known.state.add(if look.by_zones { Observation::ProbedByRules(probed) } else { Observation::Probed(probed) });
+    note_disowned(transaction, &mut known, &look.wire)?;
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
     let since_ms = match &before {

@@ -36,6 +36,23 @@ pub struct StoredVantage {
     pub zone: String,
     /// When, in milliseconds since 1970.
     pub observed_ms: i64,
+    /// The prober that took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prober: Option<String>,
+}
+
+impl From<&Vantage> for StoredVantage {
+    fn from(vantage: &Vantage) -> Self {
+        let prober = vantage.prober.as_deref().map(str::to_owned);
+        Self { zone: vantage.zone.to_string(), observed_ms: vantage.observed_ms, prober }
+    }
+}
+
+impl From<&StoredVantage> for Vantage {
+    fn from(stored: &StoredVantage) -> Self {
+        let prober = stored.prober.as_deref().map(Into::into);
+        Self { zone: stored.zone.as_str().into(), observed_ms: stored.observed_ms, prober }
+    }
 }
 
 /// What one listener did.
@@ -69,10 +86,7 @@ pub struct StoredCertificate {
 impl From<&WireObservation> for StoredListener {
     fn from(look: &WireObservation) -> Self {
         let address = look.address.as_deref().map(ToOwned::to_owned);
-        let vantage = look
-            .vantage
-            .as_ref()
-            .map(|vantage| StoredVantage { zone: vantage.zone.to_string(), observed_ms: vantage.observed_ms });
+        let vantage = look.vantage.as_deref().map(StoredVantage::from);
         match &look.listener {
             Reading::Known(listener) => {
                 Self { port: look.port, address, seen: Some(listener.into()), unchecked: None, vantage }
@@ -128,10 +142,7 @@ impl StoredListener {
         let taken = taken.and_then(|second| jiff::Timestamp::from_second(second).ok()).map(|time| time.to_string());
         let observed_at = taken.as_deref().unwrap_or(observed_at);
         let address = self.address.as_deref().map(Into::into);
-        let vantage = self
-            .vantage
-            .as_ref()
-            .map(|one| Box::new(Vantage { zone: one.zone.as_str().into(), observed_ms: one.observed_ms }));
+        let vantage = self.vantage.as_ref().map(|one| Box::new(one.into()));
         Ok(WireObservation { port: self.port, address, observed_at: observed_at.into(), listener, vantage })
     }
 }
@@ -235,7 +246,10 @@ mod tests {
             let observed_at = "2026-01-01T00:00:00Z".into();
             let address = Some("192.0.2.1".into());
             let mut look = WireObservation { port: 6432, address, observed_at, listener, vantage: None };
-            for vantage in [None, Some(Vantage { zone: "hub".into(), observed_ms: 1_767_139_200_000 })] {
+            for vantage in [None, Some(None), Some(Some("p-1".into()))] {
+                let vantage =
+                    vantage.map(|prober| Vantage { zone: "hub".into(), observed_ms: 1_767_139_200_000, prober });
+
                 if vantage.is_some() {
                     look.observed_at = "2025-12-31T00:00:00Z".into();
                 }

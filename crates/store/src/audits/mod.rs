@@ -8,6 +8,7 @@ mod changes;
 mod column_codes;
 pub(crate) mod current;
 mod differences;
+pub(crate) mod disowned;
 mod document;
 mod entries;
 mod filter;

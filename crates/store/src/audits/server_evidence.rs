@@ -45,6 +45,8 @@ struct StoredZones {
     rules: Option<Dated<Vec<String>>>,
     /// A name of its own: what an earlier version kept as `settled` has the time of the audit, which may be later than its looks.
     settled_by_look: BTreeMap<u16, Dated<Vec<String>>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    disowned: BTreeMap<String, i64>,
 }
 
 /// The newest audit that had looks at a port from a zone.
@@ -199,8 +201,10 @@ impl StoredZones {
             last: last.collect(),
             rules: zones.rules.as_ref().map(|one| dated(one, names)),
             settled_by_look: zones.settled.iter().map(|(port, one)| (*port, dated(one, names))).collect(),
+            disowned: zones.disowned.iter().map(|(prober, since_ms)| (prober.to_string(), *since_ms)).collect(),
         };
-        (!stored.last.is_empty() || stored.rules.is_some()).then_some(stored)
+        let is_empty = stored.last.is_empty() && stored.rules.is_none() && stored.disowned.is_empty();
+        (!is_empty).then_some(stored)
     }
 
     fn zones(self) -> Result<ZonesSeen, StoreError> {
@@ -218,6 +222,7 @@ impl StoredZones {
             last: last.collect::<Result<_, StoreError>>()?,
             rules: self.rules.map(|one| evidence(one, names)).transpose()?,
             settled: settled.collect::<Result<_, StoreError>>()?,
+            disowned: self.disowned.into_iter().map(|(prober, since_ms)| (prober.into(), since_ms)).collect(),
         })
     }
 }

@@ -149,7 +149,7 @@ fn listed(prober: ProberEntry) -> ListedProber {
     }
 }
 
-/// Revokes a prober: its next request is refused.
+/// Revokes a prober: its next request is refused, and nothing that it saw counts any more.
 pub(super) fn revoke(args: &RevokeProberArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let store = args.state.open()?;
     let known = store.probers()?.probers;
@@ -165,7 +165,7 @@ pub(super) fn revoke(args: &RevokeProberArgs, terminal: &TerminalArgs) -> Result
     if !terminal.quiet {
         let done = if is_revoked { "revoked" } else { "was revoked before" };
         stderr!(
-            "{} of zone {} {done}; what audits have counted of it stands until its zone is seen anew",
+            "{} of zone {} {done}; nothing that it saw counts any more, until its zone is seen anew",
             prober.id,
             prober.zone
         );

@@ -4,7 +4,7 @@ use crate::exchanges::ServerExchanges;
 use crate::options::Exchange;
 use crate::view::{Badge, When, plural};
 use hostssl_model::{Acceptance, Reading, TlsVersion, WireListener, WireTransport, WireVersion};
-use hostssl_store::{ServerDetail, StoredListener, StoredUnchecked};
+use hostssl_store::{ServerDetail, StoredListener, StoredUnchecked, StoredVantage};
 
 /// A listener as the newest probe of it saw it.
 pub(crate) struct Listener {
@@ -27,7 +27,11 @@ impl Listener {
                 Some(Reading::Unknown(unchecked)) => (None, Some(StoredUnchecked::from(&unchecked))),
                 None => (None, one.unchecked.clone()),
             };
-            let vantage = one.vantage.as_ref().map(|from| (from.zone.clone(), When(from.observed_ms)));
+            let zone = |from: &StoredVantage| match &from.prober {
+                Some(prober) => format!("{} by prober {prober}", from.zone),
+                None => from.zone.clone(),
+            };
+            let vantage = one.vantage.as_ref().map(|from| (zone(from), When(from.observed_ms)));
             Self { port: one.port, address: one.address.clone(), known, unchecked, vantage }
         };
         detail.wire.iter().map(listener).collect()

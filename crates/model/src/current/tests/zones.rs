@@ -6,7 +6,7 @@ use crate::{LookEnd, Vantage};
 const DAY: i64 = 86_400_000;
 
 fn from_zone(port: u16, zone: &str, observed_ms: i64, transport: Option<WireTransport>) -> WireObservation {
-    let vantage = Some(Box::new(Vantage { zone: zone.into(), observed_ms }));
+    let vantage = Some(Box::new(Vantage { zone: zone.into(), observed_ms, prober: None }));
     WireObservation { vantage, ..look(port, transport) }
 }
 

@@ -26,7 +26,7 @@ fn look(port: u16, seen: Result<WireTransport, Reason>, zone: Option<(&str, i64)
         }
         Err(reason) => Reading::Unknown(Unchecked::new(reason, "no way")),
     };
-    let vantage = zone.map(|(zone, observed_ms)| Box::new(Vantage { zone: zone.into(), observed_ms }));
+    let vantage = zone.map(|(zone, observed_ms)| Box::new(Vantage { zone: zone.into(), observed_ms, prober: None }));
     WireObservation { port, address: None, observed_at: "2026-01-01T00:00:00Z".into(), listener, vantage }
 }
 
