@@ -273,7 +273,9 @@ fn prober_errors() -> Vec<Said> {
     let (pin, hint) = (KeyPin::of(b"key"), text);
     let consoles = every! {
         ConsoleError::Stranger { .. } => ConsoleError::Stranger { url: url(), found: pin, pin },
+        ConsoleError::OtherTls(..) => ConsoleError::OtherTls(url(), text()),
         ConsoleError::Unreachable(..) => ConsoleError::Unreachable(url(), text()),
+        ConsoleError::UnreachableByProxy(..) => ConsoleError::UnreachableByProxy(url(), text()),
         ConsoleError::Refused { .. } => ConsoleError::Refused { status: 403, what: text(), hint: hint() },
         ConsoleError::Odd(_) => ConsoleError::Odd(text()),
     };
