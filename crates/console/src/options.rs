@@ -57,6 +57,8 @@ pub struct ConsoleOptions {
     pub max_plan_age: Duration,
     /// How many audits to keep; all when `None`.
     pub retain: Option<u32>,
+    /// The longest time from the beginning of one audit to that of the next, where someone relies on it.
+    pub audit_every: Option<Duration>,
     /// What goes on before there is anything to show; `None` in it, or no signal at all, when that is done.
     pub preparation: Option<watch::Receiver<Option<Preparation>>>,
     /// What to say on every page when this is a simulation.
@@ -86,6 +88,7 @@ impl ConsoleOptions {
             deadline: Duration::from_secs(1),
             max_plan_age: Duration::from_secs(3600),
             retain: None,
+            audit_every: None,
             preparation: None,
             simulated: None,
             version: String::new(),

@@ -287,3 +287,17 @@ async fn two_audits_are_compared_and_runs_are_filtered() {
     }
     assert_eq!(visitor.get(&format!("/compare?run={}&run=none", id(&first))).await.status, 404);
 }
+
+#[tokio::test]
+async fn an_audit_that_does_not_come_is_missed() {
+    let every = |seconds| ConsoleOptions { audit_every: Some(Duration::from_secs(seconds)), ..options() };
+    let served = serve(every(3600)).await;
+    let visitor = served.visitor().await;
+    assert!(visitor.get("/").await.body.contains("<b>No audit is kept.</b> One is expected every 1h"));
+    visitor.audit().await;
+    assert!(!visitor.get("/").await.body.contains("is expected every"));
+    let served = serve(every(0)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    assert!(visitor.get("/").await.body.contains("<b>No audit has begun for "));
+}

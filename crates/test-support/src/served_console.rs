@@ -39,6 +39,7 @@ pub fn options() -> ConsoleOptions {
         deadline: Duration::from_secs(60),
         max_plan_age: Duration::from_secs(3600),
         retain: None,
+        audit_every: None,
         preparation: None,
         simulated: None,
         version: "0.0.0-test".into(),

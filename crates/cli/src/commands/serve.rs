@@ -1,6 +1,6 @@
 //! `hostssl serve`: the console in a browser.
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, duration};
 use crate::commands::waivers;
 use crate::connect::{block_on, connect_until};
 use crate::error::CliError;
@@ -91,6 +91,9 @@ pub(crate) struct ServeArgs {
     /// Keep this many runs and delete older ones (default: keep all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) retain: Option<u32>,
+    /// Say on the overview when no audit has begun for so long: for a schedule that must not end without notice.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) expect_audit_every: Option<Duration>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
@@ -281,6 +284,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&LiveSimulation
         deadline: args.limits.deadline,
         max_plan_age: MAX_PLAN_AGE,
         retain: args.retain,
+        audit_every: args.expect_audit_every,
         simulated: simulated
             .map(|simulated| hostssl_console::ShownSimulation { scenario: simulated.scenario().to_owned() }),
         version: env!("CARGO_PKG_VERSION").to_owned(),

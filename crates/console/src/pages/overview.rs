@@ -1,6 +1,7 @@
 //! Overview: which servers enforce, which do not, which cannot be seen, and what changed.
 
 mod headline;
+mod overdue;
 mod parts;
 
 use super::plan::left_out_words;
@@ -22,6 +23,7 @@ use hostssl_store::{
     AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, ServerChange, ServerFilter, ServerReason, ServerSort,
     StoreError,
 };
+use overdue::Overdue;
 pub(crate) use parts::tag_link;
 use parts::{Breakdown, breakdowns, by_tag, link};
 use serde::Deserialize;
@@ -41,6 +43,7 @@ const RUNS: u32 = 30;
 #[template(path = "overview.html")]
 struct Overview {
     shell: Shell,
+    overdue: Option<Overdue>,
     latest: Option<Latest>,
 }
 
@@ -170,7 +173,9 @@ pub(crate) async fn show(
 ) -> Result<Response, Failure> {
     let asker = shared.clone();
     let latest = shared.ask(move |store| look(&asker, store, &tag.by)).await?;
-    page(&Overview { shell: shell.titled("Overview", "overview"), latest })
+    let newest_ms = latest.as_ref().map(|latest| latest.audit.started_ms);
+    let overdue = Overdue::of(newest_ms, jiff::Timestamp::now().as_millisecond(), shared.options.audit_every);
+    page(&Overview { shell: shell.titled("Overview", "overview"), overdue, latest })
 }
 
 fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>, StoreError> {
