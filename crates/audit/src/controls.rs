@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(ALL.map(|control| control.id), ControlId::ALL);
         for id in ControlId::ALL {
             assert_eq!(control(id).id, id);
-            assert_eq!(control(id).source == EvidenceSource::Wire, id.is_of_the_wire(), "{id:?}");
+            assert_eq!(control(id).source == crate::EvidenceSource::Wire, id.is_of_the_wire(), "{id:?}");
         }
     }
 
