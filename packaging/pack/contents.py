@@ -6,13 +6,13 @@ import subprocess
 
 import notices
 import sbom
+from linux import LINUX, SETTINGS, UNITS
 from release import ROOT, Release
 
 TEXTS = ("README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md")
 # Sections of README.md for whoever has the repository.
 BEFORE = ("Try it without an account", "Install", "Read on")
 HELP = "`hostssl help COMMAND` and `hostssl man` explain every command and option.\n\n"
-UNITS = ("hostssl-audit.service", "hostssl-audit.timer", "audit.env")
 COMPLETIONS = {"bash": "hostssl.bash", "zsh": "_hostssl", "fish": "hostssl.fish", "powershell": "hostssl.ps1"}
 
 
@@ -29,7 +29,10 @@ def stage(release: Release) -> None:
     notices.write(release)
     sbom.write(release)
     if release.platform.deb:
-        shutil.copytree(ROOT / "packaging/linux", folder / "systemd", ignore=lambda _, names: set(names) - set(UNITS))
+        for name in (*UNITS, *SETTINGS):
+            place = folder / "systemd" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(LINUX / name, place)
 
 
 def alone(page: str) -> str:

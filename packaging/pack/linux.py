@@ -1,4 +1,4 @@
-"""Debian and RPM packages, by nfpm: program, manual pages, completions, and a hardened unit with its timer."""
+"""Debian and RPM packages, by nfpm: program, manual pages, completions, and hardened units with a timer."""
 
 import gzip
 import json
@@ -12,11 +12,21 @@ from elf import glibc
 from release import ROOT, Release
 
 LINUX = ROOT / "packaging/linux"
+# The folder holds for each service whose name begins as its own does.
+UNITS = (
+    "hostssl-audit.service",
+    "hostssl-audit.timer",
+    "hostssl-console.service",
+    "hostssl-prober.service",
+    "hostssl-.service.d/hardening.conf",
+)
+SETTINGS = ("audit.env", "console.env", "prober.env")
 SUMMARY = "Find PostgreSQL servers on Azure that do not enforce encryption in transit"
 DESCRIPTION = f"""{SUMMARY}
 hostssl audits Azure Database for PostgreSQL, proves from the network what
 servers do, lists the clients that would be refused, and fixes servers with
-reversible plans. hostssl-audit.timer audits every day once it is enabled."""
+reversible plans. hostssl-audit.timer audits every day once it is enabled,
+hostssl-console.service and hostssl-prober.service serve."""
 MAINTAINER = "hostssl maintainers <maintainers@hostssl.invalid>"  # There is no address to write to yet.
 ZSH = {"deb": "vendor-completions", "rpm": "site-functions"}
 
@@ -84,9 +94,8 @@ def contents(release: Release, kind: str) -> list[dict]:
         file(stage / "completions/hostssl.bash", f"{share}/bash-completion/completions/hostssl"),
         file(stage / "completions/_hostssl", f"{share}/zsh/{ZSH[kind]}/_hostssl"),
         file(stage / "completions/hostssl.fish", f"{share}/fish/vendor_completions.d/hostssl.fish"),
-        file(LINUX / "hostssl-audit.service", "/usr/lib/systemd/system/hostssl-audit.service"),
-        file(LINUX / "hostssl-audit.timer", "/usr/lib/systemd/system/hostssl-audit.timer"),
-        file(LINUX / "audit.env", "/etc/hostssl/audit.env", 0o600) | {"type": "config|noreplace"},
+        *(file(LINUX / unit, f"/usr/lib/systemd/system/{unit}") for unit in UNITS),
+        *(file(LINUX / name, f"/etc/hostssl/{name}", 0o600) | {"type": "config|noreplace"} for name in SETTINGS),
         file(LINUX / "copyright", f"{doc}/copyright"),
         file(stage / "README.md", f"{doc}/README.md"),
         file(stage / "sbom.cdx.json", f"{doc}/sbom.cdx.json"),
