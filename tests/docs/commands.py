@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 EXACT = ("docs/tutorial.md",)
 SIMULATED = ("README.md", "docs/how-to/rollout.md", "docs/how-to/undo.md", "docs/how-to/ci.md")
-# There is nothing to reach through a bastion: only whether each option exists.
-OPTIONS_ONLY = ("docs/how-to/private-networks.md",)
+# There is nothing to reach through a bastion, and no cluster: only whether each option exists.
+OPTIONS_ONLY = ("docs/how-to/private-networks.md", "docs/how-to/deploy.md")
 SECONDS = 120
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 STATED = re.compile(r"#.*\bexit code (\d+)")
