@@ -117,12 +117,16 @@ def main() -> None:
     files = sorted(Path(sys.argv[1]).glob("*.yaml"))
     rendered = {file.stem: list(yaml.safe_load_all(file.read_text())) for file in files}
     pods = {name: check(documents) for name, documents in rendered.items()}
-    assert pods == {"console": 2, "example-console": 2, "example-hub-weu": 1, "prober-always": 1, "prober-once": 1}, pods
-    for name in ("example-console", "example-hub-weu"):
+    assert pods == {"console": 2, "example-console": 2, "example-hub-eus": 1, "example-hub-weu": 1, "prober-always": 1, "prober-once": 1}, pods
+    for name in ("example-console", "example-hub-eus", "example-hub-weu"):
         images = {container["image"] for document in rendered[name] if (pod := pod_of(document)) for container in pod["spec"]["containers"]}
         assert images == {"registry.example/hostssl:0.1.0"}, images
-        for patched in ("10.20.0.0/16", "10.10.0.100/32") if name == "example-console" else ("10.30.0.0/24",):
-            assert (patched in str(rendered[name])) == (patched == "10.20.0.0/16"), f"{name}: {patched}"
+    # The fence of each prober and its network policy name the same subnets, and no other.
+    for name, net in (("example-hub-weu", "10.20"), ("example-hub-eus", "10.21")):
+        text = str(rendered[name])
+        assert f"--allow-net={net}.4.0/24,{net}.5.0/24" in text and text.count(f"{net}.4.0/24") == 2, name
+        assert "10.20.0.0/16" not in text, name
+    assert "10.30.0.0/24" in str(rendered["example-console"])
     for documents in rendered.values():
         seeded(documents)
 
