@@ -80,9 +80,10 @@ def plug(one: Network, one_end: str, one_address: str, other: Network, other_end
 class Postgres:
     """A PostgreSQL server in a network, which serves whoever comes by these lines of pg_hba.conf."""
 
-    def __init__(self, programs: Path, folder: Path, network: Network, address: str, lines: list[str]):
+    def __init__(self, programs: Path, folder: Path, network: Network, address: str, lines: list[str], identity: tuple[Path, Path]):
         self.log, self.folder, self.programs = folder / "log", folder, programs
-        run("cp", "-a", str(folder.parent / "cluster"), str(folder))
+        run(*AS_POSTGRES, str(programs / "initdb"), "--auth=trust", "--no-sync", "-D", str(folder), cwd=folder.parent)
+        hand_over(identity, folder)
         (folder / "pg_hba.conf").write_text("".join(f"{line}\n" for line in lines))
         settings = {
             "listen_addresses": address,
@@ -90,8 +91,8 @@ class Postgres:
             "max_connections": "300",
             "fsync": "off",
             "ssl": "on",
-            "ssl_cert_file": str(folder / "server.pem"),
-            "ssl_key_file": str(folder / "server-key.pem"),
+            "ssl_cert_file": str(folder / identity[0].name),
+            "ssl_key_file": str(folder / identity[1].name),
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = network.within(*AS_POSTGRES, str(programs / "postgres"), "-D", str(folder), *options)
@@ -104,7 +105,26 @@ class Postgres:
         return subprocess.run(ready).returncode == 0
 
 
-# initdb and postgres refuse root.
+def hand_over(identity: tuple[Path, Path], folder: Path) -> None:
+    """Gives a certificate and its key to the user who serves with them."""
+    run("install", "-m", "0600", "-o", "postgres", *map(str, identity), str(folder))
+
+
+def pgbouncer(folder: Path, network: Network, address: str, behind: str, identity: tuple[Path, Path]) -> None:
+    """PgBouncer at port 6432 of a network, in front of a server; it takes clients with TLS alone."""
+    run("install", "-d", "-o", "postgres", str(folder))
+    hand_over(identity, folder)
+    (folder / "users").write_text('"postgres" "unused"\n')
+    lines = ["[databases]", f"* = host={behind}", "[pgbouncer]", f"listen_addr = {address}", "unix_socket_dir =", "auth_type = md5"]
+    lines += [f"auth_file = {folder}/users", "client_tls_sslmode = require"]
+    lines += [f"client_tls_cert_file = {folder / identity[0].name}", f"client_tls_key_file = {folder / identity[1].name}"]
+    (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
+    with (folder / "log").open("w") as log:
+        subprocess.Popen(network.within(*AS_POSTGRES, "pgbouncer", str(folder / "pgbouncer.ini")), stdout=log, stderr=log)
+    until("PgBouncer serves", lambda: "process up" in (folder / "log").read_text())
+
+
+# initdb, postgres and pgbouncer refuse root.
 AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
 
 

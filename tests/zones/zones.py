@@ -1,4 +1,4 @@
-"""Servers in virtual networks, proven from inside them: zones.py PROGRAM POSTGRES_FOLDER. See tests/zones/run.
+"""Servers in virtual networks, proven from inside them: zones.py PROGRAM POSTGRES_FOLDER... See tests/zones/run.
 
     the console and Azure --- the prober in zone a --- the servers of zone a, which accept plaintext
                           \\-- the prober in zone b --- the servers of zone b, which refuse it
@@ -16,10 +16,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from networks import AS_POSTGRES, Authority, Network, Postgres, plug, run, until
+from networks import Authority, Network, Postgres, pgbouncer, plug, run, until
 from private_azure import PrivateAzure
 
-PROGRAM, PROGRAMS = sys.argv[1], Path(sys.argv[2])
+PROGRAM = sys.argv[1]
+# The programs of PostgreSQL 15, and of later versions.
+VERSIONS = [Path(folder) for folder in sys.argv[2:]]
 STARTED = time.monotonic()
 # More than one batch of 128 targets is in zone a; every server has two ports.
 SERVERS, IN_B = 84, 6
@@ -92,6 +94,7 @@ class World:
         self.environment = {"PATH": os.environ["PATH"], "HOSTSSL_STATE": str(work / "state"), **self.azure()}
         self.zones = {name: Zone(name, number, self.console, work) for number, name in ((1, "a"), (2, "b"))}
         self.rules = ("--zones", str(work / "zones.toml"))
+        self.addresses_of_b: list[str] = []
         self.servers()
 
     def azure(self) -> dict[str, str]:
@@ -112,18 +115,22 @@ class World:
         return {name: settings[name] for name in wanted} | own
 
     def servers(self) -> None:
-        """The servers of both zones."""
+        """The servers of both zones: those of zone b are of each version that is there, and have a pooler."""
         place = self.work / "postgres"
         place.mkdir()
         run("chown", "postgres", str(place))
-        run(*AS_POSTGRES, str(PROGRAMS / "initdb"), "--auth=trust", "--no-sync", "-D", str(place / "cluster"), cwd=place)
-        for file, name in zip(self.authority.signs("server", "*.postgres.database.azure.com.invalid"), ("server.pem", "server-key.pem")):
-            run("install", "-m", "0600", "-o", "postgres", str(file), str(place / "cluster" / name))
+        identity = self.authority.signs("server", "*.postgres.database.azure.com.invalid")
         plaintext = ["host all all all scram-sha-256", "host replication all all scram-sha-256"]
         tls_only = [line.replace("host ", "hostssl ") for line in plaintext]
-        for name, lines in (("a", plaintext), ("b", tls_only)):
-            zone = self.zones[name]
-            Postgres(PROGRAMS, place / name, zone.servers, zone.server_address, lines)
+        a, b = self.zones["a"], self.zones["b"]
+        Postgres(VERSIONS[0], place / "a", a.servers, a.server_address, plaintext, identity)
+        for number, programs in enumerate(VERSIONS):
+            address = f"10.20.2.{number + 2}"
+            if address != b.server_address:
+                b.servers.run("ip", "address", "add", f"{address}/24", "dev", "servers")
+            Postgres(programs, place / f"b{number}", b.servers, address, tls_only, identity)
+            self.addresses_of_b.append(address)
+        pgbouncer(place / "pooler", b.servers, b.server_address, b.server_address, identity)
 
     def hostssl(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
         """hostssl beside the console."""
@@ -258,7 +265,8 @@ def prober_is_killed_and_cut_off(world: World, zone: Zone, targets: list[Target]
 
 
 def looks_are_carried(world: World, zone: Zone, targets: list[Target]) -> None:
-    zone.knows({host: zone.server_address for host, _ in targets})
+    hosts, addresses = sorted({host for host, _ in targets}), world.addresses_of_b
+    zone.knows({host: addresses[number % len(addresses)] for number, host in enumerate(hosts)})
     silent = one_each(world.audit(*world.rules), targets)
     assert silent == {("b", "prober-silent"): len(targets) // 2}, silent
     listed, looks = world.work / "targets.json", world.work / "looks.json"
@@ -267,9 +275,12 @@ def looks_are_carried(world: World, zone: Zone, targets: list[Target]) -> None:
     done = subprocess.run(probe, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     assert done.returncode in (0, 3, 4), done.stderr
     looks.write_text(done.stdout)
-    carried = one_each(world.audit(*world.rules, "--looks", str(looks), "--no-save"), targets)
+    audit = world.audit(*world.rules, "--looks", str(looks), "--no-save")
+    carried = one_each(audit, targets)
     assert carried == {("b", "enforced"): len(targets) // 2}, carried
-    ok(f"looks that were carried home: {dict(carried)}")
+    poolers = [host for host in hosts if audit.said.get((host, 6432)) == [("b", "enforced")]]
+    assert poolers == hosts[:: len(addresses)], audit.said
+    ok(f"looks that were carried home from {len(addresses)} versions of PostgreSQL: {dict(carried)}, and {len(poolers)} of PgBouncer")
 
 
 def packets_are_lost(world: World, zone: Zone, targets: list[Target]) -> None:
