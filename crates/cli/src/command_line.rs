@@ -109,6 +109,9 @@ pub(crate) enum Command {
     #[command(after_help = exit::PLAN_HELP)]
     Plan(Box<plan::PlanArgs>),
     /// Apply a plan: wave by wave, each value re-read before and after, every step journaled.
+    ///
+    /// To pause, press Ctrl-C: nothing new starts, writes in progress are followed to their end, and `hostssl resume RUN`
+    /// continues whenever you like. --soak waits between waves by itself.
     #[command(after_help = exit::CHANGE_HELP)]
     Apply(apply::ApplyArgs),
     /// Resume an interrupted run: reads what was in progress, then continues.

@@ -205,6 +205,6 @@ mod tests {
         };
         let steps = manual.map(step).into();
         let (run, plan) = ("run".to_owned(), "plan".to_owned());
-        Report { run, plan, summary: RunSummary::default(), steps, outcome, undo_reason: None }
+        Report { run, plan, summary: RunSummary::default(), steps, outcome, reason: None, undo_reason: None }
     }
 }

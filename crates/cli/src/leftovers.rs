@@ -319,6 +319,7 @@ mod tests {
                 summary: RunSummary::default(),
                 steps: steps.collect(),
                 outcome: RunOutcome::Done,
+                reason: None,
                 undo_reason: None,
             };
             enforced_now(&plan, &report).len()

@@ -29,6 +29,7 @@ mod leftovers;
 mod libpq;
 mod logins;
 mod looks;
+mod loosening;
 mod names;
 mod outputs;
 mod plan_file;

@@ -235,17 +235,21 @@ pub(crate) fn refuse_without_terminal(instead: impl Into<Hint>) -> Result<(), Cl
 ///
 /// When there is no terminal to ask on, with `instead` as what to do.
 pub(crate) fn ask(question: &str, instead: impl Into<Hint>) -> Result<bool, CliError> {
-    let instead = instead.into();
-    refuse_without_terminal(instead.clone())?;
+    refuse_without_terminal(instead)?;
+    Ok(prompt(&format!("{question} Type yes to continue:"))?.trim().eq_ignore_ascii_case("yes"))
+}
+
+/// Asks for a line on the terminal, of which there must be one.
+pub(crate) fn prompt(question: &str) -> Result<String, CliError> {
     // Whatever was typed before the question was read is not an answer to it.
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
     let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "{question} Type yes to continue: ").and_then(|()| stderr.flush());
+    let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
-    read.map_err(|error| CliError::failed(&error, instead))?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+    read.map_err(|error| CliError::failed(&error, "the terminal could not be read; run it again on another one"))?;
+    Ok(answer)
 }
 
 impl PaceArgs {

@@ -1,7 +1,8 @@
 //! Messages on stderr.
 
+use crate::loosening::ALARM;
 use crate::stdout::stderr_width;
-use hostssl_formats::Wrapping;
+use hostssl_formats::{Palette, Wrapping};
 use hostssl_model::untrusted::visible_lines;
 use std::io::Write as _;
 
@@ -9,6 +10,20 @@ use std::io::Write as _;
 pub(crate) fn write_stderr(line: &str) {
     let line = visible_lines(line);
     let mut out = anstream::stderr().lock();
+    let _ = match stderr_width() {
+        None => writeln!(out, "{line}"),
+        Some(width) => {
+            let mut wrapping = Wrapping::new(out, width);
+            writeln!(wrapping, "{line}").and_then(|()| wrapping.finish())
+        }
+    };
+}
+
+/// Writes a line to stderr in the colour of what went wrong.
+pub(crate) fn write_alarm(line: &str, palette: Palette) {
+    let line = palette.outcome(ALARM, &visible_lines(line));
+    // The palette has decided already; standard error would decide for itself.
+    let mut out = std::io::stderr().lock();
     let _ = match stderr_width() {
         None => writeln!(out, "{line}"),
         Some(width) => {

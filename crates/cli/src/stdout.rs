@@ -88,12 +88,21 @@ pub(crate) fn tolerate(written: io::Result<()>) -> Result<(), CliError> {
 
 /// The palette for standard output.
 pub(crate) fn palette(terminal: &TerminalArgs) -> Palette {
+    palette_of(terminal, &io::stdout())
+}
+
+/// The palette for standard error.
+pub(crate) fn stderr_palette(terminal: &TerminalArgs) -> Palette {
+    palette_of(terminal, &io::stderr())
+}
+
+fn palette_of(terminal: &TerminalArgs, stream: &impl anstream::stream::RawStream) -> Palette {
     let on = match terminal.color {
         _ if terminal.no_color => false,
         Colour::Always => true,
         Colour::Never => false,
         // Honours NO_COLOR, CLICOLOR and TERM=dumb.
-        Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+        Colour::Auto => anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
     };
     if on { Palette::Colour } else { Palette::Plain }
 }

@@ -171,7 +171,7 @@ fn logs_that_cannot_be_downloaded_are_said_and_turned_on_by_a_plan() {
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     let on = server("pg-grafana");
     assert_eq!((on["clients"].as_array().unwrap().len(), said(&on, "disabled")), (1, None), "{on:#}");
-    let done = run(&["undo", "latest", "--yes"]);
+    let done = run(&["undo", "latest", "--yes", "--reason", "a test"]);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     assert!(said(&server("pg-grafana"), "disabled").is_some());
 }

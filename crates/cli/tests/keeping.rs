@@ -69,7 +69,7 @@ fn a_run_is_found_by_its_kind_however_many_others_are_newer() {
     // Without the scenario it is not found among real runs, and the hint says where it is.
     let undone = kept(&["undo", "latest", "--yes"]);
     assert!(undone.code == 2 && undone.stderr.contains("hint: add --simulate demo"), "{}", undone.stderr);
-    let undone = kept(&["undo", "latest", "--yes", "--simulate"]);
+    let undone = kept(&["undo", "latest", "--yes", "--reason", "a test", "--simulate"]);
     assert_eq!(undone.code, 0, "{}", undone.stderr);
     let refuses = format!("{}{}", undone.stdout, undone.stderr).contains("clients may be refused");
     assert!(!refuses, "what was restored refuses no one");
@@ -189,7 +189,10 @@ fn what_is_printed_leads_to_the_scenario_of_the_run() {
     let store = hostssl_store::Store::open(&state.0.join("simulated")).unwrap();
     let parsed = hostssl_remediation::Plan::parse(&std::fs::read_to_string(&plan).unwrap()).unwrap();
     let id = hostssl_remediation::RunId::new("broken-off").unwrap();
-    let first = hostssl_remediation::JournalRecord { at_ms: 1, event: hostssl_remediation::JournalEvent::RunStarted };
+    let first = hostssl_remediation::JournalRecord {
+        at_ms: 1,
+        event: hostssl_remediation::JournalEvent::RunStarted { reason: None },
+    };
     let new = hostssl_remediation::NewRun { id: &id, plan: &parsed, principal: parsed.principal(), first: &first };
     futures::executor::block_on(hostssl_remediation::Journal::begin(&store, &new)).unwrap();
     drop(store);

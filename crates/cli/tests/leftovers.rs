@@ -68,14 +68,14 @@ fn sessions_in_plaintext_are_listed_and_ended_by_whoever_may() {
     let listed = report(&apply(&first, &["--sessions", "--user", "watcher"]));
     let sessions = listed["plaintextSessions"][0]["sessions"].as_array().unwrap();
     assert_eq!((sessions.len(), &sessions[0]["application"], &sessions[0]["ended"]), (1, &"one".into(), &false.into()));
-    assert_eq!(run(&["undo", "latest", "--yes"]).code, 0);
+    assert_eq!(run(&["undo", "latest", "--yes", "--reason", "a test"]).code, 0);
     let ended = report(&apply(&plan("second.json"), &["--terminate-plaintext-sessions", "--yes", "--user", "ender"]));
     let sessions = ended["plaintextSessions"][0]["sessions"].as_array().unwrap();
     assert_eq!((sessions.len(), &sessions[0]["ended"]), (1, &true.into()), "{ended:#}");
     // The run can be read back with what was journalled of the sessions, and taken back.
     let shown = run(&["runs", "show", "latest"]);
     assert_eq!(shown.code, 0, "{}", shown.stderr);
-    assert_eq!(run(&["undo", "latest", "--yes"]).code, 0);
+    assert_eq!(run(&["undo", "latest", "--yes", "--reason", "a test"]).code, 0);
     // Whoever uses TLS is connected still.
     let left = "select string_agg(application_name, ',') from pg_stat_activity where usename = 'app'";
     let left = server.command("psql", "sslmode=require").args(["-X", "-A", "-t", "-c", left]).output().unwrap();

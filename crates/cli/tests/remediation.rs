@@ -408,7 +408,7 @@ fn a_run_that_was_killed_is_resumed_and_nothing_is_written_twice() {
     let blocked = site.run(&["apply", &file, "--approve", &hash]);
     assert_eq!(blocked.code, 1);
     assert!(blocked.stderr.contains(&format!("`hostssl resume {run}`")), "{}", blocked.stderr);
-    assert_eq!(site.run(&["undo", &run, "--yes"]).code, 2, "it must be settled first");
+    assert_eq!(site.run(&["undo", &run, "--yes", "--reason", "a test"]).code, 2, "it must be settled first");
 
     let resumed = site.run(&["resume", &run, "-o", "json"]);
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);

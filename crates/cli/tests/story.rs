@@ -5,6 +5,8 @@
 mod common;
 
 use common::{Done, hostssl, start};
+use hostssl_remediation::RunId;
+use hostssl_store::StoreReader;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -83,7 +85,7 @@ fn what_is_applied_is_there_until_it_is_undone_or_reset() {
     assert!(shown.stderr.contains("note: 1 simulated server was changed by earlier commands"), "{}", shown.stderr);
 
     let run = json(&applied)["run"].as_str().unwrap().to_owned();
-    let undone = site.run(&["undo", &run, "--yes", "-o", "json"]);
+    let undone = site.run(&["undo", &run, "--yes", "--reason", "a test", "-o", "json"]);
     assert_eq!((undone.code, &json(&undone)["summary"]["undone"]), (0, &1.into()), "{}", undone.stderr);
     assert_eq!(site.enforces("pg-catalog-prod"), before);
 
@@ -96,6 +98,54 @@ fn what_is_applied_is_there_until_it_is_undone_or_reset() {
     let state = site.state();
     assert_eq!(site.raw(&["simulate", "demo", "--reset", "--state", &state]).code, 0);
     assert_eq!(site.enforces("pg-keycloak").0, "Disabled");
+}
+
+/// What makes a server less strict is a decision with a reason, whichever command does it.
+#[test]
+fn a_server_becomes_less_strict_only_for_a_reason_that_is_kept() {
+    let site = Site::new();
+    let update = |value: &str, more: &[&str]| {
+        let name = ["server", "update", "-n", "pg-grafana", "-g", "rg-identity", "--ssl-enforcement", value];
+        site.run(&[&name[..], more].concat()).code
+    };
+    assert_eq!((update("Disabled", &["--reason", "incident 42"]), update("Enabled", &[])), (0, 0));
+    let runs = json(&site.run(&["runs", "-o", "json", "--query", "[?kind=='apply'].run"]));
+    let run = runs[1].as_str().unwrap().to_owned();
+    let shown = site.run(&["runs", "show", &run, "-o", "json"]);
+    assert_eq!(json(&shown)["reason"], "incident 42", "{}", shown.stdout);
+
+    // The plan of the first update is one that loosens.
+    let reader = StoreReader::open(&Path::new(&site.state()).join("simulated")).unwrap();
+    let plan = reader.load(&RunId::new(&run).unwrap()).unwrap().plan;
+    std::fs::write(site.0.path().join("loosen.json"), plan).unwrap();
+    let hash = site.hash("loosen.json");
+    let apply = ["apply", "loosen.json", "--approve", &hash, "-o", "json", "--color", "always"];
+    let undo = ["undo", "latest", "--yes", "-o", "json", "--color", "always"];
+    let refused = |command: &[&str]| {
+        for more in [&[][..], &["--no-loosening"]] {
+            let done = site.run(&[command, more].concat());
+            assert!(done.code == 2 && done.stderr.contains("in plaintext"), "{} {}", done.code, done.stderr);
+        }
+    };
+    refused(&apply);
+    assert_eq!(site.enforces("pg-grafana").0, "Enabled");
+    let done = site.run(&[&apply[..], &["--reason", "incident 43"]].concat());
+    assert_eq!((done.code, &json(&done)["reason"]), (0, &"incident 43".into()), "{}", done.stderr);
+    let red = "\u{1b}[31mwarning: less strict: pg-grafana will accept connections without TLS";
+    assert!(done.stderr.contains(red), "{:?}", done.stderr);
+    let shown = site.run(&["runs", "show", "latest"]).stdout;
+    assert!(shown.contains("reason: incident 43"), "{shown}");
+
+    // An undo that makes it stricter takes no reason, and one that loosens does.
+    let done = site.run(&undo);
+    assert!(done.code == 0 && !done.stderr.contains("less strict"), "{}", done.stderr);
+    assert_eq!((update("Disabled", &["--reason", "incident 44"]), update("Enabled", &[])), (0, 0));
+    refused(&undo);
+    assert_eq!(site.enforces("pg-grafana").0, "Enabled");
+    let done = site.run(&[&undo[..], &["--reason", "incident 45"]].concat());
+    assert!(done.code == 0 && done.stderr.contains(red), "{}", done.stderr);
+    assert_eq!(json(&done)["undoReason"], "incident 45");
+    assert_eq!(site.enforces("pg-grafana").0, "Disabled");
 }
 
 #[test]
@@ -201,7 +251,7 @@ fn every_command_that_is_printed_works_as_printed() {
         assert!(!takes("--state") || command.contains("--state '"), "{command}");
         // Who reads it would answer the question.
         if arguments[0] == "undo" {
-            arguments.push("--yes".to_owned());
+            arguments.extend(undo_answers());
         }
         if arguments[0] == "apply" || arguments[0] == "enforce" {
             arguments.push("--help".to_owned());
@@ -210,6 +260,11 @@ fn every_command_that_is_printed_works_as_printed() {
         assert!(!matches!(done.code, 1 | 2), "{command}: {}", done.stderr);
     }
     assert!(simulated >= 6, "{commands:#?}");
+}
+
+/// What a person at the terminal is asked by an undo, and answers.
+fn undo_answers() -> [String; 3] {
+    ["--yes", "--reason", "a test"].map(str::to_owned)
 }
 
 /// The commands of a page that are shown on a console, without their comments.
@@ -242,7 +297,7 @@ fn the_simulated_commands_of_the_pages_work() {
                 "serve" => arguments.push("--help".to_owned()),
                 // Who reads it would answer the question.
                 "apply" => arguments.extend(["--approve".to_owned(), site.hash("plan.json")]),
-                "undo" if !command.contains("--yes") => arguments.push("--yes".to_owned()),
+                "undo" if !command.contains("--yes") => arguments.extend(undo_answers()),
                 _ => {}
             }
             let done = site.raw(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -264,7 +319,7 @@ fn the_commands_of_the_readme_tell_one_story() {
         let mut arguments = words(&command).split_off(1);
         match arguments[0].as_str() {
             "apply" => arguments.extend(["--approve".to_owned(), site.hash("plan.json")]),
-            "undo" => arguments.push("--yes".to_owned()),
+            "undo" => arguments.extend(undo_answers()),
             _ => {}
         }
         let done = site.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());

@@ -206,7 +206,10 @@ async fn audits_and_applies_are_one_list() {
     };
     assert_eq!(request.goal.controls(), [FixableControl::RequireSecureTransport]);
     let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
-    let record = JournalRecord { at_ms: jiff::Timestamp::now().as_millisecond(), event: JournalEvent::RunStarted };
+    let record = JournalRecord {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        event: JournalEvent::RunStarted { reason: None },
+    };
     let run = RunId::new("20261125-050000-abcd").unwrap();
     let store = Store::open(served.directory.path()).unwrap();
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &record }).await.unwrap();

@@ -159,7 +159,10 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
     let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
     assert_eq!(plan.principal().tenant.as_deref(), Some(TENANT));
     let run = RunId::new(id).unwrap();
-    let first = JournalRecord { at_ms: jiff::Timestamp::now().as_millisecond(), event: JournalEvent::RunStarted };
+    let first = JournalRecord {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        event: JournalEvent::RunStarted { reason: None },
+    };
     let store = Store::open(served.directory.path()).unwrap();
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
     run

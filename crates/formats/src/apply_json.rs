@@ -28,6 +28,9 @@ struct Report<'a> {
     summary: RunSummary,
     /// Every step of the plan, in its order.
     steps: Vec<StepReport<'a>>,
+    /// The reason given for the approval; absent if none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     /// The reason given for the undo; absent if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo_reason: Option<&'a str>,
@@ -217,6 +220,7 @@ impl<'a> From<&'a run::Report> for Report<'a> {
             plan: &from.plan,
             summary: from.summary.into(),
             steps: from.steps.iter().map(StepReport::from).collect(),
+            reason: from.reason.as_deref(),
             undo_reason: from.undo_reason.as_deref(),
             plaintext_sessions: &[],
         }

@@ -55,6 +55,9 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, te
     let run = text.palette.bold(&safe(&report.run));
     let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
     writeln!(out, "run {run}: {}{open}", counts(report, text.palette))?;
+    if let Some(reason) = &report.reason {
+        writeln!(out, "reason: {}", safe(reason))?;
+    }
     if let Some(reason) = &report.undo_reason {
         writeln!(out, "reason of the undo: {}", safe(reason))?;
     }
@@ -128,15 +131,7 @@ fn place(step: &StepReport, names: &SubscriptionNames) -> [Cell; 4] {
 /// Who has accepted that clients are refused, and where.
 fn write_accepted(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let mut words: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    // What was not written, or was restored, refuses no one.
-    let may_refuse = |step: &&StepReport| {
-        use StepStatus as Status;
-        matches!(
-            step.status,
-            Status::Applied | Status::Failed | Status::TimedOut | Status::Stuck | Status::WaitsForRestart
-        )
-    };
-    for step in report.steps.iter().filter(may_refuse) {
+    for step in report.steps.iter().filter(|step| step.may_refuse_clients()) {
         if let Some(accepted) = &step.accepted {
             let name = step.server.rsplit('/').next().unwrap_or_default();
             words.entry((accepted.by.as_str(), accepted.reason.as_str())).or_default().insert(name);

@@ -79,7 +79,10 @@ impl<W: ParameterWriter> Executor<'_, W> {
     /// no error: the report says so.
     pub async fn apply(&self, approved: &Approved<Plan>, run: &RunId, by: &Principal) -> Result<Report, ExecuteError> {
         let plan = approved.plan();
-        let first = JournalRecord { at_ms: self.clock.now_ms(), event: JournalEvent::RunStarted };
+        let first = JournalRecord {
+            at_ms: self.clock.now_ms(),
+            event: JournalEvent::RunStarted { reason: approved.reason().cloned() },
+        };
         let mut state = RunState::new(plan.steps().len());
         state.advance(&first).map_err(ExecuteError::Defect)?;
         let new = NewRun { id: run, plan, principal: by, first: &first };

@@ -18,7 +18,11 @@ pub struct JournalRecord {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum JournalEvent {
     /// An approved plan is going to be applied. The first record of every run, and only there.
-    RunStarted,
+    RunStarted {
+        /// Why, in the words of the person who approved it: a plan that makes servers less strict has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<SafeText>,
+    },
     /// Another process continues where an earlier one stopped.
     RunResumed,
     /// Something happened to a step.

@@ -38,8 +38,8 @@ pub use machine::{InvalidTransition, RunPhase, RunState, Stage, StepState, Track
 #[cfg(feature = "schema")]
 pub use plan::plan_schema;
 pub use plan::{
-    Approved, ContextMismatch, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES,
-    NotApproved, Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount, StepEffect,
+    Approved, ContextMismatch, Disposition, Exposure, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason,
+    MAX_PLAN_BYTES, NotApproved, Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount, StepEffect,
 };
 pub use planner::{AcceptedBreakage, PlanInputs, PlanTarget, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{

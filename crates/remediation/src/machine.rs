@@ -117,6 +117,7 @@ impl RunPhase {
 pub struct RunState {
     phase: RunPhase,
     steps: Vec<StepState>,
+    reason: Option<SafeText>,
     undo_reason: Option<SafeText>,
 }
 
@@ -125,7 +126,7 @@ impl RunState {
     #[must_use]
     pub fn new(steps: usize) -> Self {
         let steps = vec![StepState { apply: Track::new(), undo: None }; steps];
-        Self { phase: RunPhase::New, steps, undo_reason: None }
+        Self { phase: RunPhase::New, steps, reason: None, undo_reason: None }
     }
 
     /// Replays a journal.
@@ -147,6 +148,12 @@ impl RunState {
     #[must_use]
     pub fn phase(&self) -> RunPhase {
         self.phase
+    }
+
+    /// Why the plan was approved, where a reason was given.
+    #[must_use]
+    pub fn reason(&self) -> Option<&SafeText> {
+        self.reason.as_ref()
     }
 
     /// Why it is or was undone, where a reason was given.
@@ -177,7 +184,10 @@ impl RunState {
         let (phase, event) = (self.phase, &record.event);
         let refuse = |event| Err(InvalidTransition::Run { phase, event });
         self.phase = match (phase, event) {
-            (RunPhase::New, JournalEvent::RunStarted) => RunPhase::Applying,
+            (RunPhase::New, JournalEvent::RunStarted { reason }) => {
+                self.reason.clone_from(reason);
+                RunPhase::Applying
+            }
             (RunPhase::Applying | RunPhase::Undoing, JournalEvent::RunResumed) => phase,
             (RunPhase::Applying | RunPhase::Undoing, JournalEvent::Step { .. }) => {
                 let changed = self.preview_steps(std::slice::from_ref(record))?;
@@ -203,7 +213,7 @@ impl RunState {
             }
             // What becomes of sessions changes no step.
             (RunPhase::Finished, JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. }) => phase,
-            (_, JournalEvent::RunStarted) => return refuse("run-started"),
+            (_, JournalEvent::RunStarted { .. }) => return refuse("run-started"),
             (_, JournalEvent::RunResumed) => return refuse("run-resumed"),
             (_, JournalEvent::Step { .. }) => return refuse("step"),
             (_, JournalEvent::RunFinished) => return refuse("run-finished"),
@@ -287,7 +297,7 @@ mod tests {
     fn any_event() -> impl Strategy<Value = JournalEvent> {
         let direction = prop_oneof![3 => Just(Direction::Apply), 1 => Just(Direction::Undo)];
         prop_oneof![
-            1 => Just(JournalEvent::RunStarted),
+            1 => any::<bool>().prop_map(|said| JournalEvent::RunStarted { reason: said.then(text) }),
             1 => Just(JournalEvent::RunResumed),
             20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| JournalEvent::Step { step, direction, act }),
             1 => Just(JournalEvent::RunFinished),
@@ -299,7 +309,7 @@ mod tests {
     fn any_journal() -> impl Strategy<Value = Vec<JournalRecord>> {
         let record = (any::<i64>(), any_event()).prop_map(|(at_ms, event)| JournalRecord { at_ms, event });
         proptest::collection::vec(record, 0..60).prop_map(|mut records| {
-            records.insert(0, JournalRecord { at_ms: 0, event: JournalEvent::RunStarted });
+            records.insert(0, JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None } });
             records
         })
     }
@@ -370,7 +380,7 @@ mod tests {
         let mut state = RunState::new(1);
         let mut go = |event: JournalEvent| state.advance(&JournalRecord { at_ms: 0, event }).map(|()| state.clone());
         let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
-        go(JournalEvent::RunStarted).unwrap();
+        go(JournalEvent::RunStarted { reason: None }).unwrap();
         for act in [
             StepEvent::Intent { found: text(), was_default: false },
             StepEvent::Accepted { request_id: None },

@@ -3,6 +3,7 @@
 mod approved;
 mod clients;
 mod context;
+mod exposure;
 mod json;
 mod text;
 mod validate;
@@ -10,6 +11,7 @@ mod validate;
 pub use approved::{Approved, NotApproved};
 pub(crate) use context::unix_ms;
 pub use context::{ContextMismatch, PlanContext};
+pub use exposure::Exposure;
 #[cfg(feature = "schema")]
 pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};

@@ -1,7 +1,8 @@
 //! The result of a run, derived from the plan and the state that the journal gives.
 
 use crate::{
-    Consent, LoadedRun, Plan, RefusedBy, RunId, RunPhase, RunState, Stage, Step, StepOutcome, StepState, Track,
+    Consent, LoadedRun, Plan, RefusedBy, RunId, RunPhase, RunState, SafeText, Stage, Step, StepOutcome, StepState,
+    Track,
 };
 use hostssl_model::{ParameterName, coded};
 
@@ -18,6 +19,8 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// How the run as a whole ended.
     pub outcome: RunOutcome,
+    /// Why the plan was approved, where a reason was given.
+    pub reason: Option<String>,
     /// Why it was undone, where a reason was given.
     pub undo_reason: Option<String>,
 }
@@ -88,6 +91,15 @@ impl StepReport {
     pub fn is_done(&self) -> bool {
         let is_good = matches!(self.status, StepStatus::Applied | StepStatus::Already | StepStatus::Undone);
         is_good && !self.manual && !self.open
+    }
+
+    /// Whether the wanted value is, or may be, in effect, so that clients may be refused. What was not written, or was
+    /// restored, refuses no one.
+    #[must_use]
+    pub fn may_refuse_clients(&self) -> bool {
+        use StepStatus as Status;
+        let stands = [Status::Applied, Status::Failed, Status::TimedOut, Status::Stuck, Status::WaitsForRestart];
+        stands.contains(&self.status)
     }
 }
 
@@ -174,8 +186,16 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     if matches!(state.phase(), RunPhase::Applying | RunPhase::Undoing) {
         outcome = outcome.max(RunOutcome::Open);
     }
-    let undo_reason = state.undo_reason().map(ToString::to_string);
-    Report { run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome, undo_reason }
+    let words = |reason: Option<&SafeText>| reason.map(ToString::to_string);
+    Report {
+        run: run.to_string(),
+        plan: plan.hash().to_string(),
+        summary,
+        steps,
+        outcome,
+        reason: words(state.reason()),
+        undo_reason: words(state.undo_reason()),
+    }
 }
 
 fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<String>) -> StepReport {
@@ -350,7 +370,7 @@ mod tests {
         let mut go = |event| state.advance(&JournalRecord { at_ms: 0, event }).unwrap();
         let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
         let text = || SafeText::new("on");
-        go(JournalEvent::RunStarted);
+        go(JournalEvent::RunStarted { reason: None });
         for act in [
             StepEvent::Intent { found: text(), was_default: false },
             StepEvent::Accepted { request_id: None },
@@ -421,6 +441,7 @@ mod tests {
             summary: RunSummary::default(),
             steps,
             outcome,
+            reason: None,
             undo_reason: None,
         };
         let hand = || line(StepStatus::NotStarted, false, true);

@@ -466,7 +466,7 @@ async fn a_clock_that_is_set_back_prolongs_no_wait() {
     let case = Case::new(&[InjectedFault::None]);
     // Killed between the intent and the write.
     let record = |event| JournalRecord { at_ms: case.clock.now_ms(), event };
-    let first = record(JournalEvent::RunStarted);
+    let first = record(JournalEvent::RunStarted { reason: None });
     let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first };
     case.journal.begin(&new).await.unwrap();
     let act = StepEvent::Intent { found: SafeText::new("off"), was_default: false };

@@ -227,7 +227,7 @@ fn keep_records(
     }
     for (seq, record) in (last.saturating_add(1)..).zip(records) {
         let phase = match &record.event {
-            JournalEvent::RunStarted | JournalEvent::RunResumed => None,
+            JournalEvent::RunStarted { .. } | JournalEvent::RunResumed => None,
             JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. } => None,
             JournalEvent::RunFinished => Some(RunPhase::Finished),
             JournalEvent::UndoStarted { .. } => {
@@ -327,7 +327,7 @@ mod tests {
             plan: "{}".into(),
             steps: 1,
             principal: "{}".into(),
-            first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted },
+            first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None } },
         }))
     }
 

@@ -39,7 +39,14 @@ fn step(act: StepEvent) -> JournalRecord {
 }
 
 async fn begin(store: &Store, run: &RunId, plan: &Plan) -> Result<(), JournalError> {
-    store.begin(&NewRun { id: run, plan, principal: plan.principal(), first: &record(JournalEvent::RunStarted) }).await
+    store
+        .begin(&NewRun {
+            id: run,
+            plan,
+            principal: plan.principal(),
+            first: &record(JournalEvent::RunStarted { reason: None }),
+        })
+        .await
 }
 
 /// All bytes of all files in a directory.

@@ -3,12 +3,13 @@
 use crate::again::quoted;
 use crate::args::{
     ConnectArgs, JudgeArgs, ListArgs, PaceArgs, RunList, StateArgs, Suggested, TableArgs, TerminalArgs, duration,
-    latest, name, reason,
+    latest, name,
 };
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
+use crate::loosening::{Loosening, LooseningArgs};
 use crate::run_change::{
     ask, change, connect_tenant, refuse_without_terminal, servers_of, write_report, write_report_with,
 };
@@ -18,7 +19,7 @@ use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
 use hostssl_model::Hint;
-use hostssl_remediation::{Approved, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport, StepState};
+use hostssl_remediation::{Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport, StepState};
 use hostssl_store::Store;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(crate) struct ApplyArgs {
     /// Refuse a plan whose data is older than this.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_age: Duration,
+    #[command(flatten)]
+    pub(crate) loosening: LooseningArgs,
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
@@ -89,9 +92,8 @@ pub(crate) struct UndoArgs {
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
-    /// The reason, kept in the journal and shown with the run: undo makes servers less strict again.
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
-    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) loosening: LooseningArgs,
     /// Exclude this server from the undo, for example because it was deleted: it stays as it is (repeatable).
     #[arg(long, value_name = "SERVER", value_parser = name)]
     pub(crate) forget: Vec<String>,
@@ -133,18 +135,28 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     if approved.is_none() {
         refuse_without_terminal(instead.clone())?;
     }
+    let loosening = Loosening::of(plan.steps().iter(), Direction::Apply);
+    if let Some(loosening) = &loosening {
+        loosening.refuse(&args.loosening, approved.is_none())?;
+    }
     let (report, names, sessions) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         // Who approves sees first as whom the plan will be applied.
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
+        let names = names::of_azure(&site.reading).await;
         let approved = match approved {
-            Some(approved) => approved,
+            Some(approved) => {
+                let reason = args.loosening.reason.as_deref();
+                if let Some(loosening) = &loosening {
+                    loosening.reason(reason, instead, terminal)?;
+                }
+                approved.because(reason)
+            }
             None => {
                 let again =
                     Hint::with("the plan is still valid: run `hostssl apply {}` again when you are ready", &[&path]);
-                let names = names::kept(&args.state, args.connect.simulate.is_some());
-                approve(&plan, &names, instead, again, terminal)?
+                approve(&plan, &names, args.loosening.reason.as_deref(), instead, again, terminal)?
             }
         };
         if let Some(leftovers) = &leftovers {
@@ -153,7 +165,6 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
         let run = new_run()?;
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
-        let names = names::of_azure(&site.reading).await;
         let report = change(&site, &store, &args.pace, route, &plan, terminal, work).await?;
         let sessions = match &leftovers {
             Some(leftovers) => leftovers.settle(&site, &store, &run, &plan, &report).await,
@@ -178,10 +189,11 @@ fn refuse_unsimulated(plan: &Plan, connect: &ConnectArgs) -> Result<(), CliError
     }
 }
 
-/// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.
+/// Shows a plan on the terminal and asks; for a reason too, where it makes servers less strict. `instead` is what to do without a terminal, `again` what to do after a no.
 pub(crate) fn approve(
     plan: &Plan,
     names: &SubscriptionNames,
+    reason: Option<&str>,
     instead: impl Into<Hint>,
     again: impl Into<Hint>,
     terminal: &TerminalArgs,
@@ -189,13 +201,16 @@ pub(crate) fn approve(
     if stdout::stderr_is_terminal() {
         stdout::show_for_approval(terminal, |out, text| plan_text::write(out, plan, names, text));
     }
+    let instead = instead.into();
+    let asked = Loosening::of(plan.steps().iter(), Direction::Apply);
+    let asked = asked.map(|loosening| loosening.reason(reason, instead.clone(), terminal)).transpose()?;
     let servers = plan.servers();
     let servers = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
     if !plan.is_empty() && !ask(&format!("This changes {servers}."), instead)? {
         return Err(CliError::refused("not approved, so nothing was written", again));
     }
     // What was shown is what is approved.
-    Ok(Approved::new(plan.clone(), plan.hash().as_str())?)
+    Ok(Approved::new(plan.clone(), plan.hash().as_str())?.because(asked.as_deref().or(reason)))
 }
 
 /// `hostssl resume`.
@@ -233,31 +248,59 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
-        let is_undoable = |step: &&StepReport| loaded.state.step(step.id).is_some_and(StepState::is_undoable);
-        let report = loaded.report();
-        let steps: Vec<&StepReport> = report.steps.iter().filter(is_undoable).collect();
-        if steps.is_empty() && !terminal.quiet {
-            stderr!("run {run} has nothing left to undo");
+        let restored = || loaded.undoable().filter(|step| !forgotten.contains(&step.server));
+        let loosening = Loosening::of(restored(), Direction::Undo);
+        if let Some(loosening) = &loosening {
+            loosening.refuse(&args.loosening, !args.yes)?;
         }
-        if !steps.is_empty() && !args.yes {
-            let names = names::kept(&args.state, args.connect.simulate.is_some());
-            stdout::show_for_approval(terminal, |out, text| run_text::write_undo(out, &steps, &names, text));
-            let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
-            let effect = effect_of_undo(&loaded);
-            let what = format!("This restores {values} that run {run} changed: {effect}.");
-            if !ask(&what, "add --yes")? {
-                return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
-            }
+        let asks = !args.yes && loaded.undoable().next().is_some();
+        if asks {
+            refuse_without_terminal(UNDO_WITHOUT_TERMINAL)?;
         }
+        // Who approves sees first as whom the values will be restored.
         let site = connect_tenant(&args.connect, &args.state, &tenant, &pace.limits(), terminal).await?;
+        let names = names::of_azure(&site.reading).await;
+        let reason = decide_undo(&loaded, loosening.as_ref(), args, &names, terminal)?;
         let plan = loaded.plan.clone();
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
-            remediation.undo(loaded, &forgotten, args.reason.as_deref()).await
+            remediation.undo(loaded, &forgotten, reason.as_deref()).await
         };
-        let names = names::of_azure(&site.reading).await;
         Ok((change(&site, &store, &pace, None, &plan, terminal, work).await?, names))
     })?;
     write_report(&report, &names, &args.value, &shape, terminal)
+}
+
+/// What a script says in place of the answers.
+const UNDO_WITHOUT_TERMINAL: &str = "add --yes, and --reason TEXT where servers become less strict";
+
+/// Shows what an undo restores and what that exposes, asks unless `--yes` has answered, and returns the reason.
+fn decide_undo(
+    loaded: &LoadedRun,
+    loosening: Option<&Loosening<'_>>,
+    args: &UndoArgs,
+    names: &SubscriptionNames,
+    terminal: &TerminalArgs,
+) -> Result<Option<String>, CliError> {
+    let report = loaded.report();
+    let is_undoable = |step: &&StepReport| loaded.state.step(step.id).is_some_and(StepState::is_undoable);
+    let steps: Vec<&StepReport> = report.steps.iter().filter(is_undoable).collect();
+    if steps.is_empty() && !terminal.quiet {
+        stderr!("run {} has nothing left to undo", loaded.id);
+    }
+    let asks = !steps.is_empty() && !args.yes;
+    if asks {
+        stdout::show_for_approval(terminal, |out, text| run_text::write_undo(out, &steps, names, text));
+    }
+    let given = args.loosening.reason.as_deref();
+    let reason = loosening.map(|it| it.reason(given, UNDO_WITHOUT_TERMINAL, terminal)).transpose()?;
+    if asks {
+        let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
+        let what = format!("This restores {values} that run {} changed: {}.", loaded.id, effect_of_undo(loaded));
+        if !ask(&what, UNDO_WITHOUT_TERMINAL)? {
+            return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
+        }
+    }
+    Ok(reason.or_else(|| given.map(str::to_owned)))
 }
 
 /// What an undo does to servers and clients, in words.

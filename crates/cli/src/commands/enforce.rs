@@ -49,7 +49,7 @@ pub(crate) fn run(args: &EnforceArgs, terminal: &TerminalArgs) -> Result<Exit, C
         }
         let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
         let approved =
-            approve(&planned.plan, &names, instead, "run `hostssl enforce` again when you are ready", terminal)?;
+            approve(&planned.plan, &names, None, instead, "run `hostssl enforce` again when you are ready", terminal)?;
         let run = new_run()?;
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.

@@ -59,6 +59,8 @@ struct RunPage {
     undo_label: String,
     /// Whether that makes a server less strict, so that it takes a reason.
     undo_loosens: bool,
+    /// Why it was approved.
+    reason: Option<String>,
     /// Why it was undone.
     undo_reason: Option<String>,
     can_undo: bool,
@@ -312,6 +314,7 @@ fn step_rows(plan: &Plan, reports: Vec<StepReport>, receipts: Vec<WriteReceipt>)
     reported.sort_by_key(|(step, report)| (report.is_done(), step.id));
     let rows = reported.into_iter().map(|(step, report)| {
         let badge = step_badge(&report);
+        let accepted = report.accepted.as_ref().filter(|_| report.may_refuse_clients()).map(accepted_text);
         let (before, after) =
             if report.undoing { (report.after, report.before) } else { (report.before, report.after) };
         StepRow {
@@ -322,7 +325,7 @@ fn step_rows(plan: &Plan, reports: Vec<StepReport>, receipts: Vec<WriteReceipt>)
             before,
             after,
             badge,
-            reason: report.reason.or_else(|| report.accepted.as_ref().map(accepted_text)),
+            reason: report.reason.or(accepted),
             wire: None,
             receipts: by_step.remove(&step.id).unwrap_or_default(),
         }
@@ -384,6 +387,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         more,
         undoable,
         undo_loosens: loaded.undo_may_loosen(),
+        reason: report.reason,
         undo_reason: report.undo_reason,
         undo_label: format!("Undo {}", plural(undoable as u64, "step")),
         can_undo: !can_resume && undoable > 0,

@@ -204,6 +204,7 @@ pub(crate) async fn apply(
         "" => 1,
         text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,
     };
+    let approved = approved.because(job.work.order.reason.as_deref());
     let mut slot = job.run();
     if let Some(change) = slot.as_ref().filter(|change| !change.came_to_nothing()) {
         return Ok(see_other(&format!("/applies/{}", change.id)));

@@ -77,6 +77,7 @@ pub(crate) fn result() -> Report {
         summary: RunSummary { applied: 1, ..RunSummary::default() },
         steps: (1..).zip([StepStatus::Failed, StepStatus::Undone]).map(step).collect(),
         outcome: RunOutcome::Failed,
+        reason: Some(hostile()),
         undo_reason: Some(hostile()),
     }
 }

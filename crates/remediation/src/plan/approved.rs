@@ -1,11 +1,15 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
 use super::{InvalidPlanHash, Plan, PlanHash};
+use crate::SafeText;
 use hostssl_model::{Advice, Fault, Hint};
 
-/// Something that was approved.
+/// Something that was approved, and why, where a reason was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approved<T>(T);
+pub struct Approved<T> {
+    what: T,
+    reason: Option<SafeText>,
+}
 
 /// The approval is not one of this plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +46,7 @@ impl Approved<Plan> {
     pub fn new(plan: Plan, hash: &str) -> Result<Self, NotApproved> {
         let approved = PlanHash::new(hash).map_err(NotApproved::NoHash)?;
         if approved == *plan.hash() {
-            Ok(Self(plan))
+            Ok(Self { what: plan, reason: None })
         } else {
             Err(NotApproved::OtherPlan { approved, plan: plan.hash().clone() })
         }
@@ -51,6 +55,18 @@ impl Approved<Plan> {
     /// The plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {
-        &self.0
+        &self.what
+    }
+
+    /// The same, for this reason: it is kept in the journal of the run.
+    #[must_use]
+    pub fn because(self, reason: Option<&str>) -> Self {
+        Self { reason: reason.map(SafeText::new), ..self }
+    }
+
+    /// Why it was approved.
+    #[must_use]
+    pub fn reason(&self) -> Option<&SafeText> {
+        self.reason.as_ref()
     }
 }

@@ -1,7 +1,7 @@
 //! What to do with one control on one server.
 
 use super::{PlanInputs, PlanTarget};
-use crate::plan::{Disposition, LeftOutReason};
+use crate::plan::{Disposition, Exposure, LeftOutReason};
 use crate::{ClientImpact, ClientVerdict, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{
     Floor, MOST_LOG_DAYS, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server,
@@ -258,10 +258,7 @@ fn decide_setting(
 
 /// What a server lets happen once it is less strict, with the reason that a person gave for it.
 fn what_it_exposes(wanted: Meaning, reason: Option<&str>) -> String {
-    let exposes = match wanted {
-        Meaning::Enforced(_) => "passwords, statements and rows of clients without TLS cross the network in plaintext",
-        _ => "clients may use a TLS version with known weaknesses",
-    };
+    let exposes = Exposure::of(Some(wanted)).consequence();
     let reason = reason.map(|reason| format!("; reason: {reason}")).unwrap_or_default();
     format!("this loosens the server: {exposes}{reason}")
 }

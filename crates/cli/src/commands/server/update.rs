@@ -3,12 +3,12 @@
 use super::value::{one_or_all, shape};
 use crate::args::{
     ConnectArgs, JudgeArgs, LimitArgs, PaceArgs, ServerName, ServerNameArgs, StateArgs, TerminalArgs, ValueArgs, name,
-    reason,
 };
 use crate::commands::plan::plan_for;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::loosening::{Loosening, LooseningArgs};
 use crate::run_change::{SignedInTenant, change, connect_tenant};
 use crate::state::new_run;
 use crate::stdout;
@@ -20,7 +20,8 @@ use hostssl_formats::safe;
 use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
 use hostssl_remediation::{
-    Approved, ClientVerdict, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, StepStatus, WaveOrder,
+    Approved, ClientVerdict, Direction, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, StepStatus,
+    WaveOrder,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -58,12 +59,8 @@ pub(crate) struct ServerUpdateArgs {
     /// The lowest TLS version. On a flexible server, this sets ssl_min_protocol_version.
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) minimal_tls_version: Option<MinimalTls>,
-    /// Why the server may be made less strict: required for that, and kept in the plan and the journal.
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
-    pub(crate) reason: Option<String>,
-    /// Never make the server less strict, whatever the other options say.
-    #[arg(long, conflicts_with = "reason")]
-    pub(crate) no_loosening: bool,
+    #[command(flatten)]
+    pub(crate) loosening: LooseningArgs,
     /// The tenant, by id or domain (default: the home tenant).
     #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
     pub(crate) tenant: Option<String>,
@@ -117,7 +114,7 @@ fn update(
         let server = find(&site, named).await?;
         let subscription = [server.subscription().to_string()];
         let plan = plan_for(&site.reading, &request(args, named, &subscription)?, terminal).await?.plan;
-        refuse_loosening(&plan, args)?;
+        refuse_loosening(&plan, args, terminal)?;
         warn_of_clients(&plan, terminal);
         let as_asked = [LeftOutReason::AlreadyRight, LeftOutReason::NeedsRestart];
         let left_out = plan.left_out().iter().find(|one| !as_asked.contains(&one.reason));
@@ -145,17 +142,11 @@ fn update(
 }
 
 /// What makes a server less strict is a decision that must have a reason.
-fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError> {
-    let Some(step) = plan.steps().iter().find(|step| step.loosens()) else { return Ok(()) };
-    let what = format!("{}: {}", step.server.name(), step.why);
-    if args.no_loosening {
-        return Err(CliError::usage(what, "nothing was written, because of --no-loosening"));
-    }
-    if args.reason.is_none() {
-        return Err(CliError::usage(what, "nothing was written; say why with --reason TEXT"));
-    }
-    stderr!("warning: {what}");
-    Ok(())
+fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs, terminal: &TerminalArgs) -> Result<(), CliError> {
+    let Some(loosening) = Loosening::of(plan.steps().iter(), Direction::Apply) else { return Ok(()) };
+    // Naming one server and one value is approval: nothing is asked, so the reason has to be there.
+    loosening.refuse(&args.loosening, false)?;
+    loosening.reason(args.loosening.reason.as_deref(), "say why with --reason TEXT", terminal).map(drop)
 }
 
 /// Naming one server and one value is approval: the clients that this refuses are reported, and nothing is asked again.
@@ -186,7 +177,7 @@ async fn apply(
     terminal: &TerminalArgs,
 ) -> Result<Report, CliError> {
     // Naming one server and one value approves what is planned for it.
-    let approved = Approved::new(plan.clone(), plan.hash().as_str())?;
+    let approved = Approved::new(plan.clone(), plan.hash().as_str())?.because(args.loosening.reason.as_deref());
     let pace = PaceArgs { max_parallel: 1, max_failures: 1, soak: None, deadline: args.limits.deadline };
     let run = new_run()?;
     let work =
@@ -269,7 +260,7 @@ fn request(args: &ServerUpdateArgs, named: &ServerName, subscription: &[String])
         },
         options: PlanOptions { canary_size: 1, wave_size: 1, max_servers: Some(1) },
         order: WaveOrder::default(),
-        reason: args.reason.clone(),
+        reason: args.loosening.reason.clone(),
         discovery: Discovery::Lists,
         clients: args.state.censuses(args.connect.simulate.is_some()),
         accepted: Vec::new(),
