@@ -52,6 +52,7 @@ pub struct Refusal {
     pub request_id: Option<String>,
 }
 
+/// Cut to a length that can be shown; whole in the alternate form.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP {}", self.status)?;
@@ -60,8 +61,8 @@ impl fmt::Display for Refusal {
         }
         match self.message.char_indices().nth(MESSAGE_LENGTH) {
             _ if self.message.is_empty() => Ok(()),
-            Some((end, _)) => write!(f, ": {}…", self.message.get(..end).unwrap_or_default()),
-            None => write!(f, ": {}", self.message),
+            Some((end, _)) if !f.alternate() => write!(f, ": {}…", self.message.get(..end).unwrap_or_default()),
+            _ => write!(f, ": {}", self.message),
         }
     }
 }
@@ -155,7 +156,11 @@ impl ArmError {
     /// request without saying which permission is missing.
     #[must_use]
     pub fn unchecked(&self, action: &str) -> Unchecked {
-        let detail = self.to_string();
+        // Whoever shows it cuts it to the room that there is; programs read it whole.
+        let detail = match self {
+            Self::Refused(refusal) => format!("Azure answered {refusal:#}"),
+            _ => self.to_string(),
+        };
         let reason = match self {
             Self::Throttled { .. } => Reason::Throttled,
             Self::SignIn(_) => Reason::SignIn,

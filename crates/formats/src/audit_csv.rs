@@ -1,10 +1,11 @@
 //! The audit as CSV: one row for each server and control. Rows may be written during the audit.
 
 use crate::csv_cell::{inert, unwrapped};
+use crate::standards::{remediation, requirements_of};
 use hostssl_model::{AuditReport, Floor, ServerReport, Subscription, WorstListener};
 use std::io::{self, Write};
 
-const HEADINGS: [&str; 22] = [
+const HEADINGS: [&str; 24] = [
     "subscription",
     "subscriptionId",
     "resourceGroup",
@@ -27,6 +28,8 @@ const HEADINGS: [&str; 22] = [
     "wire",
     "zones",
     "oldestLook",
+    "remediation",
+    "standards",
 ];
 
 /// Writes a whole report.
@@ -88,7 +91,8 @@ impl<W: Write> CsvWriter<W> {
             let zones = report.zones().join(" ");
             for finding in &report.findings {
                 let reason = finding.unchecked.as_ref().map_or("", |unchecked| unchecked.reason.as_str());
-                let cells: [&str; 22] = [
+                let (remedy, standards) = (remediation(finding), requirements_of(finding.control).join("; "));
+                let cells: [&str; 24] = [
                     &subscription.name,
                     subscription.id.as_str(),
                     server.id.resource_group(),
@@ -111,6 +115,8 @@ impl<W: Write> CsvWriter<W> {
                     WorstListener::of(&report.wire).map_or("", WorstListener::as_str),
                     &zones,
                     report.oldest_from_zones().unwrap_or_default(),
+                    remedy.as_deref().unwrap_or_default(),
+                    &standards,
                 ];
                 self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }

@@ -7,14 +7,18 @@ use hostssl_model as model;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
+mod controls;
 mod exit;
 mod listener;
 mod read;
 mod server;
 mod waiver;
 
+use controls::Control;
 use exit::Exit;
 pub use read::{InvalidAuditJson, read};
 pub(crate) use server::Server;
@@ -35,11 +39,13 @@ pub struct Audit<'a> {
     /// Servers by outcome.
     summary: Summary,
     /// Every server in scope that was found.
-    #[serde(serialize_with = "servers")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<Server<'a>>"))]
-    servers: &'a [model::ServerReport],
+    servers: Servers<'a>,
     /// What could not be checked.
     gaps: Vec<Gap<'a>>,
+    /// The controls that were checked, with what standards require of them.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    controls: Vec<Control>,
     /// What the audit ends with, and why.
     exit: Exit<'a>,
     /// The waivers that were applied to the findings, if the command line named a file of them.
@@ -201,7 +207,8 @@ pub fn value(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
 ///
 /// None that a report can cause.
 pub fn frame(report: &model::AuditReport) -> Result<serde_json::Value, serde_json::Error> {
-    serde_json::to_value(Audit { servers: &[], ..Audit::from(report) })
+    let none = Servers { reports: &[], subscriptions: &report.subscriptions };
+    serde_json::to_value(Audit { servers: none, ..Audit::from(report) })
 }
 
 /// One server as it stands in the list of the report.
@@ -209,8 +216,11 @@ pub fn frame(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
 /// # Errors
 ///
 /// None that a report can cause.
-pub fn server(server: &model::ServerReport) -> Result<serde_json::Value, serde_json::Error> {
-    serde_json::to_value(Server::from(server))
+pub fn server(
+    server: &model::ServerReport,
+    subscription_name: Option<&str>,
+) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(Server::of(server, subscription_name))
 }
 
 impl<'a> From<&'a model::AuditReport> for Audit<'a> {
@@ -225,7 +235,8 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
                 unknown: report.summary.unknown,
                 standings: Standings::of(&report.servers),
             },
-            servers: &report.servers,
+            servers: Servers { reports: &report.servers, subscriptions: &report.subscriptions },
+            controls: controls::checked(report),
             gaps: report.gaps.iter().map(Gap::from).collect(),
             exit: Exit::from(report),
             waivers: report.overlay.waivers.as_ref().map(Waivers::from),
@@ -260,8 +271,20 @@ impl<'a> From<&'a model::AuditRun> for Run<'a> {
     }
 }
 
-fn servers<S: serde::Serializer>(servers: &&[model::ServerReport], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(servers.iter().map(Server::from))
+/// Servers that are written one by one, each with the name of its subscription.
+#[derive(Debug)]
+struct Servers<'a> {
+    reports: &'a [model::ServerReport],
+    subscriptions: &'a [Arc<model::Subscription>],
+}
+
+impl Serialize for Servers<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names: HashMap<&model::SubscriptionId, &str> =
+            self.subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
+        let server = |report| Server::of(report, names.get(&report.server.subscription()).copied());
+        serializer.collect_seq(self.reports.iter().map(server))
+    }
 }
 
 impl<'a> From<&'a model::Gap> for Gap<'a> {

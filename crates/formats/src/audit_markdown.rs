@@ -6,7 +6,8 @@
 use crate::headline::{UncheckedCount, headline, unprobed};
 use crate::markdown_text::escaped;
 use crate::{gate_text, waiver_text};
-use hostssl_model::{AuditReport, Finding, Outcome, Server, Standing, Standings};
+use hostssl_model::{AuditReport, ControlId, Finding, Outcome, Server, Standing, Standings};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Rows of each table, at most.
@@ -43,6 +44,7 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     write_findings(out, report, Finding::fails_unwaived, "Failed controls")?;
     write_findings(out, report, |finding| finding.accepted().is_some(), "Failed controls that are waived")?;
     write_findings(out, report, |finding| finding.outcome == Outcome::Unknown, "Could not be checked")?;
+    write_standards(out, report)?;
     write_gaps(out, report)?;
     let coverage = if run.complete { "complete" } else { "incomplete" };
     let principals: Vec<_> = run.principals.iter().map(|one| escaped(&one.name)).collect();
@@ -88,6 +90,34 @@ fn write_findings(
         )?;
     }
     write_rest(out, rows.len())
+}
+
+/// The requirements that failures concern, once for each control.
+fn write_standards(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    let failing: BTreeSet<ControlId> = report
+        .servers
+        .iter()
+        .flat_map(|one| &one.findings)
+        .filter(|one| one.fails_unwaived())
+        .map(|one| one.control)
+        .collect();
+    let mapped: Vec<_> =
+        failing.into_iter().map(hostssl_audit::control).filter(|control| !control.mappings.is_empty()).collect();
+    if mapped.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "## Standards that the failures concern\n\n| control | standard | requirements |\n| --- | --- | --- |"
+    )?;
+    for control in mapped {
+        for mapping in control.mappings {
+            let standard = format!("{} {}", mapping.standard, mapping.version);
+            let requirements = mapping.requirements.join(", ");
+            writeln!(out, "| `{}` | {} | {} |", control.id, escaped(standard.trim()), escaped(&requirements))?;
+        }
+    }
+    writeln!(out)
 }
 
 fn write_gaps(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {

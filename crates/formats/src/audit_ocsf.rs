@@ -6,6 +6,7 @@
 //! event a line.
 
 use crate::json_text::write_json_line;
+use crate::standards::remediation;
 use crate::{safe, waiver_text};
 use hostssl_audit::{Control, Mapping, control};
 use hostssl_model::{AuditReport, Finding, Gap, Outcome, Server, ServerReport, Severity};
@@ -204,7 +205,6 @@ impl<'a> Frame<'a> {
             (None, None) => finding.outcome.to_string(),
         };
         let message = format!("{}: {observed}", safe(resource.name()));
-        let fails = finding.outcome == Outcome::Fail;
         Event {
             class: COMPLIANCE_FINDING,
             time: self.time,
@@ -218,10 +218,7 @@ impl<'a> Frame<'a> {
             cloud: self.cloud(resource),
             compliance: compliance(control, finding.outcome),
             finding_info: FindingInfo { uid: finding.fingerprint(&resource.id), title: control.title, desc: message },
-            remediation: finding.expected.as_deref().filter(|_| fails).map(|expected| {
-                let plan = if control.fixable { " `hostssl plan` plans the change." } else { "" };
-                Text { desc: format!("Expected: {}.{plan}", safe(expected)) }
-            }),
+            remediation: remediation(finding).map(|desc| Text { desc }),
             resources: [Resource {
                 uid: safe(resource.id.as_str()),
                 name: safe(resource.name()),

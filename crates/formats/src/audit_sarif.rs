@@ -8,6 +8,7 @@ use crate::sarif::{
     self, AutomationDetails, Descriptor, Driver, Fingerprints, Invocation, Kind, Level, Location, LogicalLocation,
     LogicalOnly, Notification, Rule, Text, Tool, last_segment,
 };
+use crate::standards::requirements;
 use crate::{safe, waiver_text};
 use hostssl_audit::{Control, Profile, find};
 use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport, Waiver};
@@ -159,12 +160,7 @@ fn controls(report: &AuditReport) -> Vec<&'static Control> {
 }
 
 fn rule(control: &'static Control) -> Rule {
-    let mapped = control.mappings.iter().flat_map(|mapping| {
-        mapping.requirements.iter().map(|requirement| {
-            [mapping.standard, mapping.version, requirement].map(str::trim).join(" ").replace("  ", " ")
-        })
-    });
-    Rule::new(control.id.as_str(), control.title, control.severity, control.documentation, mapped)
+    Rule::new(control.id.as_str(), control.title, control.severity, control.documentation, requirements(control))
 }
 
 fn notification(gap: &Gap) -> Notification<'_> {

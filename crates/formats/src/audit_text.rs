@@ -1,6 +1,7 @@
 //! The audit as text: failures first, then what could not be checked, the next command at the end.
 
 use crate::headline::{UncheckedCount, plural, unprobed};
+use crate::server_document::location_name;
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, waiver_text, write_columns,
     write_list,
@@ -107,7 +108,7 @@ fn entry(subscription: &Subscription, report: &ServerReport) -> Entry {
         Cell::plain(&*subscription.name),
         Cell::plain(server.id.resource_group()),
         Cell::plain(server.kind.as_str()),
-        Cell::plain(&*server.location),
+        Cell::plain(location_name(&server.location)),
         Cell::plain(state),
         Cell::plain(after_restart(report.ssl_enforcement.as_str(), report.switch_waits())),
         Cell::plain(after_restart(&floor, report.floor_waits())),
@@ -210,7 +211,16 @@ fn whys(report: &ServerReport) -> Vec<Why> {
 fn why_unchecked(unchecked: &Unchecked) -> String {
     match &unchecked.missing_permission {
         Some(permission) => format!("needs {}", safe(permission)),
-        None => safe(&unchecked.detail).into_owned(),
+        None => short(&safe(&unchecked.detail)),
+    }
+}
+
+/// As much of a reason as can be read in a table; the formats for programs have it whole.
+fn short(text: &str) -> String {
+    const SHOWN: usize = 300;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

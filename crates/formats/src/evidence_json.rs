@@ -361,7 +361,7 @@ pub fn server_value(report: &model::AuditReport, server: &model::ServerReport) -
         observed_from: &run.started_at,
         observed_until: &run.finished_at,
         identities,
-        server: Server::from(server),
+        server: Server::of(server, subscription.map(|one| &*one.name)),
         explanations: server.findings.iter().map(Explanation::from).collect(),
         settings: settings(&server.readings),
         primary: server.primary.as_deref().map(Primary::from),

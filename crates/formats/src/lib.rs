@@ -67,6 +67,7 @@ mod sarif;
 mod schema;
 mod scope_words;
 pub mod server_document;
+mod standards;
 mod style;
 pub mod table;
 pub mod targets_json;

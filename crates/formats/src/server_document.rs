@@ -51,6 +51,15 @@ pub const COLUMNS: &[Heading] = &[
     Heading::new("minimal-tls-version", Shown::WithRoom(2)),
 ];
 
+/// The place of the location in [`COLUMNS`].
+const LOCATION: usize = 2;
+
+/// A location as commands take it: some providers answer with `West Europe`, others with `westeurope`, for the same one.
+#[must_use]
+pub fn location_name(location: &str) -> String {
+    location.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
 /// A server in the list.
 #[must_use]
 pub fn entry(server: &Value) -> Entry {
@@ -59,6 +68,9 @@ pub fn entry(server: &Value) -> Entry {
     let state = if server.get("state").is_none() { "/userVisibleState" } else { "/state" };
     let paths = ["/name", "/resourceGroup", "/location", "/version", "/sku/tier", "/sku/name", state];
     let mut line: Vec<Cell> = paths.map(|path| Cell::plain(text(path))).to_vec();
+    if let Some(location) = line.get_mut(LOCATION) {
+        *location = Cell::plain(location_name(text("/location")));
+    }
     let (word, outcome) = match text("/sslEnforcement") {
         "Enabled" => ("enabled", Outcome::Pass),
         "Disabled" => ("disabled", Outcome::Fail),

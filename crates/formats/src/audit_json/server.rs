@@ -2,6 +2,7 @@
 
 use super::listener::Look;
 use super::waiver::Waiver;
+use crate::standards::{remediation, requirements_of};
 use hostssl_model as model;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -42,6 +43,9 @@ pub(crate) struct Server<'a> {
     name: &'a str,
     resource_group: &'a str,
     subscription_id: String,
+    /// Its display name, which need not be unique; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_name: Option<&'a str>,
     location: &'a str,
     kind: Kind,
     /// Azure's word; null where Azure did not say.
@@ -112,6 +116,13 @@ struct Finding<'a> {
     observed: Option<&'a str>,
     /// What would pass; only when the outcome is fail.
     expected: Option<&'a str>,
+    /// What to do about it; only when the outcome is fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remediation: Option<String>,
+    /// The requirements of standards that are not met, one text each; only when the outcome is fail. `controls` has those of
+    /// every control.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    standards: Vec<String>,
     /// Why it is unknown: a stable word, the same as in `gaps`. Only when the outcome is unknown.
     reason: Option<&'static str>,
     /// The action that the principal lacks, when that is the reason.
@@ -187,14 +198,16 @@ enum Confidence {
     WireConfirmed,
 }
 
-impl<'a> From<&'a model::ServerReport> for Server<'a> {
-    fn from(report: &'a model::ServerReport) -> Self {
+impl<'a> Server<'a> {
+    /// A server in the subscription of this name.
+    pub(crate) fn of(report: &'a model::ServerReport, subscription_name: Option<&'a str>) -> Self {
         let server = &report.server;
         Self {
             id: server.id.as_str(),
             name: server.name(),
             resource_group: server.id.resource_group(),
             subscription_id: server.subscription().to_string(),
+            subscription_name,
             location: &server.location,
             kind: match server.kind {
                 model::Kind::Flexible => Kind::Flexible,
@@ -257,6 +270,11 @@ impl<'a> Finding<'a> {
             },
             observed: finding.observed.as_deref(),
             expected: finding.expected.as_deref(),
+            remediation: remediation(finding),
+            standards: match finding.outcome {
+                model::Outcome::Fail => requirements_of(finding.control),
+                _ => Vec::new(),
+            },
             reason: finding.unchecked.as_ref().map(|unchecked| unchecked.reason.as_str()),
             missing_permission: finding
                 .unchecked

@@ -8,8 +8,9 @@ use crate::tool_source::ToolAudit;
 use crate::tools::ToolName;
 use hostssl_formats::tool_json::{LeftAway, ListPart, ToolOutput};
 use hostssl_formats::{audit_json, headline, scope_words};
-use hostssl_model::{AuditEnd, ControlId, Finding, Outcome, ServerReport, Standing};
+use hostssl_model::{AuditEnd, ControlId, Finding, Outcome, ServerReport, Standing, Subscription};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The members of an audit whose texts come from outside.
 const UNTRUSTED: &[&str] = &[
@@ -18,6 +19,7 @@ const UNTRUSTED: &[&str] = &[
     "/result/servers/*/name",
     "/result/servers/*/resourceGroup",
     "/result/servers/*/subscriptionId",
+    "/result/servers/*/subscriptionName",
     "/result/servers/*/location",
     "/result/servers/*/state",
     "/result/servers/*/fqdn",
@@ -130,11 +132,15 @@ impl<'a> Chosen<'a> {
         self.server.findings.iter().zip(&self.shown).filter(|(_, shown)| **shown).map(|(finding, _)| finding)
     }
 
-    fn value(&self) -> Result<Value, ToolTrouble> {
-        let mut value = audit_json::server(self.server).map_err(|error| ToolTrouble::defect(&error))?;
+    fn value(&self, subscriptions: &[Arc<Subscription>]) -> Result<Value, ToolTrouble> {
+        let id = self.server.server.subscription();
+        let name = subscriptions.iter().find(|one| one.id == id).map(|one| &*one.name);
+        let mut value = audit_json::server(self.server, name).map_err(|error| ToolTrouble::defect(&error))?;
         if let Some(findings) = value.get_mut("findings").and_then(Value::as_array_mut) {
             let mut shown = self.shown.iter();
             findings.retain(|_| shown.next().copied().unwrap_or_default());
+            // They are the same for every server, and would be most of the answer.
+            findings.iter_mut().filter_map(Value::as_object_mut).for_each(|finding| drop(finding.remove("standards")));
         }
         Ok(value)
     }
@@ -162,9 +168,13 @@ impl<'a> Part<'_, 'a> {
     fn answer(self, more: &[String]) -> Result<ToolAnswer<'a>, ToolTrouble> {
         let report = &self.audit.report;
         let mut result = audit_json::frame(report).map_err(|error| ToolTrouble::defect(&error))?;
+        if let Some(result) = result.as_object_mut() {
+            result.remove("controls");
+        }
         let gaps = result.get_mut("gaps").map_or(0, |gaps| keep_first(gaps, MOST));
         let decisive = result.pointer_mut("/exit/decidedBy").map_or(0, |list| keep_first(list, MOST));
-        let values: Vec<Value> = self.window().iter().map(Chosen::value).collect::<Result<_, _>>()?;
+        let values: Vec<Value> =
+            self.window().iter().map(|one| one.value(&report.subscriptions)).collect::<Result<_, _>>()?;
         // Those before the part are not made into values, and count all the same.
         let before = std::iter::repeat_n(Value::Null, self.wanted.offset.min(self.chosen.len()));
         let (servers, page) = self.wanted.part("servers", self.chosen.len(), before.chain(values));

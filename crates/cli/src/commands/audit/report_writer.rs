@@ -159,6 +159,8 @@ fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Resul
     let whole = match output {
         AuditFormat::Json => audit_json::write,
         AuditFormat::Csv => audit_csv::write,
+        // As `-o csv` and the console have it: a row for each finding, under headings.
+        AuditFormat::Tsv => audit_csv::write_tabs,
         AuditFormat::Sarif => audit_sarif::write,
         AuditFormat::Ocsf => audit_ocsf::write,
         AuditFormat::Junit => audit_junit::write,
@@ -168,10 +170,8 @@ fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Resul
             let Some(format) = output.format().filter(|format| *format != Format::None) else {
                 return Ok(Box::new(|_| Ok(())));
             };
-            let mut value = value(report)?;
-            // Without a query, a list of the whole document would show no server.
-            let rows = if format == Format::Tsv { value["servers"].take() } else { value };
-            return Ok(Box::new(move |out| write_value(out, &rows, format, &[], palette)));
+            let value = value(report)?;
+            return Ok(Box::new(move |out| write_value(out, &value, format, &[], palette)));
         }
     };
     Ok(Box::new(move |out| whole(out, report)))
