@@ -15,6 +15,9 @@ use crate::reply::{Content, Reply};
 /// The client id in [`environment`](crate::environment); the authority takes any other as well.
 pub const CLIENT_ID: &str = "11111111-1111-4111-8111-111111111111";
 
+/// What the application is called, whichever client id it has.
+const APP_NAME: &str = "simulated-app";
+
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 16 * 1_024;
 
@@ -68,10 +71,11 @@ pub(crate) fn issue(tenant: &str, client: &str, audience: &str, now: i64, lifeti
     let mut claims = String::with_capacity(400);
     put!(
         &mut claims,
-        r#"{{"aud":{},"iss":{},"iat":{now},"nbf":{now},"exp":{},"appid":{client},"azp":{client},"idtyp":"app","oid":"{object}","sub":"{object}","tid":{},"ver":"2.0"}}"#,
+        r#"{{"aud":{},"iss":{},"iat":{now},"nbf":{now},"exp":{},"appid":{client},"app_displayname":{},"azp":{client},"idtyp":"app","oid":"{object}","sub":"{object}","tid":{},"ver":"2.0"}}"#,
         quoted(audience),
         quoted(&format!("https://sts.simulated.invalid/{tenant}/v2.0")),
         now.saturating_add(lifetime),
+        quoted(APP_NAME),
         quoted(tenant),
         client = quoted(client),
         object = object_id(client),

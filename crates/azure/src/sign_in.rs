@@ -416,6 +416,7 @@ pub fn principal_of(token: &str, method: &str) -> Principal {
         unique_name: Option<String>,
         preferred_username: Option<String>,
         app_displayname: Option<String>,
+        xms_mirid: Option<String>,
         appid: Option<String>,
         azp: Option<String>,
         oid: Option<String>,
@@ -424,7 +425,9 @@ pub fn principal_of(token: &str, method: &str) -> Principal {
     let payload = token.split('.').nth(1).map(|part| part.trim_end_matches('=')).unwrap_or_default();
     let bytes = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
     let claims: Claims = serde_json::from_slice(&bytes).unwrap_or_default();
-    let names = [claims.upn, claims.unique_name, claims.preferred_username, claims.app_displayname];
+    // A managed identity's token has the identity as a resource of Azure.
+    let managed = claims.xms_mirid.as_deref().and_then(|id| id.rsplit('/').next()).map(str::to_owned);
+    let names = [claims.upn, claims.unique_name, claims.preferred_username, claims.app_displayname, managed];
     let name =
         names.into_iter().chain([claims.appid, claims.azp, claims.oid.clone()]).flatten().find(|n| !n.is_empty());
     Principal {
@@ -446,6 +449,10 @@ mod tests {
         let user = principal_of(&token(r#"{"upn":"reader@contoso.example","oid":"o","tid":"t"}"#), "cli");
         assert_eq!((user.name.as_str(), user.tenant.as_deref()), ("reader@contoso.example", Some("t")));
         assert_eq!(principal_of(&token(r#"{"appid":"a","oid":"o"}"#), "secret").name, "a");
+        let managed = token(
+            r#"{"appid":"a","xms_mirid":"/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/auditor"}"#,
+        );
+        assert_eq!(principal_of(&managed, "managed-identity").name, "auditor");
         assert_eq!(principal_of("opaque", "cli").name, "unknown (the token does not say)");
     }
 

@@ -662,7 +662,11 @@ fn every_way_to_sign_in_that_the_simulator_has() {
     for (way, variables) in ways {
         let done = simulator.run_with(&["audit", "--auth", way], variables);
         assert_eq!(done.code, 0, "{way}: {}{}", done.stderr, done.stdout);
-        assert!(done.stderr.starts_with(&format!("signed in as {client} (--auth {way})")), "{way}: {}", done.stderr);
+        assert!(
+            done.stderr.starts_with(&format!("signed in as simulated-app (--auth {way})")),
+            "{way}: {}",
+            done.stderr
+        );
     }
     // `cli` when nothing is said, and nothing else when it fails.
     let nobody = simulator.run_with(&["audit"], &[("HOSTSSL_AUTH", ""), ("PATH", "/nowhere")]);

@@ -13,7 +13,7 @@ use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
-use crate::view::{Badge, Shell, When, count, plural};
+use crate::view::{Badge, Shell, When, count, identity_words, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -42,6 +42,8 @@ struct RunPage {
     effect: String,
     plan: String,
     by: String,
+    /// Everything that the token says of that identity.
+    identity: String,
     began: When,
     last: When,
     last_ms: i64,
@@ -373,6 +375,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         run: report.run,
         effect: effect(&loaded.plan),
         plan: report.plan,
+        identity: identity_words(std::slice::from_ref(&loaded.principal)),
         by: format!("{} ({})", loaded.principal.name, loaded.principal.method),
         began: When(loaded.times_ms.0),
         last: When(loaded.times_ms.1),

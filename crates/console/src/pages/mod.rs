@@ -111,6 +111,10 @@ pub(crate) struct Paging {
     pub(crate) before: Option<String>,
     /// The address of the next page.
     pub(crate) after: Option<String>,
+    /// The address of the first page, where that is not the page before.
+    pub(crate) start: Option<String>,
+    /// The address of the last page, where that is not the next one.
+    pub(crate) end: Option<String>,
 }
 
 impl Paging {
@@ -118,12 +122,15 @@ impl Paging {
     pub(crate) fn new(number: u32, size: u32, total: u64, link: impl Fn(u32) -> String) -> Self {
         let from = u64::from(number) * u64::from(size);
         let to = (from + u64::from(size)).min(total);
+        let pages = total.div_ceil(u64::from(size.max(1)));
         Self {
             first: count(if total == 0 { 0 } else { (from + 1).min(total) }),
             last: count(to),
             total: count(total),
             before: number.checked_sub(1).map(&link),
             after: (to < total).then(|| link(number.saturating_add(1))),
+            start: (number > 1).then(|| link(0)),
+            end: (pages > u64::from(number) + 2).then(|| u32::try_from(pages - 1).ok().map(&link)).flatten(),
         }
     }
 

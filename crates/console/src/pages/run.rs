@@ -9,7 +9,9 @@ use crate::job::StopCause;
 use crate::jobs::audit::{AuditJob, AuditProgress};
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
-use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural, reason_words, why_unread};
+use crate::view::{
+    Badge, Bar, Shell, When, count, coverage_of, identity_words, length, plural, reason_words, why_unread,
+};
 use crate::waivers::WaiverNote;
 use askama::Template;
 use axum::Extension;
@@ -57,6 +59,8 @@ struct RunPage {
     servers: String,
     subscriptions: String,
     people: String,
+    /// Everything that the tokens say of them.
+    identities: String,
     controls: Vec<(Word<ControlId>, ControlTally, u64)>,
     /// What the file of waivers waives today, when there is one.
     waivers: Option<WaiverNote>,
@@ -228,6 +232,7 @@ async fn kept(
         coverage: coverage_of(&audit),
         servers: plural(audit.tally.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
+        identities: identity_words(&audit.principals),
         people: audit
             .principals
             .iter()

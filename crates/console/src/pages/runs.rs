@@ -5,7 +5,7 @@ use crate::guard::{Fields, Session};
 use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
-use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
+use crate::view::{Badge, Bar, Shell, When, count, coverage_of, identity_words, length, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
@@ -71,6 +71,8 @@ struct ApplyRow {
     phase: Badge,
     plan: String,
     length: String,
+    /// Everything that the token says of the identity that writes.
+    identity: String,
 }
 
 struct AuditRow {
@@ -84,6 +86,8 @@ struct AuditRow {
     length: String,
     scope: String,
     people: String,
+    /// Everything that the tokens say of them.
+    identities: String,
 }
 
 pub(crate) async fn list(
@@ -166,6 +170,7 @@ impl From<RunEntry> for ApplyRow {
             steps: steps_of(&run),
             phase: phase_badge(run.phase),
             plan: run.plan.as_str().chars().take(12).collect(),
+            identity: identity_words(std::slice::from_ref(&run.principal)),
             length: length(&rfc3339(run.started_at_ms), &rfc3339(run.last_at_ms)),
             run,
         }
@@ -191,6 +196,7 @@ impl From<AuditEntry> for AuditRow {
             length: length(&audit.started_at, &audit.finished_at),
             scope: scope_brief(&audit),
             people: audit.principals.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
+            identities: identity_words(&audit.principals),
             audit,
         }
     }

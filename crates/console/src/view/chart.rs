@@ -224,14 +224,17 @@ impl Trend {
                 words: format!("{values} {what} by a run"),
             }
         };
+        let moment = |index: i64| When(first + (now_ms - first) * index / DATES);
         let date = |index: i64| {
-            let at = first + (now_ms - first) * index / DATES;
+            let at = moment(index);
             let (words, anchor) = match index {
-                0 => (When(at).day(), "start"),
+                0 => (at.day(), "start"),
                 DATES => ("now".to_owned(), "end"),
-                _ => (When(at).day(), "middle"),
+                // A day is said once: what follows on it is an hour.
+                _ if at.day() == moment(index - 1).day() => (at.hour(), "middle"),
+                _ => (at.day(), "middle"),
             };
-            Tick { at: Share(place(at)), words, anchor }
+            Tick { at: Share(place(at.0)), words, anchor }
         };
         let number =
             |servers: u64| Tick { at: Share(ALL - servers * ALL / most), words: count(servers), anchor: "start" };

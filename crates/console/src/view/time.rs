@@ -20,6 +20,11 @@ impl When {
         self.time().strftime("%-d %b %Y %H:%M UTC").to_string()
     }
 
+    /// The hour alone.
+    pub(crate) fn hour(self) -> String {
+        self.time().strftime("%H:%M UTC").to_string()
+    }
+
     /// The day alone.
     pub(crate) fn day(self) -> String {
         self.time().strftime("%-d %b").to_string()

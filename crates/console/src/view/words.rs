@@ -1,7 +1,8 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
 use hostssl_model::{
-    Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, WireVersion, Word, WorstListener,
+    Floor, Kind, Outcome, Principal, Reason, ResourceId, Standing, TlsVersion, WireTransport, WireVersion, Word,
+    WorstListener,
 };
 use hostssl_store::{AuditEntry, Enforcement, ServerReason, StoredUnchecked};
 
@@ -167,7 +168,17 @@ pub(crate) fn is_below(accepts: &Word<WireVersion>, floor: Option<Floor>) -> boo
 
 /// A region as Azure's own lists spell it: some answers say `West Europe`, others `westeurope`.
 pub(crate) fn location_word(location: &str) -> String {
-    location.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_lowercase()
+    hostssl_formats::server_document::location_name(location)
+}
+
+/// Everything that is known of identities, where a list has room for their names alone.
+pub(crate) fn identity_words(identities: &[Principal]) -> String {
+    let words = |one: &Principal| {
+        let object = one.object_id.as_deref().map(|id| format!(", object id {id}")).unwrap_or_default();
+        let tenant = one.tenant.as_deref().map(|id| format!(", tenant {id}")).unwrap_or_default();
+        format!("{} (--auth {}{object}{tenant})", one.name, one.method)
+    };
+    identities.iter().map(words).collect::<Vec<_>>().join("; ")
 }
 
 /// A reason in words.

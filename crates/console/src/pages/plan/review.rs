@@ -73,6 +73,8 @@ pub(super) struct Row {
 pub(super) struct StepReason {
     pub(super) words: &'static str,
     pub(super) servers: String,
+    /// Whether it is a reason why a server that is not as it should be is not in the plan.
+    pub(super) explains: bool,
     pub(super) named: Vec<(String, String)>,
     pub(super) more: usize,
     /// The clients of servers that are left out because of them.
@@ -356,6 +358,8 @@ fn left_out(plan: &Plan) -> Vec<StepReason> {
     let clients = |reason| plan.left_out().iter().filter(move |one| one.reason == reason);
     let told = |(reason, servers): (LeftOutReason, BTreeMap<&ResourceId, &str>)| StepReason {
         words: words(reason),
+        // What is as it should be explains nothing.
+        explains: reason != LeftOutReason::AlreadyRight,
         clients: Affected::of(clients(reason).map(|one| (one.server.name(), one.clients.as_ref()))),
         servers: plural(servers.len() as u64, "server"),
         more: servers.len().saturating_sub(NAMED),
