@@ -106,9 +106,9 @@ impl LimitArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection options")]
 pub(crate) struct ConnectArgs {
-    /// How to sign in. There is no fallback to another method.
-    #[arg(long, value_enum, default_value_t = Auth::Cli, env = "HOSTSSL_AUTH")]
-    pub(crate) auth: Auth,
+    /// How to sign in; there is no fallback to another method (default: cli).
+    #[arg(long, value_enum, env = "HOSTSSL_AUTH")]
+    pub(crate) auth: Option<Auth>,
     /// The cloud: AzureCloud, AzureUSGovernment, AzureChinaCloud, AzureBleuCloud.
     #[arg(long, value_name = "NAME", default_value = "AzureCloud", env = "HOSTSSL_CLOUD")]
     pub(crate) cloud: String,

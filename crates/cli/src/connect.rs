@@ -119,7 +119,7 @@ async fn real_tenants(
     let mut signed_in = Vec::new();
     for tenant in wanted {
         let sign_in = SignIn {
-            method: connect.auth.into(),
+            method: connect.auth.unwrap_or(Auth::Cli).into(),
             cloud: &cloud,
             tenant,
             transport: &transport,
@@ -199,10 +199,11 @@ impl ConnectArgs {
         let given = |value: Option<&str>, variable: &str| {
             value.is_some_and(|value| !std::env::var(variable).is_ok_and(|set| set.eq_ignore_ascii_case(value)))
         };
-        let auth = clap::ValueEnum::to_possible_value(&self.auth).map(|value| value.get_name().to_owned());
+        let auth = self.auth.as_ref().and_then(clap::ValueEnum::to_possible_value);
+        let auth = auth.map(|value| value.get_name().to_owned());
         let cloud = Some(self.cloud.as_str()).filter(|name| *name != "AzureCloud");
         let options = [
-            ("--auth", given(auth.as_deref().filter(|name| *name != "cli"), "HOSTSSL_AUTH")),
+            ("--auth", given(auth.as_deref(), "HOSTSSL_AUTH")),
             ("--cloud", given(cloud, "HOSTSSL_CLOUD")),
             ("--arm-endpoint", given(self.arm_endpoint.as_deref(), "HOSTSSL_ARM_ENDPOINT")),
             ("--authority-host", given(self.authority_host.as_deref(), "HOSTSSL_AUTHORITY_HOST")),

@@ -58,6 +58,11 @@ fn shorten(text: &str, arguments: &[String]) -> (String, String) {
     if let Some(instead) = elsewhere(&message, arguments) {
         return (message, format!("run {instead}"));
     }
+    if message.starts_with("invalid value '") && message.contains("' for '--simulate ") {
+        let hint =
+            "--simulate takes the word after it as the scenario: write `--simulate=demo`, or put the other words first";
+        return (message, hint.to_owned());
+    }
     let tips = text.split("\n\n").skip(1).flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
     // An option of another command does not become a value of this one.
     let tip = tips.into_iter().find(|tip| !tip.starts_with("to pass "));
@@ -111,6 +116,8 @@ mod tests {
         // `-- --canary` would be a value of this command, and the option is another one's.
         let (_, hint) = message_and_hint(&["plan", "show", "p.json", "--canary", "x"]);
         assert_eq!(hint, "`hostssl plan show --help` shows the options and their values");
+        let (_, hint) = message_and_hint(&["iac", "snippet", "--simulate", "pg-keycloak"]);
+        assert!(hint.contains("--simulate=demo"), "{hint}");
         let (_, hint) = message_and_hint(&["audit", "--deadline", "soon"]);
         assert_eq!(hint, "`hostssl audit --help` shows the options and their values");
     }

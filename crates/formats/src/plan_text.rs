@@ -3,8 +3,11 @@
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_columns, write_list,
 };
+use hostssl_audit::Profile;
 use hostssl_model::Outcome;
-use hostssl_remediation::{AffectedClient, ClientEncryption, ClientImpact, Disposition, LeftOutReason, Plan, Step};
+use hostssl_remediation::{
+    AffectedClient, ClientEncryption, ClientImpact, Disposition, Goal, LeftOutReason, Plan, Step,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -55,7 +58,7 @@ pub fn write(out: &mut dyn Write, plan: &Plan, names: &SubscriptionNames, text: 
         writeln!(out, "no row is {}", text.shape.only.join(" or "))?;
     }
     write_clients(out, plan, text.palette)?;
-    write_summary(out, plan, text.palette)
+    write_summary(out, plan, text)
 }
 
 /// Writes a list of which the reader may have asked for nothing. Says whether there was something to write.
@@ -221,7 +224,8 @@ fn left_out_counts(plan: &Plan) -> (Vec<String>, usize) {
     (counts.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect(), right)
 }
 
-fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
+fn write_summary(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Result<()> {
+    let palette = text.palette;
     let waves = plan.waves().count();
     let (left, right) = left_out_counts(plan);
     let what = format!("{}, {} in {}", plural(plan.servers(), "server"), plan.count(), plural(waves, "wave"));
@@ -246,6 +250,7 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
             controls.into_iter().collect::<Vec<_>>().join(", ")
         )?;
     }
+    write_unplanned(out, plan, text)?;
     let principal = plan.principal();
     writeln!(
         out,
@@ -257,6 +262,21 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
         safe(plan.created_at()),
     )?;
     writeln!(out, "hash {hash}")
+}
+
+/// The controls of the profile that the plan is not about: a server may fail them and be in no list of the plan.
+fn write_unplanned(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Result<()> {
+    let (Goal::Fix { controls, .. }, Ok(profile)) = (plan.goal(), Profile::find(plan.profile())) else {
+        return Ok(());
+    };
+    let planned: BTreeSet<&str> = controls.iter().map(|control| control.as_str()).collect();
+    let others = profile.controls.iter().map(|control| control.id.as_str());
+    let others: Vec<&str> = others.filter(|id| !planned.contains(id)).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let audit = (text.command)("hostssl audit");
+    writeln!(out, "not looked at for this plan: {}; `{audit}` lists the servers that fail them", others.join(", "))
 }
 
 fn plural(count: usize, noun: &str) -> String {

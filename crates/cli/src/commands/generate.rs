@@ -19,7 +19,10 @@ pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> 
 pub(crate) fn manual(folder: Option<&Path>) -> Result<Exit, CliError> {
     if let Some(folder) = folder {
         let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
-        written.map_err(|error| CliError::failed(&error, "name a folder that can be written with --dir"))?;
+        written.map_err(|error| {
+            let what = format!("the manual pages cannot be written to {}: {error}", folder.display());
+            CliError::refused(what, "name a folder that can be written with --dir")
+        })?;
         return Ok(Exit::AllPass);
     }
     stdout::write(|out| {

@@ -10,7 +10,7 @@ use crate::args::{
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stdout;
+use crate::{names, stdout};
 use clap::{Args, Subcommand};
 use hostssl_formats::output::Format;
 use hostssl_formats::server_document;
@@ -90,10 +90,11 @@ fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     let format = Format::from(args.value.output);
     let is_table = query.is_none() && format == Format::Table;
     let shape = args.list.shape(is_table, args.value.output == ValueFormat::Wide)?;
-    let (documents, gaps) = block_on(async {
+    let (documents, gaps, names) = block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
-        Ok((found.documents, found.gaps))
+        let names = names::of_gaps(&tenants, &found.gaps).await;
+        Ok((found.documents, found.gaps, names))
     })?;
     let servers: Vec<Value> = documents.iter().map(self::shape).collect();
     let palette = stdout::palette(terminal);
@@ -104,13 +105,13 @@ fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
-    Ok(print_gaps(&gaps))
+    Ok(print_gaps(&gaps, &names))
 }
 
 fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let servers = args.server.servers()?;
-    let (documents, gaps) = block_on(async {
+    let (documents, gaps, names) = block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.tenant, &args.limits, terminal).await?;
         let (mut documents, mut gaps) = (Vec::new(), Vec::new());
         for server in &servers {
@@ -120,14 +121,15 @@ fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
             documents.extend(found.documents.first().map(shape));
             gaps.extend(found.gaps);
         }
-        Ok((documents, gaps))
+        let names = names::of_gaps(&tenants, &gaps).await;
+        Ok((documents, gaps, names))
     })?;
     let document = one_or_all(documents);
     stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(terminal))?;
-    Ok(print_gaps(&gaps))
+    Ok(print_gaps(&gaps, &names))
 }
 
 /// What could not be checked is reported even with --quiet: the data alone would look complete.
-fn print_gaps(gaps: &[Gap]) -> Exit {
-    if stdout::warn_of_gaps(gaps, &SubscriptionNames::default()) { Exit::Incomplete } else { Exit::AllPass }
+fn print_gaps(gaps: &[Gap], names: &SubscriptionNames) -> Exit {
+    if stdout::warn_of_gaps(gaps, names) { Exit::Incomplete } else { Exit::AllPass }
 }

@@ -26,7 +26,7 @@ pub(crate) struct SimulateArgs {
     /// The port on loopback; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
-    /// Where to write the CA certificate and the Azure CLI's configuration (default: a new folder).
+    /// Where to write the CA certificate and the Azure CLI's configuration (default: a new folder, removed at the end).
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
     /// Subscriptions of the fleet.

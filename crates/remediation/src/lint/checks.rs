@@ -17,7 +17,7 @@ pub(super) fn lint_time(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'
     let allowed = i64::try_from(context.max_age.as_millis()).unwrap_or(i64::MAX);
     if age > allowed {
         let words = |ms: i64| if ms < 120_000 { format!("{} s", ms / 1000) } else { format!("{} min", ms / 60_000) };
-        let what = format!("the servers were checked {} ago, which is more than {}", words(age), words(allowed));
+        let what = format!("older than {}: the servers were checked {} ago", words(allowed), words(age));
         warn(LintCode::Stale, None, what);
     } else if age < -300_000 {
         warn(LintCode::BadTime, None, format!("{} is in the future", plan.observed_at()));

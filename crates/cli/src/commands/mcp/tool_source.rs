@@ -1,7 +1,7 @@
 //! What the tools ask, answered by the functions that the commands are made of.
 
 use super::McpArgs;
-use crate::args::{Auth, ConnectArgs, DiscoveryArg, ScopeArgs, SelectArgs, TerminalArgs, name, tag};
+use crate::args::{ConnectArgs, DiscoveryArg, ScopeArgs, SelectArgs, TerminalArgs, name, tag};
 use crate::commands::audit::{AuditRunArgs, WireArgs, profile, refuse_nothing};
 use crate::commands::clients::judged;
 use crate::commands::plan::{MakePlanArgs, failed_earlier};
@@ -196,7 +196,7 @@ impl CallShared {
         let Some(scenario) = simulate else { return Ok(own.clone()) };
         named_scenario(scenario)?;
         Ok(ConnectArgs {
-            auth: Auth::Cli,
+            auth: None,
             cloud: own.cloud.clone(),
             arm_endpoint: None,
             authority_host: None,

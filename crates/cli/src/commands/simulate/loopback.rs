@@ -36,6 +36,8 @@ pub(crate) fn run(args: &SimulateArgs, terminal: &TerminalArgs) -> Result<Exit, 
             .await
             .map_err(|error| CliError::failed(&error, "choose another port with --port, or leave it out"))?;
         let directory = directory(args);
+        // Without --dir, the folder and the keys in it end with the simulation, however that ends.
+        let _own = args.dir.is_none().then(|| OwnFolder(directory.clone()));
         let unwritable = |error: &dyn std::error::Error| CliError::failed(error, "choose another folder with --dir");
         // A script that waits for it must not read that of an earlier simulation, whose port no longer answers.
         let env_file = directory.join("env.sh");
@@ -82,6 +84,19 @@ fn list(terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let section = Section { title: None, entries: Scenario::NAMES.iter().map(entry).collect() };
     stdout::write_text(terminal, &Shape::AS_IS, |out, text| write_list(out, COLUMNS, vec![section], text))?;
     Ok(Exit::AllPass)
+}
+
+/// A folder that is removed with everything in it when this is dropped.
+struct OwnFolder(PathBuf);
+
+impl Drop for OwnFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            stderr!("warning: {} could not be removed: {error}", self.0.display());
+        }
+    }
 }
 
 /// A folder of its own, unless one is named.
