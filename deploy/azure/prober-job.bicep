@@ -6,7 +6,7 @@
 //
 //   az deployment group create --resource-group RG --template-file prober-job.bicep --parameters \
 //       zone=hub-weu environmentName=cae-hub-weu storageAccountName=sthubweu image=registry.example/hostssl:0.1.0 \
-//       allowNet=10.20.0.0/16 join=@join.txt
+//       allowNet=10.20.0.0/16 joinString="$(cat join.txt)"
 
 @description('The zone, as in the file of zones. It names the job.')
 @maxLength(17)
@@ -26,7 +26,7 @@ param allowNet string
 
 @description('The join string of `hostssl zones enrol`, for the first start alone, within an hour. A prober that is enrolled needs none.')
 @secure()
-param join string = ''
+param joinString string = ''
 
 @description('When, in UTC.')
 param schedule string = '*/15 * * * *'
@@ -84,10 +84,10 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
         parallelism: 1
         replicaCompletionCount: 1
       }
-      secrets: empty(join) ? [] : [
+      secrets: empty(joinString) ? [] : [
         {
           name: 'join'
-          value: join
+          value: joinString
         }
       ]
     }
@@ -102,7 +102,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
             '--state=/state/prober'
             '--allow-net=${allowNet}'
           ]
-          env: empty(join) ? [] : [
+          env: empty(joinString) ? [] : [
             {
               name: 'HOSTSSL_JOIN'
               secretRef: 'join'

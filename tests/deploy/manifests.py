@@ -121,11 +121,12 @@ def main() -> None:
     for name in ("example-console", "example-hub-eus", "example-hub-weu"):
         images = {container["image"] for document in rendered[name] if (pod := pod_of(document)) for container in pod["spec"]["containers"]}
         assert images == {"registry.example/hostssl:0.1.0"}, images
+        assert "192.0.2." not in str(rendered[name]), f"{name} leaves out an address"
     # The fence of each prober and its network policy name the same subnets, and no other.
     for name, net in (("example-hub-weu", "10.20"), ("example-hub-eus", "10.21")):
         text = str(rendered[name])
         assert f"--allow-net={net}.4.0/24,{net}.5.0/24" in text and text.count(f"{net}.4.0/24") == 2, name
-        assert "10.20.0.0/16" not in text, name
+        assert "10.10.0.100/32" in text, name
     assert "10.30.0.0/24" in str(rendered["example-console"])
     for documents in rendered.values():
         seeded(documents)

@@ -81,7 +81,7 @@ def check(template: dict) -> None:
     job = template["resources"]["job"]["config"]["properties"]
     assert job["template"]["containers"][0]["args"][:2] == ["prober", "--once"], job
     assert job["configuration"]["scheduleTriggerConfig"]["parallelism"] == 1, "the directory is for one prober"
-    assert {"type": "secure"} in template["parameters"]["join"]["decorators"], "the join string would be in the log of deployments"
+    assert {"type": "secure"} in template["parameters"]["joinString"]["decorators"], "the join string would be in the log of deployments"
     mount = job["template"]["volumes"][0]["mountOptions"]
     assert "uid=65532" in mount and "file_mode=0600" in mount and "dir_mode=0700" in mount, mount
 
