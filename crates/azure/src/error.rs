@@ -156,7 +156,7 @@ impl ArmError {
     /// request without saying which permission is missing.
     #[must_use]
     pub fn unchecked(&self, action: &str) -> Unchecked {
-        // Whoever shows it cuts it to the room that there is; programs read it whole.
+        // It is cut where it is shown, to the room that there is; programs read it whole.
         let detail = match self {
             Self::Refused(refusal) => format!("Azure answered {refusal:#}"),
             _ => self.to_string(),

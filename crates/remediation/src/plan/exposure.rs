@@ -1,4 +1,4 @@
-//! What a server exposes once it is less strict, in words: whoever decides about it reads the same everywhere.
+//! What a server exposes once it is less strict, in the same words wherever someone decides about it.
 
 use super::{Step, StepEffect};
 use crate::Direction;
