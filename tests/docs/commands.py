@@ -65,18 +65,21 @@ class Reader:
         self.environment = {"HOME": str(folder), "PATH": path, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "220"}
 
     def runs(self, command: str) -> tuple[int, str]:
-        """Types a command, and `yes` where it asks; ends what serves once it answers."""
+        """Types a command, a reason and `yes` where it asks for them; ends what serves once it answers."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.chdir(self.folder)
             os.execvpe("bash", ["bash", "-c", f"stty cols 220; exec {command}"], self.environment)
-        printed, answered, ends = "", False, time.monotonic() + SECONDS
+        printed, answered, reasoned, ends = "", False, False, time.monotonic() + SECONDS
         while time.monotonic() < ends:
             if select.select([terminal], [], [], 0.1)[0]:
                 try:
                     printed += ESCAPE.sub("", os.read(terminal, 65536).decode(errors="replace"))
                 except OSError:
                     break
+            if not reasoned and "\nWhy? " in printed.replace("\r", ""):
+                os.write(terminal, b"to try it\n")
+                reasoned = True
             if not answered and "Type yes to continue:" in printed:
                 os.write(terminal, b"yes\n")
                 answered = True
