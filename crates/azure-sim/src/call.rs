@@ -31,6 +31,8 @@ pub(crate) struct Call<'a> {
     pub(crate) place: Place<'a>,
     pub(crate) principal: Principal,
     pub(crate) faults: Vec<Fault>,
+    /// The number of the request, which its ids are made of.
+    pub(crate) sequence: u64,
 }
 
 impl Call<'_> {
@@ -158,6 +160,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
             SubscriptionPart::Locks(_) => only(get, Operation::ListLocks),
             SubscriptionPart::Policies(_) => only(get, Operation::ListPolicies),
             SubscriptionPart::Permissions(_) => only(get, Operation::ListPermissions),
+            SubscriptionPart::ActivityLog => only(get, Operation::ListActivity),
             SubscriptionPart::Server(_, kind, _, part) => match part {
                 ServerPart::Itself if get => Some(Operation::GetServer),
                 ServerPart::Itself => only(method == Method::PATCH, Operation::UpdateServer),

@@ -8,6 +8,7 @@
 //! What it imitates was taken from recordings of production and from public documentation; where neither was at hand
 //! the comment at the place says so.
 
+mod activity;
 mod authority;
 mod call;
 mod change;
@@ -46,6 +47,7 @@ mod transport;
 mod world;
 mod write;
 
+pub use activity::Actor;
 pub use environment::{ClientFiles, WriteError, environment, write_files, write_listeners};
 pub use fault::{Fault, FaultRule, FaultScope};
 pub use fleet::{
@@ -56,7 +58,7 @@ pub use journal::{RequestKey, Requests, WriteRecord};
 pub use listeners::{ListenError, Listener, Listening, Root, Wire, WireError};
 pub use log_analytics::DEMO_WORKSPACE;
 pub use operation::Operation;
-pub use scenario::{Scenario, Writes};
+pub use scenario::{PastWrite, Scenario, Writes};
 pub use server::{RunningServer, ServeError, ServeOptions, serve};
 pub use simulation::{Simulation, SimulationError};
 pub use throttle::{GraphQuota, Rate, Throttle};

@@ -52,6 +52,8 @@ pub enum Operation {
     ListPolicies,
     /// What the caller may do at a scope.
     ListPermissions,
+    /// Events of the Activity Log of a subscription.
+    ListActivity,
     /// What can be made in a location, whether a name is free.
     Capabilities,
     /// A write to a server or to a parameter group.
@@ -102,6 +104,7 @@ impl Operation {
                 | Self::ListConfigurations
                 | Self::ListReplicas
                 | Self::ListDatabases
+                | Self::ListActivity
         )
     }
 
@@ -127,6 +130,7 @@ impl Operation {
             Self::ListLocks => "Microsoft.Authorization/locks/read".to_owned(),
             Self::ListPolicies => "Microsoft.Authorization/policyAssignments/read".to_owned(),
             Self::ListPermissions => "Microsoft.Authorization/permissions/read".to_owned(),
+            Self::ListActivity => "Microsoft.Insights/eventtypes/values/read".to_owned(),
             Self::ManagementGroups => "Microsoft.Management/managementGroups/read".to_owned(),
             Self::ResourceGraph => "Microsoft.ResourceGraph/resources/read".to_owned(),
             Self::ResourceGroups => "Microsoft.Resources/subscriptions/resourceGroups/read".to_owned(),

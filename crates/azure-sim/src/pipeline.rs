@@ -15,7 +15,7 @@ use crate::path::{self, SubscriptionPart, Target};
 use crate::reply::{Content, Reply};
 use crate::state::AzureState;
 use crate::token::{self, Principal};
-use crate::{authority, distort, headers, log_analytics, logs, read, refuse, write};
+use crate::{activity, authority, distort, headers, log_analytics, logs, read, refuse, write};
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -73,7 +73,8 @@ pub(crate) async fn handle(state: &AzureState, request: Request) -> Response<Bod
                 target,
                 operation,
                 place: place(state, &target),
-                principal: Principal { tenant: String::new(), object: String::new() },
+                principal: Principal { tenant: String::new(), object: String::new(), app: String::new() },
+                sequence,
                 faults: Vec::new(),
             };
             answer(state, call, &mut throttle).await
@@ -120,7 +121,11 @@ async fn answer(state: &AzureState, mut call: Call<'_>, throttle: &mut Option<u3
         Some(reply) => reply,
         None => match refuse::version(&call, state) {
             Some(reply) => reply,
-            None if call.operation.is_write() => write::answer(&call, state),
+            None if call.operation.is_write() => {
+                let reply = write::answer(&call, state);
+                activity::record(&call, state, &reply);
+                reply
+            }
             None => read::answer(&call, state),
         },
     };

@@ -107,8 +107,11 @@ pub(crate) fn version(call: &Call<'_>, simulation: &AzureState) -> Option<Reply>
             "The api-version query parameter (?api-version=) is required for all requests.",
         ));
     };
-    if matches!(call.operation, Operation::ListLocks | Operation::ListPolicies | Operation::ListPermissions) {
-        // These belong to Microsoft.Authorization, whose versions are its own.
+    if matches!(
+        call.operation,
+        Operation::ListLocks | Operation::ListPolicies | Operation::ListPermissions | Operation::ListActivity
+    ) {
+        // These belong to Microsoft.Authorization and Microsoft.Insights, whose versions are their own.
         return None;
     }
     let kind = call.kind()?;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::activity::Actor;
 use crate::fault::{Fault, FaultRule, FaultScope};
-use crate::fleet::{FleetSize, FleetSource, demo, enforced, traps};
+use crate::fleet::{FleetSize, FleetSource, demo, demo_past, enforced, traps};
 use crate::operation::Operation;
 use crate::throttle::{GraphQuota, Throttle};
 
@@ -16,6 +17,8 @@ pub struct Scenario {
     pub fleet: FleetSource,
     /// What goes wrong.
     pub faults: Vec<FaultRule>,
+    /// What the Activity Log has of the time before.
+    pub past: Vec<PastWrite>,
     /// ARM's throttling; `None` never throttles and reports constant remainders.
     pub throttle: Option<Throttle>,
     /// Resource Graph's quota; `None` never refuses.
@@ -32,6 +35,19 @@ pub struct Scenario {
     pub flexible_versions: Option<Vec<String>>,
     /// The client secret that signs in. It guards nothing.
     pub client_secret: String,
+}
+
+/// A write before the scenario began, as the Activity Log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastWrite {
+    /// The resource id of the server.
+    pub server: String,
+    /// The parameter; `None` for the server itself.
+    pub parameter: Option<String>,
+    /// How long before the simulation is made.
+    pub age: Duration,
+    /// Who wrote.
+    pub by: Actor,
 }
 
 /// How long-running writes go when no fault says otherwise.
@@ -71,7 +87,7 @@ impl Scenario {
         let scenario = match name {
             "demo" => {
                 let (fleet, faults) = demo();
-                Self { faults, ..Self::of(FleetSource::Listed(fleet)) }
+                Self { faults, past: demo_past(), ..Self::of(FleetSource::Listed(fleet)) }
             }
             "enforced" => Self::of(FleetSource::Listed(enforced())),
             "readonly" => {
@@ -80,7 +96,7 @@ impl Scenario {
                     FaultRule::new(FaultScope::Everywhere, Fault::Forbidden)
                         .during([Operation::UpdateServer, Operation::UpdateConfiguration]),
                 );
-                Self { faults, ..Self::of(FleetSource::Listed(fleet)) }
+                Self { faults, past: demo_past(), ..Self::of(FleetSource::Listed(fleet)) }
             }
             "throttled" => Self {
                 throttle: Some(Throttle::default()),
@@ -129,6 +145,7 @@ impl Scenario {
             name: "custom".to_owned(),
             fleet,
             faults: Vec::new(),
+            past: Vec::new(),
             throttle: None,
             graph_quota: None,
             latency: Duration::ZERO,

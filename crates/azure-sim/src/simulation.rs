@@ -8,10 +8,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
+use jiff::Timestamp;
 
+use crate::activity::{self, Actor};
 use crate::estate::{Estate, Record};
 use crate::fault::{FaultRule, FaultScope, ResolvedScope};
-use crate::fleet::{FleetSource, ServerState};
+use crate::fleet::{FleetSource, Kind, ServerState};
 use crate::journal::Requests;
 use crate::parameters;
 use crate::path::{self, SubscriptionPart, Target};
@@ -34,6 +36,9 @@ pub enum SimulationError {
     /// The caller named a parameter that this kind of server does not have.
     #[error("the simulated server has no parameter {0}")]
     NoSuchParameter(String),
+    /// The file of a world that is kept cannot be written.
+    #[error("the simulated world cannot be written: {0}")]
+    NotKept(String),
 }
 
 impl Simulation {
@@ -74,13 +79,78 @@ impl Simulation {
         let empty = FleetSource::Listed(crate::fleet::Fleet::default());
         let estate = Estate::new(std::mem::replace(&mut scenario.fleet, empty));
         let faults = std::mem::take(&mut scenario.faults);
+        let past = std::mem::take(&mut scenario.past);
         let simulation = Self(Arc::new(AzureState::new(scenario, estate, world)));
         for rule in faults {
             if let Err(error) = simulation.inject(rule) {
                 tracing::warn!(%error, "a fault of the scenario matches nothing");
             }
         }
+        let begun = simulation.0.clock.now();
+        for write in past {
+            let at = begun.checked_sub(write.age).unwrap_or(Timestamp::MIN);
+            match simulation.past_write(&write.server, write.parameter.as_deref(), at, write.by) {
+                Ok(write) => simulation.0.activity.add(write),
+                Err(error) => tracing::warn!(%error, "a write of the scenario's past is of no server"),
+            }
+        }
         simulation
+    }
+
+    /// Logs a write of the past, to a parameter or to the server itself. It changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such server, or the file of a world that is kept cannot be written.
+    pub fn log_past_write(
+        &self,
+        id: &str,
+        parameter: Option<&str>,
+        at: Timestamp,
+        by: Actor,
+    ) -> Result<(), SimulationError> {
+        let write = self.past_write(id, parameter, at, by)?;
+        activity::keep(&self.0, write).map_err(|error| SimulationError::NotKept(error.to_string()))
+    }
+
+    /// Copies what this simulation was asked to write to the Activity Log of another, as if that had been at `at`.
+    ///
+    /// # Errors
+    ///
+    /// When the file of a world that is kept cannot be written.
+    pub fn copy_writes(&self, to: &Self, from: usize, at: Timestamp) -> Result<(), SimulationError> {
+        for write in self.0.activity.all().into_iter().filter(|write| !write.is_past).skip(from) {
+            let write = activity::LoggedWrite { at_ms: at.as_millisecond(), is_past: true, ..write };
+            activity::keep(&to.0, write).map_err(|error| SimulationError::NotKept(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// How many writes reached servers of this simulation.
+    #[must_use]
+    pub fn logged_writes(&self) -> usize {
+        self.0.activity.all().iter().filter(|write| !write.is_past).count()
+    }
+
+    fn past_write(
+        &self,
+        id: &str,
+        parameter: Option<&str>,
+        at: Timestamp,
+        by: Actor,
+    ) -> Result<activity::LoggedWrite, SimulationError> {
+        let record = self.record(id)?;
+        let resource_type = format!("{}/{}", record.kind.provider(), record.kind.type_segment());
+        // What hangs off a single server or a parameter group is a member of the resource itself.
+        let parameter = parameter.filter(|_| !matches!(record.kind, Kind::Single | Kind::ParameterGroup));
+        let (resource, operation) = match parameter {
+            Some(name) => {
+                (format!("{}/configurations/{name}", record.id), format!("{resource_type}/configurations/write"))
+            }
+            None => (record.id.to_string(), format!("{resource_type}/write")),
+        };
+        let number = self.0.activity.all().len() as u64;
+        Ok(activity::past_write(at, resource, operation, by, number))
     }
 
     /// The simulation as a service for any axum server. Every path is handled by one fallback.

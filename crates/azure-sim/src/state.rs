@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{Span, Timestamp};
 use tokio::time::Instant;
 
+use crate::activity::ActivityLog;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::estate::Estate;
@@ -30,6 +31,7 @@ pub(crate) struct AzureState {
     windows: Mutex<Windows>,
     operations: Mutex<Operations>,
     pub(crate) journal: Journal,
+    pub(crate) activity: ActivityLog,
     /// The servers whose logs are those of real ones.
     pub(crate) real_logs: RealLogs,
     /// Where accepted writes are kept, if they outlive the process.
@@ -51,6 +53,7 @@ impl AzureState {
             windows: Mutex::default(),
             operations: Mutex::default(),
             journal: Journal::default(),
+            activity: ActivityLog::default(),
             real_logs: RealLogs::default(),
             world,
             sequence: AtomicU64::new(0),
@@ -77,7 +80,7 @@ impl AzureState {
 
     /// Applies what other processes wrote to the world that is shared with them.
     pub(crate) fn follow_world(&self) -> std::io::Result<()> {
-        self.world.as_ref().map_or(Ok(()), |world| world.follow(&self.estate, self.clock.now()))
+        self.world.as_ref().map_or(Ok(()), |world| world.follow(&self.estate, &self.activity, self.clock.now()))
     }
 
     /// A token for `tenant`, and its end in seconds since 1970.

@@ -39,6 +39,8 @@ pub(crate) struct Principal {
     pub(crate) tenant: String,
     /// The object id.
     pub(crate) object: String,
+    /// The application id; empty where the token has none.
+    pub(crate) app: String,
 }
 
 /// Why a token was not taken.
@@ -64,6 +66,8 @@ struct Claims {
     exp: i64,
     tid: String,
     oid: String,
+    #[serde(default)]
+    appid: String,
 }
 
 /// A token for `client` in `tenant`, good for `audience` until `now + lifetime`, all times in seconds since 1970.
@@ -116,7 +120,7 @@ pub(crate) fn authenticate_for(
     if claims.exp <= now {
         return Err(Refusal::Expired);
     }
-    Ok(Principal { tenant: claims.tid, object: claims.oid })
+    Ok(Principal { tenant: claims.tid, object: claims.oid, app: claims.appid })
 }
 
 fn claims(token: &str) -> Option<Claims> {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::activity::{ActivityLog, LoggedWrite};
 use crate::change::Change;
 use crate::estate::Estate;
 use crate::fleet::ServerState;
@@ -25,6 +26,8 @@ use crate::parameters;
 enum Line {
     /// A write was accepted.
     Write(Write),
+    /// A write reached a server, accepted or not.
+    Event(LoggedWrite),
     /// Everything before is forgotten.
     Reset,
 }
@@ -73,12 +76,12 @@ impl World {
     /// # Errors
     ///
     /// When the file is there and cannot be read.
-    pub(crate) fn follow(&self, estate: &Estate, now: Timestamp) -> io::Result<()> {
+    pub(crate) fn follow(&self, estate: &Estate, activity: &ActivityLog, now: Timestamp) -> io::Result<()> {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         match std::fs::metadata(&self.path) {
             Ok(metadata) if metadata.len() > *followed => {
                 let mut file = File::open(&self.path)?;
-                *followed = apply_from(&mut file, *followed, estate, now)?;
+                *followed = apply_from(&mut file, *followed, estate, activity, now)?;
                 Ok(())
             }
             Ok(_) => Ok(()),
@@ -93,10 +96,10 @@ impl World {
     /// # Errors
     ///
     /// When the file cannot be made, locked or read.
-    pub(crate) fn turn(&self, estate: &Estate, now: Timestamp) -> io::Result<Turn<'_>> {
+    pub(crate) fn turn(&self, estate: &Estate, activity: &ActivityLog, now: Timestamp) -> io::Result<Turn<'_>> {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = open_and_lock(&self.path)?;
-        *followed = apply_from(&mut file, *followed, estate, now)?;
+        *followed = apply_from(&mut file, *followed, estate, activity, now)?;
         Ok(Turn { file, followed })
     }
 }
@@ -116,6 +119,16 @@ impl Turn<'_> {
             state: change.state.map(|state| state.as_str().to_owned()),
         });
         *self.followed = append(&mut self.file, &line)?;
+        Ok(())
+    }
+
+    /// Keeps an event of the Activity Log.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(crate) fn log(&mut self, event: &LoggedWrite) -> io::Result<()> {
+        *self.followed = append(&mut self.file, &Line::Event(event.clone()))?;
         Ok(())
     }
 }
@@ -159,7 +172,7 @@ fn append(file: &mut File, line: &Line) -> io::Result<u64> {
 }
 
 /// Applies the whole lines behind `from` and returns where they end.
-fn apply_from(file: &mut File, from: u64, estate: &Estate, now: Timestamp) -> io::Result<u64> {
+fn apply_from(file: &mut File, from: u64, estate: &Estate, activity: &ActivityLog, now: Timestamp) -> io::Result<u64> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(from))?;
     file.read_to_end(&mut bytes)?;
@@ -167,7 +180,11 @@ fn apply_from(file: &mut File, from: u64, estate: &Estate, now: Timestamp) -> io
     for line in bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice(line) {
             Ok(Line::Write(write)) => apply(write, estate, now),
-            Ok(Line::Reset) => estate.restore(),
+            Ok(Line::Event(event)) => activity.add(event),
+            Ok(Line::Reset) => {
+                estate.restore();
+                activity.restore();
+            }
             // The piece of a line that a killed process left.
             Err(error) => tracing::warn!(%error, "a line of the simulated world is skipped"),
         }
@@ -220,7 +237,7 @@ mod tests {
         let change = Change { parameters: vec![(parameter, value.to_owned())], ..Change::default() };
         let now = Timestamp::now();
         let world = inner.world.as_ref().unwrap();
-        let mut turn = world.turn(&inner.estate, now).unwrap();
+        let mut turn = world.turn(&inner.estate, &inner.activity, now).unwrap();
         turn.keep(&record.id, now + after, &change).unwrap();
         drop(turn);
         let mut mutable = record.lock();

@@ -38,7 +38,7 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &AzureState) -> Reply {
     };
     // Before anything is judged by the state of the server, which another process may have changed.
     let turn = match &simulation.world {
-        Some(world) => match world.turn(estate, simulation.clock.now()) {
+        Some(world) => match world.turn(estate, &simulation.activity, simulation.clock.now()) {
             Ok(turn) => Some(turn),
             Err(error) => return reply::not_kept(&error),
         },

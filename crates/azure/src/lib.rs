@@ -2,6 +2,7 @@
 //!
 //! The only crate that knows Resource Manager. It reports facts, as `hostssl-model` values, and judges nothing.
 
+mod activity_log;
 mod answer;
 mod arm_client;
 mod authorization;
@@ -28,6 +29,7 @@ mod stop;
 mod subscriptions;
 mod transport;
 
+pub use activity_log::{ACTIVITY_KEPT, list_activity};
 pub use arm_client::{Arm, REQUESTS, RequestLimits, SendTurn};
 pub use authorization::{Permission, allows, list_locks, list_permissions};
 pub use cloud::{Cloud, InvalidCloud};

@@ -49,6 +49,12 @@ pub const READ_PERMISSIONS: &str = "Microsoft.Authorization/permissions/read";
 /// server logs").
 pub const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logFiles/read";
 
+/// Read the events of the Activity Log: who changed a server. It is granted on the subscription, and Reader has it.
+pub const READ_ACTIVITY_LOG: &str = "Microsoft.Insights/eventtypes/values/read";
+
+/// What saying who changed a server needs, beside what lists servers.
+pub const WHO: [&str; 1] = [READ_ACTIVITY_LOG];
+
 /// What a plan needs beside [`AUDIT`].
 pub const PLAN: [&str; 1] = [READ_LOCKS];
 

@@ -3,6 +3,7 @@
 //! Everything here is a plain value. Nothing in this crate does I/O, reads a clock or an environment, or decides a
 //! control: observers fill these types, controls judge them, and reports render them.
 
+mod activity;
 mod advice;
 mod code;
 mod control_id;
@@ -34,6 +35,7 @@ mod tls;
 mod waiver;
 mod zone;
 
+pub use activity::{Act, Activity, ActivityEnd, Caller, CallerKind};
 pub use advice::{Advice, Fault, REPORT_DEFECT, chain};
 pub use hostssl_untrusted as untrusted;
 

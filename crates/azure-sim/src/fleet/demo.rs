@@ -3,9 +3,12 @@
 use super::{
     Fleet, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription, Tenant, WireQuirk,
 };
+use crate::activity::Actor;
 use crate::fault::{Fault, FaultRule};
 use crate::operation::Operation;
 use crate::parameters::{LOG_DAYS, LOG_DOWNLOAD};
+use crate::scenario::PastWrite;
+use std::time::Duration;
 
 const TENANT: &str = "10000000-0000-4000-8000-000000000001";
 const PRODUCTION: &str = "20000000-0000-4000-8000-000000000001";
@@ -31,6 +34,41 @@ pub(crate) fn demo() -> (Fleet, Vec<FaultRule>) {
         FaultRule::on_subscription(PARTNERS, Fault::Forbidden).during([Operation::ListServers]),
     ];
     (fleet, faults)
+}
+
+/// What people, a pipeline and a policy wrote before, as the Activity Log still has it.
+pub(crate) fn demo_past() -> Vec<PastWrite> {
+    let id = |subscription: &str, group: &str, kind: Kind, name: &str| {
+        let (provider, segment) = (kind.provider(), kind.type_segment());
+        format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{segment}/{name}")
+    };
+    let ann = || Actor::Person("ann@contoso.example".to_owned());
+    let pipeline = || Actor::Application {
+        app: "30000000-0000-4000-8000-000000000001".to_owned(),
+        object: "30000000-0000-4000-8000-000000000002".to_owned(),
+    };
+    let policy = || {
+        let name = "tls-1-3-everywhere";
+        Actor::Policy(format!("/subscriptions/{STAGING}/providers/Microsoft.Authorization/policyAssignments/{name}"))
+    };
+    let flexible = Kind::Flexible;
+    let of = |server: String, parameter: Option<&str>, hours: u64, by: Actor| PastWrite {
+        server,
+        parameter: parameter.map(ToOwned::to_owned),
+        age: Duration::from_secs(hours * 3600),
+        by,
+    };
+    let replica = id(PRODUCTION, "rg-shop-prod", flexible, "pg-orders-prod-replica");
+    let search = id(PRODUCTION, "rg-shop-prod", flexible, "pg-search-prod");
+    let shipping = id(STAGING, "rg-shop-stage", flexible, "pg-shipping-stage");
+    let single = id(PRODUCTION, "rg-finance-prod", Kind::Single, "pg-archive-legacy");
+    vec![
+        of(search.clone(), None, 80 * 24, pipeline()),
+        of(replica, Some("require_secure_transport"), 40 * 24, ann()),
+        of(search, Some("ssl_min_protocol_version"), 33 * 24, pipeline()),
+        of(shipping, Some("ssl_min_protocol_version"), 32 * 24, policy()),
+        of(single, None, 31 * 24, ann()),
+    ]
 }
 
 /// With log files that can be downloaded, of a whole week.

@@ -7,7 +7,7 @@ mod demo;
 mod generate;
 mod traps;
 
-pub(crate) use demo::{demo, enforced};
+pub(crate) use demo::{demo, demo_past, enforced};
 pub(crate) use generate::generate;
 pub(crate) use traps::traps;
 

@@ -86,6 +86,8 @@ pub(crate) enum SubscriptionPart<'a> {
     Policies(Option<&'a str>),
     /// What the caller may do on a subscription or resource group.
     Permissions(Option<&'a str>),
+    /// The events of its Activity Log.
+    ActivityLog,
 }
 
 /// What is asked of a server.

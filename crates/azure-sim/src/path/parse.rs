@@ -95,6 +95,14 @@ fn subscription_provider<'a>(segments: &[&'a str]) -> Option<SubscriptionPart<'a
         }
         [provider, register] if is(register, "register") => Some(SubscriptionPart::Register(provider)),
         [provider, kind] => Some(SubscriptionPart::Servers(None, server_kind(provider, kind)?)),
+        [provider, types, management, values]
+            if is(provider, "Microsoft.Insights")
+                && is(types, "eventtypes")
+                && is(management, "management")
+                && is(values, "values") =>
+        {
+            Some(SubscriptionPart::ActivityLog)
+        }
         [provider, locations, location, rest @ ..] if is(locations, "locations") && ours(provider) => {
             under_location(location, rest)
         }
@@ -236,6 +244,7 @@ mod tests {
             ("/resourceGroups/rg", SubscriptionPart::ResourceGroup("rg")),
             ("/providers/Microsoft.HorizonDb", SubscriptionPart::Provider("Microsoft.HorizonDb")),
             ("/providers/Microsoft.DBforPostgreSQL/servers", SubscriptionPart::Servers(None, Kind::Single)),
+            ("/providers/microsoft.insights/EventTypes/management/values", SubscriptionPart::ActivityLog),
             (
                 "/providers/Microsoft.DBforPostgreSQL/locations/westeurope/azureAsyncOperation/o1",
                 SubscriptionPart::AsyncOperation("o1"),

@@ -52,8 +52,13 @@ pub(super) fn policies(
 }
 
 /// Reads that a role may leave out.
-const READS: [Operation; 4] =
-    [Operation::ListServers, Operation::GetConfiguration, Operation::ListDatabases, Operation::ListLogFiles];
+const READS: [Operation; 5] = [
+    Operation::ListServers,
+    Operation::GetConfiguration,
+    Operation::ListDatabases,
+    Operation::ListLogFiles,
+    Operation::ListActivity,
+];
 
 /// What the caller may do at a place: everything but the writes that are forbidden there or on a server below, because
 /// what is granted above holds below.

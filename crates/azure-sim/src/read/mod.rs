@@ -16,6 +16,7 @@ use databases::databases;
 use groups::{management_group, management_groups};
 use provider::{CAPABILITIES, check_name, provider};
 
+use crate::activity;
 use crate::call::Call;
 use crate::estate::{Record, SubscriptionRecord, TenantRecord};
 use crate::fault::Place;
@@ -111,6 +112,7 @@ fn under_subscription(
         SubscriptionPart::CheckName => check_name(call, simulation),
         SubscriptionPart::Locks(in_group) => locks(call, simulation, index, in_group, None),
         SubscriptionPart::Policies(in_group) => policies(call, simulation, index, in_group, None),
+        SubscriptionPart::ActivityLog => activity::list(call, simulation, subscription),
         SubscriptionPart::Permissions(in_group) => {
             permissions(simulation, Place { subscription: Some(index), group: in_group, server: None })
         }
