@@ -3,6 +3,7 @@
 //! Absence of evidence is not a change for the better. A server that the later audit could not see, was not asked
 //! about, or did not judge by the same control is never called fixed or gone.
 
+use crate::Who;
 use hostssl_model::{
     AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Server, ServerReport, WireObservation,
 };
@@ -47,6 +48,8 @@ pub struct Change<'a> {
     pub after: Option<&'a Finding>,
     /// Why the server as a whole is not visible.
     pub why: Option<NotLooked<'a>>,
+    /// Who made it; `None` where that was not asked.
+    pub who: Option<Who>,
 }
 
 impl Change<'_> {
@@ -212,9 +215,17 @@ fn compare<'a>(
                 before,
                 after: Some(after),
                 why: lost.map(NotLooked::Zone),
+                who: None,
             }),
             Some(difference) => {
-                diff.changes.push(Change { difference, server: &new.server, before, after: Some(after), why: None });
+                diff.changes.push(Change {
+                    difference,
+                    server: &new.server,
+                    before,
+                    after: Some(after),
+                    why: None,
+                    who: None,
+                });
             }
             None => diff.unchanged += 1,
         }
@@ -237,7 +248,8 @@ fn is_of_the_wire(id: ControlId) -> bool {
 }
 
 fn add<'a>(diff: &mut Diff<'a>, new: &'a ServerReport, comparable: impl Fn(ControlId) -> bool) {
-    let change = |difference, after| Change { difference, server: &new.server, before: None, after, why: None };
+    let change =
+        |difference, after| Change { difference, server: &new.server, before: None, after, why: None, who: None };
     let known = diff.changes.len();
     for finding in new.findings.iter().filter(|finding| comparable(finding.control)) {
         if let Some(difference) = difference(None, finding) {
@@ -300,7 +312,7 @@ fn not_understood<'a>(new: &'a ServerReport, after: &'a AuditReport) -> Option<C
     let is_of_it = |gap: &GapScope| matches!(gap, GapScope::Server(of) if of.to_lowercase() == id);
     let gap = after.gaps.iter().find(|gap| gap.unchecked.is_of_newer && is_of_it(&gap.scope))?;
     let why = Some(NotLooked::Words(gap));
-    Some(Change { difference: Difference::NotVisible, server: &new.server, before: None, after: None, why })
+    Some(Change { difference: Difference::NotVisible, server: &new.server, before: None, after: None, why, who: None })
 }
 
 /// What can be said of a server that the later audit does not list.
@@ -319,7 +331,7 @@ fn missing<'a>(server: &'a Server, after: &'a AuditReport) -> Change<'a> {
         Some(NotLooked::SubscriptionNotSeen)
     };
     let difference = if why.is_some() { Difference::NotVisible } else { Difference::Gone };
-    Change { difference, server, before: None, after: None, why }
+    Change { difference, server, before: None, after: None, why, who: None }
 }
 
 /// Whether a gap may be the reason that a server is not listed. A tenant, a management group or a name may hold any

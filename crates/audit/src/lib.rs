@@ -14,6 +14,7 @@ mod listeners;
 mod mapping;
 mod profile;
 mod waivers;
+mod who;
 
 pub use control::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 pub use controls::{ALL, control, find};
@@ -24,3 +25,4 @@ pub use gate::gate;
 pub use mapping::{Basis, Mapping};
 pub use profile::{Profile, UnknownControl, UnknownProfile};
 pub use waivers::{InvalidWaivers, NewWaiver, RefusedWaiver, WaiverLayer, apply_waivers, read_waivers};
+pub use who::{ActivityRead, SubscriptionActivity, Who, WhoUnknown, name_authors};

@@ -2,9 +2,9 @@
 //! so that what would use them is checked all the same and costs nothing.
 
 #[cfg(feature = "simulate")]
-pub(crate) use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation, Wire, WireError};
+pub(crate) use hostssl_azure_sim::{Actor, Scenario, SimCredential, SimTransport, Simulation, Wire, WireError};
 
 #[cfg(not(feature = "simulate"))]
 mod absent;
 #[cfg(not(feature = "simulate"))]
-pub(crate) use absent::{Scenario, SimCredential, SimTransport, Simulation, Wire, WireError};
+pub(crate) use absent::{Actor, Scenario, SimCredential, SimTransport, Simulation, Wire, WireError};

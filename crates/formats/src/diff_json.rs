@@ -1,5 +1,6 @@
 //! What changed between two audits as JSON, version 1: frozen.
 
+use crate::activity_json::WhoV1;
 use crate::json_text::{write_json, write_json_line};
 use hostssl_audit as audit;
 use hostssl_model as model;
@@ -87,6 +88,9 @@ struct ChangeV1<'a> {
     /// Why the later audit says nothing of the server; only for `not-visible` without a control.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<WhyV1>,
+    /// Who made the change, by the Activity Log; absent where that was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<WhoV1<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,7 +211,7 @@ fn line(whole: &DiffV1<'_>) -> io::Result<String> {
 }
 
 impl<'a> DiffV1<'a> {
-    fn new(before: &'a model::AuditReport, after: &'a model::AuditReport, diff: &audit::Diff<'a>) -> Self {
+    fn new(before: &'a model::AuditReport, after: &'a model::AuditReport, diff: &'a audit::Diff<'a>) -> Self {
         let count = |difference| diff.count(difference);
         Self {
             schema: SCHEMA,
@@ -243,8 +247,8 @@ impl<'a> From<&'a model::AuditReport> for AuditV1<'a> {
     }
 }
 
-impl<'a> From<&audit::Change<'a>> for ChangeV1<'a> {
-    fn from(change: &audit::Change<'a>) -> Self {
+impl<'a> From<&'a audit::Change<'a>> for ChangeV1<'a> {
+    fn from(change: &'a audit::Change<'a>) -> Self {
         let finding = change.after.or(change.before);
         Self {
             difference: match change.difference {
@@ -273,6 +277,7 @@ impl<'a> From<&audit::Change<'a>> for ChangeV1<'a> {
                 audit::NotLooked::Zone(_) => WhyV1::Zone,
                 audit::NotLooked::Gap(_) | audit::NotLooked::Words(_) => WhyV1::Gap,
             }),
+            who: change.who.as_ref().map(WhoV1::from),
         }
     }
 }

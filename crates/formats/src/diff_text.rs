@@ -1,6 +1,7 @@
 //! What changed between two audits, as text.
 
 use crate::headline::plural;
+use crate::who_text;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_audit::{Change, Diff, Difference, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
@@ -82,9 +83,15 @@ fn entry(change: &Change<'_>) -> Entry {
         Cell::plain(change.server.name()),
         Cell::plain(change.server.id.resource_group()),
         Cell::plain(change.control().map_or("-", |id| id.as_str())),
-        Cell::plain(what(change)),
+        Cell::plain(with_who(change)),
     ];
     Entry { word, lines: vec![line] }
+}
+
+/// What it was and what it is, and who made it.
+fn with_who(change: &Change<'_>) -> String {
+    let parts = [what(change), change.who.as_ref().map(who_text::words).unwrap_or_default()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// The word of a difference, and the outcome that it looks like.

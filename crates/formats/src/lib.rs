@@ -2,6 +2,7 @@
 //!
 //! Each format is one module that consumes the same values and writes to whatever it is given; nothing here prints.
 
+mod activity_json;
 pub mod apply_json;
 pub mod approval_json;
 pub mod audit_csv;
@@ -67,6 +68,8 @@ mod sarif;
 mod schema;
 mod scope_words;
 pub mod server_document;
+pub mod server_history_json;
+pub mod server_history_text;
 mod standards;
 mod style;
 pub mod table;
@@ -75,6 +78,7 @@ pub mod tool_json;
 pub mod trend;
 pub mod waiver_text;
 pub mod watch_message;
+pub mod who_text;
 mod wrap;
 pub mod zones_json;
 pub mod zones_text;

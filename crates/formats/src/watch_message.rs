@@ -4,6 +4,7 @@ use crate::diff_text::{counts, what, word};
 use crate::headline::headline;
 use crate::markdown_text::escaped;
 use crate::safe;
+use crate::who_text;
 use hostssl_audit::{Change, Diff};
 use hostssl_model::AuditReport;
 use serde_json::{Value, json};
@@ -76,8 +77,10 @@ fn below(after: &AuditReport, diff: &Diff<'_>) -> String {
 fn parts(change: &Change<'_>) -> (String, String) {
     let server = format!("{} ({})", change.server.name(), change.server.id.resource_group());
     let control = change.control().map(|id| format!(" {id}")).unwrap_or_default();
-    let detail: String = what(change).chars().take(LONGEST).collect();
-    (format!("{} {server}", word(change.difference).0), format!("{detail}{control}").trim().to_owned())
+    let short = |text: String| text.chars().take(LONGEST).collect::<String>();
+    let who = change.who.as_ref().map(|who| format!("; {}", short(who_text::words(who)))).unwrap_or_default();
+    let detail = short(what(change));
+    (format!("{} {server}", word(change.difference).0), format!("{detail}{control}{who}").trim().to_owned())
 }
 
 fn more(diff: &Diff<'_>) -> Option<String> {

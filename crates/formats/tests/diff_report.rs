@@ -1,12 +1,17 @@
 //! Two audits compared, as people and programs read it.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod common;
 
 use common::audit;
-use hostssl_audit::{diff, gate};
-use hostssl_formats::{Text, audit_json, audit_markdown, audit_text, diff_json, diff_text};
-use hostssl_model::{AuditReport, FailOn, Gap, GapScope, Reason, Unchecked};
+use hostssl_audit::{ActivityRead, SubscriptionActivity, Who, diff, gate, name_authors};
+use hostssl_formats::server_history_text::{RunWrite, ServerEvent, ServerHistory};
+use hostssl_formats::{
+    Text, audit_json, audit_markdown, audit_text, diff_json, diff_text, server_history_json, server_history_text,
+};
+use hostssl_model::{
+    Act, Activity, ActivityEnd, AuditReport, Caller, CallerKind, FailOn, Gap, GapScope, Reason, Unchecked,
+};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
 use std::io::Write as _;
@@ -112,4 +117,90 @@ fn an_audit_that_is_read_from_its_json_compares_as_it_did() {
     let newer = audit_json::read(newer.as_bytes()).unwrap();
     assert_eq!((newer.gaps.len(), newer.run.complete), (report.gaps.len() + report.servers.len(), false));
     assert!(newer.gaps.last().unwrap().unchecked.detail.contains("the control `key-size`"), "{:?}", newer.gaps);
+}
+
+/// The comparison with an operation that made one change, and none in the log for the others.
+fn with_authors<'a>(before: &'a AuditReport, after: &'a AuditReport) -> hostssl_audit::Diff<'a> {
+    let mut compared = diff(before, after);
+    let server = &compared.changes.iter().find(|change| change.server.name() == "billing").unwrap().server.id;
+    let operation = Activity {
+        server: server.clone(),
+        at: "2026-11-24T09:00:01.500000Z".into(),
+        act: Act::Setting("require_secure_transport".into()),
+        operation: "Microsoft.DBforPostgreSQL/flexibleServers/configurations/write".into(),
+        end: ActivityEnd::Succeeded,
+        caller: Caller {
+            kind: CallerKind::Person,
+            name: "ann@contoso.example".into(),
+            object_id: None,
+            tool: Some("Azure portal"),
+        },
+        requests: Vec::new(),
+    };
+    let log = SubscriptionActivity { found: vec![operation], ..SubscriptionActivity::default() };
+    let subscription = server.subscription().as_str().to_ascii_lowercase();
+    let read = ActivityRead { subscriptions: [(subscription, log)].into() };
+    name_authors(&mut compared, before, after, &read);
+    compared
+}
+
+#[test]
+fn people_read_who_made_a_change_or_why_that_is_not_known() {
+    let (before, after) = (before(), after());
+    let compared = with_authors(&before, &after);
+    let mut out = Vec::new();
+    diff_text::write(&mut out, &before, &after, &compared, &Text::plain()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    let schema = Schema::generated("diff-v1", &diff_json::schema());
+    let written = diff_json::value(&before, &after, &compared).unwrap();
+    schema.assert_accepts(&written);
+    let of = |name: &str| {
+        let changes = written["changes"].as_array().unwrap();
+        changes.iter().find(|change| change["name"] == name).unwrap()["who"].clone()
+    };
+    assert_eq!(of("billing")["operations"][0]["by"], "ann@contoso.example");
+    assert_eq!(of("ledger")["notKnown"]["reason"], "not-in-log");
+    schema.assert_refuses(&written, |wrong| wrong["changes"][0]["who"]["operations"] = "ann".into());
+}
+
+#[test]
+fn a_history_of_a_server_keeps_to_its_schema_and_says_what_is_missing() {
+    let schema = Schema::generated("server-history-v1", &server_history_json::schema());
+    let (before, after) = (before(), after());
+    let compared = with_authors(&before, &after);
+    let change = compared.changes.iter().find(|change| change.server.name() == "billing").unwrap();
+    let Some(Who::Known(found)) = &change.who else { panic!("nothing is known") };
+    let run = || RunWrite {
+        run: "run-1",
+        by: "ada",
+        at: "2026-11-24T09:00:05Z".into(),
+        setting: "require_secure_transport",
+        before: "off",
+        after: "on",
+        undo: false,
+    };
+    let why = Unchecked {
+        missing_permission: Some("Microsoft.Insights/eventtypes/values/read".into()),
+        ..Unchecked::new(Reason::Permission, "no")
+    };
+    let history = |unread| ServerHistory {
+        server: &change.server.id,
+        since: "2026-08-26T09:00:00.000000Z".into(),
+        until: "2026-11-24T09:00:00.000000Z".into(),
+        unread,
+        entries: vec![
+            ServerEvent { operation: None, run: Some(run()) },
+            ServerEvent { operation: found.first(), run: None },
+        ],
+    };
+    let (whole, part) = (history(None), history(Some(&why)));
+    for (history, complete) in [(&whole, true), (&part, false)] {
+        let written = server_history_json::value(history).unwrap();
+        schema.assert_accepts(&written);
+        assert_eq!(written["complete"], complete);
+    }
+    let mut out = Vec::new();
+    server_history_text::write(&mut out, &whole, &Text::plain()).unwrap();
+    server_history_text::write(&mut out, &part, &Text::plain()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }

@@ -68,6 +68,12 @@ impl ParameterName {
         matches!(self, Self::SslMinProtocolVersion | Self::NodeSslMinProtocolVersion | Self::MinimalTlsVersion)
     }
 
+    /// Whether it is a member of the server's own document, so that a write of the server writes it.
+    #[must_use]
+    pub fn is_of_document(self) -> bool {
+        matches!(self, Self::SslEnforcement | Self::MinimalTlsVersion)
+    }
+
     /// The name as Azure spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! The use cases of hostssl, each a function: they connect observation to decision, keep the bounds, and report what
 //! happens as events. They know no terminal and no file format.
 
+mod activity_reading;
 mod audit;
 mod audit_event;
 mod clients;
@@ -17,6 +18,7 @@ mod selection;
 mod subscription;
 mod zones;
 
+pub use activity_reading::{SubscriptionOf, activity_kept, own_write, read_activity};
 pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
 pub use audit_event::{AuditEvent, PlanReading};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
@@ -43,8 +45,8 @@ pub use zones::{
 
 // What the functions above take and return, for those who need nothing else of these crates.
 pub use hostssl_audit::{
-    Change as AuditChange, Control, Difference, NewWaiver, Profile, RefusedWaiver, UnknownProfile, WaiverLayer,
-    apply_waivers, diff as compare_audits, read_waivers,
+    ActivityRead, Change as AuditChange, Control, Difference, NewWaiver, Profile, RefusedWaiver, SubscriptionActivity,
+    UnknownProfile, WaiverLayer, apply_waivers, diff as compare_audits, read_waivers,
 };
 pub use hostssl_azure::StopSignal;
 pub use hostssl_model::Stop;

@@ -1,12 +1,14 @@
 //! Reads runs, for lists, reports and evidence.
 
-use crate::StoreError;
 use crate::audits::server_evidence::{KnownFromZones, known_from_zones};
 use crate::database::open_for_reading;
+use crate::{ServerWrite, StoreError};
+
+use crate::audits::writes::writes;
 use crate::direction::StoredDirection;
 use crate::principal::principal_from;
 use crate::write_thread::MAX_RECORD;
-use hostssl_model::Principal;
+use hostssl_model::{Principal, ResourceId};
 use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId, RunPhase};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::path::Path;
@@ -119,6 +121,15 @@ impl StoreReader {
             principal: principal_from(&principal)?,
             records,
         })
+    }
+
+    /// What runs wrote on a server and read back, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn writes(&self, server: &ResourceId) -> Result<Vec<ServerWrite>, StoreError> {
+        writes(&self.lock(), &server.key())
     }
 
     /// The proofs of a run's writes, step by step.

@@ -27,6 +27,8 @@ pub(crate) struct ServerNameArgs {
 pub(crate) struct ServerName {
     pub(crate) name: String,
     pub(crate) resource_group: String,
+    /// Its resource id, where it was named by that.
+    pub(crate) id: Option<ResourceId>,
     /// Where to search for it; everywhere by default.
     pub(crate) subscriptions: Vec<String>,
 }
@@ -40,7 +42,12 @@ impl ServerNameArgs {
     pub(crate) fn servers(&self) -> Result<Vec<ServerName>, CliError> {
         if let (Some(name), Some(resource_group)) = (&self.name, &self.resource_group) {
             let subscriptions = self.subscription.clone();
-            return Ok(vec![ServerName { name: name.clone(), resource_group: resource_group.clone(), subscriptions }]);
+            return Ok(vec![ServerName {
+                name: name.clone(),
+                resource_group: resource_group.clone(),
+                id: None,
+                subscriptions,
+            }]);
         }
         let named = self.ids.iter().map(|text| {
             let id = ResourceId::try_from(text.as_str()).map_err(|error| {
@@ -51,6 +58,7 @@ impl ServerNameArgs {
                 name: id.name().to_owned(),
                 resource_group: id.resource_group().to_owned(),
                 subscriptions: vec![id.subscription().to_string()],
+                id: Some(id),
             })
         });
         named.collect()

@@ -22,7 +22,7 @@ use crate::run_key::{AskedAudit, AuditUnderKey, RunKeyArgs};
 use clap::Args;
 use hostssl_audit::Profile;
 use hostssl_model::{AuditReport, Hint};
-use hostssl_ops::{AuditEvent, AuditRequest, RunContext, Vantages, audit_and_probe};
+use hostssl_ops::{AuditEvent, AuditRequest, RunContext, Tenant, Vantages, audit_and_probe};
 use jiff::Timestamp;
 use ordered_rows::OrderedRows;
 use report_writer::ReportWriter;
@@ -157,6 +157,8 @@ pub(crate) fn refuse_nothing(report: &AuditReport) -> Result<(), CliError> {
 /// An audit that has ended.
 pub(crate) struct AuditEnded {
     pub(crate) report: AuditReport,
+    /// The clients that it was made with.
+    pub(crate) tenants: Vec<Tenant>,
     /// What was known from zones before it.
     pub(crate) vantages: Arc<Vantages>,
     /// The writer of its rows, where they were written on the way.
@@ -217,7 +219,8 @@ pub(crate) async fn audit(
     if let Some(report) = &report {
         args.wire.vantage.print_notes(&vantages, report);
     }
-    Ok(report.map(|report| AuditEnded { report, vantages, rows, listener }))
+    let tenants = connected.tenants;
+    Ok(report.map(|report| AuditEnded { report, tenants, vantages, rows, listener }))
 }
 
 pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {

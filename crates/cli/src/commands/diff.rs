@@ -1,15 +1,18 @@
 //! `hostssl diff`.
 
-use crate::args::{SimulatedArgs, StateArgs, TerminalArgs, ValueFormat};
+use crate::args::{ConnectArgs, LimitArgs, StateArgs, TerminalArgs, ValueFormat, name};
+use crate::changed_by;
+use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::simulated::scenario_of;
 use crate::state::{find_run, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::Args;
-use hostssl_audit::{Diff, Difference, diff};
+use hostssl_audit::{ActivityRead, Diff, Difference, diff, name_authors};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, diff_json, diff_text};
-use hostssl_model::{AuditReport, Finding, Outcome};
+use hostssl_model::{AuditReport, Finding, Hint, Outcome};
 use hostssl_store::{AuditEntry, StoreReader};
 
 pub(crate) const HELP: &str = "Exit codes:
@@ -37,14 +40,26 @@ pub(crate) struct DiffArgs {
     query: Option<String>,
     #[command(flatten)]
     state: StateArgs,
+    /// Say who made each change, by Azure's Activity Log: signs in and reads it. Azure keeps it for 90 days.
+    #[arg(long)]
+    who: bool,
+    /// A tenant, by id or domain (repeatable; default: those of the later audit).
+    #[arg(long, value_name = "TENANT", value_parser = name, requires = "who", help_heading = "Connection options")]
+    tenant: Vec<String>,
     #[command(flatten)]
-    of: SimulatedArgs,
+    limits: LimitArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
 }
 
 pub(crate) fn run(args: &DiffArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
     let (before, after) = audits(args, terminal)?;
-    let compared = diff(&before, &after);
+    let mut compared = diff(&before, &after);
+    if args.who {
+        let read = block_on(read_who(args, &before, &after, &compared, terminal))?;
+        name_authors(&mut compared, &before, &after, &read);
+    }
     let format = Format::from(args.output);
     match (format, query) {
         (Format::Table, None) => {
@@ -55,6 +70,28 @@ pub(crate) fn run(args: &DiffArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
         (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, terminal)?,
     }
     Ok(exit(&compared, &before, &after))
+}
+
+/// Asks the Activity Log of the cloud of the audits.
+async fn read_who(
+    args: &DiffArgs,
+    before: &AuditReport,
+    after: &AuditReport,
+    compared: &Diff<'_>,
+    terminal: &TerminalArgs,
+) -> Result<ActivityRead, CliError> {
+    let cloud = &after.run.cloud;
+    // What is found without --simulate may be of a simulation all the same.
+    let simulate = scenario_of(cloud).map(ToOwned::to_owned);
+    let connect_args = ConnectArgs { simulate, ..args.connect.clone() };
+    let scope = &after.run.scope;
+    let tenants = if args.tenant.is_empty() { &scope.tenants } else { &args.tenant };
+    let tenants = connect(&connect_args, &args.state, tenants, &args.limits, terminal).await?;
+    if let Some(other) = tenants.iter().map(|tenant| &tenant.arm.cloud().name).find(|name| *name != cloud) {
+        let what = format!("the audits are of the cloud {cloud}, and {other} was signed in to");
+        return Err(CliError::usage(what, Hint::with("name it: --cloud {}", &[cloud])));
+    }
+    Ok(changed_by::since(&tenants, before, after, &changed_by::changed([compared])).await)
 }
 
 fn write_value(
@@ -98,7 +135,7 @@ fn is_of_newer(audit: &AuditReport) -> bool {
 
 /// The audits to compare.
 fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, AuditReport), CliError> {
-    let simulated = args.of.simulated();
+    let simulated = args.connect.simulate.is_some();
     let (reader, before, after) = match (&args.before, &args.after) {
         (Some(before), Some(after)) => {
             let (reader, before) = find_audit(&args.state, simulated, before)?;

@@ -12,7 +12,7 @@ use hostssl_model::Hint;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
-    /// The role for `hostssl audit`: it can read what the audit reads and nothing else.
+    /// The role for `hostssl audit`: it can read what the audit reads and who changed it, and nothing else.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Audit(RoleArgs),
     /// The role for planning and applying: it can also change the parameters that hostssl changes, and nothing else.
@@ -41,7 +41,7 @@ pub(crate) fn run(command: &RoleCommand, terminal: &TerminalArgs) -> Result<Exit
     }
     let (args, name, description, more): (_, _, _, &[&str]) = match command {
         RoleCommand::Audit(args) => {
-            (args, "hostssl auditor", "Reads what `hostssl audit` reads, and nothing else.", &[])
+            (args, "hostssl auditor", "Reads what `hostssl audit` reads and who changed it, and nothing else.", &[])
         }
         RoleCommand::Remediate(args) => (
             args,
@@ -51,7 +51,7 @@ pub(crate) fn run(command: &RoleCommand, terminal: &TerminalArgs) -> Result<Exit
         ),
     };
     let scopes = scopes(args);
-    let mut actions = [&permissions::AUDIT[..], more].concat();
+    let mut actions = [&permissions::AUDIT[..], &permissions::WHO, more].concat();
     // A role that can be assigned on a subscription alone may not hold permissions on management groups.
     if !args.management_group.is_empty() {
         actions.push(permissions::READ_DESCENDANTS);

@@ -1,5 +1,6 @@
-//! `hostssl server list` and `hostssl server show`.
+//! `hostssl server list`, `hostssl server show` and what else is about one server.
 
+mod server_history;
 mod update;
 mod value;
 
@@ -19,6 +20,7 @@ use hostssl_formats::{Section, SubscriptionNames, write_list};
 use hostssl_model::{Gap, Scope};
 use hostssl_ops::{list_server_documents, show_server_document};
 use serde_json::Value;
+use server_history::ServerHistoryArgs;
 use update::ServerUpdateArgs;
 use value::{one_or_all, shape};
 
@@ -34,6 +36,9 @@ pub(crate) enum ServerCommand {
     /// Has these options of `az postgres server show`: --name, --resource-group, --ids, --subscription, --output and --query.
     #[command(after_help = crate::exit::READ_HELP)]
     Show(ServerShowArgs),
+    /// Show who did what to one server, by Azure's Activity Log, and which of it hostssl did.
+    #[command(after_help = crate::exit::READ_HELP)]
+    History(ServerHistoryArgs),
     /// Change whether one server requires TLS: planned, applied and verified like any other change.
     ///
     /// Has these options of `az postgres server update`: --name, --resource-group, --ids, --subscription, --ssl-enforcement,
@@ -81,6 +86,7 @@ pub(crate) fn run(command: &ServerCommand, terminal: &TerminalArgs) -> Result<Ex
     match command {
         ServerCommand::List(args) => list(args, terminal),
         ServerCommand::Show(args) => show(args, terminal),
+        ServerCommand::History(args) => server_history::run(args, terminal),
         ServerCommand::Update(args) => update::run(args, terminal),
     }
 }

@@ -3,6 +3,7 @@
 mod webhook;
 
 use crate::args::{TerminalArgs, duration};
+use crate::changed_by;
 use crate::commands::audit::{self, AuditEnded, AuditRunArgs};
 use crate::commands::diff;
 use crate::connect::block_on;
@@ -13,10 +14,10 @@ use crate::signals::Signals;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use futures::FutureExt as _;
-use hostssl_audit::{LastKnown, Profile, diff_knowing};
+use hostssl_audit::{ActivityRead, Diff, LastKnown, Profile, diff_knowing, name_authors};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
 use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
-use hostssl_ops::Vantages;
+use hostssl_ops::{Tenant, Vantages};
 use hostssl_store::{AuditEntry, Page};
 use std::io;
 use std::path::PathBuf;
@@ -126,11 +127,11 @@ impl Watch<'_> {
             let terminal = if self.is_first { self.terminal } else { &quiet };
             match audit::audit(&self.args.run, audit::new_id(), profile.clone(), None, terminal).await {
                 Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
-                Ok(Some(AuditEnded { report, vantages, listener, .. })) => {
+                Ok(Some(AuditEnded { report, vantages, listener, tenants, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
                     listener.abort();
                     let ended = tokio::select! {
-                        ended = self.end_of_round(report, &vantages) => ended,
+                        ended = self.end_of_round(report, &vantages, &tenants) => ended,
                         () = signals.next() => return Ok(self.stopped(Exit::Failed)),
                     };
                     match ended {
@@ -171,7 +172,12 @@ impl Watch<'_> {
     }
 
     /// Says what changed, keeps the audit, and how a single round ends.
-    async fn end_of_round(&mut self, report: AuditReport, vantages: &Vantages) -> Result<Exit, CliError> {
+    async fn end_of_round(
+        &mut self,
+        report: AuditReport,
+        vantages: &Vantages,
+        tenants: &[Tenant],
+    ) -> Result<Exit, CliError> {
         if self.before.is_none() {
             let (before, known) = earlier(self.args, &report)?;
             (self.before, self.known) = (before.map(Arc::new), known);
@@ -188,9 +194,10 @@ impl Watch<'_> {
             return Ok(Exit::Incomplete);
         }
         let report = Arc::new(report);
+        let activity = Arc::new(self.who(&report, tenants).await);
         let before = self.before.replace(report.clone());
         // First those who are not here.
-        let told = self.receivers.iter_mut().map(async |receiver| match receiver.notify(&report).await {
+        let told = self.receivers.iter_mut().map(async |receiver| match receiver.notify(&report, &activity).await {
             Ok(()) => true,
             Err(why) => {
                 stderr!("warning: {} did not accept the changes: {why}", receiver.name());
@@ -218,7 +225,7 @@ impl Watch<'_> {
                 Exit::of_audit(&report)
             }
             Some(before) => {
-                shown = self.show(before.clone(), report.clone()).await;
+                shown = self.show(before.clone(), report.clone(), activity).await;
                 let compared = diff_knowing(&before, &report, &self.known);
                 let exit = diff::exit(&compared, &before, &report);
                 self.known.forget_gone(&compared);
@@ -230,12 +237,29 @@ impl Watch<'_> {
         Ok(if is_told { exit } else { Exit::Failed })
     }
 
+    /// Who did what to the servers that changed, for this screen or for a webhook that is behind.
+    async fn who(&self, report: &Arc<AuditReport>, tenants: &[Tenant]) -> ActivityRead {
+        let told = self.receivers.iter().filter_map(|one| Some((one.told.as_ref()?, &one.known)));
+        let all: Vec<_> = self.before.as_ref().map(|before| (before, &self.known)).into_iter().chain(told).collect();
+        let compared: Vec<Diff<'_>> = all.iter().map(|(before, known)| diff_knowing(before, report, known)).collect();
+        let servers = changed_by::changed(&compared);
+        let Some((first, _)) = all.iter().min_by(|(a, _), (b, _)| a.run.started_at.cmp(&b.run.started_at)) else {
+            return ActivityRead::default();
+        };
+        changed_by::since(tenants, first, report, &servers).await
+    }
+
     /// Writes what changed. A reader that does not read holds up a thread of its own, which the end does not wait for, and
     /// not the signals.
-    async fn show(&self, before: Arc<AuditReport>, after: Arc<AuditReport>) -> Result<(), CliError> {
+    async fn show(
+        &self,
+        before: Arc<AuditReport>,
+        after: Arc<AuditReport>,
+        activity: Arc<ActivityRead>,
+    ) -> Result<(), CliError> {
         let (output, terminal, known) = (self.args.output, self.terminal.clone(), self.known.clone());
         let (done, shown) = oneshot::channel();
-        std::thread::spawn(move || drop(done.send(write(output, &terminal, &before, &after, &known))));
+        std::thread::spawn(move || drop(done.send(write(output, &terminal, (&before, &after), &known, &activity))));
         let lost = || CliError::refused("what changed could not be written: its writer ended early", REPORT_DEFECT);
         shown.await.unwrap_or_else(|_| Err(lost()))
     }
@@ -244,11 +268,12 @@ impl Watch<'_> {
 fn write(
     output: WatchFormat,
     terminal: &TerminalArgs,
-    before: &AuditReport,
-    after: &AuditReport,
+    (before, after): (&AuditReport, &AuditReport),
     known: &LastKnown,
+    activity: &ActivityRead,
 ) -> Result<(), CliError> {
-    let compared = diff_knowing(before, after, known);
+    let mut compared = diff_knowing(before, after, known);
+    name_authors(&mut compared, before, after, activity);
     match output {
         WatchFormat::None => Ok(()),
         WatchFormat::Json => {

@@ -59,7 +59,7 @@ const SCOPED: &[&str] = &[
     "zones targets",
 ];
 /// Those that can show a server without searching the scope.
-const SHOWING: &[&str] = &["server show"];
+const SHOWING: &[&str] = &["server show", "server history"];
 /// Commands that judge by a profile.
 const JUDGING: &[&str] = &[
     "audit",
@@ -84,6 +84,8 @@ const BOUNDED: &[&str] = &[
     "mcp",
     "server list",
     "server show",
+    "server history",
+    "diff",
     "iac check",
     "zones check",
     "zones targets",
@@ -107,6 +109,7 @@ const KEEPING: &[&str] = &[
     "enforce",
     "server list",
     "server show",
+    "server history",
     "server update",
     "probe",
     "clients",

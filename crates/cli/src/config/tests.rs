@@ -36,12 +36,15 @@ const OTHERS: [(&str, &[&str]); 9] = [
     // It must be given there.
     ("profile", &["runs judge"]),
     // The names of one server.
-    ("resource-group", &["iac check", "server show", "server update"]),
+    ("resource-group", &["iac check", "server show", "server history", "server update"]),
     ("state", &[]),
     // And a condition of a rule, not the scope of a command.
-    ("subscription", &["iac check", "role audit", "role remediate", "server show", "server update", "zones add"]),
-    // Servers are changed in the tenant that their plan names.
-    ("tenant", &["iac check", "apply", "resume", "undo", "server update"]),
+    (
+        "subscription",
+        &["iac check", "role audit", "role remediate", "server show", "server history", "server update", "zones add"],
+    ),
+    // Servers are changed in the tenant that their plan names, and audits compared in that of the later one.
+    ("tenant", &["iac check", "apply", "resume", "undo", "server update", "diff"]),
 ];
 
 #[test]

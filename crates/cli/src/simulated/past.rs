@@ -1,12 +1,12 @@
 //! What happened in a simulated fleet before the console was started: audits over a month, two of them with a look at the
 //! wire, a plan that was applied, and one that was applied and taken back. Done by `ops`, with a clock that is behind.
 
-use super::LiveSimulation;
+use super::{LiveSimulation, kept_azure};
 use crate::args::LimitArgs;
 use crate::error::CliError;
 use crate::probing::probe_of;
 use crate::route::RouteArgs;
-use crate::simulated_azure::Scenario;
+use crate::simulated_azure::{Actor, Scenario, Simulation};
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
 use hostssl_console::Preparation;
@@ -61,7 +61,8 @@ pub(crate) async fn make_past(
     let hours = if large { &PAST[PAST.len() - 3..] } else { &PAST[..] };
     let limits = LimitArgs { deadline: Duration::from_secs(3600), concurrency: 256 };
     let tenants = simulated.tenants(&limits, &stop, false).await?;
-    let past = Past { simulated: &simulated, store: &store, profile, tenants, stop, progress };
+    let live = kept_azure::open_in(scenario.clone(), directory)?;
+    let past = Past { simulated: &simulated, live, store: &store, profile, tenants, stop, progress };
     past.make(hours, &servers, !large).await
 }
 
@@ -85,6 +86,8 @@ struct Setting {
 /// A past that is being made.
 struct Past<'a> {
     simulated: &'a LiveSimulation,
+    /// The one that the console shows, whose Activity Log has the past too.
+    live: Simulation,
     store: &'a AuditStore,
     profile: &'a Profile,
     tenants: Vec<Tenant>,
@@ -99,6 +102,7 @@ impl Past<'_> {
         let (applied, undone) = (hours.len() / 2 + 1, hours.len() - 2);
         // What the identity can see: a plan that names another server is refused.
         let mut seen = BTreeSet::new();
+        let mut changed_by_runs: BTreeSet<String> = BTreeSet::new();
         for (index, ago) in hours.iter().enumerate() {
             if self.stop.borrow().is_some() {
                 return Ok(());
@@ -113,17 +117,35 @@ impl Past<'_> {
                     planned.map(|one| one.server.as_str()).filter(|id| seen.contains(&id.to_ascii_lowercase()));
                 let planned: Vec<&str> = planned.collect();
                 self.change(&planned, between, false).await?;
+                changed_by_runs.extend(planned.into_iter().map(ToOwned::to_owned));
             }
             if index == undone {
                 let regretted = off.iter().map(String::as_str).rfind(|id| seen.contains(&id.to_ascii_lowercase()));
                 self.change(regretted.as_slice(), between, true).await?;
             }
-            settings.iter().filter(|one| one.at == index).for_each(|one| self.simulated.set(one, false));
+            for setting in settings.iter().filter(|one| one.at == index) {
+                self.simulated.set(setting, false);
+                if !changed_by_runs.contains(&setting.server) {
+                    self.log(setting, before_now(between));
+                }
+            }
             let last = index + 1 == hours.len();
             let wire = probed && (last || index == applied + 1);
             seen = self.audit(Scope::default(), before_now(*ago), wire).await?;
         }
         if probed { self.look_at_clients().await } else { Ok(()) }
+    }
+
+    /// Logs that someone wrote a setting. A log that cannot be kept leaves the past without its authors, which is told where they
+    /// are asked for.
+    fn log(&self, setting: &Setting, at: Timestamp) {
+        let by = if setting.at.is_multiple_of(2) {
+            Actor::Person("ann@contoso.example".to_owned())
+        } else {
+            let object = "30000000-0000-4000-8000-000000000002".to_owned();
+            Actor::Application { app: "30000000-0000-4000-8000-000000000001".to_owned(), object }
+        };
+        let _ = self.live.log_past_write(&setting.server, Some(setting.parameter), at, by);
     }
 
     /// Looks at the clients now and then, as someone would have done.
@@ -212,12 +234,17 @@ impl Past<'_> {
         let Ok(approved) = Approved::new(planned.plan.clone(), planned.plan.hash().as_str()) else { return Ok(()) };
         let run = RunId::new(&id_at(clock.now())).map_err(|error| CliError::defect(&error))?;
         let journal = Store::open(self.store.directory())?;
+        let logged = self.simulated.simulation.logged_writes();
+        let began = clock.now();
         remediation(tenant, &journal, &clock).apply(&approved, &run, Duration::from_secs(3600)).await?;
+        let _ = self.simulated.simulation.copy_writes(&self.live, logged, began);
         self.audit(scope.clone(), clock.now(), false).await?;
         if regretted {
             let later = Behind::new(clock.now() + REGRET);
             let loaded = LoadedRun::read(&journal, &run).await.map_err(RemediationError::from)?;
+            let (logged, began) = (self.simulated.simulation.logged_writes(), later.now());
             remediation(tenant, &journal, &later).undo(loaded, &[], None).await?;
+            let _ = self.simulated.simulation.copy_writes(&self.live, logged, began);
             self.audit(scope, later.now(), false).await?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Every harmful character of Unicode, in every text from outside, through every output: none comes out as it is.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod authors;
 mod changes;
 mod clients;
 mod probes;
@@ -113,6 +114,7 @@ fn of_audits(all: &mut Outputs) {
     all.add("diff_json", |out| diff_json::write(out, &audit, &later, &compared));
     all.add("watch_message slack", |out| write!(out, "{}", watch_message::slack(&later, &compared)));
     all.add("watch_message teams", |out| write!(out, "{}", watch_message::teams(&later, &compared)));
+    authors::of_authors(all, &audit, &later, compared);
     let damaged = [MissingPart { what: audit.run.cloud.clone(), why: audit.run.cloud.clone() }];
     let summary = EvidenceSummary {
         report: &audit,

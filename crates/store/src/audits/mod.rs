@@ -28,7 +28,7 @@ mod server_lists;
 mod tags;
 mod types;
 mod unchecked;
-mod writes;
+pub(crate) mod writes;
 
 pub(crate) use entries::{
     audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, trend,

@@ -363,6 +363,12 @@ pub struct ServerWrite {
     pub after: String,
     /// Whether it was an undo.
     pub undo: bool,
+    /// The id that Azure gave the request, where its answer came.
+    pub request_id: Option<String>,
+    /// When it was going to be written, in milliseconds since 1970-01-01T00:00:00Z.
+    pub intended_ms: i64,
+    /// The object id of the identity that wrote.
+    pub identity: Option<String>,
 }
 
 /// A run that changed servers, for a chart over time.

@@ -60,12 +60,12 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
     let mut found = Vec::new();
     for (run, document, principal, server) in runs {
         let Ok(plan) = Plan::parse(&document) else { continue };
-        let principal = principal_from(&principal)?.name;
+        let principal = principal_from(&principal)?;
         let (ordered, undone) =
             (orderer(connection, &run, OrderAct::Apply)?, orderer(connection, &run, OrderAct::Undo)?);
         for step in plan.steps().iter().filter(|step| step.server.to_lowercase() == server) {
             let mut receipts = connection.prepare_cached(
-                "SELECT direction, value_before, value_after, observed_at_ms FROM receipts \
+                "SELECT direction, value_before, value_after, observed_at_ms, request_id, intended_at_ms FROM receipts \
                  WHERE run = ?1 AND step = ?2 AND value_after IS NOT NULL",
             )?;
             let mut rows = receipts.query(params![run, step.id])?;
@@ -74,12 +74,15 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
                 let person = if undo { &undone } else { &ordered };
                 found.push(ServerWrite {
                     run: run.clone(),
-                    by: person.clone().unwrap_or_else(|| principal.clone()),
+                    by: person.clone().unwrap_or_else(|| principal.name.clone()),
                     at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or_default(),
                     setting: step.parameter.key(),
                     before: row.get(1)?,
                     after: row.get(2)?,
                     undo,
+                    request_id: row.get(4)?,
+                    intended_ms: row.get(5)?,
+                    identity: principal.object_id.clone(),
                 });
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::error::CliError;
 use clap::ValueEnum;
-use hostssl_audit::{Diff, LastKnown, diff_knowing};
+use hostssl_audit::{ActivityRead, Diff, LastKnown, diff_knowing, name_authors};
 use hostssl_azure::ca_certificates;
 use hostssl_formats::{diff_json, watch_message, write_json_line};
 use hostssl_model::AuditReport;
@@ -124,9 +124,10 @@ impl Receiver {
     /// # Errors
     ///
     /// Why it could not be told.
-    pub(super) async fn notify(&mut self, after: &Arc<AuditReport>) -> Result<(), String> {
+    pub(super) async fn notify(&mut self, after: &Arc<AuditReport>, activity: &ActivityRead) -> Result<(), String> {
         if let Some(before) = self.told.clone() {
-            let compared = diff_knowing(&before, after, &self.known);
+            let mut compared = diff_knowing(&before, after, &self.known);
+            name_authors(&mut compared, &before, after, activity);
             if !compared.changes.is_empty() || !compared.not_compared.is_empty() {
                 self.is_behind = true;
                 self.send(&before, after, &compared).await?;

@@ -1,0 +1,105 @@
+//! What was done to a server, by whom, as text.
+
+use crate::who_text::{to_the_second, unread};
+use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use hostssl_model::{Activity, ResourceId, Unchecked};
+use std::io::{self, Write};
+
+const COLUMNS: [Heading; 5] = [
+    Heading::new("at", Shown::Always),
+    Heading::new("what", Shown::Always),
+    Heading::new("by", Shown::Always),
+    Heading::new("end", Shown::Always),
+    Heading::new("run", Shown::Prose),
+];
+
+/// What was done to a server.
+#[derive(Debug)]
+pub struct ServerHistory<'a> {
+    /// The server.
+    pub server: &'a ResourceId,
+    /// The first moment that the Activity Log was asked for.
+    pub since: String,
+    /// The last one.
+    pub until: String,
+    /// Why the Activity Log was not read whole.
+    pub unread: Option<&'a Unchecked>,
+    /// What was done, the newest first.
+    pub entries: Vec<ServerEvent<'a>>,
+}
+
+/// Something that was done to a server, as the Activity Log has it, or hostssl, or both.
+#[derive(Debug)]
+pub struct ServerEvent<'a> {
+    /// What the Activity Log has of it.
+    pub operation: Option<&'a Activity>,
+    /// The write of a run that it was.
+    pub run: Option<RunWrite<'a>>,
+}
+
+/// A write of a run of hostssl.
+#[derive(Debug)]
+pub struct RunWrite<'a> {
+    /// The id of the run.
+    pub run: &'a str,
+    /// Who ordered it, or the identity that wrote.
+    pub by: &'a str,
+    /// When the value was read back.
+    pub at: String,
+    /// The setting, under its key.
+    pub setting: &'a str,
+    /// The value before.
+    pub before: &'a str,
+    /// The value that was read back.
+    pub after: &'a str,
+    /// Whether it was an undo.
+    pub undo: bool,
+}
+
+/// Writes the history.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, history: &ServerHistory<'_>, text: &Text<'_>) -> io::Result<()> {
+    writeln!(out, "{}", text.palette.bold(&safe(history.server.as_str())))?;
+    writeln!(out)?;
+    if !history.entries.is_empty() {
+        let entries = history.entries.iter().map(entry).collect();
+        write_list(out, &COLUMNS, vec![Section { title: None, entries }], text)?;
+    }
+    let (since, until) = (to_the_second(&history.since), to_the_second(&history.until));
+    match history.unread {
+        None if history.entries.is_empty() => {
+            writeln!(out, "nothing in the Activity Log from {since} to {until}; the last minutes may be missing")
+        }
+        None => writeln!(out, "Activity Log from {since} to {until}; the last minutes may be missing"),
+        Some(why) => writeln!(out, "incomplete: {}", unread(why)),
+    }
+}
+
+fn entry(event: &ServerEvent<'_>) -> Entry {
+    let run = event.run.as_ref();
+    let of_run = run.map(|write| {
+        let (before, after) = (write.before, write.after);
+        let word = if write.undo { "undo" } else { "change" };
+        format!("hostssl {word} {} by {}: {before} -> {after}", write.run, write.by)
+    });
+    let cells = match event.operation {
+        Some(operation) => [
+            to_the_second(&operation.at),
+            operation.act.to_string(),
+            operation.caller.to_string(),
+            operation.end.as_str().to_owned(),
+        ],
+        None => [
+            run.map(|write| to_the_second(&write.at)).unwrap_or_default(),
+            run.map(|write| write.setting.to_owned()).unwrap_or_default(),
+            run.map(|write| write.by.to_owned()).unwrap_or_default(),
+            "not in the log".to_owned(),
+        ],
+    };
+    let mut line: Vec<Cell> = cells.into_iter().map(Cell::plain).collect();
+    line.push(Cell::plain(of_run.unwrap_or_else(|| "-".to_owned())));
+    Entry { word: "operation", lines: vec![line] }
+}
