@@ -3,6 +3,7 @@
 //! It decides nothing about servers. Pages show what the store keeps, audits are those of `ops`, and exports are the
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
+mod activity_cache;
 mod connections;
 mod exchanges;
 mod follow;

@@ -213,6 +213,12 @@ impl Failure {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, title, sentence(&trouble.what), sentence(&trouble.hint))
     }
 
+    /// The Activity Log could not be asked at all.
+    pub(crate) fn unread_log(trouble: &Trouble) -> Self {
+        let title = "The Activity Log could not be read";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, title, sentence(&trouble.what), sentence(&trouble.hint))
+    }
+
     pub(crate) fn too_slow() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

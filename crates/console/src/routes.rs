@@ -88,6 +88,7 @@ fn for_planners(shared: &Shared) -> Router<Shared> {
     let reading = Router::new()
         .route("/servers/{key}/probe", post(server::probe))
         .route("/servers/{key}/look-for-clients", post(server::look_for_clients))
+        .route("/servers/{key}/who", post(server::read_who))
         .route("/zones/looks", post(zones::take))
         .route("/zones/looks/remove", post(zones::remove))
         .route("/zones/{key}/targets", post(zones::targets))

@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::activity_cache::ActivityCache;
 use crate::exchanges::Exchanges;
 use crate::guard::session::SessionStore;
 use crate::job::JobContext;
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) audits: Audits,
     pub(crate) plans: Plans,
     pub(crate) changes: Changes,
+    pub(crate) activity: ActivityCache,
     pub(crate) zones: ZonesCache,
     pub(crate) waivers: WaiversCache,
     pub(crate) live_pages: Arc<Semaphore>,
@@ -78,6 +80,7 @@ impl Shared {
             audits: Audits::default(),
             plans: Plans::default(),
             changes: Changes::default(),
+            activity: ActivityCache::default(),
             zones: ZonesCache::default(),
             waivers: WaiversCache::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),

@@ -22,9 +22,11 @@ use axum::response::Response;
 pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
 use finding_lines::FindingLine;
-use history::{Happened, activity_log, happened};
+use history::{Happened, LogRead, happened};
 use hostssl_census::KeptCensus;
-use hostssl_model::{CurrentState, Evidence, Kind, LookEnd, Reading, Scope, Standing, WireObservation, Word};
+use hostssl_model::{
+    CurrentState, Evidence, Kind, LookEnd, Reading, ResourceId, Scope, Standing, WireObservation, Word,
+};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredReading};
 use listeners::{Listener, Matrix, Validity};
 use security::{SaveForm, SwitchPage};
@@ -243,8 +245,8 @@ struct HistoryTab {
     events: Vec<Happened>,
     /// Audits in which nothing was different from the one before.
     quiet: usize,
-    /// What shows who changed it, where no run of hostssl did.
-    outside: Option<String>,
+    /// How far the Activity Log was read.
+    log: LogRead,
 }
 
 pub(crate) async fn show(
@@ -303,11 +305,12 @@ pub(crate) async fn tab(
                 shared.ask(move |store| Ok((store.history(&key, RUNS)?, store.writes(&key)?))).await?;
             let kept = census(&shared, &head).await?;
             let strip = Strip::of(&history);
-            let events = happened(&history, writes, kept.as_ref(), &head.row.server.key);
+            let read = shared.activity.find(&head.row.server.key);
+            let events = happened(&history, writes, kept.as_ref(), read.as_deref(), &head.row.server.key);
             let told = events.iter().filter(|event| event.what.starts_with("audit")).count();
-            let outside = events.iter().any(|event| event.is_outside).then(|| activity_log(&head.row.server.id));
+            let log = LogRead::of(read.as_deref());
             let (audits, quiet) = (history.len(), history.len().saturating_sub(told));
-            page(&HistoryTab { shell, head, strip, audits, events, quiet, outside })
+            page(&HistoryTab { shell, head, strip, audits, events, quiet, log })
         }
     }
 }
@@ -341,6 +344,20 @@ pub(crate) async fn look_for_clients(
     Extension(session): Extension<Session>,
 ) -> Result<Response, Failure> {
     audit_one(&shared, key, &session, Extra::Clients).await
+}
+
+/// Reads from the Activity Log who did what to this server.
+pub(crate) async fn read_who(State(shared): State<Shared>, Path(key): Path<String>) -> Result<Response, Failure> {
+    let of = key.clone();
+    let found = shared
+        .ask(move |store| {
+            let Some(audit) = store.last_audit_of(&of)? else { return Ok(None) };
+            store.server(&audit, &of)
+        })
+        .await?;
+    let id = found.and_then(|detail| ResourceId::try_from(detail.row.id.as_str()).ok()).ok_or_else(never_seen)?;
+    shared.activity.read(shared.context.clone(), id).await.map_err(|trouble| Failure::unread_log(&trouble))?;
+    Ok(see_other(&format!("/servers/{key}/history")))
 }
 
 /// What an audit of one server does beside reading its settings.

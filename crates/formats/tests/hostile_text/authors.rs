@@ -6,7 +6,6 @@ use hostssl_formats::server_history_text::{RunWrite, ServerEvent, ServerHistory}
 use hostssl_formats::{Text, diff_json, diff_text, server_history_json, server_history_text, watch_message, who_text};
 use hostssl_model::{Act, Activity, ActivityEnd, AuditReport, Caller, CallerKind, Reason, Unchecked};
 use hostssl_test_support::hostile::hostile;
-use std::io::Write;
 
 pub(crate) fn of_authors(all: &mut Outputs, before: &AuditReport, after: &AuditReport, mut compared: Diff<'_>) {
     let (text, words) = (Text::plain(), hostile());
