@@ -150,6 +150,10 @@ pub struct World {
     state: Mutex<State>,
     pub crash: Crash,
     pub operation_takes: Duration,
+    /// How long every request takes.
+    pub latency: Duration,
+    /// The wait that every answer about an operation names; without it, some name one and some do not.
+    pub retry_after: Option<Duration>,
 }
 
 impl World {
@@ -162,7 +166,13 @@ impl World {
                 }
             }
         }
-        Self { state: Mutex::new(state), crash: Crash::default(), operation_takes: Duration::from_secs(11) }
+        Self {
+            state: Mutex::new(state),
+            crash: Crash::default(),
+            operation_takes: Duration::from_secs(11),
+            latency: Duration::from_millis(50),
+            retry_after: None,
+        }
     }
 
     pub fn set_fault(&self, server: &ResourceId, fault: InjectedFault) {
@@ -365,7 +375,7 @@ impl ParameterWriter for World {
 
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         self.crash.point().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(self.latency).await;
         let read = self.state.lock().unwrap().read(at);
         self.crash.point().await;
         read
@@ -389,16 +399,22 @@ impl ParameterWriter for World {
 
     async fn write(&self, at: ParameterRef<'_>, value: &str, _: Origin) -> Result<Accepted<PollUrl>, WriteError> {
         self.crash.point().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let written = self.state.lock().unwrap().write(at, value, self.operation_takes);
+        tokio::time::sleep(self.latency).await;
+        let mut written = self.state.lock().unwrap().write(at, value, self.operation_takes);
+        if let (Ok(accepted), Some(_)) = (&mut written, self.retry_after) {
+            accepted.retry_after = self.retry_after;
+        }
         self.crash.point().await;
         written
     }
 
     async fn poll(&self, operation: &PollUrl) -> Result<OperationProgress, PollError> {
         self.crash.point().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let polled = self.state.lock().unwrap().poll(operation);
+        tokio::time::sleep(self.latency).await;
+        let mut polled = self.state.lock().unwrap().poll(operation);
+        if let (Ok(OperationProgress::Pending { retry_after }), Some(_)) = (&mut polled, self.retry_after) {
+            *retry_after = self.retry_after;
+        }
         self.crash.point().await;
         polled
     }
