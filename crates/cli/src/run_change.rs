@@ -103,7 +103,8 @@ pub(crate) async fn change(
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
             // The journal can no longer tell what was done until then, so it is reported before the error.
-            let _ = run_text::write(&mut io::stderr().lock(), &partial, &SubscriptionNames::default(), &Text::plain());
+            let (mut out, names) = (io::stderr().lock(), SubscriptionNames::default());
+            let _ = run_text::write_halted(&mut out, &partial, &names, &Text::plain());
             Err(ExecuteError::Journal { source, partial: Some(partial) }.into())
         }
         Err(error) => Err(error.into()),

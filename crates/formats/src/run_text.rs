@@ -44,6 +44,38 @@ const MOST_URGENT_FIRST: [StepStatus; 11] = [
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, text: &Text<'_>) -> io::Result<()> {
+    write_steps(out, report, names, text)?;
+    let (commands, advice) = next(report);
+    if let Some(advice) = advice {
+        writeln!(out, "note: {advice}")?;
+    }
+    write_restarts(out, report)?;
+    text.write_next(out, &commands)
+}
+
+/// Writes the report of a run whose journal failed. What to do next depends on why it failed, and the error says that: a run
+/// whose state is damaged cannot be resumed.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_halted(
+    out: &mut dyn Write,
+    report: &Report,
+    names: &SubscriptionNames,
+    text: &Text<'_>,
+) -> io::Result<()> {
+    let mut told = report.clone();
+    for reason in told.steps.iter_mut().filter_map(|step| step.reason.as_mut()) {
+        if let Some(what) = reason.strip_suffix(": resume the run") {
+            *reason = what.to_owned();
+        }
+    }
+    write_steps(out, &told, names, text)?;
+    write_restarts(out, report)
+}
+
+fn write_steps(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, text: &Text<'_>) -> io::Result<()> {
     let mut steps: Vec<&StepReport> = report.steps.iter().collect();
     steps.sort_by_key(|step| urgency(step.status));
     if !steps.is_empty() {
@@ -61,12 +93,7 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, te
     if let Some(reason) = &report.undo_reason {
         writeln!(out, "reason of the undo: {}", safe(reason))?;
     }
-    let (commands, advice) = next(report);
-    if let Some(advice) = advice {
-        writeln!(out, "note: {advice}")?;
-    }
-    write_restarts(out, report)?;
-    text.write_next(out, &commands)
+    Ok(())
 }
 
 /// What puts the values in effect that wait for a restart.
