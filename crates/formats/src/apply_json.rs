@@ -57,7 +57,8 @@ struct RunSummary {
     refused: u32,
     /// The write failed.
     failed: u32,
-    /// Success was not confirmed before the deadline.
+    /// Success was not confirmed: before the deadline, or while the run lasted. Open steps, of which a write may still be in
+    /// progress, have this status too: `timedOutSettled` counts those that are over.
     timed_out: u32,
     /// Nothing was written.
     not_started: u32,
@@ -71,6 +72,8 @@ struct RunSummary {
     forgotten: u32,
     /// Of those above, the ones with a write that is, or may be, still in progress: resume the run to settle them.
     open: u32,
+    /// Of `timedOut`, the ones that are not open: no write is in progress any more, and its success was not confirmed.
+    timed_out_settled: u32,
 }
 
 /// The status of a step.
@@ -88,7 +91,7 @@ enum Status {
     Refused,
     /// The write failed.
     Failed,
-    /// Success was not confirmed before the deadline.
+    /// Success was not confirmed: before the deadline, or while the run lasted. Then the step is `open`.
     TimedOut,
     /// Nothing was written.
     NotStarted,
@@ -258,6 +261,8 @@ impl From<run::RunSummary> for RunSummary {
             waits_for_restart,
             forgotten,
             open,
+            // A step with an open write has no other status.
+            timed_out_settled: timed_out.saturating_sub(open),
         }
     }
 }
