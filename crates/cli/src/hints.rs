@@ -127,7 +127,7 @@ fn reading_errors() -> Vec<Said> {
     let scopes = every! { ScopeError::NoMatch(_) => no_match(Selector::Server) };
     let shown = every! {
         ShowError::Scope(_) => ShowError::Scope(no_match(Selector::Subscription)),
-        ShowError::NotFound { .. } => ShowError::NotFound { name: name(), group: group(), subscriptions: 2 },
+        ShowError::NotFound { .. } => ShowError::NotFound { name: name(), group: group(), subscriptions: 2, nearest: None },
         ShowError::Ambiguous { .. } => ShowError::Ambiguous { name: name(), group: group(), ids: vec![name()] },
         ShowError::Unseen { .. } => ShowError::Unseen { name: name(), gap: Box::new(gap) },
     };

@@ -1,6 +1,6 @@
 //! The audit: every server in scope, what it declares, and what could not be seen.
 
-use crate::selection::{Selector, nearest_known, unmatched, unseen, was_stopped};
+use crate::selection::{Selector, explain, unmatched};
 use crate::subscription::{SubscriptionAudit, SubscriptionWork, audit_subscription};
 use crate::{AuditEvent, ListenerProbe, RunContext, ScopeError, Tenant, resolve_scope, rfc3339};
 use futures::StreamExt;
@@ -103,9 +103,8 @@ pub async fn audit_and_probe(
     let missing = missing_selector(&audits, &request.scope);
     let (servers, summary) = gather(audits, &mut gaps);
     if let Some((selector, value)) = missing {
-        if !was_stopped(&gaps) && !visible.subscriptions.is_empty() {
-            let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
-            return Err(ScopeError::no_match(selector, &value, nearest, unseen(&gaps)));
+        if let Some(no_match) = explain(&visible.subscriptions, (selector, value.clone()), &gaps).await {
+            return Err(no_match.into());
         }
         let detail = format!("{} {value} matched nothing that could be listed", selector.option());
         gaps.push(Gap { scope: GapScope::Name(value.into()), unchecked: Unchecked::new(Reason::Vanished, detail) });

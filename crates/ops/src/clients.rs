@@ -1,6 +1,6 @@
 //! The client census: who connects to each server in scope, from the logs that Resource Manager lists.
 
-use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::selection::mistake;
 use crate::subscription::{read_more, servers_of_subscription};
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
@@ -56,7 +56,7 @@ pub async fn take_census(
     sources: &[&dyn ClientSource],
 ) -> Result<ClientsCensus, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
-    let mut census = ClientsCensus { servers: Vec::new(), gaps: visible.gaps };
+    let mut census = ClientsCensus { servers: Vec::new(), gaps: visible.gaps.clone() };
     let listed: Vec<_> = stream::iter(&visible.subscriptions)
         .map(|(subscription, tenant)| async move {
             let (servers, audit) = servers_of_subscription(&tenant.arm, subscription, scope).await;
@@ -75,12 +75,8 @@ pub async fn take_census(
     }
     // A typing error must not look like a server without clients.
     let known: Vec<&Server> = work.iter().map(|(_, server)| server).chain(&excepted).collect();
-    if scope.selects_servers()
-        && !was_stopped(&census.gaps)
-        && let Some((selector, value)) = unmatched(scope, &known)
-    {
-        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
-        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&census.gaps)));
+    if let Some(no_match) = mistake(&visible, scope, &known, &census.gaps).await {
+        return Err(no_match.into());
     }
     let from_logs = stream::iter(work)
         .map(|(tenant, server)| async move {

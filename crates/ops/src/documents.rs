@@ -1,6 +1,6 @@
 //! Servers as Azure's own documents, with the two words of the portal beside them: `server list` and `server show`.
 
-use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::selection::{mistake, nearest_pair};
 use crate::subscription::{listed_groups, read_settings};
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
@@ -41,7 +41,8 @@ pub enum ShowError {
     #[error(transparent)]
     Scope(#[from] ScopeError),
     /// No such server.
-    #[error("there is no PostgreSQL server `{name}` in resource group `{group}` of {subscriptions} subscriptions")]
+    #[error("there is no PostgreSQL server `{name}` in resource group `{group}` of {subscriptions} subscriptions{}",
+        .nearest.as_ref().map(|(group, name)| format!(" (did you mean `{name}` in `{group}`?)")).unwrap_or_default())]
     NotFound {
         /// The server.
         name: String,
@@ -51,6 +52,8 @@ pub enum ShowError {
         subscriptions: usize,
     },
     /// The same names exist more than once.
+        /// The resource group and the server that were probably meant.
+        nearest: Option<(String, String)>,
     #[error("`{name}` in resource group `{group}` exists more than once: {}", ids.join(", "))]
     Ambiguous {
         /// The server.
@@ -103,7 +106,7 @@ const SERVERS_AT_ONCE: usize = 64;
 /// [`ScopeError`] when the scope names what does not exist.
 pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<Documents, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
-    let mut all = Documents { documents: Vec::new(), gaps: visible.gaps };
+    let mut all = Documents { documents: Vec::new(), gaps: visible.gaps.clone() };
     let lists: Vec<(Documents, Vec<Server>)> = stream::iter(&visible.subscriptions)
         .map(|(subscription, tenant)| list_subscription(&tenant.arm, &subscription.id, scope))
         .buffered(SUBSCRIPTIONS_AT_ONCE)
@@ -115,10 +118,9 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
         all.gaps.extend(list.gaps);
         servers.extend(in_scope);
     }
-    let missing = unmatched(scope, &servers.iter().collect::<Vec<_>>());
-    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&all.gaps) && !visible.subscriptions.is_empty()) {
-        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
-        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&all.gaps)));
+    match mistake(&visible, scope, &servers.iter().collect::<Vec<_>>(), &all.gaps).await {
+        Some(no_match) => Err(no_match.into()),
+        None => Ok(all),
     }
     Ok(all)
 }
@@ -161,7 +163,12 @@ pub async fn show_server_document(
         }
         [] => Err(match gaps.into_iter().next() {
             Some(gap) => ShowError::Unseen { name: name.to_owned(), gap: Box::new(gap) },
-            None => ShowError::NotFound { name: name.to_owned(), group: group.to_owned(), subscriptions },
+            None => ShowError::NotFound {
+                name: name.to_owned(),
+                group: group.to_owned(),
+                subscriptions,
+                nearest: nearest_pair(&visible.subscriptions, group, name).await,
+            },
         }),
         several => Err(ShowError::Ambiguous { name: name.to_owned(), group: group.to_owned(), ids: ids(several) }),
     }

@@ -36,9 +36,15 @@ pub enum ScopeError {
     NoMatch(Box<NoMatch>),
 }
 
+impl From<NoMatch> for ScopeError {
+    fn from(no_match: NoMatch) -> Self {
+        Self::NoMatch(Box::new(no_match))
+    }
+}
+
 impl ScopeError {
     pub(crate) fn no_match(selector: Selector, value: &str, nearest: Option<String>, unseen: usize) -> Self {
-        Self::NoMatch(Box::new(NoMatch { selector, value: value.to_owned(), nearest, unseen }))
+        NoMatch { selector, value: value.to_owned(), nearest, unseen }.into()
     }
 }
 

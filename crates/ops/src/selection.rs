@@ -1,11 +1,11 @@
 //! Selectors fail closed: one that matches nothing is a mistake, and never an empty set.
 
-use crate::Tenant;
+use crate::{Tenant, Visible};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use hostssl_azure::{ResourceType, list_servers};
 use hostssl_model::{Gap, Reason, Scope, Server, Subscription, matches_pattern, matches_tag, nearest, selects};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -114,24 +114,39 @@ pub(crate) fn unseen(gaps: &[Gap]) -> usize {
 /// Subscriptions listed at once to find the name that was meant.
 const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 
-/// The name that was probably meant, among everything that the subscriptions hold. Asks Azure: only a mistake pays for
-/// it.
-pub(crate) async fn nearest_known(
+/// The mistake of a scope of which a selector matches none of these servers, which are those in scope, with those that are left
+/// out. What could not be listed for lack of time or of any subscription is no mistake.
+pub(crate) async fn mistake(visible: &Visible, scope: &Scope, servers: &[&Server], gaps: &[Gap]) -> Option<NoMatch> {
+    let missing = unmatched(scope, servers)?;
+    explain(&visible.subscriptions, missing, gaps).await
+}
+
+/// The same of a selector that is known to match nothing.
+pub(crate) async fn explain(
     subscriptions: &[(Arc<Subscription>, Tenant)],
+    (selector, value): (Selector, String),
+    gaps: &[Gap],
+) -> Option<NoMatch> {
+    if was_stopped(gaps) || subscriptions.is_empty() {
+        return None;
+    }
+    let nearest = if value.contains(['*', '?']) {
+        None
+    } else {
+        let servers = every_server(subscriptions).await;
+        nearest_among(servers.iter(), selector, &value)
+    };
+    Some(NoMatch { selector, value, nearest, unseen: unseen(gaps) })
+}
+
+/// The name that was probably meant, among these servers: a resource group, a tag, or a server.
+pub(crate) fn nearest_among<'a>(
+    servers: impl Iterator<Item = &'a Server>,
     selector: Selector,
     value: &str,
 ) -> Option<String> {
-    if value.contains(['*', '?']) {
-        return None;
-    }
-    let lists = subscriptions.iter().map(|(subscription, tenant)| async move {
-        let lists = ResourceType::ALL.map(|kind| list_servers(&tenant.arm, &subscription.id, None, kind));
-        join_all(lists).await
-    });
-    let lists: Vec<_> = stream::iter(lists).buffer_unordered(SUBSCRIPTIONS_AT_ONCE).collect().await;
     let mut known = BTreeSet::new();
-    for listed in lists.iter().flatten().flat_map(|listing| &listing.items).flatten() {
-        let server = &listed.posture.server;
+    for server in servers {
         if selector == Selector::ResourceGroup {
             known.insert(server.id.resource_group().to_owned());
         } else if value.contains('=') {
@@ -141,6 +156,43 @@ pub(crate) async fn nearest_known(
         }
     }
     nearest(value, known.iter().map(String::as_str)).map(ToOwned::to_owned)
+}
+
+/// The resource group and the server that were probably meant: a server of this name elsewhere, or one of a near name.
+pub(crate) async fn nearest_pair(
+    subscriptions: &[(Arc<Subscription>, Tenant)],
+    group: &str,
+    name: &str,
+) -> Option<(String, String)> {
+    pair_meant(&every_server(subscriptions).await, group, name)
+}
+
+fn pair_meant(servers: &[Server], group: &str, name: &str) -> Option<(String, String)> {
+    let same = servers.iter().find(|one| one.name().eq_ignore_ascii_case(name));
+    let of_group = || {
+        let here = || servers.iter().filter(|one| one.id.resource_group().eq_ignore_ascii_case(group));
+        let near = nearest(name, here().map(Server::name))?;
+        here().find(|one| one.name() == near)
+    };
+    let anywhere = || {
+        let pair = |one: &Server| format!("{}/{}", one.id.resource_group(), one.name());
+        let pairs: BTreeMap<String, &Server> = servers.iter().map(|one| (pair(one), one)).collect();
+        let near = nearest(&format!("{group}/{name}"), pairs.keys().map(String::as_str))?;
+        pairs.get(near).copied()
+    };
+    let meant = same.or_else(of_group).or_else(anywhere)?;
+    Some((meant.id.resource_group().to_owned(), meant.name().to_owned()))
+}
+
+/// Every server that the subscriptions hold. Asks Azure: only a mistake pays for it.
+async fn every_server(subscriptions: &[(Arc<Subscription>, Tenant)]) -> Vec<Server> {
+    let lists = subscriptions.iter().map(|(subscription, tenant)| async move {
+        let lists = ResourceType::ALL.map(|kind| list_servers(&tenant.arm, &subscription.id, None, kind));
+        join_all(lists).await
+    });
+    let lists: Vec<_> = stream::iter(lists).buffer_unordered(SUBSCRIPTIONS_AT_ONCE).collect().await;
+    let listed = lists.into_iter().flatten().flat_map(|listing| listing.items).flatten();
+    listed.map(|listed| listed.posture.server).collect()
 }
 
 #[cfg(test)]
@@ -178,6 +230,21 @@ mod tests {
         assert_eq!(of(Scope { tags: some("team=a"), ..Scope::default() }), Some(("--tag", "team=a".into())));
         let groups = Scope { resource_groups: some("shp"), ..Scope::default() };
         assert_eq!(of(groups), Some(("--resource-group", "shp".into())));
+    }
+
+    #[test]
+    fn the_nearest_of_each_kind_of_selector_is_of_that_kind() {
+        let servers = [server("orders", Some(("env", "staging"))), server("billing", None)];
+        let near = |selector, value| nearest_among(servers.iter(), selector, value);
+        assert_eq!(near(Selector::Except, "oders").as_deref(), Some("orders"));
+        assert_eq!(near(Selector::Except, "env=stagign").as_deref(), Some("env=staging"));
+        assert_eq!(near(Selector::ResourceGroup, "shp").as_deref(), Some("Shop"));
+        assert_eq!(near(Selector::Server, "unlike"), None);
+        let meant = |group, name| pair_meant(&servers, group, name).map(|(group, name)| format!("{group}/{name}"));
+        for (group, name) in [("shop", "oders"), ("payments", "ORDERS"), ("shp", "orders"), ("shp", "oders")] {
+            assert_eq!(meant(group, name).as_deref(), Some("Shop/orders"), "{group}/{name}");
+        }
+        assert_eq!(meant("payments", "unlike"), None);
     }
 
     #[test]

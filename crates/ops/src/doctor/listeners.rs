@@ -1,6 +1,6 @@
 //! Whether the listeners of a server can be reached from here.
 
-use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::selection::{NoMatch, mistake};
 use crate::subscription::servers_of_subscription;
 use crate::{ScopeError, Tenant, Visible};
 use futures::StreamExt;
@@ -30,27 +30,25 @@ pub async fn find_servers(visible: &Visible, scope: &Scope) -> Result<FoundServe
     let mut found = FoundServers::default();
     let lists = visible.subscriptions.iter().map(|(subscription, tenant)| async move {
         let (servers, list) = servers_of_subscription(&tenant.arm, subscription, scope).await;
-        (servers, list.gaps, tenant)
+        (servers, list, tenant)
     });
     let lists: Vec<_> = lists.collect();
     let mut lists = stream::iter(lists).buffered(SUBSCRIPTIONS_AT_ONCE);
-    while let Some((servers, gaps, tenant)) = lists.next().await {
+    let mut excepted = Vec::new();
+    while let Some((servers, list, tenant)) = lists.next().await {
         found.servers.extend(servers.into_iter().map(|server| (server, tenant.clone())));
-        found.gaps.extend(gaps);
+        found.gaps.extend(list.gaps);
+        excepted.extend(list.excepted);
     }
     drop(lists);
-    let servers: Vec<&Server> = found.servers.iter().map(|(server, _)| server).collect();
-    let missing = unmatched(scope, &servers);
+    let servers: Vec<&Server> = found.servers.iter().map(|(server, _)| server).chain(&excepted).collect();
     let is_incomplete = found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete());
-    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&found.gaps) && !visible.subscriptions.is_empty())
-    {
-        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
-        // A name like no other may be one in a subscription that cannot be listed.
-        if nearest.is_some() || !is_incomplete {
-            return Err(ScopeError::no_match(selector, &value, nearest, unseen(&found.gaps)));
-        }
+    // A name like no other may be one in a subscription that cannot be listed.
+    let counts = |no_match: &NoMatch| no_match.nearest.is_some() || !is_incomplete;
+    match mistake(visible, scope, &servers, &found.gaps).await.filter(counts) {
+        Some(no_match) => Err(no_match.into()),
+        None => Ok(found),
     }
-    Ok(found)
 }
 
 /// What of the listeners of a server was reached.

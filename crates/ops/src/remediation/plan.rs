@@ -2,7 +2,7 @@
 
 use super::census_gate::{AcceptBreakage, ClientEvidence, accepted, client_counts, impacts};
 use super::preflight::{Preflight, preflight};
-use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
+use crate::selection::{Selector, nearest_among, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;
 use crate::{AuditEvent, AuditRequest, Discovery, PlanReading, RunContext, ScopeError, Tenant, audit, rfc3339};
 use futures::future::join_all;
@@ -165,14 +165,13 @@ fn accepted_where_all_match(
     let servers: Vec<&Server> = audit.servers.iter().map(|report| &report.server).collect();
     let no_match =
         |selector, value: &str, nearest| ScopeError::no_match(selector, value, nearest, unseen_parts(&audit.gaps));
-    let nearest_server =
-        |value: &str| nearest(value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
+    let nearest_server = |selector, value: &str| nearest_among(servers.iter().copied(), selector, value);
     // Where not every server was listed, it is not known that there is none of this name.
     let is_partial = was_stopped(&audit.gaps) || audit.subscriptions.is_empty();
     if let Some((selector, value)) = unmatched(scope, &servers)
         && !is_partial
     {
-        return Err(no_match(selector, &value, nearest_server(&value)));
+        return Err(no_match(selector, &value, nearest_server(selector, &value)));
     }
     if let Some((selector, value, nearest)) = unmatched_order(&request.order, &servers)
         && !was_stopped(&audit.gaps)
@@ -183,7 +182,7 @@ fn accepted_where_all_match(
     match accepted(&request.accepted, &servers, &tenant.principal.name) {
         Ok(accepted) => Ok(accepted),
         Err(_) if is_partial => Ok(Vec::new()),
-        Err((selector, value)) => Err(no_match(selector, &value, nearest_server(&value))),
+        Err((selector, value)) => Err(no_match(selector, &value, nearest_server(selector, &value))),
     }
 }
 

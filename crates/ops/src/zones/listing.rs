@@ -1,7 +1,7 @@
 //! The servers of each zone, as Azure lists them now.
 
 use crate::listener_probe::databases;
-use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::selection::mistake;
 use crate::subscription::servers_of_subscription;
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
@@ -50,7 +50,7 @@ pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -
     let mut all = ZonedServers {
         servers: Vec::new(),
         subscriptions: visible.subscriptions.iter().map(|(subscription, _)| Arc::clone(subscription)).collect(),
-        gaps: visible.gaps,
+        gaps: visible.gaps.clone(),
     };
     let lists: Vec<_> = stream::iter(&visible.subscriptions)
         .map(|(subscription, tenant)| async move {
@@ -72,12 +72,10 @@ pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -
         }));
     }
     let servers: Vec<&Server> = all.servers.iter().map(|one| &one.server).chain(&excepted).collect();
-    let missing = unmatched(scope, &servers);
-    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&all.gaps) && !visible.subscriptions.is_empty()) {
-        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
-        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&all.gaps)));
+    match mistake(&visible, scope, &servers, &all.gaps).await {
+        Some(no_match) => Err(no_match.into()),
+        None => Ok(all),
     }
-    Ok(all)
 }
 
 /// What has to be probed in a zone: each port of each of its servers, with the names that an audit would try, and no resource
