@@ -2,10 +2,10 @@
 
 use crate::csv_cell::{inert, unwrapped};
 use crate::standards::{remediation, requirements_of};
-use hostssl_model::{AuditReport, Floor, ServerReport, Subscription, WorstListener};
+use hostssl_model::{AuditReport, Floor, ParameterName, ServerReport, Subscription, WorstListener};
 use std::io::{self, Write};
 
-const HEADINGS: [&str; 24] = [
+const HEADINGS: [&str; 25] = [
     "subscription",
     "subscriptionId",
     "resourceGroup",
@@ -30,6 +30,7 @@ const HEADINGS: [&str; 24] = [
     "oldestLook",
     "remediation",
     "standards",
+    "waitingForRestart",
 ];
 
 /// Writes a whole report.
@@ -89,10 +90,12 @@ impl<W: Write> CsvWriter<W> {
         for report in servers {
             let server = &report.server;
             let zones = report.zones().join(" ");
+            let waiting: Vec<&str> = report.waiting().map(ParameterName::key).collect();
+            let waiting = waiting.join(" ");
             for finding in &report.findings {
                 let reason = finding.unchecked.as_ref().map_or("", |unchecked| unchecked.reason.as_str());
                 let (remedy, standards) = (remediation(finding), requirements_of(finding.control).join("; "));
-                let cells: [&str; 24] = [
+                let cells: [&str; 25] = [
                     &subscription.name,
                     subscription.id.as_str(),
                     server.id.resource_group(),
@@ -117,6 +120,7 @@ impl<W: Write> CsvWriter<W> {
                     report.oldest_from_zones().unwrap_or_default(),
                     remedy.as_deref().unwrap_or_default(),
                     &standards,
+                    &waiting,
                 ];
                 self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }

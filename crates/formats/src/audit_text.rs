@@ -1,7 +1,7 @@
 //! The audit as text: failures first, then what could not be checked, the next command at the end.
 
 use crate::headline::{UncheckedCount, plural, unprobed};
-use crate::server_document::location_name;
+use crate::server_document::{after_restart, location_name};
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, waiver_text, write_columns,
     write_list,
@@ -129,14 +129,14 @@ fn entry(subscription: &Subscription, report: &ServerReport) -> Entry {
     Entry { word, lines }
 }
 
-/// A value that is declared. One that waits for a restart is not in effect, and does not look as if it were.
-fn after_restart(value: &str, waits: bool) -> String {
-    if waits { format!("{value} after restart") } else { value.to_owned() }
+/// What the listeners do with clients that connect without TLS: one word where all do the same, otherwise the word of
+/// 5432 and what others do. What a zone saw says so, and what an earlier probe saw says how old it is.
+fn on_the_wire(report: &ServerReport, started_at: &str) -> String {
+    let seen = (!report.wire.is_empty()).then(|| seen_on_the_wire(report));
+    seen.into_iter().chain(earlier_look::words(report, started_at)).collect::<Vec<_>>().join(", ")
 }
 
-/// What the listeners do with clients that connect without TLS: one word where all do the same, otherwise the word of
-/// 5432 and what others do. What a zone saw says so.
-fn on_the_wire(report: &ServerReport) -> String {
+fn seen_on_the_wire(report: &ServerReport) -> String {
     let mut words: Vec<(u16, Cow<'static, str>)> = Vec::new();
     for look in &report.wire {
         let word = WorstListener::from(&look.listener).as_str();

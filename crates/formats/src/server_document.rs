@@ -1,16 +1,22 @@
 //! A server as `az postgres server show` printed it, for every kind of server.
 
 use crate::{Cell, Entry, Heading, Shown};
-use hostssl_model::{Floor, Outcome, SslEnforcement};
+use hostssl_model::{Floor, Outcome, ParameterName, SslEnforcement};
 use serde_json::{Map, Value};
 
 /// Members that the Azure CLI prints for a single server even when Azure leaves them out.
 const ALWAYS_THERE: [&str; 4] = ["identity", "privateEndpointConnections", "sku", "tags"];
 
 /// Turns Azure's document into the Azure CLI's: the properties on the top level, the resource group beside them, and for
-/// both generations `sslEnforcement` and `minimalTlsVersion`.
+/// both generations `sslEnforcement` and `minimalTlsVersion`. These are what is declared: a setting whose value waits for a
+/// restart is named in `waitingForRestart`, which is there only when there is one, and behind the Azure CLI's columns.
 #[must_use]
-pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls: Option<Floor>) -> Value {
+pub fn server_document(
+    raw: &Value,
+    ssl_enforcement: SslEnforcement,
+    minimal_tls: Option<Floor>,
+    waiting: &[ParameterName],
+) -> Value {
     let mut document = Map::new();
     for (key, value) in raw.as_object().into_iter().flatten() {
         match (key.as_str(), value) {
@@ -34,6 +40,10 @@ pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls
     if !document.get("minimalTlsVersion").is_some_and(Value::is_string) {
         document
             .insert("minimalTlsVersion".to_owned(), minimal_tls.map(Floor::as_azure).map_or(Value::Null, Value::from));
+    }
+    if !waiting.is_empty() {
+        let names = waiting.iter().map(|name| Value::from(name.key())).collect();
+        document.insert("waitingForRestart".to_owned(), Value::Array(names));
     }
     Value::Object(document)
 }
@@ -71,14 +81,27 @@ pub fn entry(server: &Value) -> Entry {
     if let Some(location) = line.get_mut(LOCATION) {
         *location = Cell::plain(location_name(text("/location")));
     }
-    let (word, outcome) = match text("/sslEnforcement") {
-        "Enabled" => ("enabled", Outcome::Pass),
-        "Disabled" => ("disabled", Outcome::Fail),
+    let waiting: Vec<ParameterName> = server["waitingForRestart"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| ParameterName::from_key(name.as_str()?))
+        .collect();
+    let waits = |which: fn(ParameterName) -> bool| waiting.iter().copied().any(which);
+    // What waits for a restart is not in effect: until then clients may connect without TLS.
+    let (word, outcome) = match (text("/sslEnforcement"), waits(ParameterName::is_switch)) {
+        ("Enabled", false) => ("enabled", Outcome::Pass),
+        ("Enabled" | "Disabled", _) => ("disabled", Outcome::Fail),
         _ => ("unknown", Outcome::Unknown),
     };
-    line.push(Cell::outcome(outcome, text("/sslEnforcement")));
-    line.push(Cell::plain(text("/minimalTlsVersion")));
+    line.push(Cell::outcome(outcome, after_restart(text("/sslEnforcement"), waits(ParameterName::is_switch))));
+    line.push(Cell::plain(after_restart(text("/minimalTlsVersion"), waits(ParameterName::is_floor))));
     Entry { word, lines: vec![line] }
+}
+
+/// A value that is declared. One that waits for a restart is not in effect, and does not look as if it were.
+pub(crate) fn after_restart(value: &str, waits: bool) -> String {
+    if waits { format!("{value} after restart") } else { value.to_owned() }
 }
 
 /// The Azure CLI spells these two members in its own way, because its Python attributes are `storage_mb` and
@@ -138,7 +161,7 @@ mod tests {
                 "storageProfile": {"storageMB": 5120},
             },
         });
-        let document = server_document(&raw, SslEnforcement::Disabled, Some(Floor::None));
+        let document = server_document(&raw, SslEnforcement::Disabled, Some(Floor::None), &[]);
         assert_eq!(document["resourceGroup"], "Shop");
         assert_eq!(document["sslEnforcement"], "Disabled");
         assert_eq!(document["minimalTlsVersion"], "TLSEnforcementDisabled");
@@ -150,7 +173,7 @@ mod tests {
     #[test]
     fn a_flexible_server_says_the_same_two_words() {
         let raw = json!({"id": "/subscriptions/s/resourceGroups/g/providers/p/t/n", "properties": {"state": "Ready"}});
-        let document = server_document(&raw, SslEnforcement::Enabled, Some(Floor::At(TlsVersion::Tls1_3)));
+        let document = server_document(&raw, SslEnforcement::Enabled, Some(Floor::At(TlsVersion::Tls1_3)), &[]);
         assert_eq!(
             (&document["sslEnforcement"], &document["minimalTlsVersion"]),
             (&json!("Enabled"), &json!("TLS1_3"))
@@ -158,8 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_a_restart_does_not_look_as_if_it_were_in_effect() {
+        let switch = ParameterName::from_key("require_secure_transport").unwrap();
+        let document = server_document(&json!({"name": "n"}), SslEnforcement::Enabled, None, &[switch]);
+        assert_eq!(document["sslEnforcement"], "Enabled", "what is declared stays");
+        assert_eq!(document["waitingForRestart"], json!(["require_secure_transport"]));
+        let Entry { word, lines } = entry(&document);
+        assert_eq!(word, "disabled");
+        assert!(format!("{lines:?}").contains("Enabled after restart"), "{lines:?}");
+        let settled = server_document(&json!({"name": "n"}), SslEnforcement::Enabled, None, &[]);
+        assert_eq!((entry(&settled).word, settled.get("waitingForRestart")), ("enabled", None));
+    }
+
+    #[test]
     fn what_is_no_object_is_still_a_document() {
-        let document = server_document(&json!(7), SslEnforcement::Unknown, None);
+        let document = server_document(&json!(7), SslEnforcement::Unknown, None, &[]);
         assert_eq!(document["sslEnforcement"], "Unknown");
     }
 }

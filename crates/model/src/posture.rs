@@ -23,9 +23,20 @@ pub struct Posture {
 }
 
 impl Posture {
+    /// The settings whose value waits for a restart: until then the server does what it did before.
+    pub fn waiting(&self) -> impl Iterator<Item = ParameterName> {
+        waiting(&self.readings)
+    }
+
     /// The reading of a setting, or `None` when it was not read.
     #[must_use]
     pub fn reading(&self, name: ParameterName) -> Option<&Reading<Parameter>> {
         self.readings.iter().find(|(read, _)| *read == name).map(|(_, reading)| reading)
     }
+}
+
+/// The settings whose value waits for a restart.
+pub(crate) fn waiting(readings: &[(ParameterName, Reading<Parameter>)]) -> impl Iterator<Item = ParameterName> {
+    let waits = |reading: &Reading<Parameter>| matches!(reading, Reading::Known(one) if one.pending_restart);
+    readings.iter().filter(move |(_, reading)| waits(reading)).map(|(name, _)| *name)
 }

@@ -157,8 +157,7 @@ pub struct ServerReport {
 impl ServerReport {
     /// The settings whose value waits for a restart: until then the server does what it did before.
     pub fn waiting(&self) -> impl Iterator<Item = ParameterName> {
-        let waits = |reading: &Reading<Parameter>| matches!(reading, Reading::Known(one) if one.pending_restart);
-        self.readings.iter().filter(move |(_, reading)| waits(reading)).map(|(name, _)| *name)
+        crate::posture::waiting(&self.readings)
     }
 
     /// Whether the switch waits for a restart.

@@ -23,6 +23,8 @@ pub struct Document {
     pub ssl_enforcement: SslEnforcement,
     /// The lowest protocol version that it accepts.
     pub minimal_tls_version: Option<Floor>,
+    /// The settings of these whose value waits for a restart, so that it is not in effect.
+    pub waiting: Vec<ParameterName>,
 }
 
 /// Servers, and what could not be seen.
@@ -50,10 +52,10 @@ pub enum ShowError {
         group: String,
         /// How many subscriptions were searched.
         subscriptions: usize,
-    },
-    /// The same names exist more than once.
         /// The resource group and the server that were probably meant.
         nearest: Option<(String, String)>,
+    },
+    /// The same names exist more than once.
     #[error("`{name}` in resource group `{group}` exists more than once: {}", ids.join(", "))]
     Ambiguous {
         /// The server.
@@ -122,7 +124,6 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
         Some(no_match) => Err(no_match.into()),
         None => Ok(all),
     }
-    Ok(all)
 }
 
 /// Shows one server, which is searched for in every subscription in scope.
@@ -223,7 +224,12 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
 
 /// Reads the settings that Azure keeps apart from the server, and says the portal's two words.
 async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document, Option<Gap>) {
-    let unknown = |raw| Document { raw, ssl_enforcement: SslEnforcement::Unknown, minimal_tls_version: None };
+    let unknown = |raw| Document {
+        raw,
+        ssl_enforcement: SslEnforcement::Unknown,
+        minimal_tls_version: None,
+        waiting: Vec::new(),
+    };
     let listed = match read_server(&raw.to_string(), resource_type) {
         Ok(listed) => listed,
         Err(odd) => {
@@ -244,6 +250,7 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
     let document = Document {
         ssl_enforcement: ssl_enforcement(&listed.posture),
         minimal_tls_version: minimal_tls_version(&listed.posture),
+        waiting: listed.posture.waiting().collect(),
         raw,
     };
     (document, gap)

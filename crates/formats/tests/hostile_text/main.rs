@@ -167,7 +167,7 @@ fn of_fleets(all: &mut Outputs) {
     let metrics = FleetMetrics { version: hostile.clone(), audit: Some(figures), last_complete: None };
     all.add("fleet_metrics", |out| fleet_metrics::write(out, &metrics));
     let raw = json!({ "id": hostile, "name": hostile, hostile.as_str(): hostile, "properties": { "state": hostile } });
-    let document = server_document::server_document(&raw, SslEnforcement::Unknown, None);
+    let document = server_document::server_document(&raw, SslEnforcement::Unknown, None, &[]);
     all.add_value("server_document", &document);
     all.add("server_document list", |out| {
         let section = Section { title: Some("servers".into()), entries: vec![server_document::entry(&document)] };

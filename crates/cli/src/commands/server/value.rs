@@ -11,5 +11,5 @@ pub(crate) fn one_or_all(mut documents: Vec<Value>) -> Value {
 
 /// A document in the shape that `az postgres server` printed.
 pub(crate) fn shape(document: &Document) -> Value {
-    server_document(&document.raw, document.ssl_enforcement, document.minimal_tls_version)
+    server_document(&document.raw, document.ssl_enforcement, document.minimal_tls_version, &document.waiting)
 }
