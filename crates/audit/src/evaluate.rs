@@ -66,5 +66,6 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         readings: posture.readings.clone(),
         server: posture.server.clone(),
         primary: primary.cloned().map(Box::new),
+        known: None,
     }
 }

@@ -50,6 +50,29 @@ impl KeepArgs {
         true
     }
 
+    /// Says of each server of a report that is not kept yet where it stands by all that is kept, so that what people read
+    /// counts as the console does. Without a state there is no more than the audit saw; one that cannot be read is reported.
+    pub(crate) fn learn(&self, report: &mut AuditReport, simulated: bool) {
+        if simulated && self.state.state.is_none() {
+            return;
+        }
+        if let Err(error) = self.learn_from_state(report, simulated) {
+            stderr!("warning: the figures leave out what earlier runs saw: {}", error.on_one_line());
+        }
+    }
+
+    fn learn_from_state(&self, report: &mut AuditReport, simulated: bool) -> Result<(), CliError> {
+        let directory = self.state.directory(simulated)?;
+        // Keeping the audit brings the state up to date anyway.
+        if self.keeps(simulated) && matches!(StoreReader::open(&directory), Err(StoreError::OlderVersion { .. })) {
+            drop(AuditStore::open(&directory)?);
+        }
+        match self.state.read_with_changes(simulated)? {
+            Some(reader) => Ok(reader.learn(report)?),
+            None => Ok(()),
+        }
+    }
+
     /// Says what earlier probes found of the servers that are kept, behind an audit that did not probe: its report rests on
     /// what Azure declares alone.
     pub(crate) fn print_earlier_probes(&self, simulated: bool) {

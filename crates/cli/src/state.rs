@@ -74,6 +74,18 @@ impl StateArgs {
             opened => Ok(Some(opened?)),
         }
     }
+
+    /// The same, once what runs have changed is taken in. A state that cannot be written is read as it is, and that is said.
+    pub(crate) fn read_with_changes(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
+        let Some(reader) = self.read_if_any(simulated)? else { return Ok(None) };
+        if reader.has_changes()? {
+            let taken = AuditStore::open(&self.directory(simulated)?).and_then(|store| store.fold_changes());
+            if let Err(error) = taken.map_err(CliError::from) {
+                stderr!("warning: the figures leave out what runs have changed: {}", error.on_one_line());
+            }
+        }
+        Ok(Some(reader))
+    }
 }
 
 /// Milliseconds since 1970 in RFC 3339, to the second.

@@ -9,9 +9,9 @@ mod control;
 mod filters;
 mod server;
 
-use crate::headline::{UncheckedCount, failing, headline, plural, unprobed};
+use crate::headline::{UncheckedCount, failing, headline, plural};
 use crate::scope_words::scope_words;
-use crate::{SubscriptionNames, gate_text, safe, waiver_text};
+use crate::{SubscriptionNames, earlier_look, gate_text, safe, waiver_text};
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chart::{StackedBar, SubscriptionBar};
@@ -59,7 +59,7 @@ struct AuditPage<'a> {
     bar: StackedBar,
     /// What was decided: by waivers, by the gate.
     decided: Vec<String>,
-    unprobed: Option<&'static str>,
+    earlier: Option<String>,
     doubts: Vec<String>,
     subscriptions: Vec<SubscriptionBar<'a>>,
     /// Those behind the first ones.
@@ -122,7 +122,7 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
                 .collect(),
             bar: StackedBar::of(&standings),
             decided: waiver_text::used(report).into_iter().chain(gate_text::decided(report)).collect(),
-            unprobed: unprobed(report),
+            earlier: earlier_look::note(report),
             doubts: waiver_text::doubts(report).into_iter().chain(gate_text::doubts(report)).collect(),
             subscriptions,
             more_subscriptions,
@@ -144,7 +144,10 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
 impl AuditPage<'_> {
     /// What is shown of each server, with its number in the file.
     fn evidence(&self) -> impl Iterator<Item = (usize, ServerEvidence<'_>)> {
-        self.servers.iter().enumerate().map(|(number, report)| (number, ServerEvidence::of(report, &self.names)))
+        self.servers
+            .iter()
+            .enumerate()
+            .map(|(number, report)| (number, ServerEvidence::of(report, &self.report.run.started_at, &self.names)))
     }
 }
 

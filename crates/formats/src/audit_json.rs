@@ -125,9 +125,13 @@ struct Summary {
     unknown: u64,
     /// Servers by status; each server counts once.
     standings: Standings,
+    /// The same by all that was known when the audit ended, as the console and `hostssl trend` count: what earlier probes
+    /// observed counts where this run did not probe. Absent if that makes no difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_standings: Option<Standings>,
 }
 
-/// The status of the servers, from what Azure declares and what the probes of this run observed.
+/// The status of the servers, from what Azure declares and what the probes observed: those of this run, or all that are known.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -147,8 +151,7 @@ struct Standings {
 }
 
 impl Standings {
-    fn of(servers: &[model::ServerReport]) -> Self {
-        let counted = model::Standings::of(servers);
+    fn new(counted: model::Standings) -> Self {
         Self {
             accepts_plaintext: counted.accepts_plaintext,
             not_enforced: counted.not_enforced,
@@ -233,7 +236,12 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
                 pass: report.summary.pass,
                 fail: report.summary.fail,
                 unknown: report.summary.unknown,
-                standings: Standings::of(&report.servers),
+                standings: Standings::new(model::Standings::seen(&report.servers)),
+                known_standings: report
+                    .servers
+                    .iter()
+                    .any(|server| server.known.is_some())
+                    .then(|| Standings::new(model::Standings::of(&report.servers))),
             },
             servers: Servers { reports: &report.servers, subscriptions: &report.subscriptions },
             controls: controls::checked(report),

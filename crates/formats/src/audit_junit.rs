@@ -3,8 +3,9 @@
 //! A suite for each subscription, a case for each control of a server: a failed control is a failure, one that could not be
 //! judged is an error, one that does not apply or is waived is skipped. What could not be listed is an error in a suite of
 //! its own; a list without which nothing was missed is skipped there.
+//! What an earlier probe saw of a server is no case of this audit: the output of the suite says it.
 
-use crate::{safe, waiver_text};
+use crate::{earlier_look, safe, waiver_text};
 use hostssl_model::{AuditReport, Finding, Outcome, ServerReport};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::io::{self, Write};
@@ -24,6 +25,14 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         let mut suite = TestSuite::new(safe(name).into_owned());
         for server in servers {
             suite.add_test_cases(server.findings.iter().map(|finding| case(server, finding)));
+        }
+        let worse = |server: &ServerReport| {
+            let why = earlier_look::why_worse(server, &report.run.started_at)?;
+            Some(format!("{}: {why}", safe(server.server.name())))
+        };
+        let worse: Vec<String> = servers.iter().filter_map(worse).collect();
+        if !worse.is_empty() {
+            suite.set_system_out(worse.join("\n"));
         }
         document.add_test_suite(suite);
     }

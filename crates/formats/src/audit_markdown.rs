@@ -3,9 +3,9 @@
 //! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after 100 rows and says
 //! how many more there are.
 
-use crate::headline::{UncheckedCount, headline, unprobed};
+use crate::headline::{UncheckedCount, headline};
 use crate::markdown_text::escaped;
-use crate::{gate_text, waiver_text};
+use crate::{earlier_look, gate_text, waiver_text};
 use hostssl_model::{AuditReport, ControlId, Finding, Outcome, Server, Standing, Standings};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -35,7 +35,7 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         let only = run.asked.only_words();
         writeln!(out, "Note: of the profile, only {} was checked.\n", escaped(&only))?;
     }
-    if let Some(note) = unprobed(report) {
+    if let Some(note) = earlier_look::note(report) {
         writeln!(out, "Note: {note}.\n")?;
     }
     let told = waiver_text::used(report).into_iter().chain(gate_text::decided(report));

@@ -1,10 +1,10 @@
 //! The audit as text: failures first, then what could not be checked, the next command at the end.
 
-use crate::headline::{UncheckedCount, plural, unprobed};
+use crate::headline::{UncheckedCount, plural};
 use crate::server_document::{after_restart, location_name};
 use crate::{
-    Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, waiver_text, write_columns,
-    write_list,
+    Cell, Column, Entry, Heading, Palette, Section, Shown, Text, earlier_look, gate_text, safe, waiver_text,
+    write_columns, write_list,
 };
 use hostssl_model::{
     AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Severity, Standing,
@@ -60,7 +60,7 @@ pub fn write_with_next(out: &mut dyn Write, report: &AuditReport, unobserved: u6
             palette.bold(&safe(&subscription.name)),
             palette.faint(subscription.id.as_str())
         )),
-        entries: servers.into_iter().map(|server| entry(subscription, server)).collect(),
+        entries: servers.into_iter().map(|server| entry(subscription, server, &report.run.started_at)).collect(),
     });
     write_list(out, COLUMNS, sections.collect(), text)?;
     write_gaps(out, report, palette)?;
@@ -87,7 +87,7 @@ fn by_subscription(report: &AuditReport) -> Vec<(&Subscription, Vec<&ServerRepor
 }
 
 /// A server: one line for it, and one more for each further reason.
-fn entry(subscription: &Subscription, report: &ServerReport) -> Entry {
+fn entry(subscription: &Subscription, report: &ServerReport, started_at: &str) -> Entry {
     let server = &report.server;
     let word = report.outcome.as_str();
     let rank = |outcome| match outcome {
@@ -112,11 +112,11 @@ fn entry(subscription: &Subscription, report: &ServerReport) -> Entry {
         Cell::plain(state),
         Cell::plain(after_restart(report.ssl_enforcement.as_str(), report.switch_waits())),
         Cell::plain(after_restart(&floor, report.floor_waits())),
-        Cell::plain(if report.wire.is_empty() { String::new() } else { on_the_wire(report) }),
+        Cell::plain(on_the_wire(report, started_at)),
     ];
     let lead = line.len();
     let mut lines = Vec::new();
-    for Why { severity, control, text, waived, .. } in whys(report) {
+    for Why { severity, control, text, waived, .. } in whys(report, started_at) {
         let rank = severity.map_or(3, |severity| 2 - severity as u64);
         line.push(Cell::plain(severity.map_or("", Severity::as_str)).ranked(rank));
         line.extend([Cell::plain(control), Cell::plain(text).marked(if waived { "waived" } else { "" })]);
@@ -170,9 +170,12 @@ struct Why {
     reason: Option<(Reason, Option<String>)>,
 }
 
-/// What failed, then what is unknown; the same reason once.
-fn whys(report: &ServerReport) -> Vec<Why> {
-    let mut whys: Vec<Why> = Vec::new();
+/// What failed, then what is unknown; the same reason once. What an earlier look says worse comes first.
+fn whys(report: &ServerReport, started_at: &str) -> Vec<Why> {
+    let worse = earlier_look::why_worse(report, started_at);
+    let of_earlier =
+        |text| Why { severity: None, control: String::new(), controls: 1, text, waived: false, reason: None };
+    let mut whys: Vec<Why> = worse.map(of_earlier).into_iter().collect();
     for outcome in [Outcome::Fail, Outcome::Unknown] {
         for finding in report.findings.iter().filter(|finding| finding.outcome == outcome) {
             let reason = finding
@@ -282,8 +285,8 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
         count(Outcome::Unknown, summary.unknown),
         count(Outcome::Pass, summary.pass),
     )?;
-    if let Some(note) = unprobed(report) {
-        writeln!(out, "{}", text.hint(note))?;
+    if let Some(note) = earlier_look::note(report) {
+        writeln!(out, "{note}")?;
     }
     let partial = report.gaps.iter().any(|g| matches!(g.unchecked.reason, Reason::Interrupted | Reason::Deadline));
     let coverage = match (report.run.complete, partial) {

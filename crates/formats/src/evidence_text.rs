@@ -1,8 +1,8 @@
 //! The page of an evidence pack that an auditor reads first.
 
 use crate::evidence_json::EvidenceSummary;
-use crate::safe;
 use crate::scope_words::scope_words;
+use crate::{earlier_look, safe};
 use hostssl_model::{AuditReport, Gap, Principal, Standing, Standings};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -89,7 +89,7 @@ fn write_result(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         let text = format!("{}: {}", standing.words(), standing.definition());
         paragraph(out, &format!("{:>7}  ", standings.count(standing)), &text)?;
     }
-    Ok(())
+    earlier_look::counted(report).map_or(Ok(()), |note| paragraph(out, "Note: ", &note))
 }
 
 fn write_coverage(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Result<()> {

@@ -64,13 +64,6 @@ fn capitalised(sentence: &str) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// What an audit that did not probe cannot say: its figures rest on what Azure declares.
-pub(crate) fn unprobed(report: &AuditReport) -> Option<&'static str> {
-    let is_unprobed = !report.servers.is_empty() && report.servers.iter().all(|server| server.wire.is_empty());
-    is_unprobed
-        .then_some("this audit did not probe: `hostssl trend` and the console count the newest probe of each server")
-}
-
 /// What could not be checked, in numbers that can be counted in a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UncheckedCount {

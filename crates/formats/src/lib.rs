@@ -26,6 +26,7 @@ pub mod diff_json;
 pub mod diff_text;
 pub mod doctor_json;
 pub mod doctor_text;
+mod earlier_look;
 pub mod evidence_json;
 pub mod evidence_text;
 pub mod explain_json;

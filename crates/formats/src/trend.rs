@@ -1,6 +1,7 @@
 //! Audits over time: a chart as text, JSON and CSV for programs.
 
 use crate::csv_cell::{inert, unwrapped};
+use crate::headline::plural;
 use crate::{Column, Text, safe, write_columns};
 use hostssl_model::{Outcome, Standing, Standings};
 #[cfg(feature = "schema")]
@@ -32,6 +33,17 @@ pub struct AuditPoint<'a> {
     pub pass: u64,
 }
 
+/// Where the servers of the newest audit stand now: with what runs have changed and probes have seen since.
+#[derive(Debug, Clone)]
+pub struct PresentPoint {
+    /// RFC 3339, to the second: when it was asked.
+    pub at: String,
+    /// Servers by where they stand.
+    pub standings: Standings,
+    /// Servers that a run has changed since they were audited.
+    pub changed: u64,
+}
+
 /// The audits, oldest first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
@@ -41,6 +53,22 @@ struct Trend<'a> {
     schema: &'static str,
     /// The audits of one scope, oldest first.
     audits: Vec<Audit<'a>>,
+    /// Where the servers stand now; absent if an audit before the newest was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<Now<'a>>,
+}
+
+/// The present: the newest audit, and what runs have changed and probes have seen since.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Now<'a> {
+    /// RFC 3339.
+    at: &'a str,
+    /// Servers that a run has changed since they were audited.
+    changed_by_runs: u64,
+    /// Servers by status; each counts once.
+    standings: Counts,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,15 +120,27 @@ impl<'a> From<&'a AuditPoint<'a>> for Audit<'a> {
             fail: point.fail,
             unknown: point.unknown,
             pass: point.pass,
-            standings: Counts {
-                accepts_plaintext: standings.accepts_plaintext,
-                not_enforced: standings.not_enforced,
-                unknown: standings.unknown,
-                unproven: standings.unproven,
-                not_probed: standings.not_probed,
-                proven: standings.proven,
-            },
+            standings: standings.into(),
         }
+    }
+}
+
+impl From<Standings> for Counts {
+    fn from(standings: Standings) -> Self {
+        Self {
+            accepts_plaintext: standings.accepts_plaintext,
+            not_enforced: standings.not_enforced,
+            unknown: standings.unknown,
+            unproven: standings.unproven,
+            not_probed: standings.not_probed,
+            proven: standings.proven,
+        }
+    }
+}
+
+impl<'a> From<&'a PresentPoint> for Now<'a> {
+    fn from(now: &'a PresentPoint) -> Self {
+        Self { at: &now.at, changed_by_runs: now.changed, standings: now.standings.into() }
     }
 }
 
@@ -116,8 +156,9 @@ pub fn schema() -> serde_json::Value {
 /// # Errors
 ///
 /// None that an audit can cause.
-pub fn value(points: &[AuditPoint<'_>]) -> Result<serde_json::Value, serde_json::Error> {
-    serde_json::to_value(Trend { schema: SCHEMA, audits: points.iter().map(Audit::from).collect() })
+pub fn value(points: &[AuditPoint<'_>], now: Option<&PresentPoint>) -> Result<serde_json::Value, serde_json::Error> {
+    let audits = points.iter().map(Audit::from).collect();
+    serde_json::to_value(Trend { schema: SCHEMA, audits, now: now.map(Now::from) })
 }
 
 const HEADINGS: [&str; 14] = [
@@ -167,57 +208,90 @@ pub fn write_csv(out: &mut dyn Write, points: &[AuditPoint<'_>]) -> io::Result<(
     writer.flush()
 }
 
-/// Letters of the longest bar where no terminal limits it.
+/// Letters of the longest bar where no terminal limits it, and of the shortest.
 const BAR: usize = 40;
-/// Letters that stand beside the bar, and those of the last column, which narrow terminals do without.
-const BESIDE: usize = 65;
-const LAST: usize = 15;
+const SHORTEST_BAR: usize = 8;
+/// Letters of a run's id, which narrow terminals do without.
+const ID: usize = 13;
 
-/// The parts of a bar: what needs a person first, each with a letter of its own, so that no colour is needed.
-const PARTS: [(&str, char, Outcome, &[Standing]); 4] = [
-    ("not enforced", '█', Outcome::Fail, &[Standing::AcceptsPlaintext, Standing::NotEnforced]),
-    ("unknown", '▒', Outcome::Unknown, &[Standing::Unknown, Standing::Unproven]),
-    ("enforced, not probed", '░', Outcome::NotApplicable, &[Standing::NotProbed]),
-    ("proven", '·', Outcome::Pass, &[Standing::Proven]),
+/// The parts of a bar: what needs a person first, each with a letter of its own, so that no color is needed.
+const PARTS: [(Standing, &str, char, Outcome); 6] = [
+    (Standing::AcceptsPlaintext, "plaintext", '█', Outcome::Fail),
+    (Standing::NotEnforced, "not enforced", '▓', Outcome::Fail),
+    (Standing::Unknown, "unknown", '▒', Outcome::Unknown),
+    (Standing::Unproven, "not proven", '░', Outcome::Unknown),
+    (Standing::NotProbed, "not probed", '-', Outcome::NotApplicable),
+    (Standing::Proven, "proven", '·', Outcome::Pass),
 ];
 
-fn part(point: &AuditPoint<'_>, standings: &[Standing]) -> u64 {
-    standings.iter().map(|standing| point.standings.count(*standing)).sum()
+/// A line of the chart.
+struct ChartLine<'a> {
+    at: String,
+    standings: &'a Standings,
+    run: String,
 }
 
-/// Writes a chart: a bar for each audit, oldest first, to the scale of the one with the most servers.
+/// Writes a chart: a bar for each audit, oldest first, to the scale of the one with the most servers, and one for the present
+/// where that is another.
 ///
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, points: &[AuditPoint<'_>], text: &Text<'_>) -> io::Result<()> {
-    let most = points.iter().map(|point| point.standings.servers()).max().unwrap_or_default();
-    let has_room = text.width.is_none_or(|width| width >= BESIDE + LAST + BAR / 2);
-    let beside = if has_room { BESIDE + LAST } else { BESIDE };
-    let room = text.width.map_or(BAR, |width| width.saturating_sub(beside).clamp(10, BAR));
-    let headings = ["started", "", "not enforced", "unknown", "not probed", "proven"].into_iter();
-    let mut rows = vec![headings.chain(has_room.then_some("run")).map(Column::plain).collect::<Vec<_>>()];
-    for point in points {
-        let (plain, painted) = bar(point, most, room, text);
+pub fn write(
+    out: &mut dyn Write,
+    points: &[AuditPoint<'_>],
+    now: Option<&PresentPoint>,
+    text: &Text<'_>,
+) -> io::Result<()> {
+    let last = points.last();
+    let is_news = |now: &&PresentPoint| now.changed > 0 || last.is_none_or(|last| last.standings != now.standings);
+    let now = now.filter(is_news);
+    let all = || points.iter().map(|point| &point.standings).chain(now.map(|now| &now.standings));
+    // Of what there seldom is, a column only where there is any.
+    let is_shown = |standing| standing != Standing::Unproven || all().any(|one| one.count(standing) > 0);
+    let parts: Vec<_> = PARTS.into_iter().filter(|(standing, ..)| is_shown(*standing)).collect();
+    let figures: usize = parts.iter().map(|(_, words, ..)| words.len() + 2).sum();
+    // With the year, two letters that mark what is incomplete, and the run.
+    let beside = 18 + 2 + figures;
+    let has_room = text.width.is_none_or(|width| width >= beside + ID + 2 + BAR / 2);
+    let has_year = text.width.is_none_or(|width| width >= beside + SHORTEST_BAR);
+    let taken = beside + if has_room { ID + 2 } else { 0 } - if has_year { 0 } else { 5 };
+    let room = text.width.map_or(BAR, |width| width.saturating_sub(taken).clamp(SHORTEST_BAR, BAR));
+    let lines = points.iter().map(|point| {
+        let at = minute(&point.started_at);
+        let at = if has_year { at } else { at.get(5..).unwrap_or(&at).to_owned() };
         let incomplete = if point.complete { "" } else { " *" };
-        let mut row = vec![Column::plain(minute(&point.started_at) + incomplete), Column::painted(plain, painted)];
-        row.extend(PARTS.map(|(.., standings)| Column::plain(part(point, standings).to_string())));
         // As much of an id as names the run.
-        row.extend(has_room.then(|| Column::plain(point.run.chars().take(13).collect::<String>())));
+        ChartLine { at: at + incomplete, standings: &point.standings, run: point.run.chars().take(ID).collect() }
+    });
+    let present = now.map(|now| ChartLine { at: "now".to_owned(), standings: &now.standings, run: String::new() });
+    let most = all().map(Standings::servers).max().unwrap_or_default();
+    let headings = ["started", ""].into_iter().chain(parts.iter().map(|(_, words, ..)| *words));
+    let mut rows = vec![headings.chain(has_room.then_some("run")).map(Column::plain).collect::<Vec<_>>()];
+    for line in lines.chain(present) {
+        let (plain, painted) = bar(line.standings, most, room, text);
+        let mut row = vec![Column::plain(line.at), Column::painted(plain, painted)];
+        row.extend(parts.iter().map(|(standing, ..)| Column::plain(line.standings.count(*standing).to_string())));
+        row.extend(has_room.then(|| Column::plain(line.run)));
         rows.push(row);
     }
     write_columns(out, "", &rows)?;
-    let legend = PARTS.map(|(words, letter, ..)| format!("{letter} {words}"));
+    let legend: Vec<String> =
+        parts.iter().map(|(standing, _, letter, _)| format!("{letter} {}", standing.words())).collect();
     writeln!(out, "\n{}", legend.join("   "))?;
     writeln!(out, "servers count by the newest probe of each, from earlier audits too")?;
+    if let Some(now) = now {
+        let changed = match now.changed {
+            0 => String::new(),
+            1 => "; a run has changed 1 server since it was audited".to_owned(),
+            changed => format!("; runs have changed {changed} servers since they were audited"),
+        };
+        writeln!(out, "now: by what was seen since the last audit too{changed}")?;
+    }
     if points.iter().any(|point| !point.complete) {
         writeln!(out, "* not everything in scope could be checked")?;
     }
-    if let (Some(first), Some(last), true) = (points.first(), points.last(), points.len() > 1) {
-        let open = |point| part(point, PARTS[0].3);
-        let (count, of) = (open(last), last.standings.servers());
-        writeln!(out, "not enforced: {} then, {count} of {of} now, over {} audits", open(first), points.len())?;
-    }
+    write_then_and_now(out, points, now)?;
     let mut profiles: Vec<&str> = points.iter().map(|point| point.profile).collect();
     profiles.dedup();
     if profiles.len() > 1 {
@@ -230,11 +304,26 @@ pub fn write(out: &mut dyn Write, points: &[AuditPoint<'_>], text: &Text<'_>) ->
     Ok(())
 }
 
-/// The bar of an audit: every part that is not empty has a letter at least.
-fn bar(point: &AuditPoint<'_>, most: u64, room: usize, text: &Text<'_>) -> (String, String) {
+/// How many there were of the two worst figures, and how many there are.
+fn write_then_and_now(out: &mut dyn Write, points: &[AuditPoint<'_>], now: Option<&PresentPoint>) -> io::Result<()> {
+    let all: Vec<&Standings> =
+        points.iter().map(|point| &point.standings).chain(now.map(|now| &now.standings)).collect();
+    let [first, .., last] = all.as_slice() else { return Ok(()) };
+    for standing in [Standing::AcceptsPlaintext, Standing::NotEnforced] {
+        let (then, now, of) = (first.count(standing), last.count(standing), last.servers());
+        if standing == Standing::NotEnforced || then + now > 0 {
+            let (words, audits) = (standing.words(), plural(points.len() as u64, "audit"));
+            writeln!(out, "{words}: {then} then, {now} of {of} now, over {audits}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The bar of some servers: every part that is not empty has a letter at least.
+fn bar(standings: &Standings, most: u64, room: usize, text: &Text<'_>) -> (String, String) {
     let (mut plain, mut painted) = (String::new(), String::new());
-    for (_, letter, outcome, standings) in PARTS {
-        let servers = part(point, standings);
+    for (standing, _, letter, outcome) in PARTS {
+        let servers = standings.count(standing);
         let exact = usize::try_from(servers.saturating_mul(room as u64) / most.max(1)).unwrap_or(room);
         let letters: String = std::iter::repeat_n(letter, exact.max(usize::from(servers > 0))).collect();
         if !letters.is_empty() {

@@ -1,7 +1,7 @@
 //! Audits over time, as people and programs read them.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_formats::trend::{AuditPoint, schema, value, write, write_csv};
+use hostssl_formats::trend::{AuditPoint, PresentPoint, schema, value, write, write_csv};
 use hostssl_formats::{Palette, Text};
 use hostssl_model::Standings;
 use hostssl_test_support::schema::Schema;
@@ -24,9 +24,14 @@ fn points() -> Vec<AuditPoint<'static>> {
     ]
 }
 
+fn now() -> PresentPoint {
+    let standings = Standings { accepts_plaintext: 2, unproven: 1, proven: 297, ..Standings::default() };
+    PresentPoint { at: "2026-11-10T09:00:00Z".to_owned(), standings, changed: 2 }
+}
+
 fn chart(text: &Text<'_>) -> String {
     let mut out = Vec::new();
-    write(&mut out, &points(), text).unwrap();
+    write(&mut out, &points(), None, text).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -42,9 +47,23 @@ fn a_chart_is_to_scale_and_needs_no_colour() {
 }
 
 #[test]
+fn the_present_is_a_line_of_its_own_where_it_is_another_than_the_last_audit() {
+    let write_with = |now: &PresentPoint| {
+        let mut out = Vec::new();
+        write(&mut out, &points(), Some(now), &Text::plain()).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    insta::assert_snapshot!(write_with(&now()));
+    let standings = points().pop().unwrap().standings;
+    let same = PresentPoint { standings, changed: 0, ..now() };
+    assert_eq!(write_with(&same), chart(&Text::plain()), "nothing happened since");
+    assert!(write_with(&PresentPoint { changed: 1, ..same }).contains("a run has changed 1 server"));
+}
+
+#[test]
 fn the_schema_is_the_committed_one_and_trends_keep_to_it() {
     let schema = Schema::generated("trend-v1", &schema());
-    let written = value(&points()).unwrap();
+    let written = value(&points(), Some(&now())).unwrap();
     schema.assert_accepts(&written);
     schema.assert_refuses(&written, |wrong| wrong["audits"][0]["servers"] = "many".into());
     for audit in written["audits"].as_array().unwrap() {
@@ -59,6 +78,6 @@ fn the_schema_is_the_committed_one_and_trends_keep_to_it() {
 #[test]
 fn no_audit_is_an_empty_trend() {
     let mut out = Vec::new();
-    write(&mut out, &[], &Text::plain()).unwrap();
-    assert_eq!(value(&[]).unwrap()["audits"], serde_json::json!([]));
+    write(&mut out, &[], None, &Text::plain()).unwrap();
+    assert_eq!(value(&[], None).unwrap()["audits"], serde_json::json!([]));
 }

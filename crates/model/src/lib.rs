@@ -15,6 +15,7 @@ mod hexadecimal;
 mod hint;
 mod id;
 mod kind;
+mod known_standing;
 mod listener;
 mod lock;
 mod network;
@@ -49,6 +50,7 @@ pub use hexadecimal::hex;
 pub use hint::Hint;
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
 pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
+pub use known_standing::KnownStanding;
 pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };

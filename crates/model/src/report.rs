@@ -1,8 +1,8 @@
 //! The result of an audit.
 
 use crate::{
-    ControlId, Enforcement, Finding, Floor, Gap, Outcome, Overlay, Parameter, ParameterName, Posture, Reading, Scope,
-    Server, Subscription, Vantage, WireObservation, Word, coded,
+    ControlId, Enforcement, Finding, Floor, Gap, KnownStanding, Outcome, Overlay, Parameter, ParameterName, Posture,
+    Reading, Scope, Server, Subscription, Vantage, WireObservation, Word, coded,
 };
 use std::sync::Arc;
 
@@ -152,6 +152,8 @@ pub struct ServerReport {
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,
     /// Of a replica: what was observed of its primary.
     pub primary: Option<Box<Reading<Posture>>>,
+    /// What is known of it beside what the audit saw, if that is more; `None` too where nothing is kept.
+    pub known: Option<KnownStanding>,
 }
 
 impl ServerReport {

@@ -139,9 +139,16 @@ impl Standing {
         }
     }
 
-    /// Where one run saw the server.
+    /// Where the server stands, by which everything for people counts: by all that is known of it, and where no more is known
+    /// than the run saw, by that.
     #[must_use]
     pub fn of(report: &ServerReport) -> Self {
+        report.known.map_or_else(|| Self::seen(report), |known| known.standing)
+    }
+
+    /// Where one run saw the server, whatever others had seen.
+    #[must_use]
+    pub fn seen(report: &ServerReport) -> Self {
         Self::new(Enforcement::of(report), Proof::of(&report.wire))
     }
 
@@ -211,10 +218,16 @@ pub struct Standings {
 }
 
 impl Standings {
-    /// Counts the servers of one run by what that run saw.
+    /// Counts the servers of a report by all that is known of each.
     #[must_use]
     pub fn of(servers: &[ServerReport]) -> Self {
         servers.iter().map(Standing::of).collect()
+    }
+
+    /// Counts the servers of one run by what that run saw.
+    #[must_use]
+    pub fn seen(servers: &[ServerReport]) -> Self {
+        servers.iter().map(Standing::seen).collect()
     }
 
     /// Adds so many servers.

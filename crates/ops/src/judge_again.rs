@@ -57,7 +57,9 @@ pub fn judge_again(mut report: AuditReport, profile: &Profile) -> AuditReport {
 }
 
 fn judge_server(server: &ServerReport, profile: &Profile) -> ServerReport {
-    server_report(&server.posture(), server.primary.as_deref(), profile)
+    let judged = server_report(&server.posture(), server.primary.as_deref(), profile);
+    // Where a server stands is no matter of the rules, and what others saw of it still holds.
+    ServerReport { known: server.known, ..judged }
 }
 
 impl JudgedAgain {

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
 const APPLICATION: i64 = 0x686f_7374;
 /// One script for each version, from version 1 on. A script never changes once it was released.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
 ];
 /// The version from which on the present is kept; it is made of what older versions kept.
 const PRESENT: i64 = 5;

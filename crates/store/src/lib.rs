@@ -22,10 +22,10 @@ mod write_thread;
 
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, Facets, GapGroup,
-    HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail,
-    ServerFilter, ServerOutcomes, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite, StoredCertificate,
-    StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading, StoredUnchecked,
-    StoredVantage, TagName, server_key,
+    HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, PresentFigures, RunMark, ServerChange,
+    ServerDetail, ServerFilter, ServerOutcomes, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
+    StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading,
+    StoredUnchecked, StoredVantage, TagName, server_key,
 };
 pub use census::CensusEntry;
 pub use directory::AuditKeyLock;

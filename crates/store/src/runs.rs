@@ -4,7 +4,7 @@ use crate::audits::{audit_before, audit_of, audits_of, newest_pair, report_of};
 use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
 use crate::write_thread::unfinished_run;
-use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
+use crate::{AuditEntry, AuditStore, Page, PresentFigures, RunEntry, ServerFilter, StoreError, StoreReader};
 use hostssl_model::{AuditReport, coded};
 use hostssl_remediation::RunId;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -175,6 +175,24 @@ impl StoreReader {
     /// [`StoreError`] when the state cannot be read.
     pub fn trend(&self, audit: &AuditEntry, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
         crate::audits::trend(&self.lock(), audit, count)
+    }
+
+    /// Whether runs have changed and read back what the present does not hold yet. A store takes it in.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn has_changes(&self) -> Result<bool, StoreError> {
+        crate::audits::has_changes(&self.lock())
+    }
+
+    /// Where the servers of an audit stand now, by what was changed and seen since too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn present_of(&self, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
+        crate::audits::present_of(&self.lock(), audit)
     }
 
     /// The ids and names of every subscription that a kept audit knew, the newest name of each.

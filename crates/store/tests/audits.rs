@@ -296,7 +296,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 10 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 11 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &AuditedFleet::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
@@ -464,6 +464,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
         .execute_batch(
             "DROP TABLE tags; ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days; \
              ALTER TABLE audits DROP COLUMN by_graph; \
+             ALTER TABLE observations DROP COLUMN known_wire; ALTER TABLE observations DROP COLUMN probed_ms; \
              DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; PRAGMA user_version = 6;",
         )
         .unwrap();

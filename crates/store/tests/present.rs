@@ -11,7 +11,7 @@ use hostssl_remediation::{
     Direction, Journal as _, JournalEvent, JournalRecord, NewRun, RunId, SafeText, StepEvent, StepOutcome,
 };
 use hostssl_store::{
-    AuditEntry, AuditStore, Page, ServerFilter, ServerReason, ServerRow, ServerSort, Store, server_key,
+    AuditEntry, AuditStore, Page, ServerFilter, ServerReason, ServerRow, ServerSort, Store, StoreReader, server_key,
 };
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
@@ -69,6 +69,36 @@ fn an_audit_that_did_not_probe_erases_nothing() {
     let alone = store.audit(&fleet.report(2).run.id).unwrap().unwrap();
     let alone = store.server(&alone, &server_key(&fleet.id("orders"))).unwrap().unwrap();
     assert!(alone.wire.is_empty());
+}
+
+#[test]
+fn a_report_counts_as_the_console_will_before_it_is_kept_and_afterwards() {
+    let (directory, store) = opened();
+    let mut fleet = AuditedFleet::small();
+    fleet.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
+    let probed = fleet.report_by(1, &wire());
+    let reader_of = || StoreReader::open(directory.path()).unwrap();
+    let mut first = probed.clone();
+    reader_of().learn(&mut first).unwrap();
+    assert!(first.servers.iter().all(|server| server.known.is_none()), "nothing is kept yet");
+    store.save(&probed).unwrap();
+    fleet.probe("orders", &[]);
+    let mut second = fleet.report(2);
+    let seen = Standings::of(&second.servers);
+    reader_of().learn(&mut second).unwrap();
+    let known = Standings::of(&second.servers);
+    assert_ne!(known, seen);
+    assert_eq!((known.accepts_plaintext, Standings::seen(&second.servers)), (1, seen));
+    store.save(&second).unwrap();
+    assert_eq!(known, now(&store).standings, "as the console counts");
+    let kept = store.audit(&second.run.id).unwrap().unwrap();
+    assert_eq!(kept.standings, known, "as the chart over time counts");
+    let told = |report: &AuditReport| report.servers.iter().map(|server| server.known).collect::<Vec<_>>();
+    let shown = reader_of().audit_report(&kept).unwrap();
+    assert_eq!(told(&shown), told(&second), "with the age of the look");
+    let started_ms = store.audit(&probed.run.id).unwrap().unwrap().started_ms;
+    let ages = shown.servers.iter().filter_map(|server| server.known).map(|known| known.probed_ms);
+    assert_eq!(ages.collect::<Vec<_>>(), [Some(started_ms)]);
 }
 
 #[test]
@@ -231,6 +261,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
          ALTER TABLE observations DROP COLUMN failing; ALTER TABLE audits DROP COLUMN standings;
          ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days;
          ALTER TABLE audits DROP COLUMN by_graph;
+         ALTER TABLE observations DROP COLUMN known_wire; ALTER TABLE observations DROP COLUMN probed_ms;
          DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers;
          PRAGMA user_version = 4;",
     )

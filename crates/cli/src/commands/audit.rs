@@ -118,6 +118,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         if let Some(gate) = gate {
             gate.apply_to(&mut report);
         }
+        args.run.keep.learn(&mut report, writer.simulated);
         let report = report;
         let written = writer.write(&report, rows);
         // Behind the output, which someone waits for, and whether or not that could be written.

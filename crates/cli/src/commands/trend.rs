@@ -7,9 +7,10 @@ use crate::state::{LATEST, find_audit, instant, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::output::Format;
-use hostssl_formats::trend::{AuditPoint, value, write, write_csv};
+use hostssl_formats::trend::{AuditPoint, PresentPoint, value, write, write_csv};
 use hostssl_formats::{Shape, safe};
 use hostssl_store::{AuditEntry, Page, StoreReader};
+use jiff::Timestamp;
 
 /// Kept audits among which newer ones of some controls alone are looked for.
 const RECENT: Page = Page { number: 0, size: 50 };
@@ -51,7 +52,7 @@ enum TrendFormat {
 
 pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
-    let reader = args.state.read_if_any(args.of.simulated())?.ok_or_else(nothing_kept)?;
+    let reader = args.state.read_with_changes(args.of.simulated())?.ok_or_else(nothing_kept)?;
     let pair = if args.run == LATEST { newest_pair(&reader, terminal)? } else { None };
     let audit = match pair {
         Some((_, after)) => after,
@@ -65,9 +66,14 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     }
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
+    let now = (args.run == LATEST).then(|| reader.present_of(&audit)).transpose()?.map(|now| PresentPoint {
+        at: instant(Timestamp::now().as_millisecond()),
+        standings: now.standings,
+        changed: now.changed,
+    });
     let format = match (args.output, &query) {
         (TrendFormat::Chart, None) => {
-            return stdout::write_text(terminal, &Shape::AS_IS, |out, text| write(out, &points, text))
+            return stdout::write_text(terminal, &Shape::AS_IS, |out, text| write(out, &points, now.as_ref(), text))
                 .map(|()| Exit::AllPass);
         }
         (TrendFormat::Csv, None) => return stdout::write(|out| write_csv(out, &points)).map(|()| Exit::AllPass),
@@ -82,7 +88,7 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         (TrendFormat::Tsv, _) => Format::Tsv,
         (TrendFormat::None, _) => Format::None,
     };
-    let value = value(&points).map_err(|error| CliError::defect(&error))?;
+    let value = value(&points, now.as_ref()).map_err(|error| CliError::defect(&error))?;
     let rows = if query.is_none() && format == Format::Tsv { &value["audits"] } else { &value };
     stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
     Ok(Exit::AllPass)

@@ -50,8 +50,8 @@ struct RunPage {
     audit: AuditEntry,
     at: When,
     bar: Bar,
-    /// What was known when it was kept, where that is worse than what it saw.
-    known: Option<String>,
+    /// To which of its figures earlier evidence adds.
+    earlier: Option<String>,
     figures: Vec<(Standing, Badge, String, &'static str)>,
     length: String,
     scope: String,
@@ -198,25 +198,19 @@ async fn kept(
             };
             let gaps = store.gaps(&audit, Page { number: query.page, size: GAPS })?;
             let controls = store.control_tallies(&audit)?;
-            let standings = store.seen_standings(&audit)?;
+            let seen = store.seen_standings(&audit)?;
             let laid = asker.waivers(store, &audit)?;
             let controls = controls.into_iter().map(|(control, tally)| {
                 let waived = laid.of_control(control.known());
                 (control, tally, waived)
             });
             let controls = (controls.collect(), laid.note(), laid.are_laid());
-            Ok(Some((standings, controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
+            Ok(Some((seen, controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
         })
         .await?;
-    let (
-        standings,
-        (controls, waivers, has_waivers),
-        groups,
-        (gaps, gaps_in_all),
-        previous,
-        (changes, all_changes),
-        audit,
-    ) = found.ok_or_else(no_such_run)?;
+    let (seen, (controls, waivers, has_waivers), groups, (gaps, gaps_in_all), previous, (changes, all_changes), audit) =
+        found.ok_or_else(no_such_run)?;
+    let known = audit.known_standings();
     let changes = changes.into_iter().map(|change| {
         let (words, badge) = change_words(&change);
         (change, words, badge)
@@ -225,8 +219,8 @@ async fn kept(
     page(&RunPage {
         shell: shell.titled("Audit", "runs"),
         at: When(audit.started_ms),
-        bar: Bar::of(&standings),
-        known: worse_known(&audit.known_standings(), &standings),
+        bar: Bar::of(&known),
+        earlier: counted_earlier(&known, &seen),
         length: length(&audit.started_at, &audit.finished_at),
         scope: scope_words(&audit),
         coverage: coverage_of(&audit),
@@ -247,8 +241,8 @@ async fn kept(
         paging: Paging::new(query.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
         figures: Standing::ALL
             .into_iter()
-            .filter(|one| standings.count(*one) > 0)
-            .map(|one| (one, Badge::from(one), count(standings.count(one)), definition(one, &audit.asked)))
+            .filter(|one| known.count(*one) > 0)
+            .map(|one| (one, Badge::from(one), count(known.count(one)), definition(one, &audit.asked)))
             .collect(),
         previous,
         more_changes: all_changes.saturating_sub(changes.len() as u64),
@@ -262,14 +256,15 @@ async fn kept(
     })
 }
 
-/// How many servers were known to accept plaintext, or not to enforce, when an audit was kept that saw fewer.
-fn worse_known(known: &Standings, seen: &Standings) -> Option<String> {
-    let worse = [Standing::AcceptsPlaintext, Standing::NotEnforced].map(|standing| {
+/// The figures of an audit to which earlier evidence adds, and how many of them the audit itself saw.
+fn counted_earlier(known: &Standings, seen: &Standings) -> Option<String> {
+    let more = Standing::ALL.map(|standing| {
         let (known, seen) = (known.count(standing), seen.count(standing));
-        (known > seen).then(|| format!("{}: {} and not {}", standing.words(), count(known), count(seen)))
+        (known > seen)
+            .then(|| format!("{}: {}, and {} by this audit alone", standing.words(), count(known), count(seen)))
     });
-    let worse: Vec<String> = worse.into_iter().flatten().collect();
-    (!worse.is_empty()).then(|| worse.join("; "))
+    let more: Vec<String> = more.into_iter().flatten().collect();
+    (!more.is_empty()).then(|| more.join("; "))
 }
 
 /// The same facts, judged by other rules, without looking at Azure.

@@ -64,10 +64,11 @@ impl Bar {
 }
 
 /// From best to worst, so that colours stand in one order everywhere.
-fn shares(standings: &Standings) -> [(&'static str, u64); 5] {
+fn shares(standings: &Standings) -> [(&'static str, u64); 6] {
     [
         ("yes", standings.proven),
-        ("half", standings.not_probed + standings.unproven),
+        ("half", standings.not_probed),
+        ("weak", standings.unproven),
         ("unknown", standings.unknown),
         ("no", standings.not_enforced),
         ("worst", standings.accepts_plaintext),
@@ -75,11 +76,12 @@ fn shares(standings: &Standings) -> [(&'static str, u64); 5] {
 }
 
 /// What the colours of a chart over time say, from the worst to the best: class and words.
-pub(crate) const LEGEND: [(&str, &str); 5] = [
+pub(crate) const LEGEND: [(&str, &str); 6] = [
     ("worst", "declared on, accepts plaintext"),
     ("no", "not enforced"),
     ("unknown", "unknown"),
-    ("half", "enforced, not probed or proven"),
+    ("weak", "enforced, not proven"),
+    ("half", "enforced, not probed"),
     ("yes", "enforced and proven"),
 ];
 
@@ -87,7 +89,8 @@ pub(crate) const LEGEND: [(&str, &str); 5] = [
 fn class_of(standing: Standing) -> &'static str {
     match standing {
         Standing::Proven => "yes",
-        Standing::NotProbed | Standing::Unproven => "half",
+        Standing::NotProbed => "half",
+        Standing::Unproven => "weak",
         Standing::Unknown => "unknown",
         Standing::NotEnforced => "no",
         Standing::AcceptsPlaintext => "worst",

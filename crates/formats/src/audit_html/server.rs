@@ -2,7 +2,7 @@
 
 use super::{class, severity_word};
 use crate::headline::plural;
-use crate::{SubscriptionNames, safe, waiver_text};
+use crate::{SubscriptionNames, earlier_look, safe, waiver_text};
 use hostssl_model::{
     Acceptance, Finding, Floor, Outcome, Reading, ServerReport, Severity, Standing, WireListener, WireObservation,
     WorstListener,
@@ -23,7 +23,7 @@ pub(super) struct ServerEvidence<'a> {
     pub(super) severity: &'static str,
     pub(super) switch: String,
     pub(super) floor: String,
-    pub(super) wire: &'static str,
+    pub(super) wire: String,
     /// What failed, then what is unknown.
     pub(super) findings: Vec<FindingLine<'a>>,
     /// The ids of the controls that passed.
@@ -66,7 +66,8 @@ pub(super) struct ListenerLine<'a> {
 }
 
 impl<'a> ServerEvidence<'a> {
-    pub(super) fn of(report: &'a ServerReport, names: &'a SubscriptionNames) -> Self {
+    /// Of a server of an audit that began then.
+    pub(super) fn of(report: &'a ServerReport, started_at: &str, names: &'a SubscriptionNames) -> Self {
         let server = &report.server;
         let standing = Standing::of(report);
         let fails = || report.findings.iter().filter(|one| one.outcome == Outcome::Fail);
@@ -102,7 +103,7 @@ impl<'a> ServerEvidence<'a> {
             severity: severity_word(fails().map(|one| one.severity).max()),
             switch: waits(report.ssl_enforcement.as_str(), report.switch_waits()),
             floor: waits(floor(report.minimal_tls_version), report.floor_waits()),
-            wire: WorstListener::of(&report.wire).map_or("not probed", WorstListener::words),
+            wire: wire(report, started_at),
             findings: fails().chain(unknown).map(FindingLine::from).collect(),
             passed: passed.join(", "),
             settings: report.readings.iter().map(|(name, reading)| setting(name.as_str(), reading)).collect(),
@@ -112,6 +113,13 @@ impl<'a> ServerEvidence<'a> {
             report,
         }
     }
+}
+
+/// What the worst listener does: by the audit, and by an earlier look that counts beside it.
+fn wire(report: &ServerReport, started_at: &str) -> String {
+    let seen = WorstListener::of(&report.wire).map(|worst| worst.words().to_owned());
+    let told: Vec<String> = seen.into_iter().chain(earlier_look::words(report, started_at)).collect();
+    if told.is_empty() { "not probed".to_owned() } else { told.join("; ") }
 }
 
 /// A server can be proven to enforce TLS and fail another control; its status alone would look as if all were well.

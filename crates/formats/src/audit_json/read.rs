@@ -206,6 +206,7 @@ fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> 
         wire: Vec::new(),
         readings: Vec::new(),
         primary: None,
+        known: None,
         server: Server {
             id: ResourceId::try_from(server.id.as_str())?,
             // No comparison asks for the kind; one of a later version is as good as any.

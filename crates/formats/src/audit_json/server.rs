@@ -2,6 +2,7 @@
 
 use super::listener::Look;
 use super::waiver::Waiver;
+use crate::earlier_look::instant;
 use crate::standards::{remediation, requirements_of};
 use hostssl_model as model;
 #[cfg(feature = "schema")]
@@ -62,6 +63,9 @@ pub(crate) struct Server<'a> {
     waiting_for_restart: Vec<&'static str>,
     /// Its status, from what Azure declares and what the probes of this run observed.
     standing: Standing,
+    /// Its status by all that was known when the audit ended; absent if that is no more than the run itself observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<Known>,
     /// The worst control: fail, then unknown, then pass.
     outcome: ServerOutcome,
     findings: Vec<Finding<'a>>,
@@ -71,6 +75,31 @@ pub(crate) struct Server<'a> {
     /// From where it can be reached, as Azure declares it; absent where Azure did not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<Network<'a>>,
+}
+
+/// What was known of a server beside what the run observed: the newest evidence of each kind stands, from earlier probes too.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Known {
+    /// Its status.
+    standing: Standing,
+    /// What its worst listener does with clients without TLS by the newest looks; absent if no look counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<&'static str>,
+    /// When the oldest of these looks was taken, in RFC 3339; absent if that was not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probed_at: Option<String>,
+}
+
+impl From<model::KnownStanding> for Known {
+    fn from(known: model::KnownStanding) -> Self {
+        Self {
+            standing: known.standing.into(),
+            wire: known.wire.map(model::WorstListener::as_str),
+            probed_at: known.probed_ms.map(instant),
+        }
+    }
 }
 
 /// From where a server can be reached.
@@ -230,7 +259,8 @@ impl<'a> Server<'a> {
             },
             minimal_tls_version: report.minimal_tls_version.map(model::Floor::as_azure),
             waiting_for_restart: report.waiting().map(model::ParameterName::key).collect(),
-            standing: model::Standing::of(report).into(),
+            standing: model::Standing::seen(report).into(),
+            known: report.known.map(Known::from),
             outcome: match report.outcome {
                 model::Outcome::Fail => ServerOutcome::Fail,
                 model::Outcome::Unknown => ServerOutcome::Unknown,

@@ -153,9 +153,9 @@ fn of_fleets(all: &mut Outputs) {
         pass: 0,
     };
     let points = [point(&hostile), point("other")];
-    all.add("trend", |out| trend::write(out, &points, &Text::plain()));
+    all.add("trend", |out| trend::write(out, &points, None, &Text::plain()));
     all.add("trend csv", |out| trend::write_csv(out, &points));
-    all.add_value("trend", &trend::value(&points).unwrap());
+    all.add_value("trend", &trend::value(&points, None).unwrap());
     let figures = FleetFigures {
         finished: Some(1),
         complete: false,

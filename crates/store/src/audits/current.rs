@@ -9,8 +9,8 @@ use super::narrowed::{self, Laid};
 use super::server_evidence::{ServerEvidence, known};
 use crate::StoreError;
 use hostssl_model::{
-    ControlId, CurrentState, Enforcement, Evidence, Observation, Outcome, Standing, Standings, WireObservation,
-    WorstListener,
+    ControlId, CurrentState, Enforcement, Evidence, KnownStanding, Observation, Outcome, Standing, Standings,
+    WireObservation, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -52,24 +52,36 @@ pub(crate) fn failing<'a>(findings: impl IntoIterator<Item = (&'a str, Outcome)>
     failed.map(|(control, _)| control).collect()
 }
 
-/// Folds an observation in. Returns the standing of the server by all that is known, and since when it has been
-/// declared so.
-pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) -> Result<(Standing, i64), StoreError> {
+/// Takes in what one audit saw of a server: when it began, and its id.
+pub(super) fn take_in(
+    state: &mut CurrentState,
+    (at_ms, audit): (i64, &str),
+    declared: Option<Enforcement>,
+    wire: Vec<WireObservation>,
+    by_zones: bool,
+) {
+    if let Some(what) = declared {
+        state.add(Observation::Declared(Evidence { what, at_ms, source: audit.into() }));
+    }
+    let probed = Evidence { what: wire, at_ms, source: audit.into() };
+    state.add(if by_zones { Observation::ProbedByRules(probed) } else { Observation::Probed(probed) });
+}
+
+/// Folds an observation in. Returns where the server stands by all that is known, and since when it has been declared so.
+pub(crate) fn fold(
+    transaction: &Transaction<'_>,
+    look: &ServerObservation<'_>,
+) -> Result<(KnownStanding, i64), StoreError> {
     let before = before(transaction, look.server)?;
     let mut known = known(transaction, look.server)?;
-    let at = |at_ms| (at_ms, Box::<str>::from(look.audit_id));
-    let (at_ms, source) = at(look.at_ms);
     let is_newest_probe = known.state.probe.as_ref().is_none_or(|probe| probe.at_ms <= look.at_ms);
     if !look.wire.is_empty() && is_newest_probe {
         // A control that it was not asked for still fails.
         known.failing.retain(|name| look.narrowed.is_some() && !look.judges(name));
         known.failing.extend(failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned));
     }
-    if look.is_declared {
-        known.state.add(Observation::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
-    }
-    let probed = Evidence { what: look.wire.clone(), at_ms, source };
-    known.state.add(if look.by_zones { Observation::ProbedByRules(probed) } else { Observation::Probed(probed) });
+    let declared = look.is_declared.then_some(look.enforcement);
+    take_in(&mut known.state, (look.at_ms, look.audit_id), declared, look.wire.clone(), look.by_zones);
     note_disowned(transaction, &mut known, &look.wire)?;
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
@@ -89,7 +101,7 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) 
     } else {
         write_derived(transaction, look.server, &known)?;
     }
-    Ok((known.state.standing(), since_ms))
+    Ok((standing_of(&known.state), since_ms))
 }
 
 /// Folds in a stand-alone probe of a host. Returns whether the host belongs to a server that audits have found.
@@ -356,10 +368,15 @@ fn rebuild_one(
         by_zones: run.by_zones,
         narrowed: None,
     };
-    let (standing, _) = fold(transaction, &look)?;
+    let (KnownStanding { standing, .. }, _) = fold(transaction, &look)?;
     let update = "UPDATE observations SET standing = ?3, pending = ?4, failing = ?5 WHERE audit = ?1 AND server = ?2";
     transaction.prepare_cached(update)?.execute(params![audit, server, standing.code(), pending, names])?;
     Ok(())
+}
+
+/// Where a server stands by its evidence, and by how old a look.
+pub(super) fn standing_of(state: &CurrentState) -> KnownStanding {
+    KnownStanding { standing: state.standing(), wire: WorstListener::of(&state.wire()), probed_ms: state.probed_ms() }
 }
 
 /// The word of the worst listener whose evidence stands.

@@ -8,7 +8,7 @@ use super::server_evidence::{ServerEvidence, known};
 use super::unchecked::StoredUnchecked;
 use crate::StoreError;
 use hostssl_model::{Outcome, Reason, Unchecked, WireObservation};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(crate) fn disown(transaction: &Transaction<'_>, prober: &str, since_ms: i64)
 
 /// Marks the probers of these looks that are believed no more: an audit may have taken them in before.
 pub(crate) fn note_disowned(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     known: &mut ServerEvidence,
     looks: &[WireObservation],
 ) -> Result<(), StoreError> {
@@ -42,7 +42,7 @@ pub(crate) fn note_disowned(
         let since = "SELECT coalesce(revoked_ms, seen_ms) FROM probers WHERE id = ?1 \
                      AND (revoked_ms IS NOT NULL OR violations >= ?2)";
         let to = params![prober, crate::probers::MAX_VIOLATIONS];
-        let since_ms: Option<i64> = transaction.prepare_cached(since)?.query_row(to, |row| row.get(0)).optional()?;
+        let since_ms: Option<i64> = connection.prepare_cached(since)?.query_row(to, |row| row.get(0)).optional()?;
         if let Some(since_ms) = since_ms {
             known.state.zones.disowned.entry(Arc::clone(prober)).or_insert(since_ms);
         }

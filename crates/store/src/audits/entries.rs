@@ -2,7 +2,7 @@
 
 use super::column_codes::{Code as _, listed, outcome_from, read_standings, unsigned};
 use super::document::{self, RunDocument, StoredScope};
-use super::types::{AuditEntry, EnforcementTally, Page};
+use super::types::{AuditEntry, EnforcementTally, Page, PresentFigures};
 use crate::StoreError;
 use hostssl_model::{AuditAsked, Enforcement, Outcome, Principal, Standing, Standings, Summary, Word, WorstListener};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
@@ -46,6 +46,26 @@ pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, Stor
     audit.present = Some(present_version(connection)?);
     count_present(connection, &mut audit)?;
     Ok(Some(audit))
+}
+
+/// Where the servers of an audit stand now. Those of the newest audit are counted as the present is, with what was found since.
+pub(crate) fn present_of(connection: &Connection, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
+    if let Some(newest) = latest(connection)?.filter(|newest| newest.num == audit.num) {
+        let changed = "SELECT count(*) FROM current WHERE at_ms >= ?1 AND changed_ms IS NOT NULL";
+        let changed: i64 = connection.prepare_cached(changed)?.query_row([newest.started_ms], |row| row.get(0))?;
+        return Ok(PresentFigures { standings: newest.standings, changed: unsigned(changed) });
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT c.standing, count(*), count(c.changed_ms) FROM observations o JOIN current c ON c.server = o.server \
+         WHERE o.audit = ?1 GROUP BY 1",
+    )?;
+    let mut rows = statement.query([audit.num])?;
+    let mut found = PresentFigures::default();
+    while let Some(row) = rows.next()? {
+        found.standings.add(Standing::from_code(row.get(0)?), unsigned(row.get(1)?));
+        found.changed += unsigned(row.get(2)?);
+    }
+    Ok(found)
 }
 
 fn present_version(connection: &Connection) -> Result<i64, StoreError> {

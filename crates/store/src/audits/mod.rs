@@ -14,6 +14,7 @@ mod entries;
 mod filter;
 mod gaps;
 mod kept_documents;
+mod known;
 mod listener;
 mod narrowed;
 mod newer;
@@ -31,9 +32,10 @@ mod unchecked;
 pub(crate) mod writes;
 
 pub(crate) use entries::{
-    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, trend,
+    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, present_of, trend,
 };
 pub(crate) use report::{check_documents, report as report_of};
+pub(crate) use writes::has_changes;
 
 pub use document::{StoredFinding, StoredNetwork, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
@@ -44,8 +46,8 @@ pub use server_detail::ServerDetail;
 pub use server_evidence::{EndedLook, KnownFromZones};
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
-    PlaceGap, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
-    StoredGap, TagName,
+    PlaceGap, PresentFigures, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort,
+    ServerWrite, StoredGap, TagName,
 };
 pub use unchecked::StoredUnchecked;
 
@@ -144,7 +146,18 @@ impl AuditStore {
     /// [`StoreError::AuditExists`] when one of this id is kept already, [`StoreError::Full`] and whatever the disk
     /// says.
     pub fn save(&self, report: &AuditReport) -> Result<AuditId, StoreError> {
+        // What a run changed before the audit began comes before what the audit saw.
+        self.fold_changes()?;
         self.write(|connection| save::save(connection, report))
+    }
+
+    /// Takes in what runs have changed and read back since the last time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn fold_changes(&self) -> Result<(), StoreError> {
+        if self.read(has_changes)? { self.write(writes::fold_changes) } else { Ok(()) }
     }
 
     /// Deletes all but the newest `retain` audits. Returns how many were deleted.
@@ -184,9 +197,7 @@ impl AuditStore {
     /// Lists and counts of this entry are of the present: what other audits, probes and runs have shown stands beside
     /// what the audit saw.
     pub fn latest(&self) -> Result<Option<AuditEntry>, StoreError> {
-        if self.read(writes::has_changes)? {
-            self.write(writes::fold_changes)?;
-        }
+        self.fold_changes()?;
         self.read(entries::latest)
     }
 
@@ -285,9 +296,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn last_audit_of(&self, key: &str) -> Result<Option<AuditEntry>, StoreError> {
-        if self.read(writes::has_changes)? {
-            self.write(writes::fold_changes)?;
-        }
+        self.fold_changes()?;
         self.read(|connection| entries::last_audit_of(connection, key))
     }
 

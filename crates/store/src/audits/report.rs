@@ -1,6 +1,6 @@
 //! A kept audit as the report that it was.
 
-use super::column_codes::{listed, outcome_from, unsigned};
+use super::column_codes::{Code as _, listed, outcome_from, unsigned};
 use super::document::{self, ServerFacts, ServerJudgement};
 use super::filter::condition;
 use super::newer::NewerWords;
@@ -10,8 +10,9 @@ use super::server_evidence::ServerEvidence;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, AuditRun, ControlId, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, ServerReport,
-    SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary, Word, WorstListener,
+    AuditReport, AuditRun, ControlId, Enforcement, Gap, KnownStanding, Meaning, Outcome, Overlay, Parameter, Reading,
+    ServerReport, SslEnforcement, Standing, Subscription, SubscriptionId, SubscriptionState, Summary, Word,
+    WorstListener,
 };
 use rusqlite::{Connection, params_from_iter};
 use sha2::{Digest as _, Sha256};
@@ -58,9 +59,10 @@ pub(crate) fn each_server(
     let source = ServerSource::of(audit);
     // Only the present has evidence of its own.
     let evidence = if audit.present.is_some() { "e.document" } else { "NULL" };
+    let wire = if audit.present.is_some() { "o.wire" } else { "o.known_wire" };
     let joined = if audit.present.is_some() { " LEFT JOIN evidence e ON e.server = o.server" } else { "" };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT f.document, j.document, {evidence}, o.outcome, o.failing FROM {} JOIN servers s ON s.num = o.server \
+        "SELECT f.document, j.document, {evidence}, o.outcome, o.failing, o.standing, {wire}, o.probed_ms FROM {} JOIN servers s ON s.num = o.server \
          LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription \
          JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement{joined} WHERE {condition} \
          ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id",
@@ -80,6 +82,16 @@ pub(crate) fn each_server(
             bring_up_to_date(&mut report, ServerEvidence::read(evidence)?, outcome_from(row.get(3)?));
             keep_plaintext(&mut report, row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?);
         }
+        let kept_wire: Option<String> = row.get(6)?;
+        report.learn(KnownStanding {
+            standing: Standing::from_code(row.get(5)?),
+            // An earlier version did not keep it; then no more is known than was seen.
+            wire: match kept_wire {
+                Some(word) => WorstListener::from_code(&word),
+                None => WorstListener::of(&report.wire),
+            },
+            probed_ms: row.get(7)?,
+        });
         take(report);
     }
     Ok(newer)
@@ -132,6 +144,7 @@ fn as_it_was(
         readings: posture.readings,
         wire: posture.wire,
         primary: primary.map(Box::new),
+        known: None,
     }))
 }
 

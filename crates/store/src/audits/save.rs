@@ -183,12 +183,12 @@ fn insert_server(
         by_zones: run.asked.by_zones,
         narrowed: run.asked.is_narrowed().then_some((&seen, &judged)),
     };
-    let (standing, since_ms) = current::fold(transaction, &look)?;
+    let (known, since_ms) = current::fold(transaction, &look)?;
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO observations (audit, server, facts, judgement, outcome, enforcement, tls, state, \
-             reason, wire, since_ms, standing, pending, failing) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             reason, wire, since_ms, standing, pending, failing, known_wire, probed_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             audit,
@@ -202,16 +202,18 @@ fn insert_server(
             look.reason,
             WorstListener::of(&report.wire).map_or("", WorstListener::as_str),
             since_ms,
-            standing.code(),
+            known.standing.code(),
             pending,
             current::failing(look.findings.iter().copied()).join(","),
+            known.wire.map_or("", WorstListener::as_str),
+            known.probed_ms,
         ])?;
     transaction.prepare_cached("UPDATE servers SET last_audit = ?2 WHERE num = ?1")?.execute([server, audit])?;
     Ok(())
 }
 
 /// Whether it was asked whether the server enforces TLS: an audit of other controls alone may not have read the setting.
-fn is_declared(run: &AuditRun, report: &ServerReport) -> bool {
+pub(super) fn is_declared(run: &AuditRun, report: &ServerReport) -> bool {
     let is_read = report.readings.iter().any(|(name, _)| name.is_switch());
     run.asked.asks_enforcement() || is_read || report.ssl_enforcement != SslEnforcement::Unknown
 }

@@ -121,6 +121,15 @@ impl AuditEntry {
     }
 }
 
+/// Where the servers of an audit stand now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PresentFigures {
+    /// Servers by where they stand.
+    pub standings: Standings,
+    /// Servers that a run has changed since they were audited.
+    pub changed: u64,
+}
+
 /// A server in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerRow {

@@ -17,6 +17,7 @@ use hostssl_formats::{
 use hostssl_model::{AuditReport, Standing, Standings, Summary};
 use hostssl_ops::worth_observing;
 use jiff::Timestamp;
+use serde_json::Value;
 use std::io;
 
 /// What is written of a report, and where.
@@ -177,7 +178,7 @@ fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Resul
     Ok(Box::new(move |out| whole(out, report)))
 }
 
-fn value(report: &AuditReport) -> Result<serde_json::Value, CliError> {
+fn value(report: &AuditReport) -> Result<Value, CliError> {
     audit_json::value(report).map_err(|error| CliError::defect(&error))
 }
 

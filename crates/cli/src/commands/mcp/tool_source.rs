@@ -134,8 +134,10 @@ impl CallShared {
             let ca_file = args.connect.ca_file.as_deref();
             let probe = || probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file, &args.wire.route);
             let probe = args.wire.probe.then(probe).transpose()?;
-            let report = audit_and_probe(&connected.tenants, &request, probe.as_ref(), context(), &mut |_| {}).await?;
+            let mut report =
+                audit_and_probe(&connected.tenants, &request, probe.as_ref(), context(), &mut |_| {}).await?;
             refuse_nothing(&report)?;
+            args.keep.learn(&mut report, simulated);
             let kept = args.keep.keep(&report, simulated);
             let warnings = self.known_worse(&report, simulated);
             Ok(ToolAudit { scenario: scenario_of(&report.run.cloud).map(ToOwned::to_owned), kept, warnings, report })

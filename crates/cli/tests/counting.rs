@@ -1,0 +1,142 @@
+//! Servers are counted alike everywhere: by the newest evidence of each kind, with its age.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{Done, run};
+use hostssl_model::{Standing, Standings};
+use hostssl_store::AuditStore;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// A directory that goes with the test.
+struct State(PathBuf);
+
+impl State {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hostssl-counting-{}-{name}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        run(&[arguments, &["--simulate", "--state", self.0.to_str().unwrap()]].concat())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let done = self.run(&[arguments, &["-o", "json"]].concat());
+        serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}", done.stderr))
+    }
+
+    /// What the console counts.
+    fn present(&self) -> Standings {
+        let store = AuditStore::open(&self.0.join("simulated")).unwrap();
+        store.latest().unwrap().unwrap().standings
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The figures of a JSON document.
+fn figures(counts: &Value) -> Standings {
+    let count = |name: &str| counts[name].as_u64().unwrap_or_else(|| panic!("no {name} in {counts}"));
+    Standings {
+        accepts_plaintext: count("acceptsPlaintext"),
+        not_enforced: count("notEnforced"),
+        unknown: count("unknown"),
+        unproven: count("unproven"),
+        not_probed: count("notProbed"),
+        proven: count("proven"),
+    }
+}
+
+/// Whether a table for people has a line with each figure and its words.
+fn has_figures(text: &str, standings: &Standings) -> bool {
+    Standing::ALL.into_iter().filter(|standing| standings.count(*standing) > 0).all(|standing| {
+        let figure = standings.count(standing).to_string();
+        let is_line = |line: &str| line.split_whitespace().next() == Some(&figure) && line.contains(standing.words());
+        text.lines().any(is_line)
+    })
+}
+
+#[test]
+fn an_audit_that_did_not_probe_counts_what_earlier_probes_saw() {
+    let state = State::new("earlier");
+    let probed = state.json(&["audit", "--probe"]);
+    assert!(probed["summary"].get("knownStandings").is_none(), "it saw all that is known: {}", probed["summary"]);
+    let seen = figures(&probed["summary"]["standings"]);
+    assert!(seen.accepts_plaintext > 0 && seen.proven > 0, "{seen:?}");
+
+    let declared = state.json(&["audit"]);
+    let (own, known) = (&declared["summary"]["standings"], &declared["summary"]["knownStandings"]);
+    assert_eq!((figures(own).accepts_plaintext, figures(own).proven), (0, 0), "what the audit itself saw stays: {own}");
+    assert_eq!(figures(known), seen);
+    assert_eq!(state.present(), seen, "the console counts the same");
+    let server =
+        declared["servers"].as_array().unwrap().iter().find(|one| one["known"]["standing"] == "accepts-plaintext");
+    let server = server.expect("a server with its earlier look");
+    assert_eq!((&server["standing"], &server["known"]["wire"]), (&"not-probed".into(), &"optional".into()));
+    assert_eq!(server["known"]["probedAt"].as_str().unwrap().len(), "2026-11-29T09:00:00Z".len());
+
+    let trend = state.json(&["trend"]);
+    assert_eq!(figures(&trend["audits"][1]["standings"]), seen);
+    assert_eq!(figures(&trend["now"]["standings"]), seen);
+
+    for arguments in [&["audit"][..], &["runs", "show", "latest"]] {
+        let table = state.run(arguments).stdout;
+        assert!(has_figures(&table, &seen), "{arguments:?}: {table}");
+        assert!(table.contains("count by earlier probes, the oldest of them"), "{arguments:?}: {table}");
+        assert!(table.contains("an earlier probe connected without TLS"), "{arguments:?}: {table}");
+        let markdown = state.run(&[arguments, &["-o", "markdown"]].concat()).stdout;
+        let row = format!("| {} | {} |", seen.accepts_plaintext, Standing::AcceptsPlaintext.words());
+        assert!(markdown.contains(&row) && markdown.contains("count by earlier probes"), "{markdown}");
+        let html = state.run(&[arguments, &["-o", "html"]].concat()).stdout;
+        let figure =
+            format!("<b>{}</b><strong>{}</strong>", seen.accepts_plaintext, Standing::AcceptsPlaintext.words());
+        assert!(html.contains(&figure) && html.contains("count by earlier probes"), "no {figure}");
+        let junit = state.run(&[arguments, &["-o", "junit"]].concat()).stdout;
+        assert!(junit.contains("an earlier probe connected without TLS"), "{junit}");
+        let rows = state.run(&[arguments, &["-o", "tsv"]].concat()).stdout;
+        assert!(!rows.contains("accepts-plaintext"), "a row of TSV has the columns that it always had: {rows}");
+    }
+}
+
+#[test]
+fn without_a_state_an_audit_that_did_not_probe_knows_of_no_probe() {
+    let none = run(&["audit", "--simulate"]).stdout;
+    assert!(none.contains("this audit did not probe, and no earlier probe of its servers is known"), "{none}");
+    let state = State::new("none");
+    let declared = state.json(&["audit"]);
+    assert!(declared["summary"].get("knownStandings").is_none(), "{}", declared["summary"]);
+    let table = state.run(&["runs", "show", "latest"]).stdout;
+    assert!(table.contains("no earlier probe of its servers is known"), "{table}");
+}
+
+#[test]
+fn the_trend_ends_with_what_a_run_has_changed_since() {
+    let state = State::new("changed");
+    let plan = state.0.join("plan.json");
+    let plan = plan.to_str().unwrap();
+    state.run(&["audit"]);
+    let goal = ["--server", "pg-catalog-prod", "--accept-breakage", "*=a test", "--out", plan];
+    let planned = state.json(&[&["plan"], &goal[..]].concat());
+    let hash = planned["hash"].as_str().unwrap();
+    assert_eq!(state.run(&["apply", plan, "--approve", hash]).code, 0);
+    let trend = state.json(&["trend"]);
+    let (last, now) = (figures(&trend["audits"][0]["standings"]), figures(&trend["now"]["standings"]));
+    assert_eq!(now.not_enforced + 1, last.not_enforced, "{trend}");
+    assert_eq!((&trend["now"]["changedByRuns"], now), (&1.into(), state.present()), "as the console counts");
+    let chart = state.run(&["trend"]).stdout;
+    assert!(chart.lines().any(|line| line.starts_with("now ")), "{chart}");
+    assert!(chart.contains("a run has changed 1 server"), "{chart}");
+    let words = format!("not enforced: {} then, {} of", last.not_enforced, now.not_enforced);
+    assert!(chart.contains(&words), "no {words:?} in {chart}");
+    // An audit before the newest has no present.
+    let run = trend["audits"][0]["run"].as_str().unwrap();
+    assert!(state.json(&["trend", run]).get("now").is_none());
+}
