@@ -176,8 +176,10 @@ pub(crate) enum AuditFormat {
     /// A table with every column, however wide the terminal is.
     Wide,
     Json,
+    /// JSON in colour, where the terminal has colours.
     Jsonc,
     Yaml,
+    /// YAML in colour, where the terminal has colours.
     Yamlc,
     Tsv,
     Csv,
@@ -200,8 +202,10 @@ pub(crate) enum ValueFormat {
     /// A table with every column, however wide the terminal is.
     Wide,
     Json,
+    /// JSON in colour, where the terminal has colours.
     Jsonc,
     Yaml,
+    /// YAML in colour, where the terminal has colours.
     Yamlc,
     Tsv,
     None,

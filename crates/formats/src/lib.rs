@@ -79,6 +79,7 @@ pub mod tool_json;
 pub mod trend;
 pub mod waiver_text;
 pub mod watch_message;
+mod weakness_words;
 pub mod who_text;
 mod wrap;
 pub mod zones_json;

@@ -1,5 +1,6 @@
 //! Probed endpoints as text: failures first, what weakens each below, the counts at the end.
 
+use crate::weakness_words::weakness_words;
 use crate::{Cell, Column, Entry, Heading, Palette, Section, Shape, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::AZURE_ROOTS;
@@ -224,7 +225,7 @@ fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette)
         writeln!(out, "  post-quantum key exchange: {offered}")?;
     }
     for weakness in &report.weaknesses {
-        writeln!(out, "  weakness: {}", weakness.as_str())?;
+        writeln!(out, "  weakness: {}: {}", weakness.as_str(), weakness_words(*weakness))?;
     }
     let lines = report.transcript.iter().flatten();
     let rows: Vec<Vec<Column>> = lines

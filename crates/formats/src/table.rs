@@ -398,12 +398,16 @@ impl Layout {
             .iter()
             .map(|(column, width)| (cell(*column).text, cell(*column).painted(palette), *width))
             .collect();
-        let Some(prose) = &self.prose else { return self.write_cells(out, cells) };
+        let is_blank = cells.iter().all(|(text, ..)| text.is_empty());
+        let Some(prose) = &self.prose else {
+            // The further lines of an entry may have nothing in the columns that were chosen.
+            return if is_blank { Ok(()) } else { self.write_cells(out, cells) };
+        };
         let text = cell(prose.column).text;
         // A word that has no room beside the row has it below.
         let has_room = |room: &usize| text.split(' ').all(|word| word.width() <= *room);
         let Some(beside) = prose.beside.filter(has_room) else {
-            if cells.iter().any(|(text, ..)| !text.is_empty()) {
+            if !is_blank {
                 self.write_cells(out, cells)?;
             }
             let pieces = wrapped(&text, prose.below);
@@ -535,6 +539,18 @@ mod tests {
              rg-payments     (1)\n\nShop\n  OUTCOME  SERVER  RESOURCE GROUP  WHY\n  unknown  pg-a    rg-payments     \
              (1)\n  pass     pg-d    rg-payments\n\n(1) the parameters could not be read because a permission is missing\n\n"
         );
+    }
+
+    #[test]
+    fn a_further_line_without_a_cell_in_the_chosen_columns_is_not_a_blank_one() {
+        let mut first = entry(Outcome::Fail, "pg-a", "off");
+        let further = ["", "", "", "", "", "no TLS 1.3"].map(Cell::plain);
+        first.lines.push(further.into());
+        let shape = Shape { columns: vec!["server".into()], ..Shape::AS_IS };
+        let mut out = Vec::new();
+        let sections = vec![Section { title: None, entries: vec![first, entry(Outcome::Fail, "pg-b", "off")] }];
+        write_list(&mut out, &HEADINGS, sections, &Text { shape: &shape, ..Text::plain() }).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "SERVER\npg-a\npg-b\n");
     }
 
     #[test]

@@ -141,8 +141,10 @@ enum IacOutput {
     /// A table with every column, however wide the terminal is.
     Wide,
     Json,
+    /// JSON in colour, where the terminal has colours.
     Jsonc,
     Yaml,
+    /// YAML in colour, where the terminal has colours.
     Yamlc,
     Tsv,
     /// SARIF 2.1.0, for code scanning.

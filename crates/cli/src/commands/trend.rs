@@ -42,8 +42,10 @@ enum TrendFormat {
     #[value(alias = "table")]
     Chart,
     Json,
+    /// JSON in colour, where the terminal has colours.
     Jsonc,
     Yaml,
+    /// YAML in colour, where the terminal has colours.
     Yamlc,
     Tsv,
     Csv,

@@ -97,8 +97,10 @@ pub(crate) struct ClientsArgs {
 pub(crate) enum ClientsFormat {
     Table,
     Json,
+    /// JSON in colour, where the terminal has colours.
     Jsonc,
     Yaml,
+    /// YAML in colour, where the terminal has colours.
     Yamlc,
     Tsv,
     Csv,
