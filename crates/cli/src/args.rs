@@ -183,6 +183,8 @@ pub(crate) enum AuditFormat {
     Yamlc,
     Tsv,
     Csv,
+    /// CSV with a row for each requirement of a standard and each server; the rows of one standard stand together.
+    StandardsCsv,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
     /// OCSF Compliance Findings, for security lakes.

@@ -193,13 +193,15 @@ impl AuditFormat {
             Self::Yamlc => Format::Yamlc,
             Self::Tsv => Format::Tsv,
             Self::None => Format::None,
-            Self::Csv | Self::Sarif | Self::Ocsf | Self::Junit | Self::Markdown | Self::Html => return None,
+            Self::Csv | Self::StandardsCsv | Self::Sarif | Self::Ocsf | Self::Junit | Self::Markdown | Self::Html => {
+                return None;
+            }
         })
     }
 
     /// Whether what could not be checked stands in it.
     pub(crate) fn holds_gaps(self) -> bool {
-        !matches!(self, Self::Csv | Self::Tsv | Self::None)
+        !matches!(self, Self::Csv | Self::StandardsCsv | Self::Tsv | Self::None)
     }
 }
 

@@ -357,9 +357,21 @@ fn what_server_list_cannot_see_is_said_even_when_quiet() {
 
 #[test]
 fn every_format_of_the_audit() {
-    for format in
-        ["table", "json", "jsonc", "yaml", "yamlc", "tsv", "csv", "sarif", "ocsf", "junit", "markdown", "none"]
-    {
+    for format in [
+        "table",
+        "json",
+        "jsonc",
+        "yaml",
+        "yamlc",
+        "tsv",
+        "csv",
+        "standards-csv",
+        "sarif",
+        "ocsf",
+        "junit",
+        "markdown",
+        "none",
+    ] {
         let done = run(&["audit", "--simulate", "--output", format]);
         assert_eq!(done.code, 3, "{format}");
         assert_eq!(done.stdout.is_empty(), format == "none", "{format}");

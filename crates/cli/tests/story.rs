@@ -119,6 +119,8 @@ fn a_server_becomes_less_strict_only_for_a_reason_that_is_kept() {
     let plan = reader.load(&RunId::new(&run).unwrap()).unwrap().plan;
     std::fs::write(site.0.path().join("loosen.json"), plan).unwrap();
     let hash = site.hash("loosen.json");
+    let shown = site.raw(&["plan", "show", "loosen.json", "--color", "always"]).stdout;
+    assert!(shown.to_lowercase().contains("\u{1b}[31mon -> off"), "{shown:?}");
     let apply = ["apply", "loosen.json", "--approve", &hash, "-o", "json", "--color", "always"];
     let undo = ["undo", "latest", "--yes", "-o", "json", "--color", "always"];
     let refused = |command: &[&str]| {

@@ -12,6 +12,7 @@ pub mod audit_junit;
 pub mod audit_markdown;
 pub mod audit_ocsf;
 pub mod audit_sarif;
+pub mod audit_standards_csv;
 pub mod audit_text;
 pub mod clients;
 pub mod clients_csv;

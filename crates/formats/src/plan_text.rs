@@ -6,7 +6,7 @@ use crate::{
 use hostssl_audit::Profile;
 use hostssl_model::Outcome;
 use hostssl_remediation::{
-    AffectedClient, ClientEncryption, ClientImpact, Disposition, Goal, LeftOutReason, Plan, Step,
+    AffectedClient, ClientEncryption, ClientImpact, Direction, Disposition, Goal, LeftOutReason, Plan, Step,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -95,11 +95,15 @@ fn wave(steps: &[Step], names: &SubscriptionNames, palette: Palette) -> Section 
 
 fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
     let word = step.disposition.as_str();
+    let loosens = step.exposes(Direction::Apply).is_some();
     let outcome = match step.disposition {
+        // No client is refused, and the server is worse off all the same.
+        _ if loosens => Outcome::Fail,
         Disposition::OnlineSafe => Outcome::Pass,
         Disposition::NeedsRestart | Disposition::NeedsObservation | Disposition::BreaksClients => Outcome::Unknown,
         Disposition::Manual => Outcome::NotApplicable,
     };
+    let change = format!("{} -> {}", step.before, step.after);
     let line = vec![
         Cell::number(step.id.into()),
         Cell::plain(step.server.name()),
@@ -107,7 +111,7 @@ fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
         Cell::plain(step.server.resource_group()),
         Cell::plain(names.of(step.server.subscription().as_str())),
         Cell::plain(step.parameter.as_str()),
-        Cell::plain(format!("{} -> {}", step.before, step.after)),
+        if loosens { Cell::outcome(Outcome::Fail, &change) } else { Cell::plain(change) },
         Cell::outcome(outcome, word),
         Cell::plain(step.why.as_str()),
     ];

@@ -7,8 +7,8 @@ use hostssl_formats::{
     Palette, Text, Wrapping, audit_html, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
 };
 use hostssl_model::{
-    Acceptance, AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter,
-    ParameterName as Name, Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server,
+    Acceptance, AuditAsked, AuditReport, AuditRun, ControlId, Finding, Gap, GapScope, Kind, Outcome, Overlay,
+    Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server,
     ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Tags, TlsVersion, Unchecked,
     WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
@@ -363,6 +363,29 @@ fn an_audit_of_nothing_looks_like_nothing() {
     assert_eq!(headline(false, &[1]), "# The one server could not be checked");
     assert_eq!(headline(true, &[0]), "# The one server does not enforce TLS");
     assert_eq!(headline(true, &[3]), "# The one server could not be checked");
+}
+
+/// Every requirement has a row for each server that its control judges, and the rows of a standard stand together.
+#[test]
+fn csv_by_standard() {
+    let report = report();
+    let mut out = Vec::new();
+    hostssl_formats::audit_standards_csv::write(&mut out, &report).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    let judged = report.servers.iter().filter(|server| {
+        let judges = |one: &&Finding| one.control == ControlId::RequireSecureTransport;
+        server.findings.iter().find(judges).is_some_and(|one| one.outcome != Outcome::NotApplicable)
+    });
+    let of_cis = rows.iter().filter(|row| row[0].starts_with("CIS ") && &row[1] == "3.0.0" && &row[2] == "5.2.1");
+    assert_eq!(of_cis.count(), judged.count(), "{text}");
+    let mut standards: Vec<(&str, &str)> = rows.iter().map(|row| (&row[0], &row[1])).collect();
+    standards.dedup();
+    let all = standards.len();
+    standards.sort_unstable();
+    standards.dedup();
+    assert_eq!(standards.len(), all, "each stands in one place: {standards:?}");
 }
 
 #[test]

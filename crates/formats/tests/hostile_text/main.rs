@@ -22,10 +22,10 @@ use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::zones_json::ZoneCoverage;
 use hostssl_formats::{
     Palette, Section, Shape, Text, apply_json, approval_json, audit_csv, audit_html, audit_json, audit_junit,
-    audit_markdown, audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text,
-    config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json,
-    explain_text, fleet_metrics, gate_text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_snippet, iac_text,
-    lint_json, lint_text, markdown, plan_text, policy, probe_json, probers_json, probers_text, run_refused,
+    audit_markdown, audit_ocsf, audit_sarif, audit_standards_csv, audit_text, clients_csv, clients_json, clients_sheet,
+    clients_text, config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text,
+    explain_json, explain_text, fleet_metrics, gate_text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_snippet,
+    iac_text, lint_json, lint_text, markdown, plan_text, policy, probe_json, probers_json, probers_text, run_refused,
     run_sessions, run_text, runs_json, runs_text, server_document, tool_json, trend, waiver_text, watch_message,
     write_json_line, write_list, zones_json, zones_text,
 };
@@ -83,6 +83,7 @@ fn of_audit(all: &mut Outputs, audit: &AuditReport, which: &str) {
     all.add(&name("audit_text"), |out| audit_text::write(out, audit, &Text::plain()));
     all.add(&name("audit_csv"), |out| audit_csv::write(out, audit));
     all.add(&name("audit_csv tsv"), |out| audit_csv::write_tabs(out, audit));
+    all.add(&name("audit_standards_csv"), |out| audit_standards_csv::write(out, audit));
     all.add(&name("audit_json"), |out| audit_json::write(out, audit));
     all.add_value(&name("audit_json"), &audit_json::value(audit).unwrap());
     all.add(&name("audit_sarif"), |out| audit_sarif::write(out, audit));

@@ -12,7 +12,7 @@ use hostssl_audit::Profile;
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::{
     Palette, Query, Shape, SubscriptionNames, Text, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
-    audit_ocsf, audit_sarif, audit_text,
+    audit_ocsf, audit_sarif, audit_standards_csv, audit_text,
 };
 use hostssl_model::{AuditReport, Standing, Standings, Summary};
 use hostssl_ops::worth_observing;
@@ -162,6 +162,7 @@ fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Resul
         AuditFormat::Csv => audit_csv::write,
         // As `-o csv` and the console have it: a row for each finding, under headings.
         AuditFormat::Tsv => audit_csv::write_tabs,
+        AuditFormat::StandardsCsv => audit_standards_csv::write,
         AuditFormat::Sarif => audit_sarif::write,
         AuditFormat::Ocsf => audit_ocsf::write,
         AuditFormat::Junit => audit_junit::write,
