@@ -22,7 +22,7 @@ use hostssl_ops::{list_server_documents, show_server_document};
 use serde_json::Value;
 use server_history::ServerHistoryArgs;
 use update::ServerUpdateArgs;
-use value::{one_or_all, shape};
+use value::{one_or_all, shape, shown};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerCommand {
@@ -131,7 +131,9 @@ fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
         Ok((documents, gaps, names))
     })?;
     let document = one_or_all(documents);
-    stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(terminal))?;
+    let format = Format::from(args.value.output);
+    let document = shown(document, query.is_some(), format);
+    stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
     Ok(print_gaps(&gaps, &names))
 }
 

@@ -1,6 +1,6 @@
 //! `hostssl server update`: one server, planned, applied and verified like any other change.
 
-use super::value::{one_or_all, shape};
+use super::value::{one_or_all, shape, shown};
 use crate::args::{
     ConnectArgs, JudgeArgs, LimitArgs, PaceArgs, ServerName, ServerNameArgs, StateArgs, TerminalArgs, ValueArgs, name,
 };
@@ -14,6 +14,7 @@ use crate::state::new_run;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
+use hostssl_formats::output::Format;
 use hostssl_formats::plan_text::client_text;
 use hostssl_formats::run_text::restart_command;
 use hostssl_formats::safe;
@@ -91,12 +92,9 @@ pub(crate) fn run(args: &ServerUpdateArgs, terminal: &TerminalArgs) -> Result<Ex
         }
     }
     if !documents.is_empty() {
-        stdout::write_value(
-            &one_or_all(documents),
-            query.as_ref(),
-            args.value.output.into(),
-            stdout::palette(terminal),
-        )?;
+        let format = Format::from(args.value.output);
+        let document = shown(one_or_all(documents), query.is_some(), format);
+        stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
     }
     Ok(exit)
 }
