@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_formats::apply_json::{self, Receipt};
-use hostssl_remediation::{Plan, Report};
+use hostssl_formats::{SubscriptionNames, Text, run_text};
+use hostssl_remediation::{Plan, Report, RunOutcome, RunSummary, StepStatus};
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use hostssl_test_support::harness::{Harness, set_traps};
@@ -49,6 +50,30 @@ async fn the_report_has_the_form_that_is_promised() {
         names(step),
         ["accepted", "after", "before", "id", "open", "parameter", "reason", "requestId", "server", "status"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_step_is_told_from_one_that_is_over_and_a_halted_run_is_not_offered_to_be_resumed() {
+    let (_, mut report) = applied().await;
+    let step = &mut report.steps[1];
+    (step.status, step.open) = (StepStatus::TimedOut, true);
+    step.reason = Some("Azure accepted the write and it is still in progress: resume the run".to_owned());
+    report.outcome = RunOutcome::Open;
+    report.summary = RunSummary { refused: 0, timed_out: 1, open: 1, ..report.summary };
+    let names = SubscriptionNames::default();
+    let (mut ended, mut halted) = (Vec::new(), Vec::new());
+    run_text::write(&mut ended, &report, &names, &Text::plain()).unwrap();
+    run_text::write_halted(&mut halted, &report, &names, &Text::plain()).unwrap();
+    let (ended, halted) = (String::from_utf8(ended).unwrap(), String::from_utf8(halted).unwrap());
+    assert!(ended.contains("hostssl resume run-1"), "{ended}");
+    assert!(halted.contains("still in progress") && !halted.contains("resume"), "{halted}");
+    let counted = |report: &Report| {
+        let summary = &apply_json::value(report, &[]).unwrap()["summary"];
+        ["timedOut", "open", "timedOutSettled"].map(|name| summary[name].as_u64().unwrap())
+    };
+    assert_eq!(counted(&report), [1, 1, 0]);
+    report.summary.open = 0;
+    assert_eq!(counted(&report), [1, 0, 1]);
 }
 
 #[tokio::test(start_paused = true)]
