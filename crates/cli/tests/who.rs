@@ -69,3 +69,39 @@ fn the_past_of_the_demonstration_is_by_people_a_pipeline_and_a_policy() {
     assert!(of("pg-shipping-stage", "rg-shop-stage").contains("managed identity tls-1-3-everywhere"));
     assert!(of("pg-keycloak", "rg-identity").contains("nothing in the Activity Log from "));
 }
+
+#[test]
+fn a_waived_failure_is_shown_with_its_waiver_and_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let kept = |arguments: &[&str]| run(&[arguments, &["--state", &state, "-q"]].concat());
+    assert_eq!(kept(&["audit", "--simulate"]).code, 3);
+    switch(&state, "Disabled");
+    let file = folder.path().join("waivers.toml").display().to_string();
+    let id = "/subscriptions/20000000-0000-4000-8000-000000000003/resourceGroups/rg-identity/providers/Microsoft.DBforPostgreSQL/servers/pg-directory";
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 20);
+    let expires = later.to_string()[..10].to_owned();
+    let waiver = |expires: &str| {
+        format!(
+            "[[waiver]]\ncontrol = \"require-secure-transport\"\nscope = \"{id}\"\nowner = \"Ada\"\nreason = \"migration\"\napprover = \"Grace\"\nexpires = {expires}\n"
+        )
+    };
+    std::fs::write(&file, waiver(&expires)).unwrap();
+    let watched = kept(&["watch", "--once", "--simulate", "--waivers", &file]);
+    assert_eq!(watched.code, 0, "{}{}", watched.stdout, watched.stderr);
+    assert!(
+        watched.stdout.contains(&format!("waived until {expires}: migration; by application")),
+        "{}",
+        watched.stdout
+    );
+    let compared = kept(&["diff", "--simulate", "--waivers", &file, "-o", "json"]);
+    assert_eq!(compared.code, 0, "{}", compared.stderr);
+    let compared: Value = serde_json::from_str(&compared.stdout).unwrap();
+    let change = &compared["changes"][0];
+    assert_eq!((&change["difference"], &change["after"]["outcome"]), (&"new".into(), &"fail".into()));
+    assert_eq!((&change["after"]["waiver"]["reason"], &compared["summary"]["new"]), (&"migration".into(), &1.into()));
+    // One that has expired is shown too, and waives nothing; and without the file the failure counts.
+    std::fs::write(&file, waiver("2020-01-01")).unwrap();
+    assert_eq!(kept(&["diff", "--simulate", "--waivers", &file]).code, 3);
+    assert_eq!(kept(&["diff", "--simulate"]).code, 3);
+}

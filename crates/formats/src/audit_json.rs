@@ -16,7 +16,7 @@ mod exit;
 mod listener;
 mod read;
 mod server;
-mod waiver;
+pub(crate) mod waiver;
 
 use controls::Control;
 use exit::Exit;

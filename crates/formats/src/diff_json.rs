@@ -1,6 +1,7 @@
 //! What changed between two audits as JSON, version 1: frozen.
 
 use crate::activity_json::WhoV1;
+use crate::audit_json::waiver::Waiver;
 use crate::json_text::{write_json, write_json_line};
 use hostssl_audit as audit;
 use hostssl_model as model;
@@ -142,6 +143,9 @@ struct FindingV1<'a> {
     observed: Option<&'a str>,
     /// Why it is unknown: a stable word. Only when the outcome is unknown.
     reason: Option<&'static str>,
+    /// The waiver for a failure, whether or not it is in effect, where the command was given a file of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<Waiver<'a>>,
 }
 
 /// The JSON Schema of the format.
@@ -288,6 +292,7 @@ impl<'a> From<&'a model::Finding> for FindingV1<'a> {
             outcome: finding.outcome.as_str(),
             observed: finding.observed.as_deref(),
             reason: finding.unchecked.as_ref().map(|unchecked| unchecked.reason.as_str()),
+            waiver: finding.waiver.as_deref().map(Waiver::from),
         }
     }
 }

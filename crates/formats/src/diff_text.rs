@@ -1,8 +1,8 @@
 //! What changed between two audits, as text.
 
 use crate::headline::plural;
-use crate::who_text;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use crate::{waiver_text, who_text};
 use hostssl_audit::{Change, Diff, Difference, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
 use std::io::{self, Write};
@@ -88,9 +88,16 @@ fn entry(change: &Change<'_>) -> Entry {
     Entry { word, lines: vec![line] }
 }
 
-/// What it was and what it is, and who made it.
+/// The waiver for what fails now, where there is one: valid or not.
+#[must_use]
+pub fn waiver(change: &Change<'_>) -> Option<String> {
+    change.after.and_then(|finding| finding.waiver.as_deref()).map(waiver_text::beside)
+}
+
+/// What it was and what it is, whether that was accepted, and who made it.
 fn with_who(change: &Change<'_>) -> String {
-    let parts = [what(change), change.who.as_ref().map(who_text::words).unwrap_or_default()];
+    let who = change.who.as_ref().map(who_text::words);
+    let parts = [what(change), waiver(change).unwrap_or_default(), who.unwrap_or_default()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 

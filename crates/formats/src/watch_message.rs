@@ -1,6 +1,6 @@
 //! What changed between two audits, as messages of chats: Slack and Microsoft Teams.
 
-use crate::diff_text::{counts, what, word};
+use crate::diff_text::{counts, waiver, what, word};
 use crate::headline::headline;
 use crate::markdown_text::escaped;
 use crate::safe;
@@ -79,8 +79,9 @@ fn parts(change: &Change<'_>) -> (String, String) {
     let control = change.control().map(|id| format!(" {id}")).unwrap_or_default();
     let short = |text: String| text.chars().take(LONGEST).collect::<String>();
     let who = change.who.as_ref().map(|who| format!("; {}", short(who_text::words(who)))).unwrap_or_default();
+    let waiver = waiver(change).map(|waiver| format!("; {}", short(waiver))).unwrap_or_default();
     let detail = short(what(change));
-    (format!("{} {server}", word(change.difference).0), format!("{detail}{control}{who}").trim().to_owned())
+    (format!("{} {server}", word(change.difference).0), format!("{detail}{control}{waiver}{who}").trim().to_owned())
 }
 
 fn more(diff: &Diff<'_>) -> Option<String> {

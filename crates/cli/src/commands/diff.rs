@@ -2,6 +2,7 @@
 
 use crate::args::{ConnectArgs, LimitArgs, StateArgs, TerminalArgs, ValueFormat, name};
 use crate::changed_by;
+use crate::commands::waivers;
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -9,17 +10,19 @@ use crate::simulated::scenario_of;
 use crate::state::{find_run, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::Args;
-use hostssl_audit::{ActivityRead, Diff, Difference, diff, name_authors};
+use hostssl_audit::{ActivityRead, Change, Diff, Difference, apply_waivers, diff, name_authors};
 use hostssl_formats::output::Format;
-use hostssl_formats::{Query, Shape, diff_json, diff_text};
+use hostssl_formats::{Query, Shape, diff_json, diff_text, waiver_text};
 use hostssl_model::{AuditReport, Finding, Hint, Outcome};
+use hostssl_ops::rules_of;
 use hostssl_store::{AuditEntry, StoreReader};
+use std::path::PathBuf;
 
 pub(crate) const HELP: &str = "Exit codes:
   0  nothing is worse than before
   1  the tool failed (no disk)
   2  wrong usage: a bad option, or no such audit
-  3  a control newly fails, or fails with another value
+  3  a control newly fails, or fails with another value, and no waiver in effect covers that
   4  no new failure, but something could not be checked that had been checked before or is new,
      or a control that only one of the audits checked fails there,
      or a newer version kept the later audit with codes that this version does not know";
@@ -40,6 +43,9 @@ pub(crate) struct DiffArgs {
     query: Option<String>,
     #[command(flatten)]
     state: StateArgs,
+    /// A file of waivers: the failures that they cover today are shown with them, and do not count. - for standard input.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS")]
+    waivers: Option<PathBuf>,
     /// Say who made each change, by Azure's Activity Log: signs in and reads it. Azure keeps it for 90 days.
     #[arg(long)]
     who: bool,
@@ -54,7 +60,12 @@ pub(crate) struct DiffArgs {
 
 pub(crate) fn run(args: &DiffArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
-    let (before, after) = audits(args, terminal)?;
+    let (before, mut after) = audits(args, terminal)?;
+    if let Some(path) = &args.waivers {
+        let waivers = waivers::load(path, &rules_of(&after.run.profile))?;
+        apply_waivers(&mut after, &path.display().to_string(), waivers);
+        waiver_text::doubts(&after).iter().for_each(|doubt| stderr!("warning: {doubt}"));
+    }
     let mut compared = diff(&before, &after);
     if args.who {
         let read = block_on(read_who(args, &before, &after, &compared, terminal))?;
@@ -110,7 +121,11 @@ fn write_value(
 pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditReport) -> Exit {
     let is_open = |one: &Finding| one.outcome == Outcome::Fail && compared.not_compared.contains(&one.control);
     let mut findings = [before, after].into_iter().flat_map(|audit| &audit.servers).flat_map(|server| &server.findings);
-    if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {
+    let is_waived = |one: &Change<'_>| {
+        one.after.and_then(|finding| finding.waiver.as_ref()).is_some_and(|waiver| waiver.is_in_effect())
+    };
+    let worse = |one: &&Change<'_>| matches!(one.difference, Difference::New | Difference::Changed);
+    if compared.changes.iter().filter(worse).any(|one| !is_waived(one)) {
         Exit::Findings
     } else if compared.count(Difference::NotVisible) > 0
         || findings.any(is_open)

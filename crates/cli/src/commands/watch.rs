@@ -5,7 +5,7 @@ mod webhook;
 use crate::args::{TerminalArgs, duration};
 use crate::changed_by;
 use crate::commands::audit::{self, AuditEnded, AuditRunArgs};
-use crate::commands::diff;
+use crate::commands::{diff, waivers};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -14,10 +14,10 @@ use crate::signals::Signals;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use futures::FutureExt as _;
-use hostssl_audit::{ActivityRead, Diff, LastKnown, Profile, diff_knowing, name_authors};
-use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
+use hostssl_audit::{ActivityRead, Diff, LastKnown, Profile, apply_waivers, diff_knowing, gate, name_authors};
+use hostssl_formats::{Shape, diff_json, diff_text, safe, waiver_text, write_json_line};
 use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
-use hostssl_ops::{Tenant, Vantages};
+use hostssl_ops::{Tenant, Vantages, rules_of};
 use hostssl_store::{AuditEntry, Page};
 use std::io;
 use std::path::PathBuf;
@@ -60,6 +60,9 @@ pub(crate) struct WatchArgs {
     /// What goes to stdout; json is a line for each comparison.
     #[arg(long, short = 'o', value_enum, default_value_t = WatchFormat::Table, ignore_case = true, help_heading = "Watch options")]
     output: WatchFormat,
+    /// A file of waivers, read anew for each audit: failures that they cover are reported with them, and do not count.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS", help_heading = "Watch options")]
+    waivers: Option<PathBuf>,
     /// Post changes to this URL (repeatable), and to the one in HOSTSSL_WEBHOOK, which no list of processes shows.
     #[arg(long, value_name = "URL", help_heading = "Watch options")]
     webhook: Vec<String>,
@@ -174,7 +177,7 @@ impl Watch<'_> {
     /// Says what changed, keeps the audit, and how a single round ends.
     async fn end_of_round(
         &mut self,
-        report: AuditReport,
+        mut report: AuditReport,
         vantages: &Vantages,
         tenants: &[Tenant],
     ) -> Result<Exit, CliError> {
@@ -193,6 +196,7 @@ impl Watch<'_> {
             self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
             return Ok(Exit::Incomplete);
         }
+        self.lay_waivers_over(&mut report)?;
         let report = Arc::new(report);
         let activity = Arc::new(self.who(&report, tenants).await);
         let before = self.before.replace(report.clone());
@@ -235,6 +239,19 @@ impl Watch<'_> {
         self.known.learn(&report);
         shown?;
         Ok(if is_told { exit } else { Exit::Failed })
+    }
+
+    /// Shows which failures were accepted. A file that became unreadable while the watch runs waives nothing, and does not end it.
+    fn lay_waivers_over(&self, report: &mut AuditReport) -> Result<(), CliError> {
+        let Some(path) = &self.args.waivers else { return Ok(()) };
+        match waivers::load(path, &rules_of(&report.run.profile)) {
+            Ok(waivers) => apply_waivers(report, &path.display().to_string(), waivers),
+            Err(error) if self.is_first || self.args.once => return Err(error),
+            Err(error) => stderr!("warning: nothing is waived: {}", error.on_one_line()),
+        }
+        waiver_text::doubts(report).iter().for_each(|doubt| stderr!("warning: {doubt}"));
+        report.overlay.gate = Some(gate(report, &[], None));
+        Ok(())
     }
 
     /// Who did what to the servers that changed, for this screen or for a webhook that is behind.

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Waiver<'a> {
+pub(crate) struct Waiver<'a> {
     state: WaiverState,
     /// Who is responsible for the server.
     owner: &'a str,
