@@ -248,11 +248,13 @@ async fn many_servers_are_planned_by_waves_enforced_and_undone() {
     assert!(file.body.contains(&hash) && file.header("content-disposition").starts_with("attachment"));
     let run = ended(&visitor, &apply(&visitor, &plan).await).await;
     assert!(run.1.body.contains("<h1>Verified") && run.1.body.contains("Undo 3 steps"), "{}", run.1.body);
+    assert!(run.1.body.contains("clients may be refused: accepted by"), "{}", run.1.body);
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
     let seen = field(&run.1.body, "seen");
     let undone = visitor.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={seen}")).await;
     let undone = ended(&visitor, &undone).await;
     assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
+    assert!(!undone.1.body.contains("clients may be refused"), "what was restored refuses no one: {}", undone.1.body);
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Disabled");
 }

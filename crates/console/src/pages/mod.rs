@@ -138,3 +138,23 @@ impl Paging {
         self.before.is_some() || self.after.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_leads_to_both_of_its_ends() {
+        let page = |number| Paging::new(number, 100, 1_950, |page| page.to_string());
+        let links = |number| {
+            let Paging { start, before, after, end, .. } = page(number);
+            [start, before, after, end].map(Option::unwrap_or_default)
+        };
+        assert_eq!(links(0), ["", "", "1", "19"]);
+        assert_eq!(links(1), ["", "0", "2", "19"]);
+        assert_eq!(links(10), ["0", "9", "11", "19"]);
+        assert_eq!(links(18), ["0", "17", "19", ""]);
+        assert_eq!(links(19), ["0", "18", "", ""]);
+        assert!(!Paging::new(0, 100, 100, |page| page.to_string()).has_pages());
+    }
+}

@@ -233,9 +233,7 @@ impl Trend {
             let (words, anchor) = match index {
                 0 => (at.day(), "start"),
                 DATES => ("now".to_owned(), "end"),
-                // A day is said once: what follows on it is an hour.
-                _ if at.day() == moment(index - 1).day() => (at.hour(), "middle"),
-                _ => (at.day(), "middle"),
+                _ => (day_or_hour(at, moment(index - 1)), "middle"),
             };
             Tick { at: Share(place(at.0)), words, anchor }
         };
@@ -248,6 +246,11 @@ impl Trend {
             points,
         }
     }
+}
+
+/// The words for a moment of the axis: a day is said once, and what follows on it is an hour.
+fn day_or_hour(at: When, before: When) -> String {
+    if at.day() == before.day() { at.hour() } else { at.day() }
 }
 
 /// What there is of each colour, the worst first, and what changed since the point before.
@@ -333,6 +336,13 @@ mod tests {
         assert_eq!(figure_texts(figures(&now, Some(&then))), expected);
         let classes: Vec<&str> = shares(&now).into_iter().rev().map(|(class, _)| class).collect();
         assert_eq!(classes, LEGEND.map(|(class, _)| class), "the legend is in the order of the stack");
+    }
+
+    #[test]
+    fn an_axis_says_each_day_once() {
+        const HOUR: i64 = 3_600_000;
+        assert_eq!(day_or_hour(When(30 * HOUR), When(25 * HOUR)), "06:00 UTC");
+        assert_eq!(day_or_hour(When(50 * HOUR), When(25 * HOUR)), "3 Jan");
     }
 
     #[test]
