@@ -85,17 +85,24 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
     for source in evidence.sources.iter().filter(|source| source.is_complete) {
         whole.merge(&source.coverage);
     }
-    if !whole.is_enough(requirements.window) {
-        let observed = whole.observed();
+    // A week ago says nothing of the hours that are missing since.
+    let mut judged = whole.clone();
+    if let Some(window) = whole.window() {
+        judged.cut(window.to.saturating_sub(requirements.window));
+    }
+    if let Some(reason) =
+        unread(evidence.sources, &whole, requirements.window).filter(|_| whole.is_enough(requirements.window))
+    {
+        return (CensusVerdict::NeedsObservation, reason);
+    }
+    if !judged.is_enough(requirements.window) {
+        let observed = judged.observed();
         let short = if observed == 0 && evidence.sources.iter().all(|source| !source.is_complete) {
             "an incomplete source is not counted".to_owned()
         } else {
             format!("observed for {} of the required {}", days(observed), days(requirements.window))
         };
         return (CensusVerdict::NeedsObservation, with_missing(&short, evidence.sources));
-    }
-    if let Some(reason) = unread(evidence.sources, &whole, requirements.window) {
-        return (CensusVerdict::NeedsObservation, reason);
     }
     let age = requirements.now.zip(whole.window()).map_or(0, |(now, window)| now - window.to);
     if age < -FUTURE {

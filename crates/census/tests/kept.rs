@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{
-    Census, CensusLimits, CensusVerdict, KeptCensus, LogEnd, LogReader, Millis, MissingReason, Requirements,
-    Restriction, SessionTls, SourceKind,
+    Census, CensusLimits, CensusVerdict, Interval, KeptCensus, LogEnd, LogReader, Millis, MissingReason, Requirements,
+    Restriction, SessionTls, Source, SourceKind,
 };
 use proptest::prelude::*;
 use std::fmt::Write as _;
@@ -345,4 +345,18 @@ fn whoever_was_refused_is_kept_once_and_changes_no_verdict() {
     assert_eq!(told, [("old", 2, false), ("both", 1, true)]);
     assert_eq!(kept.refused_since(report.refused[0].last_seen.unwrap()).len(), 1);
     assert_eq!(kept.refused_since(report.refused[0].last_seen.unwrap() + 1).len(), 0);
+}
+
+#[test]
+fn an_interruption_of_sessions_is_said() {
+    let mut census = Census::default();
+    let mut source = Source::new(SourceKind::Sessions, "sessions");
+    source.coverage.add(Interval { from: START, to: START + DAY });
+    source.lacks(MissingReason::Sampling, "between two samples");
+    source.lacks(MissingReason::Gap, "1 interruption");
+    census.add_source(source);
+    let report = census.keep(START + DAY).judge(requirements(7, START + DAY), None);
+    let missing: Vec<MissingReason> =
+        report.sources.iter().flat_map(|source| &source.missing).map(|missing| missing.reason).collect();
+    assert!(missing.contains(&MissingReason::Gap), "{missing:?}");
 }

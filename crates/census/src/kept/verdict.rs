@@ -226,6 +226,12 @@ impl KeptSource {
             }
         }
         let is_shown = |source: &Source| source.coverage.window().is_some();
+        // Sessions and poolers never show everything, so that what is said of them has no other place.
+        if !is_shown(&whole) && is_shown(&part) {
+            for missing in std::mem::take(&mut whole.missing) {
+                part.lacks(missing.reason, missing.detail);
+            }
+        }
         let mut shown = Vec::new();
         if is_shown(&whole) {
             shown.push(whole);
