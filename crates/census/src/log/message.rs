@@ -8,7 +8,7 @@ use super::record_fields::Columns;
 use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
 use super::wording::{SETTING, WORDINGS, Wording, is_log_severity};
-use crate::Doubt;
+use crate::{Doubt, Millis};
 
 /// A message that matters to the census.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub(crate) struct Parting<'a> {
     pub(crate) user: Option<&'a [u8]>,
     pub(crate) database: Option<&'a [u8]>,
     pub(crate) origin: ConnectionOrigin<'a>,
+    /// How long the session took.
+    pub(crate) length: Option<Millis>,
 }
 
 /// A session as its message describes it.
@@ -147,7 +149,7 @@ fn origin<'a>(rest: &'a [u8], port: &str) -> ConnectionOrigin<'a> {
 
 fn parting<'a>(rest: &'a [u8], wording: &Wording) -> Option<Parting<'a>> {
     let [user, database, host] = wording.disconnection_names;
-    let (_, names) = split_once(rest, user)?;
+    let (time, names) = split_once(rest, user)?;
     let at = rfind(names, host.as_bytes())?;
     let (names, host) = (names.get(..at)?, names.get(at + host.len()..)?);
     let port = if wording.disconnection == WORDINGS[0].disconnection { " port=" } else { wording.received_port };
@@ -160,14 +162,34 @@ fn parting<'a>(rest: &'a [u8], wording: &Wording) -> Option<Parting<'a>> {
         (Some(at), Some(last)) if at == last => (names.get(..at), names.get(at + database.len()..)),
         _ => (None, None),
     };
-    Some(Parting { user, database: database.filter(|name| !name.is_empty()), origin })
+    Some(Parting { user, database: database.filter(|name| !name.is_empty()), origin, length: session_time(time) })
+}
+
+/// `0:00:30.123`, with other words around it in some languages.
+fn session_time(text: &[u8]) -> Option<Millis> {
+    let is_of_time = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
+    let mut words = text.split(|byte| !is_of_time(byte)).filter_map(|word| std::str::from_utf8(word).ok());
+    words.find_map(|word| {
+        let (clock, millis) = word.split_once('.')?;
+        let mut parts = clock.split(':').map(|part| part.parse::<Millis>().ok());
+        let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+        let millis: Millis = millis.parse().ok()?;
+        let hours = hours.checked_mul(3_600_000).filter(|_| parts.next().is_none() && minutes < 60 && seconds < 60)?;
+        (millis < 1_000).then(|| hours + minutes * 60_000 + seconds * 1_000 + millis)
+    })
 }
 
 fn authorized<'a>(rest: &'a [u8], wording: &Wording, is_replication: bool, columns: Columns<'_>) -> Authorized<'a> {
-    let (names, encryption) = encryption(rest, wording);
+    // Fields first: a name may end in the server's words about TLS.
+    let by_columns = split_by_columns(rest, wording, is_replication, columns);
+    let (names, encryption) = match &by_columns {
+        Some((_, _, behind)) => encryption(behind, wording),
+        None => encryption(rest, wording),
+    };
     let mut doubt = None;
-    let (user, database, application) = if let Some(parts) = split_by_columns(names, wording, is_replication, columns) {
-        parts
+    let (user, database, application) = if let Some((user, database, _)) = by_columns {
+        // What is left is the application name, or nothing.
+        (Some(user), database, names.strip_prefix(wording.application.as_bytes()))
     } else if is_replication {
         match split_once(names, wording.application) {
             Some((user, application)) => (Some(user), None, Some(application)),
@@ -187,7 +209,8 @@ fn authorized<'a>(rest: &'a [u8], wording: &Wording, is_replication: bool, colum
         }
     };
     let imitates = |name: &[u8]| find(name, wording.ssl[0].as_bytes()).is_some();
-    if matches!(encryption, Encryption::Tls { .. }) && application.is_some_and(imitates) {
+    let may_be_name = by_columns.is_none() && is_short_enough(rest, wording, is_replication);
+    if matches!(encryption, Encryption::Tls { .. }) && (application.is_some_and(imitates) || may_be_name) {
         doubt = Some(Doubt::ImitatedTls);
     }
     // Both are parts of `rest`, so that the one's beginning lies within the other.
@@ -209,32 +232,51 @@ fn offset_in(whole: &[u8], part: &[u8]) -> Option<usize> {
     (at <= whole.len()).then_some(at)
 }
 
-type Names<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Option<&'a [u8]>);
+/// The longest name of a user or a database: `NAMEDATALEN` less one, in every build that is not changed.
+const LONGEST_IDENTIFIER: usize = 63;
+
+/// Whether all behind the last mark of a name fits into one name, with what is said of TLS. The ciphers of TLS 1.3, and nearly all others, are
+/// too long for that.
+fn is_short_enough(rest: &[u8], wording: &Wording, is_replication: bool) -> bool {
+    let mark = rfind(rest, wording.database.as_bytes()).filter(|_| !is_replication);
+    let from = mark.map_or(0, |at| at + wording.database.len());
+    rest.len() - from <= LONGEST_IDENTIFIER
+}
+
+/// User, database, and what is behind them.
+type Names<'a> = (&'a [u8], Option<&'a [u8]>, &'a [u8]);
 
 /// Splits where the fields of csvlog and jsonlog say.
 fn split_by_columns<'a>(
-    names: &'a [u8],
+    text: &'a [u8],
     wording: &Wording,
     is_replication: bool,
     columns: Columns<'_>,
 ) -> Option<Names<'a>> {
-    let user = columns.user?;
-    let (user, rest) = (names.get(..user.len())?, names.strip_prefix(user)?);
+    let (user, rest) = split_off(text, columns.user?)?;
     let (database, rest) = if is_replication {
         (None, rest)
     } else {
         let rest = rest.strip_prefix(wording.database.as_bytes())?;
-        let length = columns.database?.len();
-        (rest.get(..length), rest.strip_prefix(columns.database?)?)
+        let (database, rest) = split_off(rest, columns.database?)?;
+        (Some(database), rest)
     };
-    let application = if rest.is_empty() { None } else { Some(rest.strip_prefix(wording.application.as_bytes())?) };
-    Some((Some(user), database, application))
+    let is_whole = rest.is_empty() || rest.starts_with(wording.application.as_bytes());
+    let speaks = [wording.ssl[0], wording.gss[0]].iter().any(|words| rest.starts_with(words.as_bytes()));
+    (is_whole || speaks).then_some((user, database, rest))
+}
+
+/// A text in two, if it begins with the first.
+fn split_off<'a>(text: &'a [u8], first: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    text.strip_prefix(first).and_then(|rest| Some((text.get(..first.len())?, rest)))
 }
 
 /// Takes what the server says of encryption off the end of a message.
 fn encryption<'a>(text: &'a [u8], wording: &Wording) -> (&'a [u8], Encryption<'a>) {
     if text.last() != Some(&b')') {
-        return (text, Encryption::None);
+        // Lines in the JSON of a container's runtime go on behind the message.
+        let is_wrapped = find(text, wording.ssl[0].as_bytes()).is_some() && find(text, b")\\n\"").is_some();
+        return (text, if is_wrapped { Encryption::Unreadable } else { Encryption::None });
     }
     let (without_gss, has_gss) = match gss(text, wording) {
         Some((head, encrypted)) => (head, encrypted),
@@ -279,7 +321,9 @@ fn ssl<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], &'a [u8], &'a
         !bytes.is_empty() && bytes.len() <= 64 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
     let is_protocol = word(protocol) && (protocol.starts_with(b"TLSv1") || protocol.starts_with(b"SSLv"));
-    let tail_is_known = tail.is_empty() || (tail.starts_with(b", ") && !tail.contains(&b'('));
+    // A name that ends in the words has the mark of the next name behind it.
+    let has_name = [wording.database, wording.application].iter().any(|mark| find(tail, mark.as_bytes()).is_some());
+    let tail_is_known = tail.is_empty() || (tail.starts_with(b", ") && !tail.contains(&b'(') && !has_name);
     (digits > 0 && is_protocol && word(cipher) && tail_is_known).then_some((text.get(..at)?, protocol, cipher))
 }
 
