@@ -1,9 +1,12 @@
 //! Finds out what prefix a log has from its lines.
 
+use super::key_evidence::{KeyEvidence, evidence};
 use super::prefix::{Field, Prefix, PrefixPart, SessionKey, epoch};
 use super::wording::{WORDINGS, is_severity};
 use crate::log_time::stamp;
 use memchr::memmem;
+use std::cmp::Reverse;
+use std::net::IpAddr;
 
 /// Lines that are looked at.
 const MOST_LINES: usize = 256;
@@ -19,14 +22,17 @@ pub(super) fn infer(sample: &[u8]) -> Option<Prefix> {
         .collect();
     let first = lines.iter().find(|line| is_of_a_connection(line)).or_else(|| lines.first())?;
     let parts = tokens(first.get(..severity_at(first)?)?);
-    let candidates = candidates(&parts);
-    // The prefix that most lines have; among equals one that joins the lines of sessions, then one without a word that may
-    // be a name, then the longest.
-    let best = candidates.into_iter().max_by_key(|prefix| {
+    // The prefix that most lines have; among equals one that joins the lines of sessions, then a well-known one, then one without
+    // a word that may be a name, then the longest. A key that joins lines of different sessions is none.
+    let known = well_known(&lines);
+    let rated = candidates(&parts).into_iter().chain(known.clone()).filter_map(|prefix| {
         let fitting = lines.iter().filter(|line| prefix.split(line).is_some_and(|split| !split.is_ambiguous)).count();
+        let evidence = evidence(&prefix, &lines);
         let is_usable = prefix.has_time() || prefix.has_key();
-        (fitting, is_usable, pairs(prefix, &lines), std::cmp::Reverse(words(prefix)), prefix.parts.len())
-    })?;
+        let rank = (fitting, is_usable, evidence, known.as_ref() == Some(&prefix), Reverse(words(&prefix)));
+        (evidence != KeyEvidence::Refuted).then_some((rank, prefix))
+    });
+    let (_, best) = rated.max_by_key(|(rank, prefix)| (*rank, prefix.parts.len()))?;
     best.split(first).map(|_| best.clone())
 }
 
@@ -48,21 +54,14 @@ fn is_of_a_connection(line: &[u8]) -> bool {
     })
 }
 
-/// How many lines *authorized* directly continue a *received* of the same key.
-fn pairs(prefix: &Prefix, lines: &[&[u8]]) -> usize {
-    let mut received = std::collections::HashSet::new();
-    let mut count = 0;
-    for line in lines {
-        let Some(split) = prefix.split(line) else { continue };
-        let Some(key) = split.head.key else { continue };
-        let begins = |text: &str| split.message.starts_with(text.as_bytes());
-        if WORDINGS.iter().any(|wording| begins(wording.received)) {
-            received.insert(key);
-        } else if WORDINGS.iter().any(|wording| begins(wording.authorized)) && received.remove(&key) {
-            count += 1;
-        }
-    }
-    count
+/// The prefix of Amazon RDS, which cannot be changed there.
+const RDS: &str = "%t:%r:%u@%d:[%p]:";
+
+/// That prefix, if there is an address at its place: its host is believed.
+fn well_known(lines: &[&[u8]]) -> Option<Prefix> {
+    let prefix: Prefix = RDS.parse().ok()?;
+    let mut hosts = lines.iter().filter_map(|line| prefix.split(line)?.head.host);
+    hosts.any(is_address).then_some(prefix)
 }
 
 /// The prefixes that the parts of a line may mean: each number may be the process id.
@@ -79,16 +78,55 @@ fn candidates(parts: &[PrefixPart]) -> Vec<Prefix> {
         let parts: Vec<PrefixPart> = parts.collect();
         Prefix { parts }
     };
-    let mut whole: Vec<Prefix> = if has_session || numbers.is_empty() {
-        vec![as_prefix(None)]
-    } else {
+    let mut whole = vec![as_prefix(None)];
+    if !has_session {
         // `max_by_key` takes the last of equals, and the first number is the likeliest.
-        numbers.iter().rev().map(|at| as_prefix(Some(*at))).collect()
-    };
+        whole.extend(numbers.iter().rev().map(|at| as_prefix(Some(*at))));
+    }
     // With names: what is behind some part that has a form is free text, and may be missing.
-    let loose: Vec<Prefix> = whole.iter().flat_map(loosened).collect();
-    whole.splice(0..0, loose);
-    whole
+    let bridged: Vec<Prefix> = whole.iter().filter_map(bridged).collect();
+    let loose: Vec<Prefix> = bridged.iter().chain(&whole).flat_map(loosened).collect();
+    loose.into_iter().chain(bridged).chain(whole).collect()
+}
+
+/// The same with the text between the time and the key left open: names stand there.
+fn bridged(prefix: &Prefix) -> Option<Prefix> {
+    let key = prefix.parts.iter().position(|part| matches!(part, PrefixPart::Pid | PrefixPart::Session))?;
+    let time = prefix.parts.iter().position(|part| matches!(part, PrefixPart::Time { .. } | PrefixPart::Epoch));
+    let from = time.filter(|time| *time < key).map_or(0, |time| time + 1);
+    let middle = prefix.parts.get(from..key)?;
+    let lead: Vec<u8> = match middle.first()? {
+        PrefixPart::Literal(text) => text.iter().copied().take_while(|byte| !is_of_a_name(*byte)).collect(),
+        _ => Vec::new(),
+    };
+    let trail = match middle.last()? {
+        PrefixPart::Literal(text) => trail(text),
+        _ => &[],
+    };
+    if let [PrefixPart::Literal(text)] = middle
+        && lead.len() + trail.len() >= text.len()
+    {
+        return None;
+    }
+    let mut parts = prefix.parts.get(..from)?.to_vec();
+    parts.extend((!lead.is_empty()).then_some(PrefixPart::Literal(lead)));
+    parts.push(PrefixPart::Free(Field::Other(None)));
+    parts.extend((!trail.is_empty()).then(|| PrefixPart::Literal(trail.to_vec())));
+    parts.extend(prefix.parts.get(key..)?.iter().cloned());
+    Some(Prefix { parts })
+}
+
+/// What stands before a value at the end of a text: ` [`, or a word with its equals sign, such as `,pid=`.
+fn trail(text: &[u8]) -> &[u8] {
+    let is_mark = |byte: &&u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && **byte != b']';
+    let marks = |text: &[u8]| text.iter().rev().take_while(is_mark).count();
+    let mut from = text.len() - marks(text);
+    if text.get(from) == Some(&b'=') {
+        let head = text.get(..from).unwrap_or_default();
+        from -= head.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        from -= usize::from(text.get(..from).unwrap_or_default().last().is_some_and(|byte| is_mark(&byte)));
+    }
+    text.get(from..).unwrap_or_default()
 }
 
 /// How many bytes of the fixed text may be those of names.
@@ -137,11 +175,17 @@ fn tokens(text: &[u8]) -> Vec<PrefixPart> {
     let mut has_time = false;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let inside_word = literal.last().is_some_and(|byte: &u8| byte.is_ascii_alphanumeric());
-        let Some((part, length)) = token(rest, has_time).filter(|_| !inside_word) else {
+        let Some((mut part, length)) = token(rest, has_time).filter(|_| !inside_word) else {
             literal.extend(rest.first());
             at += 1;
             continue;
         };
+        // `db.example.com(5432)`: the port of a client whose name is known.
+        let is_port = matches!(literal.as_slice(), [.., name, b'('] if name.is_ascii_alphanumeric())
+            && rest.get(length) == Some(&b')');
+        if is_port && part == PrefixPart::Word('#') {
+            part = PrefixPart::Word('l');
+        }
         has_time |= matches!(part, PrefixPart::Time { .. } | PrefixPart::Epoch);
         if !literal.is_empty() {
             parts.push(PrefixPart::Literal(std::mem::take(&mut literal)));
@@ -169,6 +213,10 @@ fn token(rest: &[u8], has_time: bool) -> Option<(PrefixPart, usize)> {
     {
         return Some((PrefixPart::Session, length));
     }
+    // Its numbers are no process id.
+    if let Some(length) = address(rest) {
+        return Some((PrefixPart::Free(Field::Other(None)), length));
+    }
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 {
         return None;
@@ -178,11 +226,40 @@ fn token(rest: &[u8], has_time: bool) -> Option<(PrefixPart, usize)> {
             let more = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
             Some((PrefixPart::Word('v'), digits + 1 + more))
         }
-        // An address, or a word that begins with a digit, is text.
-        Some([b'.' | b':', next, ..]) if next.is_ascii_alphanumeric() => None,
+        Some([b':', tail @ ..]) if !has_time && stamp(tail).is_some() => Some((PrefixPart::Word('#'), digits)),
+        // A word that begins with a digit is text.
+        Some([b'.', next, ..]) if next.is_ascii_alphanumeric() => None,
+        Some([b':', next, ..]) if next.is_ascii_digit() => None,
         Some([next, ..]) if next.is_ascii_alphabetic() => None,
         _ => Some((PrefixPart::Word('#'), digits)),
     }
+}
+
+/// How long the address is with which a text begins, with its port in parentheses; `None` if it begins with none.
+fn address(text: &[u8]) -> Option<usize> {
+    let length = if text.starts_with(b"[local]") {
+        b"[local]".len()
+    } else {
+        let is_of_one = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+        let run = text.iter().take(LONGEST_ADDRESS).take_while(is_of_one).count();
+        (3..=run).rev().find(|length| text.get(..*length).is_some_and(is_address))?
+    };
+    let behind = text.get(length..).unwrap_or_default();
+    let port = behind.strip_prefix(b"(").map_or(0, |port| port.iter().take_while(|byte| byte.is_ascii_digit()).count());
+    let has_port = port > 0 && behind.get(port + 1) == Some(&b')');
+    Some(if has_port { length + port + 2 } else { length })
+}
+
+/// `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`
+const LONGEST_ADDRESS: usize = 45;
+
+/// `::7` is more likely a number behind two colons.
+fn is_address(text: &[u8]) -> bool {
+    let address = std::str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok());
+    address.is_some_and(|address| match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) => v6.is_loopback() || v6.to_ipv4_mapped().is_some() || v6.segments()[0] != 0,
+    })
 }
 
 #[cfg(test)]
@@ -223,6 +300,24 @@ mod tests {
         // One line alone has no names taken for fixed text either.
         assert_eq!(found(&[&format!("{names}{authorized}")]).as_deref(), Some("%t [%p]: [%l-%l] \u{2026}"));
         assert_eq!(of(["", "", ""]).as_deref(), Some(""));
+        // Names, and with them the address, stand before the process id.
+        for (known, [system, first, second]) in [
+            ("%t:%r:%u@%d:[%p]:", ["::@:[9]:", ":10.0.0.1(5):[unknown]@[unknown]:[77]:", ":10.0.0.1(5):a@b:[77]:"]),
+            ("%t \u{2026} [%p] ", ["  [9] ", " 10.0.0.1 [77] ", " 10.0.0.1 [77] "]),
+            ("%t|\u{2026}|%p|", ["|||9|", "|[unknown]|[unknown]|77|", "|a|b|77|"]),
+            ("%t \u{2026} [%p] ", [" @ [9] ", " [unknown]@[unknown] [77] ", " a@b [77] "]),
+            ("%t \u{2026} %c ", [" @ 6aaae7b1.2 ", " [unknown]@[unknown] 6aaae7b4.1dc3 ", " a@b 6aaae7b4.1dc3 "]),
+            ("%t \u{2026},pid=%p ", [" client=,pid=9 ", " client=10.0.0.1,pid=77 ", " client=10.0.0.1,pid=77 "]),
+        ] {
+            let heads = [format!("{time}{system}"), format!("{time}{first}"), format!("{time}{second}")];
+            assert_eq!(of([&heads[0], &heads[1], &heads[2]]).as_deref(), Some(known), "{first}");
+        }
+        // What counts the lines of a session is no process id, nor is a part of an address.
+        for lines in [[" [1] ", " [1] ", " [2] "], [" 10.0.0.9: ", " 10.0.0.9: ", " 10.0.0.9: "]] {
+            let heads = lines.map(|line| format!("{time}{line}"));
+            let prefix = of([&heads[0], &heads[1], &heads[2]]).unwrap();
+            assert!(!prefix.contains("%p") && !prefix.contains("%c"), "{prefix}");
+        }
         assert_eq!(found(&["hello", "", "GET / HTTP/1.1"]), None);
     }
 }

@@ -2,27 +2,23 @@
 //!
 //! Memory is bounded: sessions are held in two generations, and the older is settled when the younger is full.
 
-use super::message::{Authorized, ConnectionOrigin, Encryption, Parting};
+use super::joined_session::{LoggedEncryption, Place, Seen, Session, is_login, session_id, text};
+use super::lost::LostLines;
+use super::message::{Authorized, ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
 use crate::seed::SeededHash;
-use crate::{Backend, Census, Coverage, Doubt, Millis, SessionId, SessionTls, Sighting};
+use crate::{Backend, Census, Coverage, Doubt, Millis, SessionTls, Sighting};
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
 const MOST_OPEN: usize = 32 << 10;
 /// Sessions of one generation that are remembered as counted, so that a file that is read twice counts once.
 const MOST_COUNTED: usize = 512 << 10;
-/// `authentication_timeout` is ten minutes at most: what was received longer ago is another session of the same process
-/// id.
-const LONGEST_LOGIN: Millis = 11 * 60 * 1_000;
 /// The server accepts a session at once when it is authenticated. What is nearer to the end of the log may be cut off by it.
 const AT_ONCE: Millis = 60 * 1_000;
-/// The longest application name that a field has: `NAMEDATALEN` less one, 63 bytes.
-const LONGEST_FIELD: usize = 63;
-/// The longest text that is kept of a name. PostgreSQL's have up to 63 bytes; an application name of the wire is
-/// longer.
-const LONGEST_NAME: usize = 256;
-
+/// Sessions that are held with the process id of another.
+const MOST_RIVALS: usize = 8;
 /// What a line says beside its message.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LineFacts<'a> {
@@ -52,6 +48,8 @@ pub(super) struct ConnectionTally {
     pub(super) without_origin: u64,
     /// Lines without a key.
     pub(super) without_key: u64,
+    /// Sessions that have the process id of another one that had not ended, as when an address is taken for it.
+    pub(super) torn: u64,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +58,9 @@ pub(super) struct Joiner {
     old: HashMap<SessionKey, Session, SeededHash>,
     counted: HashSet<SessionKey, SeededHash>,
     counted_before: HashSet<SessionKey, SeededHash>,
+    /// What was authorized, in digests of the process id, the second and all that the line says: it is counted once.
+    lines: HashSet<u64, SeededHash>,
+    pub(super) lost: LostLines,
     pub(super) tally: ConnectionTally,
     /// When connections were authorized.
     pub(super) logged: Coverage,
@@ -67,60 +68,11 @@ pub(super) struct Joiner {
     newest: Option<Millis>,
 }
 
-#[derive(Debug, Default)]
-struct Session {
-    /// That it came in was logged.
-    is_received: bool,
-    received_at: Option<Millis>,
-    origin: Option<Place>,
-    /// The file in which it was authenticated, and when.
-    authenticated: Option<(usize, Option<Millis>)>,
-    seen: Option<Box<Seen>>,
-}
-
-/// Where a session comes from.
-#[derive(Debug)]
-enum Place {
-    Local,
-    Host(Box<[u8]>),
-}
-
-/// A session that was authorized.
-#[derive(Debug)]
-struct Seen {
-    source: usize,
-    at: Option<Millis>,
-    is_replication: bool,
-    user: Option<String>,
-    database: Option<String>,
-    application: Option<String>,
-    encryption: Kind,
-    doubt: Option<Doubt>,
-    /// The application name with what follows it, where it must be compared with the field of a later line.
-    claimed: Option<Box<[u8]>>,
-}
-
-#[derive(Debug)]
-enum Kind {
-    None,
-    Tls(String, String),
-    Gss,
-    Unreadable,
-}
-
-impl From<ConnectionOrigin<'_>> for Place {
-    fn from(origin: ConnectionOrigin<'_>) -> Self {
-        match origin {
-            ConnectionOrigin::Local => Self::Local,
-            ConnectionOrigin::Host(host) => Self::Host(host.into()),
-        }
-    }
-}
-
 impl Joiner {
     /// A connection came in.
     pub(super) fn received(&mut self, line: LineFacts<'_>, origin: ConnectionOrigin<'_>, census: &mut Census) {
         self.tally.received += 1;
+        self.lost.received(line, origin);
         self.newest = self.newest.max(line.at);
         let Some(key) = line.key else {
             self.tally.without_key += 1;
@@ -129,7 +81,22 @@ impl Joiner {
         if self.is_over(key) {
             return;
         }
+        let mut is_torn = false;
+        let mut unanswered = 0;
         if let Some(session) = self.get(key) {
+            if session.seen.is_none() && !session.is_known && key.is_reused() && is_login(session.received_at, line.at)
+            {
+                unanswered = session.unanswered.saturating_add(1);
+            }
+            // One from the machine itself and one from the network at once: what is authorized next may be either.
+            is_torn = session.seen.is_none()
+                && !session.is_known
+                && key.is_reused()
+                && session
+                    .origin
+                    .as_ref()
+                    .is_some_and(|known| (*known == Place::Local) != (origin == ConnectionOrigin::Local))
+                && session.received_at.zip(line.at).is_none_or(|(known, at)| (0..=AT_ONCE).contains(&(at - known)));
             let continues = match (&session.seen, session.origin.is_some()) {
                 // Files may come in any order: the line that was missing.
                 (Some(seen), false) => !key.is_reused() || is_login(line.at, seen.at),
@@ -146,8 +113,8 @@ impl Joiner {
             }
             self.settle(key, census);
         }
-        let origin = Some(origin.into());
-        let session = Session { is_received: true, received_at: line.at, origin, ..Session::default() };
+        let origin = Some(Place::from(origin)).filter(|_| !is_torn);
+        let session = Session { is_received: true, received_at: line.at, unanswered, origin, ..Session::default() };
         self.insert(key, session, census);
     }
 
@@ -175,6 +142,7 @@ impl Joiner {
             self.logged.observe(at);
         }
         self.newest = self.newest.max(line.at);
+        self.lost.authorized(line.key, line.at);
         let seen = Box::new(Seen::new(line, authorized));
         let Some(key) = line.key else {
             self.tally.without_key += 1;
@@ -186,28 +154,43 @@ impl Joiner {
         }
         let mut origin = line.origin.map(Place::from);
         let mut is_received = false;
+        let mut is_rival = false;
+        let mut unanswered = 0;
         if let Some(session) = self.get(key) {
             match &session.seen {
-                // A session is authorized once. What looks like a second time is the same line of another file, or
-                // words that the session had logged for itself (`RAISE LOG`).
                 Some(known) if known.doubt == Some(Doubt::BeganBefore) && !key.is_reused() => {
                     origin = session.origin.take();
                     session.seen = None;
                     session.authenticated = None;
                 }
-                // A process id comes again: without lines of what came in, another time is another session.
-                Some(known) if !key.is_reused() || known.at == seen.at || session.is_received => return,
-                Some(_) => {}
+                // A session is authorized once. What looks like a second time is the same line of another file, or
+                // words that the session had logged for itself (`RAISE LOG`).
+                Some(_) if !key.is_reused() => return,
+                // Another session has this process id, or the key is none, or the session had these words logged for itself: its
+                // end tells.
+                Some(known) => {
+                    is_rival = session.is_received && !known.says_as(&seen) && session.rivals.len() < MOST_RIVALS
+                }
                 None if !key.is_reused() || is_login(session.received_at, seen.at) => {
                     origin = session.origin.take().or(origin);
                     is_received = session.is_received;
+                    unanswered = session.unanswered;
                     session.authenticated = None;
                 }
                 None => {}
             }
-            self.settle(key, census);
         }
-        self.insert(key, Session { is_received, origin, seen: Some(seen), ..Session::default() }, census);
+        if !self.is_new_line(key, &seen, origin.as_ref()) && key.is_reused() {
+            if let Some(session) = self.get(key).filter(|session| session.seen.is_none()) {
+                session.is_known = true;
+            }
+            return;
+        }
+        if let Some(session) = self.get(key).filter(|_| is_rival) {
+            return session.rivals.push((seen, origin));
+        }
+        self.settle(key, census);
+        self.insert(key, Session { is_received, unanswered, origin, seen: Some(seen), ..Session::default() }, census);
     }
 
     /// It ended.
@@ -221,6 +204,7 @@ impl Joiner {
             return;
         }
         match self.get(key) {
+            Some(session) if session.is_known => {}
             Some(session) if session.seen.is_some() => {
                 if session.origin.is_none() {
                     session.origin = parting.map(|parting| parting.origin.into()).or(line.origin.map(Place::from));
@@ -228,19 +212,25 @@ impl Joiner {
                 if let (Some(seen), Some(application)) = (&mut session.seen, line.application) {
                     seen.compare(application);
                 }
+                if let (Some(seen), Some(parting), 0) = (&session.seen, parting, session.unanswered)
+                    && seen.has_names(parting)
+                {
+                    session.rivals.retain(|(rival, _)| rival.has_names(parting));
+                }
             }
             // Its beginning was before the log's. A session that was refused has no such line unless it was authorized.
             known => {
                 let origin = known.and_then(|session| session.origin.take());
                 let Some(parting) = parting else { return };
                 let seen = Seen {
+                    began: line.at.zip(parting.length).map(|(at, length)| at - length),
                     source: line.source,
                     at: line.at,
                     is_replication: false,
                     user: parting.user.map(text),
                     database: parting.database.map(text),
                     application: line.application.filter(|name| !name.is_empty()).map(text),
-                    encryption: Kind::Unreadable,
+                    encryption: LoggedEncryption::Unreadable,
                     doubt: Some(Doubt::BeganBefore),
                     claimed: None,
                 };
@@ -274,6 +264,9 @@ impl Joiner {
         if self.young.len() >= MOST_OPEN {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             for (key, session) in old {
+                if session.seen.is_some() && key.is_reused() {
+                    self.lost.forget();
+                }
                 self.count(key, &session);
                 self.emit(Some(key), session, census);
             }
@@ -286,6 +279,16 @@ impl Joiner {
             self.count(key, &session);
             self.emit(Some(key), session, census);
         }
+    }
+
+    /// Whether this was not read before, and remembers it.
+    fn is_new_line(&mut self, key: SessionKey, seen: &Seen, origin: Option<&Place>) -> bool {
+        if self.lines.len() >= MOST_COUNTED {
+            self.lines.clear();
+        }
+        let said = (&seen.user, &seen.database, &seen.application, &seen.encryption, seen.is_replication, origin);
+        let digest = self.lines.hasher().hash_one((key.pid, seen.at.map(|at| at.div_euclid(1_000)), said));
+        self.lines.insert(digest)
     }
 
     /// Remembers a session as counted.
@@ -316,19 +319,28 @@ impl Joiner {
         let (source, at) = authenticated?;
         let is_cut = at.zip(self.newest).is_some_and(|(at, newest)| newest - at < AT_ONCE);
         (!is_cut).then_some(Seen {
+            began: None,
             source,
             at,
             is_replication: false,
             user: None,
             database: None,
             application: None,
-            encryption: Kind::Unreadable,
+            encryption: LoggedEncryption::Unreadable,
             doubt: Some(Doubt::NeverAuthorized),
             claimed: None,
         })
     }
 
-    fn emit(&mut self, key: Option<SessionKey>, session: Session, census: &mut Census) {
+    fn emit(&mut self, key: Option<SessionKey>, mut session: Session, census: &mut Census) {
+        let began = session.seen.as_ref().and_then(|seen| seen.at);
+        for (rival, origin) in std::mem::take(&mut session.rivals) {
+            self.tally.torn += u64::from(is_login(began, rival.at));
+            self.emit(key, Session { origin, seen: Some(rival), ..Session::default() }, census);
+        }
+        if session.is_known {
+            return;
+        }
         let Some(seen) = session.seen.map_or_else(|| self.never_authorized(session.authenticated), |seen| Some(*seen))
         else {
             return;
@@ -337,21 +349,28 @@ impl Joiner {
             (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (SessionTls::Unknown, Some(doubt)),
             (_, Some(Place::Local), Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => (SessionTls::Local, None),
             (_, _, Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => (SessionTls::Unknown, seen.doubt),
-            (Kind::Tls(..), _, doubt) => (SessionTls::Tls, doubt),
-            (Kind::Gss, _, _) => (SessionTls::Unknown, Some(Doubt::GssEncrypted)),
-            (Kind::Unreadable, _, _) => (SessionTls::Unknown, Some(Doubt::UnknownWording)),
-            (Kind::None, Some(Place::Local), doubt) => (SessionTls::Local, doubt),
-            (Kind::None, Some(Place::Host(_)), doubt) => (SessionTls::Plaintext, doubt),
-            (Kind::None, None, _) => (SessionTls::Unknown, Some(Doubt::NoAddress)),
+            (LoggedEncryption::Tls(..), _, doubt) => (SessionTls::Tls, doubt),
+            (LoggedEncryption::Gss, _, _) => (SessionTls::Unknown, Some(Doubt::GssEncrypted)),
+            (LoggedEncryption::Unreadable, _, _) => (SessionTls::Unknown, Some(Doubt::UnknownWording)),
+            (LoggedEncryption::None, Some(Place::Local), doubt) => (SessionTls::Local, doubt),
+            (LoggedEncryption::None, Some(Place::Host(_)), doubt) => (SessionTls::Plaintext, doubt),
+            (LoggedEncryption::None, None, _) => (SessionTls::Unknown, Some(Doubt::NoAddress)),
         };
         if tls == SessionTls::Local {
             doubt = None;
         }
-        if session.origin.is_none() {
-            self.tally.without_origin += 1;
+        match (&session.origin, seen.doubt) {
+            (None, _) => self.tally.without_origin += 1,
+            (_, Some(Doubt::BeganBefore)) => {
+                if let Some((key, began)) = key.zip(seen.began) {
+                    self.lost.ended(key, began);
+                }
+            }
+            (Some(Place::Host(host)), doubt) if doubt != Some(Doubt::NeverAuthorized) => self.lost.answered(host),
+            _ => {}
         }
         let (protocol, cipher) = match seen.encryption {
-            Kind::Tls(protocol, cipher) if tls == SessionTls::Tls => (Some(protocol), Some(cipher)),
+            LoggedEncryption::Tls(protocol, cipher) if tls == SessionTls::Tls => (Some(protocol), Some(cipher)),
             _ => (None, None),
         };
         census.add_session(
@@ -374,75 +393,4 @@ impl Joiner {
             },
         );
     }
-}
-
-impl Session {
-    /// Nothing that is still to come says more about it.
-    fn is_settled(&self) -> bool {
-        self.origin.is_some() && self.seen.as_ref().is_some_and(|seen| seen.doubt != Some(Doubt::BeganBefore))
-    }
-}
-
-impl Seen {
-    fn new(line: LineFacts<'_>, authorized: &Authorized<'_>) -> Self {
-        let encryption = match authorized.encryption {
-            Encryption::None => Kind::None,
-            Encryption::Tls { protocol, cipher } => Kind::Tls(text(protocol), text(cipher)),
-            Encryption::Gss => Kind::Gss,
-            Encryption::Unreadable => Kind::Unreadable,
-        };
-        let must_compare = line.has_fields && !matches!(encryption, Kind::None);
-        Self {
-            source: line.source,
-            at: line.at,
-            is_replication: authorized.is_replication,
-            user: authorized.user.map(text),
-            database: authorized.database.map(text),
-            application: authorized.application.filter(|name| !name.is_empty()).map(text),
-            encryption,
-            doubt: if line.is_ambiguous { Some(Doubt::AmbiguousLine) } else { authorized.doubt },
-            claimed: authorized.application_and_rest.filter(|_| must_compare).map(Into::into),
-        }
-    }
-
-    /// Compares the application name with the field of a later line of the session, which has its first 63 bytes.
-    fn compare(&mut self, field: &[u8]) {
-        let (Some(claimed), Some(application)) = (&self.claimed, &self.application) else { return };
-        let name = application.as_bytes();
-        // The field may end where the name went on into the words.
-        if name.len() >= LONGEST_FIELD {
-            self.doubt = Some(Doubt::ImitatedTls);
-        } else if field == name && self.doubt == Some(Doubt::ImitatedTls) {
-            self.doubt = None;
-        } else if field.len() > name.len() && claimed.starts_with(field) {
-            // The name goes on into the words about TLS: it is the client that wrote them.
-            self.doubt = None;
-            self.encryption = Kind::None;
-            self.application = Some(text(claimed));
-        }
-    }
-}
-
-/// What tells a session from every other.
-pub(super) fn session_id(key: Option<SessionKey>, at: Option<Millis>) -> SessionId {
-    match key {
-        Some(key) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
-        // Sessions without a key that began in one millisecond count as one.
-        key => SessionId::of_process(key.map_or(0, |key| key.pid), at),
-    }
-}
-
-/// Whether something that was received at one time can have been authorized at another.
-fn is_login(received: Option<Millis>, authorized: Option<Millis>) -> bool {
-    match (received, authorized) {
-        (Some(received), Some(authorized)) => (0..=LONGEST_LOGIN).contains(&(authorized - received)),
-        // Without times the order of the lines must do.
-        _ => true,
-    }
-}
-
-/// A name as text, with a bound.
-pub(super) fn text(bytes: &[u8]) -> String {
-    let end = bytes.len().min(LONGEST_NAME);
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
 }

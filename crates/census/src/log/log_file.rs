@@ -8,7 +8,8 @@ mod stderr_lines;
 use super::LogEnd;
 use super::csv;
 use super::infer::infer;
-use super::join::{ConnectionTally, Joiner, LineFacts, session_id, text};
+use super::join::{ConnectionTally, Joiner, LineFacts};
+use super::joined_session::{session_id, text};
 use super::json_record;
 use super::message::LogMessage;
 use super::prefix::Prefix;
@@ -83,6 +84,8 @@ pub(super) struct LogFile {
     unread: Unread,
     other_prefix: u64,
     is_zone_unknown: bool,
+    /// The last line is about a connection, and has no end.
+    is_half: bool,
     settings: Vec<String>,
     before: Option<ConnectionTally>,
 }
@@ -109,6 +112,7 @@ impl LogFile {
             unread: Unread::default(),
             other_prefix: 0,
             is_zone_unknown: false,
+            is_half: false,
             settings: Vec::new(),
             before: None,
         }
@@ -326,7 +330,11 @@ impl LogFile {
         // The last line need not end. A half one is not a line of a log.
         if !self.is_skipping && !self.carry.is_empty() {
             let mut line = std::mem::take(&mut self.carry);
-            if end == LogEnd::Whole {
+            // The server ends each line. What the rest of this one would have said of TLS is unknown.
+            let is_half =
+                matches!(self.format, LogFormat::Stderr) && NEEDLES.is_match(&line) && line.last() != Some(&b')');
+            self.is_half |= is_half;
+            if end == LogEnd::Whole && !is_half {
                 let is_record = self.is_quoted || csv::record(line.strip_suffix(b"\r").unwrap_or(&line)).is_some();
                 self.is_cut = !is_record;
                 line.push(b'\n');
@@ -343,6 +351,10 @@ impl LogFile {
         source.format = format;
         if let LogEnd::Broken(why) = end {
             source.lacks(MissingReason::Truncated, format!("reading stopped before the end: {why}"));
+        }
+        if self.is_half {
+            let detail = "the last line is about a connection and has no end: the file was cut off there";
+            source.lacks(MissingReason::Truncated, detail);
         }
         if bytes == 0 {
             return source.lacks(MissingReason::Empty, "the file is empty");

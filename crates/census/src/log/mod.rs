@@ -6,8 +6,11 @@
 mod csv;
 mod infer;
 mod join;
+mod joined_session;
 mod json_record;
+mod key_evidence;
 mod log_file;
+mod lost;
 mod message;
 mod prefix;
 mod record_fields;
@@ -106,6 +109,10 @@ impl LogReader {
     pub fn finish(mut self) -> Census {
         self.end(LogEnd::Whole);
         self.joiner.finish(&mut self.census);
+        for place in &self.sources {
+            let Some(source) = self.census.source_mut(*place) else { continue };
+            self.joiner.lost.note(*place, source);
+        }
         // What cannot be read is noted where it stands, and may be all of them.
         if self.joiner.tally.authorized == 0 && self.joiner.tally.foreign > 0 {
             return self.census;

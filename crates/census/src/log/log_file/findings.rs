@@ -34,7 +34,21 @@ impl LogFile {
                     .lacks(MissingReason::NoTime, "lines do not say when they were written: log_line_prefix lacks %m");
             }
             if !self.prefixes.iter().all(Prefix::has_key) {
-                let detail = "lines do not say which session they are of: log_line_prefix lacks %c and %p";
+                let detail = if self.is_prefix_given {
+                    "lines do not say which session they are of: log_line_prefix lacks %c and %p"
+                } else {
+                    "no process id was found in the prefix of its lines: if log_line_prefix has %p or %c, give it with \
+                     --log-prefix"
+                };
+                source.lacks(MissingReason::NoSession, detail);
+            }
+            let torn = after.torn - before.torn;
+            if torn > 0 {
+                let detail = format!(
+                    "{} with the process id of another that had not ended: log_line_prefix is not what it seems, give it with \
+                     --log-prefix",
+                    counted(torn, "session")
+                );
                 source.lacks(MissingReason::NoSession, detail);
             }
         }

@@ -1,0 +1,157 @@
+//! A session as its lines describe it, while they are joined.
+
+use super::join::LineFacts;
+use super::lost::LONGEST_LOGIN;
+use super::message::{Authorized, ConnectionOrigin, Encryption, Parting};
+use super::prefix::SessionKey;
+use crate::{Doubt, Millis, SessionId};
+
+/// The longest application name that a field has: `NAMEDATALEN` less one, 63 bytes.
+const LONGEST_FIELD: usize = 63;
+/// The longest text that is kept of a name. PostgreSQL's have up to 63 bytes; an application name of the wire is
+/// longer.
+const LONGEST_NAME: usize = 256;
+
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    /// That it came in was logged.
+    pub(super) is_received: bool,
+    pub(super) received_at: Option<Millis>,
+    pub(super) origin: Option<Place>,
+    /// The file in which it was authenticated, and when.
+    pub(super) authenticated: Option<(usize, Option<Millis>)>,
+    pub(super) seen: Option<Box<Seen>>,
+    /// How many more were received just before with the same process id, and not authorized.
+    pub(super) unanswered: u8,
+    /// What was authorized with the same process id before this one ended, and from where.
+    pub(super) rivals: Vec<(Box<Seen>, Option<Place>)>,
+    /// Its line was read before, in another file.
+    pub(super) is_known: bool,
+}
+
+/// Where a session comes from.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    Local,
+    Host(Box<[u8]>),
+}
+
+/// A session that was authorized.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// When it began, where only its end is known.
+    pub(super) began: Option<Millis>,
+    pub(super) source: usize,
+    pub(super) at: Option<Millis>,
+    pub(super) is_replication: bool,
+    pub(super) user: Option<String>,
+    pub(super) database: Option<String>,
+    pub(super) application: Option<String>,
+    pub(super) encryption: LoggedEncryption,
+    pub(super) doubt: Option<Doubt>,
+    /// The application name with what follows it, where it must be compared with the field of a later line.
+    pub(super) claimed: Option<Box<[u8]>>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum LoggedEncryption {
+    None,
+    Tls(String, String),
+    Gss,
+    Unreadable,
+}
+
+impl From<ConnectionOrigin<'_>> for Place {
+    fn from(origin: ConnectionOrigin<'_>) -> Self {
+        match origin {
+            ConnectionOrigin::Local => Self::Local,
+            ConnectionOrigin::Host(host) => Self::Host(host.into()),
+        }
+    }
+}
+
+impl Session {
+    /// Nothing that is still to come says more about it.
+    pub(super) fn is_settled(&self) -> bool {
+        self.origin.is_some() && self.seen.as_ref().is_some_and(|seen| seen.doubt != Some(Doubt::BeganBefore))
+    }
+}
+
+impl Seen {
+    pub(super) fn new(line: LineFacts<'_>, authorized: &Authorized<'_>) -> Self {
+        let encryption = match authorized.encryption {
+            Encryption::None => LoggedEncryption::None,
+            Encryption::Tls { protocol, cipher } => LoggedEncryption::Tls(text(protocol), text(cipher)),
+            Encryption::Gss => LoggedEncryption::Gss,
+            Encryption::Unreadable => LoggedEncryption::Unreadable,
+        };
+        let must_compare = line.has_fields && !matches!(encryption, LoggedEncryption::None);
+        Self {
+            began: None,
+            source: line.source,
+            at: line.at,
+            is_replication: authorized.is_replication,
+            user: authorized.user.map(text),
+            database: authorized.database.map(text),
+            application: authorized.application.filter(|name| !name.is_empty()).map(text),
+            encryption,
+            doubt: if line.is_ambiguous { Some(Doubt::AmbiguousLine) } else { authorized.doubt },
+            claimed: authorized.application_and_rest.filter(|_| must_compare).map(Into::into),
+        }
+    }
+
+    /// Whether the names of the session's end are its own.
+    pub(super) fn has_names(&self, parting: &Parting<'_>) -> bool {
+        parting.user.is_some()
+            && self.user == parting.user.map(text)
+            && (self.is_replication || self.database == parting.database.map(text))
+    }
+
+    /// Whether both lines say the same.
+    pub(super) fn says_as(&self, other: &Self) -> bool {
+        let said =
+            |seen: &Self| (seen.user.clone(), seen.database.clone(), seen.application.clone(), seen.is_replication);
+        said(self) == said(other) && self.encryption == other.encryption
+    }
+
+    /// Compares the application name with the field of a later line of the session, which has its first 63 bytes.
+    pub(super) fn compare(&mut self, field: &[u8]) {
+        let (Some(claimed), Some(application)) = (&self.claimed, &self.application) else { return };
+        let name = application.as_bytes();
+        // The field may end where the name went on into the words.
+        if name.len() >= LONGEST_FIELD {
+            self.doubt = Some(Doubt::ImitatedTls);
+        } else if field == name && self.doubt == Some(Doubt::ImitatedTls) {
+            self.doubt = None;
+        } else if field.len() > name.len() && claimed.starts_with(field) {
+            // The name goes on into the words about TLS: it is the client that wrote them.
+            self.doubt = None;
+            self.encryption = LoggedEncryption::None;
+            self.application = Some(text(claimed));
+        }
+    }
+}
+
+/// What tells a session from every other.
+pub(super) fn session_id(key: Option<SessionKey>, at: Option<Millis>) -> SessionId {
+    match key {
+        Some(key) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
+        // Sessions without a key that began in one millisecond count as one.
+        key => SessionId::of_process(key.map_or(0, |key| key.pid), at),
+    }
+}
+
+/// Whether something that was received at one time can have been authorized at another.
+pub(super) fn is_login(received: Option<Millis>, authorized: Option<Millis>) -> bool {
+    match (received, authorized) {
+        (Some(received), Some(authorized)) => (0..=LONGEST_LOGIN).contains(&(authorized - received)),
+        // Without times the order of the lines must do.
+        _ => true,
+    }
+}
+
+/// A name as text, with a bound.
+pub(super) fn text(bytes: &[u8]) -> String {
+    let end = bytes.len().min(LONGEST_NAME);
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
