@@ -2,7 +2,7 @@
 //!
 //! Memory is bounded: sessions are held in two generations, and the older is settled when the younger is full.
 
-use super::joined_session::{LoggedEncryption, Place, Seen, Session, is_login, session_id, text};
+use super::joined_session::{LoggedEncryption, Seen, Session, SessionOrigin, is_login, session_id, text};
 use super::lost::LostLines;
 use super::message::{Authorized, ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
@@ -95,7 +95,7 @@ impl Joiner {
                 && session
                     .origin
                     .as_ref()
-                    .is_some_and(|known| (*known == Place::Local) != (origin == ConnectionOrigin::Local))
+                    .is_some_and(|known| (*known == SessionOrigin::Local) != (origin == ConnectionOrigin::Local))
                 && session.received_at.zip(line.at).is_none_or(|(known, at)| (0..=AT_ONCE).contains(&(at - known)));
             let continues = match (&session.seen, session.origin.is_some()) {
                 // Files may come in any order: the line that was missing.
@@ -113,7 +113,7 @@ impl Joiner {
             }
             self.settle(key, census);
         }
-        let origin = Some(Place::from(origin)).filter(|_| !is_torn);
+        let origin = Some(SessionOrigin::from(origin)).filter(|_| !is_torn);
         let session = Session { is_received: true, received_at: line.at, unanswered, origin, ..Session::default() };
         self.insert(key, session, census);
     }
@@ -131,7 +131,7 @@ impl Joiner {
             }
             self.settle(key, census);
         }
-        let origin = line.origin.map(Place::from);
+        let origin = line.origin.map(SessionOrigin::from);
         self.insert(key, Session { received_at: line.at, origin, authenticated, ..Session::default() }, census);
     }
 
@@ -146,13 +146,14 @@ impl Joiner {
         let seen = Box::new(Seen::new(line, authorized));
         let Some(key) = line.key else {
             self.tally.without_key += 1;
-            let session = Session { origin: line.origin.map(Place::from), seen: Some(seen), ..Session::default() };
+            let session =
+                Session { origin: line.origin.map(SessionOrigin::from), seen: Some(seen), ..Session::default() };
             return self.emit(None, session, census);
         };
         if self.is_over(key) {
             return;
         }
-        let mut origin = line.origin.map(Place::from);
+        let mut origin = line.origin.map(SessionOrigin::from);
         let mut is_received = false;
         let mut is_rival = false;
         let mut unanswered = 0;
@@ -207,7 +208,8 @@ impl Joiner {
             Some(session) if session.is_known => {}
             Some(session) if session.seen.is_some() => {
                 if session.origin.is_none() {
-                    session.origin = parting.map(|parting| parting.origin.into()).or(line.origin.map(Place::from));
+                    session.origin =
+                        parting.map(|parting| parting.origin.into()).or(line.origin.map(SessionOrigin::from));
                 }
                 if let (Some(seen), Some(application)) = (&mut session.seen, line.application) {
                     seen.compare(application);
@@ -282,7 +284,7 @@ impl Joiner {
     }
 
     /// Whether this was not read before, and remembers it.
-    fn is_new_line(&mut self, key: SessionKey, seen: &Seen, origin: Option<&Place>) -> bool {
+    fn is_new_line(&mut self, key: SessionKey, seen: &Seen, origin: Option<&SessionOrigin>) -> bool {
         if self.lines.len() >= MOST_COUNTED {
             self.lines.clear();
         }
@@ -347,13 +349,15 @@ impl Joiner {
         };
         let (tls, mut doubt) = match (&seen.encryption, &session.origin, seen.doubt) {
             (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (SessionTls::Unknown, Some(doubt)),
-            (_, Some(Place::Local), Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => (SessionTls::Local, None),
+            (_, Some(SessionOrigin::Local), Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => {
+                (SessionTls::Local, None)
+            }
             (_, _, Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => (SessionTls::Unknown, seen.doubt),
             (LoggedEncryption::Tls(..), _, doubt) => (SessionTls::Tls, doubt),
             (LoggedEncryption::Gss, _, _) => (SessionTls::Unknown, Some(Doubt::GssEncrypted)),
             (LoggedEncryption::Unreadable, _, _) => (SessionTls::Unknown, Some(Doubt::UnknownWording)),
-            (LoggedEncryption::None, Some(Place::Local), doubt) => (SessionTls::Local, doubt),
-            (LoggedEncryption::None, Some(Place::Host(_)), doubt) => (SessionTls::Plaintext, doubt),
+            (LoggedEncryption::None, Some(SessionOrigin::Local), doubt) => (SessionTls::Local, doubt),
+            (LoggedEncryption::None, Some(SessionOrigin::Host(_)), doubt) => (SessionTls::Plaintext, doubt),
             (LoggedEncryption::None, None, _) => (SessionTls::Unknown, Some(Doubt::NoAddress)),
         };
         if tls == SessionTls::Local {
@@ -366,7 +370,9 @@ impl Joiner {
                     self.lost.ended(key, began);
                 }
             }
-            (Some(Place::Host(host)), doubt) if doubt != Some(Doubt::NeverAuthorized) => self.lost.answered(host),
+            (Some(SessionOrigin::Host(host)), doubt) if doubt != Some(Doubt::NeverAuthorized) => {
+                self.lost.answered(host)
+            }
             _ => {}
         }
         let (protocol, cipher) = match seen.encryption {
@@ -381,8 +387,8 @@ impl Joiner {
                 database: seen.database,
                 application: seen.application,
                 address: match session.origin {
-                    Some(Place::Host(host)) => Some(text(&host)),
-                    Some(Place::Local) | None => None,
+                    Some(SessionOrigin::Host(host)) => Some(text(&host)),
+                    Some(SessionOrigin::Local) | None => None,
                 },
                 backend: if seen.is_replication { Backend::Replication } else { Backend::Client },
                 tls,

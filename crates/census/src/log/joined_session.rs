@@ -17,21 +17,21 @@ pub(super) struct Session {
     /// That it came in was logged.
     pub(super) is_received: bool,
     pub(super) received_at: Option<Millis>,
-    pub(super) origin: Option<Place>,
+    pub(super) origin: Option<SessionOrigin>,
     /// The file in which it was authenticated, and when.
     pub(super) authenticated: Option<(usize, Option<Millis>)>,
     pub(super) seen: Option<Box<Seen>>,
     /// How many more were received just before with the same process id, and not authorized.
     pub(super) unanswered: u8,
     /// What was authorized with the same process id before this one ended, and from where.
-    pub(super) rivals: Vec<(Box<Seen>, Option<Place>)>,
+    pub(super) rivals: Vec<(Box<Seen>, Option<SessionOrigin>)>,
     /// Its line was read before, in another file.
     pub(super) is_known: bool,
 }
 
 /// Where a session comes from.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(super) enum SessionOrigin {
     Local,
     Host(Box<[u8]>),
 }
@@ -61,7 +61,7 @@ pub(super) enum LoggedEncryption {
     Unreadable,
 }
 
-impl From<ConnectionOrigin<'_>> for Place {
+impl From<ConnectionOrigin<'_>> for SessionOrigin {
     fn from(origin: ConnectionOrigin<'_>) -> Self {
         match origin {
             ConnectionOrigin::Local => Self::Local,
