@@ -2,7 +2,7 @@
 //!
 //! Memory is bounded: sessions are held in two generations, and the older is settled when the younger is full.
 
-use super::joined_session::{LoggedEncryption, Seen, Session, SessionOrigin, is_login, session_id, text};
+use super::joined_session::{JoinedSession, LoggedEncryption, Seen, SessionOrigin, is_login, session_id, text};
 use super::lost::LostLines;
 use super::message::{Authorized, ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
@@ -54,8 +54,8 @@ pub(super) struct ConnectionTally {
 
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
-    young: HashMap<SessionKey, Session, SeededHash>,
-    old: HashMap<SessionKey, Session, SeededHash>,
+    young: HashMap<SessionKey, JoinedSession, SeededHash>,
+    old: HashMap<SessionKey, JoinedSession, SeededHash>,
     counted: HashSet<SessionKey, SeededHash>,
     counted_before: HashSet<SessionKey, SeededHash>,
     /// What was authorized, in digests of the process id, the second and all that the line says: it is counted once.
@@ -114,7 +114,8 @@ impl Joiner {
             self.settle(key, census);
         }
         let origin = Some(SessionOrigin::from(origin)).filter(|_| !is_torn);
-        let session = Session { is_received: true, received_at: line.at, unanswered, origin, ..Session::default() };
+        let session =
+            JoinedSession { is_received: true, received_at: line.at, unanswered, origin, ..JoinedSession::default() };
         self.insert(key, session, census);
     }
 
@@ -132,7 +133,11 @@ impl Joiner {
             self.settle(key, census);
         }
         let origin = line.origin.map(SessionOrigin::from);
-        self.insert(key, Session { received_at: line.at, origin, authenticated, ..Session::default() }, census);
+        self.insert(
+            key,
+            JoinedSession { received_at: line.at, origin, authenticated, ..JoinedSession::default() },
+            census,
+        );
     }
 
     /// It was accepted.
@@ -146,8 +151,11 @@ impl Joiner {
         let seen = Box::new(Seen::new(line, authorized));
         let Some(key) = line.key else {
             self.tally.without_key += 1;
-            let session =
-                Session { origin: line.origin.map(SessionOrigin::from), seen: Some(seen), ..Session::default() };
+            let session = JoinedSession {
+                origin: line.origin.map(SessionOrigin::from),
+                seen: Some(seen),
+                ..JoinedSession::default()
+            };
             return self.emit(None, session, census);
         };
         if self.is_over(key) {
@@ -191,7 +199,11 @@ impl Joiner {
             return session.rivals.push((seen, origin));
         }
         self.settle(key, census);
-        self.insert(key, Session { is_received, unanswered, origin, seen: Some(seen), ..Session::default() }, census);
+        self.insert(
+            key,
+            JoinedSession { is_received, unanswered, origin, seen: Some(seen), ..JoinedSession::default() },
+            census,
+        );
     }
 
     /// It ended.
@@ -237,7 +249,8 @@ impl Joiner {
                     claimed: None,
                 };
                 let origin = origin.unwrap_or_else(|| parting.origin.into());
-                let session = Session { origin: Some(origin), seen: Some(Box::new(seen)), ..Session::default() };
+                let session =
+                    JoinedSession { origin: Some(origin), seen: Some(Box::new(seen)), ..JoinedSession::default() };
                 self.insert(key, session, census);
             }
         }
@@ -257,12 +270,12 @@ impl Joiner {
         }
     }
 
-    fn get(&mut self, key: SessionKey) -> Option<&mut Session> {
+    fn get(&mut self, key: SessionKey) -> Option<&mut JoinedSession> {
         // Asked twice because the borrow checker does not see that the first is left when it is `None`.
         if self.young.contains_key(&key) { self.young.get_mut(&key) } else { self.old.get_mut(&key) }
     }
 
-    fn insert(&mut self, key: SessionKey, session: Session, census: &mut Census) {
+    fn insert(&mut self, key: SessionKey, session: JoinedSession, census: &mut Census) {
         if self.young.len() >= MOST_OPEN {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             for (key, session) in old {
@@ -294,7 +307,7 @@ impl Joiner {
     }
 
     /// Remembers a session as counted.
-    fn count(&mut self, key: SessionKey, session: &Session) {
+    fn count(&mut self, key: SessionKey, session: &JoinedSession) {
         if key.is_reused() || session.seen.is_none() {
             return;
         }
@@ -334,11 +347,11 @@ impl Joiner {
         })
     }
 
-    fn emit(&mut self, key: Option<SessionKey>, mut session: Session, census: &mut Census) {
+    fn emit(&mut self, key: Option<SessionKey>, mut session: JoinedSession, census: &mut Census) {
         let began = session.seen.as_ref().and_then(|seen| seen.at);
         for (rival, origin) in std::mem::take(&mut session.rivals) {
             self.tally.torn += u64::from(is_login(began, rival.at));
-            self.emit(key, Session { origin, seen: Some(rival), ..Session::default() }, census);
+            self.emit(key, JoinedSession { origin, seen: Some(rival), ..JoinedSession::default() }, census);
         }
         if session.is_known {
             return;

@@ -13,7 +13,7 @@ const LONGEST_FIELD: usize = 63;
 const LONGEST_NAME: usize = 256;
 
 #[derive(Debug, Default)]
-pub(super) struct Session {
+pub(super) struct JoinedSession {
     /// That it came in was logged.
     pub(super) is_received: bool,
     pub(super) received_at: Option<Millis>,
@@ -70,7 +70,7 @@ impl From<ConnectionOrigin<'_>> for SessionOrigin {
     }
 }
 
-impl Session {
+impl JoinedSession {
     /// Nothing that is still to come says more about it.
     pub(super) fn is_settled(&self) -> bool {
         self.origin.is_some() && self.seen.as_ref().is_some_and(|seen| seen.doubt != Some(Doubt::BeganBefore))

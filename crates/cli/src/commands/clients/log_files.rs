@@ -1,10 +1,8 @@
 //! Log files on disk: which of them, in what order, and their bytes.
 
-use crate::args::TerminalArgs;
 use crate::error::CliError;
 use flate2::read::MultiGzDecoder;
-use hostssl_census::{Census, LogEnd, LogReader, Prefix, SourceKind};
-use hostssl_formats::safe;
+use hostssl_census::{Census, LogEnd, LogReader, MissingReason, Prefix, Source, SourceKind};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,13 +14,8 @@ const PIECE: usize = 256 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads all the logs into `census`. Returns the name of the first too.
-pub(super) fn read(
-    places: &[PathBuf],
-    prefix: Option<Prefix>,
-    census: Census,
-    terminal: &TerminalArgs,
-) -> Result<(String, Census), CliError> {
-    let files = files(places, terminal)?;
+pub(super) fn read(places: &[PathBuf], prefix: Option<Prefix>, census: Census) -> Result<(String, Census), CliError> {
+    let FoundFiles { files, skipped } = files(places)?;
     let name = places.first().map(|place| name(place)).unwrap_or_default();
     let mut reader = LogReader::new(census, prefix);
     let mut piece = vec![0; PIECE];
@@ -38,7 +31,13 @@ pub(super) fn read(
         };
         reader.end(end);
     }
-    Ok((name, reader.finish()))
+    let mut census = reader.finish();
+    for (path, why) in skipped {
+        let mut source = Source::new(SourceKind::LogFile, self::name(&path));
+        source.lacks(MissingReason::NotALog, why);
+        census.add_source(source);
+    }
+    Ok((name, census))
 }
 
 fn name(place: &Path) -> String {
@@ -66,13 +65,19 @@ fn feed_plain(reader: &mut LogReader, mut input: impl Read, piece: &mut [u8]) ->
     }
 }
 
+/// The files to read, and what of the folders is left out, with the reason.
+struct FoundFiles {
+    files: Vec<PathBuf>,
+    skipped: Vec<(PathBuf, &'static str)>,
+}
+
 /// The files to read, each once: those with fields of their own for names first, because they say more about a session that
-/// another file has too.
-fn files(places: &[PathBuf], terminal: &TerminalArgs) -> Result<Vec<PathBuf>, CliError> {
-    let mut files = Vec::new();
+/// another file has too. In a folder a file of any name can be a log; what is none is said when it is read.
+fn files(places: &[PathBuf]) -> Result<FoundFiles, CliError> {
+    let mut found = FoundFiles { files: Vec::new(), skipped: Vec::new() };
     for place in places {
         if place.as_os_str() == "-" {
-            files.push(place.clone());
+            found.files.push(place.clone());
             continue;
         }
         let unreadable = |error: io::Error| {
@@ -80,44 +85,46 @@ fn files(places: &[PathBuf], terminal: &TerminalArgs) -> Result<Vec<PathBuf>, Cl
         };
         if !fs::metadata(place).map_err(unreadable)?.is_dir() {
             File::open(place).map_err(unreadable)?;
-            files.push(place.clone());
+            found.files.push(place.clone());
             continue;
         }
         let mut inside = Vec::new();
         for entry in fs::read_dir(place).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
-            if path.is_file() && is_named_like_a_log(&path) {
-                inside.push(path);
+            match why_skipped(&path) {
+                Some(why) => found.skipped.push((path, why)),
+                None => inside.push(path),
             }
         }
         if inside.is_empty() {
-            let message = format!("{}: no file in it is named like a log", place.display());
+            let message = format!("{}: there is no file in it that can be read as a log", place.display());
             return Err(CliError::usage(
                 message,
-                "logs have .log, .csv or .json in their names; name other files one by one",
+                "folders inside of it, and hidden files, are not read; name them one by one",
             ));
         }
         inside.sort();
-        files.append(&mut inside);
+        found.files.append(&mut inside);
     }
     let mut known = HashSet::new();
-    files.retain(|file| known.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())));
-    files.sort_by_key(|file| !has_fields(file));
-    let twins: HashSet<PathBuf> = files.iter().filter(|file| has_fields(file)).map(|file| stem(file)).collect();
-    files.retain(|file| {
-        let is_twin = !has_fields(file) && is_named_like_a_log(file) && twins.contains(&stem(file));
-        if is_twin && !terminal.quiet {
-            stderr!("note: skipped: {}: the csv or json file of the same name has the same lines", safe(&name(file)));
-        }
-        !is_twin
-    });
-    Ok(files)
+    found.files.retain(|file| known.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())));
+    found.files.sort_by_key(|file| !has_fields(file));
+    // One that is named by itself is not left out.
+    found.skipped.retain(|(path, _)| fs::canonicalize(path).is_ok_and(|path| !known.contains(&path)));
+    found.skipped.sort();
+    Ok(found)
 }
 
-/// `postgresql.log`, `postgresql-Mon.csv`, `postgresql.json`, `postgresql-15-main.log.3.gz`
-fn is_named_like_a_log(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    !name.starts_with('.') && [".log", ".csv", ".json"].iter().any(|mark| name.contains(mark))
+/// Why an entry of a folder is not read.
+fn why_skipped(path: &Path) -> Option<&'static str> {
+    if path.is_dir() {
+        return Some("left out: a folder inside of the folder; name it with --log-file if it has logs of this server");
+    }
+    if path.file_name().unwrap_or_default().to_string_lossy().starts_with('.') {
+        return Some("left out: a hidden file; name it with --log-file if it is a log of this server");
+    }
+    // Reading a pipe or a device may never end.
+    (!path.is_file()).then_some("left out: not a regular file")
 }
 
 /// Whether the name is that of csvlog or jsonlog.
@@ -127,27 +134,22 @@ fn has_fields(path: &Path) -> bool {
     name.ends_with(".csv") || name.ends_with(".json")
 }
 
-/// The path without what the server puts in place of `.log` for its other formats.
-fn stem(path: &Path) -> PathBuf {
-    let text = path.to_string_lossy();
-    let text = text.strip_suffix(".gz").unwrap_or(&text);
-    let stem = [".csv", ".json", ".log"].iter().find_map(|mark| text.strip_suffix(mark)).unwrap_or(text);
-    PathBuf::from(stem)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn logs_are_told_by_their_names() {
-        for log in ["postgresql.log", "postgresql-15-main.log.3.gz", "postgresql-Mon.csv", "x.json"] {
-            assert!(is_named_like_a_log(Path::new(log)), "{log}");
+    fn a_file_of_any_name_is_read_and_what_is_not_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["postgresql-2026-11-26", "server.out", "pg.log", "pg.csv", ".pg.log.swp"] {
+            fs::write(folder.path().join(name), "x").unwrap();
         }
-        for other in [".postgresql.log.swp", "current_logfiles", "PG_VERSION"] {
-            assert!(!is_named_like_a_log(Path::new(other)), "{other}");
-        }
-        assert_eq!(stem(Path::new("a/x.json")), stem(Path::new("a/x.log.gz")));
-        assert_ne!(stem(Path::new("a/x.json")), stem(Path::new("b/x.log")));
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        let found = files(&[folder.path().to_owned()]).unwrap();
+        let names = |paths: Vec<&PathBuf>| -> Vec<String> {
+            paths.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(names(found.files.iter().collect()), ["pg.csv", "pg.log", "postgresql-2026-11-26", "server.out"]);
+        assert_eq!(names(found.skipped.iter().map(|(path, _)| path).collect()), [".pg.log.swp", "sub"]);
     }
 }

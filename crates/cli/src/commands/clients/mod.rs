@@ -134,7 +134,7 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
     let seen = if args.log_file.is_empty() && !args.live.names_targets() {
         of_azure(args, since, requirements, started.as_millisecond(), terminal)?
     } else {
-        of_named(args, since, requirements, terminal)?
+        of_named(args, since, requirements)?
     };
     let mut report = ClientsReport {
         id: uuid::Uuid::now_v7().to_string(),
@@ -167,12 +167,7 @@ struct Seen {
 }
 
 /// Takes the census from the logs, servers and poolers that the options name.
-fn of_named(
-    args: &ClientsArgs,
-    since: Option<Millis>,
-    requirements: Requirements,
-    terminal: &TerminalArgs,
-) -> Result<Seen, CliError> {
+fn of_named(args: &ClientsArgs, since: Option<Millis>, requirements: Requirements) -> Result<Seen, CliError> {
     if args.log_analytics.is_some() {
         let what = "--log-analytics is for the servers in scope, but other options name a server";
         return Err(CliError::usage(what, "leave one of them out"));
@@ -190,7 +185,7 @@ fn of_named(
     let census = || Census::new(CensusLimits::default(), since.filter(|_| own_name.is_none()));
     let mut logs = None;
     if has_logs {
-        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census(), terminal)?);
+        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census())?);
     }
     let one = |name: String, census: Census| {
         let (name, census) = match own_name {
