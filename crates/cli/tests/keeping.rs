@@ -162,7 +162,11 @@ fn an_audit_of_one_control_does_not_count_as_one_of_everything() {
     let compared = kept(&["diff"]);
     assert_eq!(compared.code, 0, "{}", compared.stdout);
     assert!(compared.stderr.contains("which is newer: it checked only minimum-tls-version"), "{}", compared.stderr);
-    assert!(kept(&["trend", "-o", "csv"]).stdout.lines().count() == 3);
+    let trend = kept(&["trend", "-o", "csv"]);
+    assert_eq!(trend.stdout.lines().count(), 3);
+    let warned = trend.stderr.contains("in the newer audit ")
+        && trend.stderr.contains("which checked only minimum-tls-version and is not shown");
+    assert!(warned, "{}", trend.stderr);
     let listed = kept(&["runs", "-o", "wide"]).stdout;
     assert_eq!(listed.matches("baseline@1, only minimum-tls-version").count(), 1, "{listed}");
     // A file of it says what it is as well as the state does.
