@@ -134,3 +134,26 @@ async fn a_waiver_is_proposed_and_not_written() {
         assert_eq!(visitor.get(&address).await.status, status, "{address}");
     }
 }
+
+#[tokio::test]
+async fn a_comparison_shows_the_waiver_of_a_new_failure() {
+    let (file, options) = with_file(&entry(OFF, &day(30), "the importer"));
+    let simulation = estate();
+    let id = simulation.server_ids().into_iter().find(|id| id.ends_with("/pg-off")).unwrap();
+    let served = serve_over(options, connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    let mut runs = Vec::new();
+    for value in ["on", "off"] {
+        simulation.set_parameter(&id, "require_secure_transport", value).unwrap();
+        runs.push(visitor.audit().await.trim_start_matches("/runs/").to_owned());
+    }
+    let compared = format!("/compare?run={}&run={}", runs[0], runs[1]);
+    let page = visitor.get(&compared).await.body;
+    assert!(
+        page.contains("new failure") && page.contains(&format!("waived until {}: the importer", day(30))),
+        "{page}"
+    );
+    // A file that cannot be read is no file without waivers.
+    *file.lock().unwrap() = Ok("[[waiver]]\ncontrol = 1\n".to_owned());
+    assert_eq!(visitor.get(&compared).await.status, 422);
+}

@@ -3,7 +3,9 @@
 use super::runs::no_such_run;
 use crate::reply::{Failure, page};
 use crate::shared::Shared;
+use crate::trouble::Trouble;
 use crate::view::{Badge, Shell, When, count};
+use crate::waivers::WaiverSource;
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -47,6 +49,9 @@ struct ChangeRow {
     what: String,
 }
 
+/// The earlier audit, the later one, and their comparison, or why the waivers cannot be laid over it.
+type FoundPair = (AuditEntry, AuditEntry, Result<Compared, Trouble>);
+
 /// What the page needs of the comparison, without the reports.
 struct Compared {
     counts: String,
@@ -67,8 +72,10 @@ pub(crate) async fn show(
     let [one, other] = <[String; 2]>::try_from(chosen).map_err(|_| Failure::two_audits())?;
     // Whole reports are in memory.
     let _turn = shared.reports.acquire().await.map_err(|_| Failure::defect())?;
-    let found = shared.ask(move |store| compare(store, &one, &other)).await?;
+    let source = shared.options.waivers.clone();
+    let found = shared.ask(move |store| compare(store, &one, &other, source.as_ref())).await?;
     let (before, after, compared) = found.ok_or_else(no_such_run)?;
+    let compared = compared.map_err(|trouble| Failure::of_waivers(&trouble))?;
     page(&ComparePage {
         shell: shell.titled("Two audits compared", "runs"),
         command: format!("hostssl diff {} {}", before.id, after.id),
@@ -85,11 +92,14 @@ fn compare(
     store: &AuditStore,
     one: &str,
     other: &str,
-) -> Result<Option<(AuditEntry, AuditEntry, Compared)>, StoreError> {
+    waivers: Option<&WaiverSource>,
+) -> Result<Option<FoundPair>, StoreError> {
     let Some((one, other)) = store.audit(one)?.zip(store.audit(other)?) else { return Ok(None) };
     let (before, after) = if one.started_ms <= other.started_ms { (one, other) } else { (other, one) };
     let report = |audit: &AuditEntry| store.report(audit, &ServerFilter::default());
-    let compared = Compared::of(&report(&before)?, &report(&after)?);
+    let (earlier, mut later) = (report(&before)?, report(&after)?);
+    let laid = waivers.map_or(Ok(()), |source| source.apply_to(&mut later));
+    let compared = laid.map(|()| Compared::of(&earlier, &later));
     Ok(Some((before, after, compared)))
 }
 
@@ -127,7 +137,10 @@ impl ChangeRow {
             name: change.server.name().to_owned(),
             group: change.server.id.resource_group().to_owned(),
             control: change.control().map(|control| control.as_str()),
-            what: diff_text::what(change),
+            what: match diff_text::waiver(change) {
+                Some(waiver) => format!("{}; {waiver}", diff_text::what(change)),
+                None => diff_text::what(change),
+            },
         }
     }
 }
