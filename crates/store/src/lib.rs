@@ -5,6 +5,7 @@
 //! kept cannot hold one.
 
 mod audits;
+mod believed;
 mod census;
 mod database;
 mod direction;
@@ -27,14 +28,14 @@ pub use audits::{
     StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading,
     StoredUnchecked, StoredVantage, TagName, server_key,
 };
+pub use believed::MAX_VIOLATIONS;
 pub use census::CensusEntry;
 pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use orders::{Order, OrderAct};
 pub use probers::{
-    Enrolment, KeptAnswer, KeptLook, LookToKeep, MAX_VIOLATIONS, NewProber, ProberEntry, ProberReason, ProberRefusal,
-    ZoneProbers,
+    Enrolment, KeptAnswer, KeptLook, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal, ZoneProbers,
 };
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};

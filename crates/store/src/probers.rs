@@ -9,13 +9,12 @@ pub use kept_looks::{KeptAnswer, KeptLook, LookToKeep, ProberReason};
 pub use prober_entries::{ProberEntry, ProberRefusal, ZoneProbers};
 
 use crate::audits::disowned::disown;
+use crate::believed::MAX_VIOLATIONS;
 use crate::{AuditStore, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 /// Refusals that are kept of each prober, and of all that are not known together: no one pushes out what is kept of another.
 const MAX_REFUSALS: u32 = 200;
-/// So many messages that no honest prober sends suspend a prober.
-pub const MAX_VIOLATIONS: u32 = 3;
 
 /// A prober that asks to be known.
 #[derive(Debug, Clone)]

@@ -2,12 +2,12 @@
 //! ([`CurrentState`]), and writes the row that lists read.
 
 use super::column_codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
-use super::disowned::note_disowned;
 use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
 use super::kept_documents::{keep_facts, keep_judgement};
 use super::narrowed::{self, Laid};
 use super::server_evidence::{ServerEvidence, known};
 use crate::StoreError;
+use crate::believed::note_disowned;
 use hostssl_model::{
     ControlId, CurrentState, Enforcement, Evidence, KnownStanding, Observation, Outcome, Standing, Standings,
     WireObservation, WorstListener,
@@ -82,7 +82,7 @@ pub(crate) fn fold(
     }
     let declared = look.is_declared.then_some(look.enforcement);
     take_in(&mut known.state, (look.at_ms, look.audit_id), declared, look.wire.clone(), look.by_zones);
-    note_disowned(transaction, &mut known, &look.wire)?;
+    note_disowned(transaction, &mut known.state, &look.wire)?;
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
     let since_ms = match &before {

@@ -4,13 +4,11 @@ use super::column_codes::{outcome_code, outcome_from, unsigned};
 use super::current::{write_derived, write_known};
 use super::document::{self, ServerJudgement, StoredFinding};
 use super::kept_documents::keep_judgement;
-use super::server_evidence::{ServerEvidence, known};
+use super::server_evidence::known;
 use super::unchecked::StoredUnchecked;
 use crate::StoreError;
-use hostssl_model::{Outcome, Reason, Unchecked, WireObservation};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use hostssl_model::{Outcome, Reason, Unchecked};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 /// Ends the looks of a prober. What audits passed by them is unknown until the wire is looked at anew; what they failed by them
 /// fails until then. Returns how many servers it had looked at.
@@ -29,25 +27,6 @@ pub(crate) fn disown(transaction: &Transaction<'_>, prober: &str, since_ms: i64)
     }
     transaction.execute("UPDATE present SET version = version + 1", [])?;
     Ok(unsigned(i64::try_from(servers.len()).unwrap_or_default()))
-}
-
-/// Marks the probers of these looks that are believed no more: an audit may have taken them in before.
-pub(crate) fn note_disowned(
-    connection: &Connection,
-    known: &mut ServerEvidence,
-    looks: &[WireObservation],
-) -> Result<(), StoreError> {
-    let probers: BTreeSet<&Arc<str>> = looks.iter().filter_map(|look| look.vantage.as_ref()?.prober.as_ref()).collect();
-    for prober in probers {
-        let since = "SELECT coalesce(revoked_ms, seen_ms) FROM probers WHERE id = ?1 \
-                     AND (revoked_ms IS NOT NULL OR violations >= ?2)";
-        let to = params![prober, crate::probers::MAX_VIOLATIONS];
-        let since_ms: Option<i64> = connection.prepare_cached(since)?.query_row(to, |row| row.get(0)).optional()?;
-        if let Some(since_ms) = since_ms {
-            known.state.zones.disowned.entry(Arc::clone(prober)).or_insert(since_ms);
-        }
-    }
-    Ok(())
 }
 
 /// How a look names its prober in a document.

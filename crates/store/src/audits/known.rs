@@ -1,7 +1,6 @@
 //! What is kept of the servers of a report, before the report itself is kept.
 
 use super::current::{standing_of, take_in};
-use super::disowned::note_disowned;
 use super::save::is_declared;
 use super::server_evidence::ServerEvidence;
 use crate::{StoreError, StoreReader};
@@ -21,7 +20,7 @@ fn learn(connection: &Connection, report: &mut AuditReport) -> Result<(), StoreE
         let declared = is_declared(&report.run, server).then(|| Enforcement::of(server));
         let audit = (started_ms, report.run.id.as_str());
         take_in(&mut evidence.state, audit, declared, server.wire.clone(), report.run.asked.by_zones);
-        note_disowned(connection, &mut evidence, &server.wire)?;
+        note_disowned(connection, &mut evidence.state, &server.wire)?;
         server.learn(standing_of(&evidence.state));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What probers were asked, and what they saw.
 
-use super::MAX_VIOLATIONS;
+use crate::believed::MAX_VIOLATIONS;
 use crate::probes::{deflated, inflated};
 use crate::{AuditStore, StoreError, StoreReader};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};

@@ -1,6 +1,6 @@
 //! The probers as a list shows them.
 
-use super::MAX_VIOLATIONS;
+use crate::believed::MAX_VIOLATIONS;
 use crate::{AuditStore, StoreError, StoreReader};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
