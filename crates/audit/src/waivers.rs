@@ -12,7 +12,7 @@ pub use new_waiver::{NewWaiver, RefusedWaiver};
 pub use waiver_layer::{WaiverLayer, apply_waivers};
 
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{Advice, ControlId, Fault, Hint, Waiver, WaiverState, line_and_column, nearest};
+use hostssl_model::{Advice, ControlId, Fault, FileMistake, Hint, Waiver, WaiverState, line_and_column, nearest};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -21,15 +21,8 @@ use toml::{Spanned, Value};
 
 /// What is wrong with a file of waivers, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {what}")]
-pub struct InvalidWaivers {
-    /// The line, from 1.
-    pub line: u32,
-    /// The column in characters, from 1.
-    pub column: u32,
-    /// What is wrong there.
-    pub what: String,
-}
+#[error(transparent)]
+pub struct InvalidWaivers(#[from] pub FileMistake);
 
 impl Advice for InvalidWaivers {
     fn advice(&self) -> Hint {
@@ -149,6 +142,5 @@ fn approvers(value: &Spanned<Value>) -> Option<Vec<String>> {
 }
 
 fn invalid(text: &str, span: &Range<usize>, what: String) -> InvalidWaivers {
-    let (line, column) = line_and_column(text, span.start);
-    InvalidWaivers { line, column, what }
+    FileMistake::at(text, span.start, what).into()
 }

@@ -67,7 +67,7 @@ pub fn value(waivers: &[Waiver]) -> Value {
 #[must_use]
 pub fn refused(why: &RefusedWaiver) -> String {
     match why {
-        RefusedWaiver::Invalid(error) => error.what.clone(),
+        RefusedWaiver::Invalid(error) => error.0.what.clone(),
         RefusedWaiver::NotInEffect(waiver) => not_in_effect(waiver),
     }
 }

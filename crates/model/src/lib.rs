@@ -68,7 +68,7 @@ pub use setting::{Floor, MOST_LOG_DAYS, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};
 pub use stop::Stop;
 pub use tags::Tags;
-pub use text_place::line_and_column;
+pub use text_place::{FileMistake, line_and_column};
 pub use tls::TlsVersion;
 pub use waiver::{UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};
 pub use zone::{Vantage, ZoneRule, is_zone_name, zone_rule_of};

@@ -190,7 +190,7 @@ fn add(args: &AddZoneArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     };
     let entry = zone_rule_to_toml(&rule);
     read_zones(&entry)
-        .map_err(|error| CliError::usage(error.what, "`hostssl zones --help` shows rules; nothing was written"))?;
+        .map_err(|error| CliError::usage(error.0.what, "`hostssl zones --help` shows rules; nothing was written"))?;
     // Held until the file is written: of two that add to it at once, the second reads what the first has written.
     let _lock = lock_folder_of(file);
     let before = if file.try_exists().unwrap_or(true) { zones_text(file)? } else { String::new() };

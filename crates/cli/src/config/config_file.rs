@@ -3,7 +3,7 @@
 use super::keys::{ConfigKey, KEYS, KeyForm};
 use super::{FILE, VARIABLE};
 use crate::error::CliError;
-use hostssl_model::{Hint, line_and_column, nearest};
+use hostssl_model::{FileMistake, Hint, line_and_column, nearest};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -30,14 +30,6 @@ pub(crate) struct Setting {
     pub(crate) line: u32,
 }
 
-/// What is wrong with a file, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mistake {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    pub(crate) what: String,
-}
-
 impl Config {
     /// The file that is named, or the one in the working directory; `None` without either. An empty name stands for none.
     pub(crate) fn find(named: Option<&Path>) -> Result<Option<Self>, CliError> {
@@ -57,7 +49,7 @@ impl Config {
     }
 
     /// Reads a file; what is wrong in it is said by its lines.
-    pub(crate) fn read(path: &Path, is_named: bool) -> Result<Result<Self, Vec<Mistake>>, CliError> {
+    pub(crate) fn read(path: &Path, is_named: bool) -> Result<Result<Self, Vec<FileMistake>>, CliError> {
         let text = text(path).map_err(|error| {
             CliError::usage(
                 format!("the configuration file {} cannot be read: {error}", path.display()),
@@ -75,7 +67,7 @@ impl Config {
 }
 
 /// A mistake in one line.
-pub(crate) fn mistake_line(path: &Path, mistake: &Mistake) -> String {
+pub(crate) fn mistake_line(path: &Path, mistake: &FileMistake) -> String {
     format!("{}:{}:{}: {}", path.display(), mistake.line, mistake.column, mistake.what)
 }
 
@@ -107,11 +99,8 @@ fn is_of_others(_: &Path) -> bool {
 }
 
 /// The settings of a text, or everything that is wrong with it.
-pub(super) fn settings(text: &str, is_named: bool) -> Result<Vec<Setting>, Vec<Mistake>> {
-    let at = |byte: usize, what: String| {
-        let (line, column) = line_and_column(text, byte);
-        Mistake { line, column, what }
-    };
+pub(super) fn settings(text: &str, is_named: bool) -> Result<Vec<Setting>, Vec<FileMistake>> {
+    let at = |byte: usize, what: String| FileMistake::at(text, byte, what);
     let table = DeTable::parse(text).map_err(|error| {
         let what = error.message().lines().collect::<Vec<_>>().join(" ");
         vec![at(error.span().unwrap_or_default().start, what)]

@@ -1,13 +1,14 @@
-use super::config_file::{Mistake, settings};
+use super::config_file::settings;
 use super::*;
 use crate::command_line::Cli;
 use clap::CommandFactory as _;
+use hostssl_model::FileMistake;
 use hostssl_test_support::schema::Schema;
 use std::collections::BTreeSet;
 
 fn mistakes(text: &str) -> Vec<(u32, u32, String)> {
     let wrong = settings(text, false).unwrap_err();
-    wrong.into_iter().map(|Mistake { line, column, what }| (line, column, what)).collect()
+    wrong.into_iter().map(|FileMistake { line, column, what }| (line, column, what)).collect()
 }
 
 /// Every command with an option that the parser calls so.

@@ -1,22 +1,15 @@
 //! The file of the rules: reviewed like waivers, and like them believed as a whole or not at all.
 
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{Advice, Fault, Hint, ZoneRule, is_zone_name, line_and_column, nearest};
+use hostssl_model::{Advice, Fault, FileMistake, Hint, ZoneRule, is_zone_name, line_and_column, nearest};
 use serde::Deserialize;
 use std::ops::Range;
 use toml::{Spanned, Value};
 
 /// What is wrong with a file of zones, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {what}")]
-pub struct InvalidZones {
-    /// The line, from 1.
-    pub line: u32,
-    /// The column in characters, from 1.
-    pub column: u32,
-    /// What is wrong there.
-    pub what: String,
-}
+#[error(transparent)]
+pub struct InvalidZones(#[from] pub FileMistake);
 
 impl Advice for InvalidZones {
     fn advice(&self) -> Hint {
@@ -110,8 +103,7 @@ fn rule(text: &str, entry: Spanned<Entry>) -> Result<ZoneRule, InvalidZones> {
 pub(super) const NAME: &str = "it has 1 to 63 lower-case letters, digits and -, and - neither first nor last";
 
 fn invalid(text: &str, span: &Range<usize>, what: String) -> InvalidZones {
-    let (line, column) = line_and_column(text, span.start);
-    InvalidZones { line, column, what }
+    FileMistake::at(text, span.start, what).into()
 }
 
 /// The entry of the file for a rule.
@@ -150,7 +142,7 @@ mod tests {
             ("[[zone]]\nname = \"hub\"\n", (1, 3), "unknown field `zone`"),
             ("[[rule]\n", (1, 1), ""),
         ] {
-            let error = read_zones(text).unwrap_err();
+            let InvalidZones(error) = read_zones(text).unwrap_err();
             assert!(error.what.contains(what), "{text}: {error}");
             assert_eq!(error.line, place.0, "{text}: {error}");
             if !what.is_empty() {
