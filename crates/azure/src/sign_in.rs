@@ -224,35 +224,14 @@ impl SignIn<'_> {
                 };
                 ManagedIdentityCredential::new(Some(options)).map_err(refused)?
             }
-            AuthMethod::WorkloadIdentity => {
-                let [client, file] = self.required(["AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"], TENANT)?;
-                let tenant = self.tenant_or(TENANT)?;
-                let options = WorkloadIdentityCredentialOptions {
-                    credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
-                    client_id: Some(client),
-                    tenant_id: Some(tenant),
-                    token_file_path: Some(file.into()),
-                };
-                WorkloadIdentityCredential::new(Some(options)).map_err(refused)?
-            }
+            AuthMethod::WorkloadIdentity => self.workload_identity()?,
             AuthMethod::Secret => {
                 let options = ClientSecretCredentialOptions { client_options: self.client_options() };
                 let [client, secret] = self.required(["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"], TENANT)?;
                 ClientSecretCredential::new(&self.tenant_or(TENANT)?, client, secret.into(), Some(options))
                     .map_err(refused)?
             }
-            AuthMethod::Pipelines => {
-                let options = AzurePipelinesCredentialOptions {
-                    credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
-                };
-                // The variables that the AzureCLI and AzurePowerShell tasks set for a service connection.
-                let tenant = "AZURESUBSCRIPTION_TENANT_ID";
-                let needed =
-                    ["AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "SYSTEM_ACCESSTOKEN"];
-                let [client, connection, token] = self.required(needed, tenant)?;
-                let tenant = self.tenant_or(tenant)?;
-                AzurePipelinesCredential::new(tenant, client, &connection, token, Some(options)).map_err(refused)?
-            }
+            AuthMethod::Pipelines => self.pipelines()?,
             #[cfg(feature = "certificate")]
             AuthMethod::Certificate => {
                 let [path, client] = self.required(["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID"], TENANT)?;
@@ -266,6 +245,33 @@ impl SignIn<'_> {
                     .map_err(refused)?
             }
         })
+    }
+
+    /// A token of Kubernetes, exchanged for one of Entra.
+    fn workload_identity(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
+        let [client, file] = self.required(["AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"], TENANT)?;
+        let tenant = self.tenant_or(TENANT)?;
+        let options = WorkloadIdentityCredentialOptions {
+            credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
+            client_id: Some(client),
+            tenant_id: Some(tenant),
+            token_file_path: Some(file.into()),
+        };
+        Ok(WorkloadIdentityCredential::new(Some(options)).map_err(|error| self.refused(&error))?)
+    }
+
+    /// A service connection of Azure Pipelines.
+    fn pipelines(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
+        let options = AzurePipelinesCredentialOptions {
+            credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
+        };
+        // The variables that the AzureCLI and AzurePowerShell tasks set for a service connection.
+        let tenant = "AZURESUBSCRIPTION_TENANT_ID";
+        let needed = ["AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "SYSTEM_ACCESSTOKEN"];
+        let [client, connection, token] = self.required(needed, tenant)?;
+        let tenant = self.tenant_or(tenant)?;
+        Ok(AzurePipelinesCredential::new(tenant, client, &connection, token, Some(options))
+            .map_err(|error| self.refused(&error))?)
     }
 
     fn client_options(&self) -> ClientOptions {

@@ -206,6 +206,41 @@ fn decide_setting(
         return Some(Decision::LeaveOut(LeftOutReason::NotSupported, detail));
     };
     let loosens = wanted.is_looser_than(now);
+    let change = SettingChange {
+        control,
+        parameter: name,
+        before: before.into(),
+        after: after.into(),
+        disposition: Disposition::OnlineSafe,
+        loosens,
+        why: String::new(),
+        clients: None,
+        accepted: None,
+    };
+    let change = with_consequences(inputs, posture, change, (parameter.pending_restart, now, wanted));
+    let is_gated = change.clients.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
+    Some(match obstacle(posture, name, wanted) {
+        Some(Obstacle::Manual(text)) => Decision::Manual(SettingChange {
+            disposition: Disposition::Manual,
+            why: format!("{}; {text}", change.why),
+            ..change
+        }),
+        Some(Obstacle::Unseen(text)) => Decision::LeaveOut(LeftOutReason::Unknown, text),
+        None if is_gated && change.accepted.is_none() => {
+            Decision::Gate(change.clients.unwrap_or_else(ClientImpact::unobserved))
+        }
+        None => Decision::Write(change),
+    })
+}
+
+/// A change with what follows from it: who notices, what else to know, and who accepted it.
+fn with_consequences(
+    inputs: &PlanInputs<'_>,
+    posture: &Posture,
+    change: SettingChange,
+    (is_pending, now, wanted): (bool, Meaning, Meaning),
+) -> SettingChange {
+    let (control, loosens, kind) = (change.control, change.loosens, posture.server.kind);
     let is_of_logs = control == FixableControl::LogDownload;
     let impact = (!loosens && !is_of_logs).then(|| impact(inputs, &posture.server.id, control));
     let (mut disposition, mut why) = match &impact {
@@ -222,38 +257,16 @@ fn decide_setting(
         why.push_str("; it was busy when it was checked: it comes last, and apply waits for it");
     }
     if !kind.offers(now) {
-        why.push_str(&format!("; Azure no longer offers {before}, so undo cannot restore it"));
+        why.push_str(&format!("; Azure no longer offers {}, so undo cannot restore it", change.before));
     }
-    if parameter.pending_restart {
+    if is_pending {
         disposition = disposition.max(Disposition::NeedsRestart);
         why.push_str("; an earlier change to it is still pending a restart, so this one may need one too");
     }
     if let Some(Consent { reason, by }) = &accepted {
         why.push_str(&format!("; accepted by {by}: {reason}"));
     }
-    let change = SettingChange {
-        control,
-        parameter: name,
-        before: before.into(),
-        after: after.into(),
-        disposition,
-        loosens,
-        why,
-        clients: impact,
-        accepted,
-    };
-    Some(match obstacle(posture, name, wanted) {
-        Some(Obstacle::Manual(text)) => Decision::Manual(SettingChange {
-            disposition: Disposition::Manual,
-            why: format!("{}; {text}", change.why),
-            ..change
-        }),
-        Some(Obstacle::Unseen(text)) => Decision::LeaveOut(LeftOutReason::Unknown, text),
-        None if is_gated && change.accepted.is_none() => {
-            Decision::Gate(change.clients.unwrap_or_else(ClientImpact::unobserved))
-        }
-        None => Decision::Write(change),
-    })
+    SettingChange { disposition, why, clients: impact, accepted, ..change }
 }
 
 /// What a server lets happen once it is less strict, with the reason that a person gave for it.

@@ -28,6 +28,14 @@ impl LogFile {
             source.lacks(MissingReason::LogConnectionsOff, detail);
         }
         self.unread.note(source);
+        self.note_lines(source);
+        if authorized > 0 {
+            self.note_limits(source);
+        }
+    }
+
+    /// What the lines do not say, or what was not read of them.
+    fn note_lines(&self, source: &mut Source) {
         if matches!(self.format, LogFormat::Stderr) {
             if !self.prefixes.iter().all(Prefix::has_time) {
                 source
@@ -67,25 +75,23 @@ impl LogFile {
         if self.long_lines > 0 {
             source.lacks(MissingReason::LongLines, format!("left out {} over 1 MiB", counted(self.long_lines, "line")));
         }
-        if authorized > 0 {
-            source.lacks(
-                MissingReason::Imitation,
-                match self.format {
-                    LogFormat::Stderr => {
-                        "a client in plaintext that puts the server's words about TLS at the end of its application name \
-                         looks like one with TLS here; csvlog and jsonlog tell the two apart once the session has ended"
-                    }
-                    _ => {
-                        "a client in plaintext whose application name imitates the server's words about TLS, and which \
-                         changes it before it disconnects, looks like one with TLS"
-                    }
-                },
-            );
-            source.lacks(
-                MissingReason::OlderSessions,
-                "a session that began before the log and has not ended is not in it",
-            );
-        }
+    }
+
+    /// What no log of this format can tell, however whole it is.
+    fn note_limits(&self, source: &mut Source) {
+        let detail = match self.format {
+            LogFormat::Stderr => {
+                "a client in plaintext that puts the server's words about TLS at the end of its application name \
+                 looks like one with TLS here; csvlog and jsonlog tell the two apart once the session has ended"
+            }
+            _ => {
+                "a client in plaintext whose application name imitates the server's words about TLS, and which \
+                 changes it before it disconnects, looks like one with TLS"
+            }
+        };
+        source.lacks(MissingReason::Imitation, detail);
+        let detail = "a session that began before the log and has not ended is not in it";
+        source.lacks(MissingReason::OlderSessions, detail);
     }
 
     /// The format in words.

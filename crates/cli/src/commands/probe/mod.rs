@@ -24,21 +24,22 @@ use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
 use exit_rules::Policy;
-use futures::StreamExt;
+use futures::{Stream, StreamExt as _};
 use hostssl_formats::probe_json::ProbeAsked;
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
+use hostssl_probe::report::EndpointReport;
 use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
 use jiff::Timestamp;
 use progress::ProbeProgress;
 pub(crate) use sink::EndpointSink;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use targets::Targets;
+use targets::{Poolers, Targets};
 
 /// Endpoints that are being connected to at once, beside those that are talked to: a connection to a host that does not answer
 /// costs nothing but time.
@@ -79,80 +80,118 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     }
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
     let connecting = connects_at_once(parallel, args.connections.into(), CONNECTS_AT_ONCE);
-    let policy = Policy::new(&args.fail_on, &args.allow);
     block_on(async {
         // From now on, an interrupt ends with a whole report.
         let mut signals = Signals::of_an_end();
         let options = ProbeOptions { conversations: parallel, ..options(args, root_files, simulation.as_ref())? };
         let asked = ProbeAsked::from(&options);
         let prober = Arc::new(prober(options)?);
-        let mut keeper = ProbeKeeper::begin(&args.keep, &asked, simulation.is_some());
-        let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(terminal), zone.as_deref());
-        let mut metrics = args.metrics.as_ref().map(|file| (file, ProbeMetrics::default()));
-        let poolers = targets.poolers();
+        let sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(terminal), zone.as_deref());
+        let mut running = RunningProbe {
+            policy: Policy::new(&args.fail_on, &args.allow),
+            poolers: targets.poolers(),
+            is_of_zone: zone.is_some(),
+            keeper: ProbeKeeper::begin(&args.keep, &asked, simulation.is_some()),
+            sink,
+            metrics: args.metrics.as_ref().map(|file| (file, ProbeMetrics::default())),
+            tally: Tally::default(),
+            progress: ProbeProgress::new(terminal),
+            no_poolers: 0,
+        };
         let (stream, unread) = targets.stream();
-        let mut reports = probe_stream(prober, stream, parallel + connecting);
-        let mut tally = Tally::default();
-        let mut progress = ProbeProgress::new(terminal);
+        let reports = probe_stream(prober, stream, parallel + connecting);
+        running.take_all(reports, &mut signals).await?;
+        if unread.any() {
+            running.tally.incomplete = true;
+        }
+        running.end(terminal)
+    })
+}
+
+/// A probe in progress: what is done with each report.
+struct RunningProbe<'a> {
+    policy: Policy,
+    poolers: Poolers,
+    /// What is for a zone will be read elsewhere, and later.
+    is_of_zone: bool,
+    keeper: ProbeKeeper,
+    sink: EndpointSink,
+    metrics: Option<(&'a PathBuf, ProbeMetrics)>,
+    tally: Tally,
+    progress: ProbeProgress,
+    no_poolers: u64,
+}
+
+impl RunningProbe<'_> {
+    /// Takes every report, until there is none any more, or someone ends it.
+    async fn take_all(
+        &mut self,
+        mut reports: impl Stream<Item = EndpointReport> + Unpin,
+        signals: &mut Signals,
+    ) -> Result<(), CliError> {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
-        let mut no_poolers = 0_u64;
         loop {
             let report = tokio::select! {
                 report = reports.next() => report,
                 _ = ticks.tick() => {
-                    progress.print();
+                    self.progress.print();
                     continue;
                 }
                 () = signals.next() => {
-                    let plural = if tally.endpoints == 1 { " was" } else { "s were" };
-                    stderr!("interrupted: {} endpoint{plural} done", tally.endpoints);
-                    tally.incomplete = true;
+                    let plural = if self.tally.endpoints == 1 { " was" } else { "s were" };
+                    stderr!("interrupted: {} endpoint{plural} done", self.tally.endpoints);
+                    self.tally.incomplete = true;
                     None
                 }
             };
-            let Some(mut report) = report else { break };
-            if poolers.is_absent(&report) {
-                no_poolers += 1;
-                continue;
-            }
-            let (found, failures) = policy.judge(&report);
-            tally.count(found, &failures);
-            progress.on(tally.failed);
-            report.failures = Some(failures);
-            // What is for a zone will be read elsewhere, and later.
-            report.observed_ms = report.observed_ms.filter(|_| zone.is_some());
-            if let Some((_, metrics)) = &mut metrics {
-                metrics.add(&report);
-            }
-            // What does not count for the exit code is kept as what it is.
-            keeper.add(&report, found.max(outcome(report.verdict)));
-            if !progress.suspended(|| sink.write(report))? {
+            let Some(report) = report else { return Ok(()) };
+            if !self.take(report)? {
                 // The reader has gone away.
-                tally.incomplete = true;
-                break;
+                self.tally.incomplete = true;
+                return Ok(());
             }
         }
-        drop(reports);
-        progress.finish();
-        if unread.any() {
-            tally.incomplete = true;
+    }
+
+    /// Judges, counts, keeps and writes a report. Returns whether someone still reads.
+    fn take(&mut self, mut report: EndpointReport) -> Result<bool, CliError> {
+        if self.poolers.is_absent(&report) {
+            self.no_poolers += 1;
+            return Ok(true);
         }
-        keeper.end(!tally.incomplete);
+        let (found, failures) = self.policy.judge(&report);
+        self.tally.count(found, &failures);
+        self.progress.on(self.tally.failed);
+        report.failures = Some(failures);
+        report.observed_ms = report.observed_ms.filter(|_| self.is_of_zone);
+        if let Some((_, metrics)) = &mut self.metrics {
+            metrics.add(&report);
+        }
+        // What does not count for the exit code is kept as what it is.
+        self.keeper.add(&report, found.max(outcome(report.verdict)));
+        let sink = &mut self.sink;
+        self.progress.suspended(|| sink.write(report))
+    }
+
+    fn end(self, terminal: &TerminalArgs) -> Result<Exit, CliError> {
+        let tally = self.tally;
+        self.progress.finish();
+        self.keeper.end(!tally.incomplete);
         if tally.endpoints == 0 && !tally.incomplete {
             return Err(targets::none());
         }
-        let written = sink.finish();
+        let written = self.sink.finish();
         // A full disk behind standard output is no reason to leave the metrics of before.
-        if let Some((file, metrics)) = metrics {
+        if let Some((file, metrics)) = self.metrics {
             write_metrics(file, &metrics, !tally.incomplete)?;
         }
         written?;
         if !terminal.quiet {
-            print_no_poolers(no_poolers);
+            print_no_poolers(self.no_poolers);
             tally.print();
         }
         Ok(tally.exit())
-    })
+    }
 }
 
 fn write_metrics(file: &Path, metrics: &ProbeMetrics, complete: bool) -> Result<(), CliError> {
