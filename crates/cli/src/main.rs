@@ -17,6 +17,7 @@ mod command_line;
 mod commands;
 mod config;
 mod connect;
+mod disowned_probers;
 mod error;
 mod exit;
 mod files;

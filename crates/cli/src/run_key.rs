@@ -1,6 +1,7 @@
 //! `--run-key`: an audit that is made once under its key, however often a schedule asks for it.
 
 use crate::args::ConnectArgs;
+use crate::disowned_probers::disowned_probers;
 use crate::error::CliError;
 use crate::keep::KeepArgs;
 use crate::state::instant;
@@ -84,6 +85,7 @@ impl RunKeyArgs {
         lock.release();
         let report = reader.audit_report(&audit)?;
         asked.refuse_other(key, &report)?;
+        refuse_disowned(key, &disowned_probers(&report, || reader.probers())?)?;
         let at = report.run.finished_at.parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
         refuse_old(key, at, Timestamp::now().as_millisecond())?;
         // With --quiet too: what follows is not of now.
@@ -104,6 +106,15 @@ fn refuse_old(key: &RunId, at_ms: i64, now_ms: i64) -> Result<(), CliError> {
     Err(CliError::usage(
         format!("the audit that is kept as {key} is of {}, more than a day ago", instant(at_ms)),
         Hint::with("give each audit a key of its own, such as --run-key {}-{}", &[key, &today]),
+    ))
+}
+
+/// Refuses an audit that counts what a prober saw that is not believed any more: its answer would be shown again.
+fn refuse_disowned(key: &RunId, disowned: &[String]) -> Result<(), CliError> {
+    let Some(prober) = disowned.first() else { return Ok(()) };
+    Err(CliError::usage(
+        format!("the audit that is kept as {key} counts what prober {prober} saw, which was revoked or suspended"),
+        "give this audit another --run-key",
     ))
 }
 

@@ -9,7 +9,7 @@ use hostssl_azure_sim::{
 };
 use hostssl_console::{ConsoleOptions, LooksFile, Role, Trouble, WireLook, ZoneFiles, ZoneSource};
 use hostssl_formats::probe_json;
-use hostssl_model::Standing;
+use hostssl_model::{ControlId, Standing};
 use hostssl_ops::{ListenerProbe, looks_of_zone, read_zones};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
@@ -452,11 +452,23 @@ async fn what_a_revoked_prober_saw_counts_no_more() {
     let probers = page.split_once("h-probers").unwrap().1;
     assert!(probers.contains("1 of 1") && probers.contains("active") && probers.contains("silent"), "{probers}");
 
+    let counted = store.report(&store.latest().unwrap().unwrap(), &ServerFilter::default()).unwrap();
     assert!(store.revoke_prober("p-1", now_ms + 1).unwrap());
-    assert_eq!(standing(&served, "pg-ledger"), Standing::NotProbed);
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Unproven);
     let page = visitor.get("/zones").await.body;
     let ended = page.split_once("Looks that count no more").unwrap().1;
     assert!(ended.contains("pg-ledger") && ended.contains("was revoked or suspended"), "{ended}");
     audit(&visitor, true).await;
     assert_eq!(standing(&served, "pg-ledger"), Standing::Unproven, "no one else has looked");
+
+    // An audit that took its looks in before, and is kept after.
+    let mut late = counted;
+    late.run.id = "late".to_owned();
+    (late.run.started_at, late.run.finished_at) = (Timestamp::now().to_string(), Timestamp::now().to_string());
+    store.save(&late).unwrap();
+    assert_eq!(standing(&served, "pg-ledger"), Standing::Unproven);
+    let refused = ControlId::PlaintextRefused;
+    let tallies = store.control_tallies(&store.latest().unwrap().unwrap()).unwrap();
+    let tally = tallies.into_iter().find(|(control, _)| control.known() == Some(refused)).unwrap().1;
+    assert_eq!(tally.pass, 1, "of pg-open, which is seen from here");
 }

@@ -9,7 +9,8 @@ mod zones;
 
 pub use zones::{LastLooks, LookEnd, ZonesSeen};
 
-use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport, standing_looks};
+use crate::newest_look::standing_of_each_prober;
+use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -227,7 +228,7 @@ impl CurrentState {
     /// does not, and since when.
     pub fn looks(&self) -> impl Iterator<Item = (&WireObservation, i64, Option<(LookEnd, i64)>)> {
         self.seen().flat_map(move |(port, seen)| {
-            seen.what.iter().map(move |look| {
+            self.zones.not_replaced(&seen.what).into_iter().map(move |look| {
                 let taken_ms = look.vantage.as_ref().map_or(seen.at_ms, |from| from.observed_ms);
                 let gone = self.listed.as_ref().filter(|_| !self.is_there(port, seen.at_ms));
                 let end = gone.map(|listed| (LookEnd::Port, listed.at_ms)).or_else(|| self.zones.end_of(look)).or_else(
@@ -277,11 +278,12 @@ impl CurrentState {
     }
 }
 
-/// Keeps of each address that was seen from a zone what stands: files of one zone may each have some of them.
+/// Keeps of each address that was seen from a zone what stands: files of one zone may each have some of them. Of each prober by
+/// itself: when one is not believed any more, what the others saw stands again.
 fn merge<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evidence<Vec<WireObservation>>) {
     let known = known.or_insert_with(|| Evidence { what: Vec::new(), ..seen.clone() });
     let older = if known.rank() < seen.rank() { std::mem::replace(known, seen) } else { seen };
-    let mut what = standing_looks(std::mem::take(&mut known.what).into_iter().chain(older.what));
+    let mut what = standing_of_each_prober(std::mem::take(&mut known.what).into_iter().chain(older.what));
     zones::forget_old(&mut what);
     known.what = what;
 }

@@ -39,18 +39,37 @@ impl WireObservation {
     }
 }
 
+/// The same, where one prober says nothing of what another saw: one of them may not be believed any more one day.
+#[must_use]
+pub(crate) fn standing_of_each_prober(looks: impl IntoIterator<Item = WireObservation>) -> Vec<WireObservation> {
+    standing_by(looks, |newer, older| newer.outdates(older) && prober_of(newer) == prober_of(older))
+}
+
 /// Of looks at one listener from one zone, those that stand: of each address the newest that decides, and what is newer and
 /// decides nothing. Of looks that say the same at one time the first stands.
 #[must_use]
 pub fn standing_looks(looks: impl IntoIterator<Item = WireObservation>) -> Vec<WireObservation> {
-    let mut newest: Vec<WireObservation> = Vec::new();
+    standing_by(looks, WireObservation::outdates)
+}
+
+/// Those of some looks that stand beside each other.
+pub(crate) fn standing_beside<'a>(looks: impl IntoIterator<Item = &'a WireObservation>) -> Vec<&'a WireObservation> {
+    standing_by(looks, |newer, older| newer.outdates(older))
+}
+
+fn standing_by<T>(looks: impl IntoIterator<Item = T>, outdates: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut newest: Vec<T> = Vec::new();
     for look in looks {
-        if !newest.iter().any(|known| known.outdates(&look)) {
-            newest.retain(|known| !look.outdates(known));
+        if !newest.iter().any(|known| outdates(known, &look)) {
+            newest.retain(|known| !outdates(&look, known));
             newest.push(look);
         }
     }
     newest
+}
+
+fn prober_of(look: &WireObservation) -> Option<&str> {
+    look.vantage.as_ref().and_then(|vantage| vantage.prober.as_deref())
 }
 
 fn taken_ms(look: &WireObservation) -> i64 {

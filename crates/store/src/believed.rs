@@ -20,7 +20,7 @@ pub(crate) fn note_disowned(
     let mut disowned = Vec::new();
     for prober in probers {
         if let Some(since_ms) = disowned_since(connection, prober)? {
-            state.zones.disowned.entry(Arc::clone(prober)).or_insert(since_ms);
+            state.zones.disown(prober, since_ms);
             disowned.push(Arc::clone(prober));
         }
     }

@@ -10,6 +10,7 @@ use crate::args::{
     SelectArgs, Suggested, TerminalArgs, controls, profiles,
 };
 use crate::connect::{block_on, connect_whole};
+use crate::disowned_probers::print_disowned;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
@@ -138,7 +139,9 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         if kept {
             gate::report_latest(&args.gate, &report);
         }
-        Ok(Exit::of_audit(&report))
+        let exit = Exit::of_audit(&report);
+        let is_doubted = args.run.wire.probe && print_disowned(&report, &args.run.keep.state, writer.simulated);
+        Ok(if is_doubted && exit == Exit::AllPass { Exit::Incomplete } else { exit })
     })
 }
 

@@ -4,7 +4,8 @@
 //! may an address: then no newer look ever replaces the old one, and it has an end of its own.
 
 use super::Evidence;
-use crate::{Reading, WireObservation};
+use crate::newest_look::standing_beside;
+use crate::{Reading, Reason, Unchecked, Vantage, WireObservation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -131,12 +132,43 @@ impl ZonesSeen {
         super::newest(&mut self.rules, at_ms_of(probe, zones));
     }
 
+    /// Ends what a prober saw, from `since_ms` on. A place that no one else has seen is one without an answer from then on.
+    pub fn disown(&mut self, prober: &Arc<str>, since_ms: i64) {
+        self.disowned.entry(Arc::clone(prober)).or_insert(since_ms);
+        for (place, seen) in &self.seen {
+            let is_own = |look: &&WireObservation| self.is_disowned(look).is_some();
+            let Some(own) = seen.what.iter().find(is_own) else { continue };
+            if seen.what.iter().all(|look| is_own(&look)) {
+                let failed = vec![without_answer(own, prober, since_ms)];
+                let looks = LastLooks { addresses: Vec::new(), failed };
+                // Not before the audit that counted them, whatever the clocks say.
+                let at_ms = self.last.get(place).map_or(since_ms, |last| last.at_ms.max(since_ms));
+                self.last.insert(place.clone(), Evidence { what: looks, at_ms, source: seen.source.clone() });
+            }
+        }
+    }
+
+    /// Since when the prober that took a look is not believed any more.
+    fn is_disowned(&self, look: &WireObservation) -> Option<i64> {
+        self.disowned.get(look.vantage.as_ref()?.prober.as_ref()?).copied()
+    }
+
+    /// The looks of one place without those that others replace. One that is not believed any more replaces none, and none it.
+    pub(super) fn not_replaced<'a>(&self, looks: &'a [WireObservation]) -> Vec<&'a WireObservation> {
+        let (disowned, mut believed): (Vec<_>, Vec<_>) =
+            looks.iter().partition(|look| self.is_disowned(look).is_some());
+        if believed.iter().any(|look| look.vantage.is_some()) {
+            believed = standing_beside(believed);
+        }
+        believed.into_iter().chain(disowned).collect()
+    }
+
     /// Why a look that got an answer counts no more, and since when; `None` for one that counts, as far as zones, probers and
     /// addresses say.
     pub(super) fn end_of(&self, look: &WireObservation) -> Option<(LookEnd, i64)> {
         let vantage = look.vantage.as_ref()?;
-        if let Some(since_ms) = vantage.prober.as_ref().and_then(|prober| self.disowned.get(prober)) {
-            return Some((LookEnd::Prober, *since_ms));
+        if let Some(since_ms) = self.is_disowned(look) {
+            return Some((LookEnd::Prober, since_ms));
         }
         let place = (look.port, Arc::clone(&vantage.zone));
         let is_ruled = self.rules.as_ref().is_some_and(|rules| rules.what.contains(&vantage.zone));
@@ -148,7 +180,8 @@ impl ZonesSeen {
             return Some((LookEnd::Zone, settled.at_ms));
         }
         let last = self.last.get(&place)?;
-        let decided = self.seen.get(&place)?.what.iter().filter(|look| look.is_decided());
+        let believed = self.seen.get(&place)?.what.iter().filter(|look| self.is_disowned(look).is_none());
+        let decided = believed.filter(|look| look.is_decided());
         let newest = decided.filter_map(taken_ms).max()?;
         let is_old = newest.saturating_sub(vantage.observed_ms) > ADDRESS_GRACE_MS;
         (is_old && !last.what.addresses.contains(&look.address)).then_some((LookEnd::Address, last.at_ms))
@@ -162,6 +195,18 @@ impl ZonesSeen {
         };
         let last = self.last.iter().filter(move |((_, zone), last)| !is_over(zone, last.at_ms));
         last.map(|((port, _), last)| (*port, last))
+    }
+}
+
+/// That there is no answer from a zone, where a prober that is not believed any more had one.
+fn without_answer(look: &WireObservation, prober: &Arc<str>, since_ms: i64) -> WireObservation {
+    let detail = format!("prober {prober}, which probed it, was revoked or suspended");
+    let zone = zone_of(look).cloned().unwrap_or_default();
+    WireObservation {
+        address: None,
+        listener: Reading::Unknown(Unchecked::new(Reason::ProberSilent, detail)),
+        vantage: Some(Box::new(Vantage { zone, observed_ms: since_ms, prober: None })),
+        ..look.clone()
     }
 }
 

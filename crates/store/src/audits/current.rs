@@ -3,6 +3,7 @@
 
 use super::column_codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
 use super::document::{self, RunDocument, ServerFacts, ServerJudgement};
+use super::doubted::doubt;
 use super::kept_documents::{keep_facts, keep_judgement};
 use super::narrowed::{self, Laid};
 use super::server_evidence::{ServerEvidence, known};
@@ -82,7 +83,7 @@ pub(crate) fn fold(
     }
     let declared = look.is_declared.then_some(look.enforcement);
     take_in(&mut known.state, (look.at_ms, look.audit_id), declared, look.wire.clone(), look.by_zones);
-    note_disowned(transaction, &mut known.state, &look.wire)?;
+    let disowned = note_disowned(transaction, &mut known.state, &look.wire)?;
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
     let since_ms = match &before {
@@ -97,6 +98,9 @@ pub(crate) fn fold(
         match laid {
             Some(laid) => write_laid(transaction, look, &laid, &known, since_ms)?,
             None => write_row(transaction, look, &known, since_ms)?,
+        }
+        for prober in &disowned {
+            doubt(transaction, look.server, prober)?;
         }
     } else {
         write_derived(transaction, look.server, &known)?;

@@ -1,14 +1,11 @@
 //! Ends what a prober saw that is believed no more: it was revoked or suspended.
 
-use super::column_codes::{outcome_code, outcome_from, unsigned};
+use super::column_codes::unsigned;
 use super::current::{write_derived, write_known};
-use super::document::{self, ServerJudgement, StoredFinding};
-use super::kept_documents::keep_judgement;
+use super::doubted::{doubt, mark_of};
 use super::server_evidence::known;
-use super::unchecked::StoredUnchecked;
 use crate::StoreError;
-use hostssl_model::{Outcome, Reason, Unchecked};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::Transaction;
 
 /// Ends the looks of a prober. What audits passed by them is unknown until the wire is looked at anew; what they failed by them
 /// fails until then. Returns how many servers it had looked at.
@@ -20,52 +17,11 @@ pub(crate) fn disown(transaction: &Transaction<'_>, prober: &str, since_ms: i64)
         .collect::<Result<_, _>>()?;
     for server in &servers {
         let mut known = known(transaction, *server)?;
-        known.state.zones.disowned.entry(prober.into()).or_insert(since_ms);
+        known.state.zones.disown(&prober.into(), since_ms);
         write_known(transaction, *server, &known)?;
         write_derived(transaction, *server, &known)?;
-        doubt(transaction, *server, (prober, &mark))?;
+        doubt(transaction, *server, prober)?;
     }
     transaction.execute("UPDATE present SET version = version + 1", [])?;
     Ok(unsigned(i64::try_from(servers.len()).unwrap_or_default()))
-}
-
-/// How a look names its prober in a document.
-fn mark_of(prober: &str) -> Result<String, StoreError> {
-    let id =
-        serde_json::to_string(prober).map_err(|error| StoreError::Corrupt(format!("the id of a prober: {error}")))?;
-    Ok(format!("\"prober\":{id}"))
-}
-
-/// Takes back what the newest audit of a server passed by the looks of a prober.
-fn doubt(transaction: &Transaction<'_>, server: i64, (prober, mark): (&str, &str)) -> Result<(), StoreError> {
-    let found = transaction
-        .prepare_cached(
-            "SELECT j.document, c.outcome FROM current c JOIN facts f ON f.num = c.facts JOIN judgements j \
-             ON j.num = c.judgement WHERE c.server = ?1 AND instr(f.document, ?2) > 0",
-        )?
-        .query_row(params![server, mark], |row| Ok((row.get::<_, String>(0)?, outcome_from(row.get(1)?))))
-        .optional()?;
-    let Some((judgement, outcome)) = found else { return Ok(()) };
-    let mut judgement: ServerJudgement = document::read(&judgement)?;
-    let why =
-        Unchecked::new(Reason::ProberSilent, format!("prober {prober}, which probed it, was revoked or suspended"));
-    let findings = judgement.findings.into_iter().map(|finding| doubted(finding, &why)).collect();
-    judgement.findings = findings;
-    let outcome = if outcome == Outcome::Pass { Outcome::Unknown } else { outcome };
-    judgement.outcome = outcome.as_str().to_owned();
-    let number = keep_judgement(transaction, &judgement)?;
-    let update = "UPDATE current SET judgement = ?2, outcome = ?3, reason = ?4 WHERE server = ?1";
-    let to = params![server, number, outcome_code(outcome), judgement.reason()];
-    transaction.prepare_cached(update)?.execute(to)?;
-    Ok(())
-}
-
-fn doubted(finding: StoredFinding, why: &Unchecked) -> StoredFinding {
-    let is_of_the_wire = finding.control().known().is_some_and(|control| control.is_of_the_wire());
-    let finding = StoredFinding { wire_confirmed: false, ..finding };
-    if !is_of_the_wire || finding.outcome() != Outcome::Pass {
-        return finding;
-    }
-    let outcome = Outcome::Unknown.as_str().to_owned();
-    StoredFinding { outcome, observed: None, unchecked: Some(StoredUnchecked::from(why)), ..finding }
 }

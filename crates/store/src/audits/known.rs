@@ -3,6 +3,7 @@
 use super::current::{standing_of, take_in};
 use super::save::is_declared;
 use super::server_evidence::ServerEvidence;
+use crate::believed::note_disowned;
 use crate::{StoreError, StoreReader};
 use hostssl_model::{AuditReport, Enforcement};
 use rusqlite::{Connection, OptionalExtension as _};

@@ -10,6 +10,7 @@ pub(crate) mod current;
 mod differences;
 pub(crate) mod disowned;
 mod document;
+mod doubted;
 mod entries;
 mod filter;
 mod gaps;

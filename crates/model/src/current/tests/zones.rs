@@ -237,3 +237,30 @@ proptest! {
         prop_assert_eq!(one.wire(), other.wire());
     }
 }
+
+fn by_prober(prober: &str, observed_ms: i64, transport: WireTransport) -> WireObservation {
+    let vantage = Some(Box::new(Vantage { zone: "hub".into(), observed_ms, prober: Some(prober.into()) }));
+    WireObservation { vantage, ..look(5432, Some(transport)) }
+}
+
+#[test]
+fn what_a_prober_saw_that_is_not_believed_any_more_hides_nothing_and_proves_nothing() {
+    let honest = by_rules(10, vec![by_prober("p-1", 9, Accepts)]);
+    let file = by_rules(10, vec![from_zone(5432, "hub", 9, Some(Accepts))]);
+    for honest in [honest, file] {
+        let lie = by_rules(20, vec![by_prober("p-2", 19, Refuses)]);
+        let mut state = then(vec![declared(1, On), honest], [lie]);
+        assert_eq!(state.standing(), Standing::Proven, "the newest look of a zone counts");
+        state.zones.disown(&"p-2".into(), 30);
+        assert_eq!(state.standing(), Standing::AcceptsPlaintext, "what the other saw stands again");
+        assert_eq!(ends(&state), [(LookEnd::Prober, 30)]);
+    }
+
+    let mut alone =
+        then(vec![declared(1, On)], [by_rules(20, vec![by_prober("p-2", 19, Refuses), look(5432, Some(Refuses))])]);
+    assert_eq!(alone.standing(), Standing::Proven);
+    alone.zones.disown(&"p-2".into(), 30);
+    assert_eq!(alone.standing(), Standing::Unproven, "its zone has no answer any more, whatever is seen from here");
+    alone.add(by_rules(40, vec![by_prober("p-1", 39, Refuses), look(5432, Some(Refuses))]));
+    assert_eq!(alone.standing(), Standing::Proven, "someone else has looked");
+}
