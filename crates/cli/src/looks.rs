@@ -100,7 +100,7 @@ impl VantageArgs {
     fn with_probers(&self, reader: &StoreReader) -> Result<Vantages, CliError> {
         let now = Timestamp::now();
         let oldest = now.checked_sub(signed(self.looks_max_age)).unwrap_or(Timestamp::MIN);
-        let probed = looks_of_probers(reader.looks_of_probers(oldest.as_millisecond())?, now);
+        let probed = looks_of_probers(|take| reader.each_look_of_probers(oldest.as_millisecond(), take), now)?;
         let brought = brought_with(self.zones.as_deref(), &self.looks, self.looks_max_age, probed)?;
         Ok(brought.with_reasons(reader.reasons_of_probers()?))
     }
@@ -111,10 +111,12 @@ impl VantageArgs {
         let strangers = vantages.strangers(report.servers.iter().map(|one| &one.server));
         if let [first, ..] = strangers.as_slice() {
             let (count, first) = (strangers.len(), safe(first));
-            let those = if count == 1 { "1 endpoint" } else { &format!("{count} endpoints") };
-            stderr!(
-                "warning: --looks has {those} that no server in scope has, such as {first}: those looks were not used"
-            );
+            let those = if count == 1 {
+                "1 endpoint that was probed in a zone belongs"
+            } else {
+                &format!("{count} endpoints that were probed in zones belong")
+            };
+            stderr!("warning: {those} to no server in scope, such as {first}: those looks were not used");
         }
         let untold = vantages.untold(&report.servers);
         if untold.is_empty() {

@@ -228,7 +228,7 @@ fn a_look_at_another_server_is_said_and_proves_nothing() {
     let arguments = ["audit", "--simulate", "--probe", "--server", LEDGER, "--zones", &zones, "--looks", &other];
     let done = run(&arguments);
     assert!(
-        done.stderr.contains("--looks has 2 endpoints that no server in scope has, such as pg-other"),
+        done.stderr.contains("2 endpoints that were probed in zones belong to no server in scope, such as pg-other"),
         "{}",
         done.stderr
     );

@@ -103,7 +103,7 @@ impl ZoneSource {
         store.latest()?;
         let now = Timestamp::now();
         let mut looks: Vec<Looks> = looks.into_iter().map(|file| file.looks).collect();
-        let probed = looks_of_probers(store.looks_of_probers(self.oldest_ms(now))?, now);
+        let probed = looks_of_probers(|take| store.each_look_of_probers(self.oldest_ms(now), take), now)?;
         looks.extend(probed.into_iter().filter(|own| names(rules.as_deref(), &own.zone)));
         let vantages = Vantages::new(rules, looks, now, self.longest);
         let vantages = vantages.with_reasons(store.reasons_of_probers()?);

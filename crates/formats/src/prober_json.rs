@@ -288,7 +288,7 @@ impl ProberReply {
     ///
     /// [`InvalidProberJson`] for the first thing that is wrong.
     pub fn read(bytes: &[u8]) -> Result<Self, InvalidProberJson> {
-        message_bounds::check(bytes)?;
+        message_bounds::check_reply(bytes)?;
         let (schema, reply) = serde_json::from_slice::<frozen_messages::AnsweredJson>(bytes)?.parts();
         check_schema(schema)?;
         Ok(match reply {

@@ -19,6 +19,9 @@ use tokio::time::Instant;
 
 /// The shortest and the longest time before something is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The shortest time between two rounds that a console asks for: one that asks without pause does not have its servers probed
+/// without pause.
+const ASKED_EVERY: Duration = Duration::from_secs(30);
 /// What is kept of unsent messages, in bytes.
 const UNSENT: u64 = 64 << 20;
 /// Targets of one round: no zone has as many, and no console keeps a prober busy indefinitely.
@@ -120,7 +123,8 @@ pub async fn run_prober(
         }
     };
     let console = ConsoleLine::new(&memory.key, url, pin)?;
-    let mut running = Running { options, memory, console, tell, tally: RoundTally::default(), gives_up: None };
+    let mut running =
+        Running { options, memory, console, tell, tally: RoundTally::default(), gives_up: None, asked: None };
     loop {
         let begun = Instant::now();
         running.gives_up = options.every.is_none().then(|| begun + options.patience);
@@ -147,6 +151,8 @@ struct Running<'a> {
     tally: RoundTally,
     /// When the console is not tried any more.
     gives_up: Option<Instant>,
+    /// When the console last asked for a round.
+    asked: Option<Instant>,
 }
 
 impl Running<'_> {
@@ -270,7 +276,12 @@ impl Running<'_> {
             let answer = tokio::time::timeout_at(until, self.console.ask(&ProberRequest::Wait { wanted })).await;
             match answer {
                 Err(_) => break,
-                Ok(Ok(ProberReply::Wanted(now))) if now != wanted => break,
+                Ok(Ok(ProberReply::Wanted(now))) if now != wanted => {
+                    let earliest = self.asked.map_or(asked, |last| last + ASKED_EVERY);
+                    tokio::time::sleep_until(until.min(earliest)).await;
+                    self.asked = Some(Instant::now());
+                    break;
+                }
                 Ok(Err(error)) if error.is_final() => return Err(error.into()),
                 // A console that answers at once, or not at all, is not asked without end.
                 Ok(reply) => {

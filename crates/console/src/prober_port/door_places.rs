@@ -1,16 +1,15 @@
-//! How many may be at the port for probers at once: those who are enrolled have places of their own.
+//! How many may be at the port for probers at once. Who has not shown yet that he is enrolled is pushed out by who comes after him,
+//! and never keeps anyone waiting; those who are enrolled have places of their own.
 
 use hostssl_prober::KeyPin;
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
 
-/// Connections of those whose key is not known, or not yet.
-const STRANGERS: usize = 64;
-/// The same of one address; more than one prober may be behind it.
-const STRANGERS_OF_ADDRESS: usize = 32;
+/// Connections of those whose key is not known, or not yet. A handshake takes milliseconds, so who is pushed out by as many others
+/// within that time is in a flood.
+const ARRIVALS: usize = 256;
 /// Connections of those who are enrolled: a zone has few probers.
 const ENROLLED: usize = 128;
 /// The same of one key: an honest prober needs one, and a second while the first ends.
@@ -18,83 +17,99 @@ const OF_KEY: usize = 4;
 
 /// The places at the door.
 pub(super) struct DoorPlaces {
-    strangers: Arc<Semaphore>,
-    addresses: Counts<IpAddr>,
+    arrivals: Arc<Mutex<Arrivals>>,
     enrolled: Arc<Semaphore>,
-    keys: Counts<String>,
+    keys: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// A place that is kept until this is dropped.
-pub(super) struct DoorPlace<K: Eq + Hash> {
+/// Those who have not shown that they are enrolled, the oldest first.
+#[derive(Default)]
+struct Arrivals {
+    next: u64,
+    visits: VecDeque<(u64, Option<AbortHandle>)>,
+}
+
+/// Someone among those who arrived, until this is dropped.
+pub(super) struct Arrival {
+    number: u64,
+    arrivals: Arc<Mutex<Arrivals>>,
+}
+
+/// A place of someone who is enrolled, until this is dropped.
+pub(super) struct EnrolledPlace {
     _permit: OwnedSemaphorePermit,
-    _one: OneOf<K>,
+    key: String,
+    keys: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl DoorPlaces {
     pub(super) fn new() -> Self {
-        Self {
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
-            addresses: Counts::new(STRANGERS_OF_ADDRESS),
-            enrolled: Arc::new(Semaphore::new(ENROLLED)),
-            keys: Counts::new(OF_KEY),
+        Self { arrivals: Arc::default(), enrolled: Arc::new(Semaphore::new(ENROLLED)), keys: Arc::default() }
+    }
+
+    /// A place for someone who arrives. Where there is none, whoever has stood there longest goes.
+    pub(super) fn arrival(&self) -> Arrival {
+        let mut arrivals = lock(&self.arrivals);
+        if arrivals.visits.len() >= ARRIVALS
+            && let Some((_, Some(oldest))) = arrivals.visits.pop_front()
+        {
+            oldest.abort();
         }
+        let number = arrivals.next;
+        arrivals.next += 1;
+        arrivals.visits.push_back((number, None));
+        Arrival { number, arrivals: Arc::clone(&self.arrivals) }
     }
 
-    /// A place for someone who arrives, as soon as there is one.
-    pub(super) async fn arrival(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.strangers).acquire_owned().await.ok()
-    }
-
-    /// The place of someone from this address; nothing where it has enough of them.
-    pub(super) fn stranger(&self, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<DoorPlace<IpAddr>> {
-        Some(DoorPlace { _permit: permit, _one: self.addresses.one(address)? })
+    /// Names the task of an arrival, which is aborted where it has to go.
+    pub(super) fn is_visited_by(&self, number: u64, task: AbortHandle) {
+        match lock(&self.arrivals).visits.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, visit)) => *visit = Some(task),
+            // It has ended, is enrolled, or was pushed out before it had begun.
+            None => drop(task),
+        }
     }
 
     /// A place for a key that is enrolled; nothing where it has enough of them, or where there is none.
-    pub(super) fn enrolled(&self, key: KeyPin) -> Option<DoorPlace<String>> {
-        let one = self.keys.one(key.to_string())?;
-        let permit = Arc::clone(&self.enrolled).try_acquire_owned().ok()?;
-        Some(DoorPlace { _permit: permit, _one: one })
-    }
-}
-
-/// How many of each there are, up to a bound.
-struct Counts<K> {
-    most: usize,
-    counts: Arc<Mutex<HashMap<K, usize>>>,
-}
-
-impl<K: Eq + Hash + Clone> Counts<K> {
-    fn new(most: usize) -> Self {
-        Self { most, counts: Arc::default() }
-    }
-
-    fn one(&self, of: K) -> Option<OneOf<K>> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.get(&of).is_some_and(|count| *count >= self.most) {
+    pub(super) fn enrolled(&self, key: KeyPin) -> Option<EnrolledPlace> {
+        let key = key.to_string();
+        let mut keys = lock(&self.keys);
+        if keys.get(&key).is_some_and(|count| *count >= OF_KEY) {
             return None;
         }
-        *counts.entry(of.clone()).or_default() += 1;
-        Some(OneOf { of, counts: Arc::clone(&self.counts) })
+        let permit = Arc::clone(&self.enrolled).try_acquire_owned().ok()?;
+        *keys.entry(key.clone()).or_default() += 1;
+        Some(EnrolledPlace { _permit: permit, key, keys: Arc::clone(&self.keys) })
     }
 }
 
-/// One that is counted until this is dropped.
-struct OneOf<K: Eq + Hash> {
-    of: K,
-    counts: Arc<Mutex<HashMap<K, usize>>>,
+impl Arrival {
+    /// Its number.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
-impl<K: Eq + Hash> Drop for OneOf<K> {
+impl Drop for Arrival {
     fn drop(&mut self) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.of) {
+        lock(&self.arrivals).visits.retain(|(number, _)| *number != self.number);
+    }
+}
+
+impl Drop for EnrolledPlace {
+    fn drop(&mut self) {
+        let mut keys = lock(&self.keys);
+        if let Some(count) = keys.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.of);
+                keys.remove(&self.key);
             }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -102,26 +117,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn strangers_take_no_place_of_the_enrolled_and_no_one_has_many() {
+    async fn strangers_take_no_place_of_the_enrolled_and_push_out_each_other() {
         let places = DoorPlaces::new();
-        let mut strangers = Vec::new();
-        for number in 0..STRANGERS {
-            let address = IpAddr::from([10, 0, 0, u8::from(number >= STRANGERS_OF_ADDRESS)]);
-            let permit = places.arrival().await.unwrap();
-            strangers.push(places.stranger(permit, address).unwrap());
+        let mut arrivals = VecDeque::new();
+        let first = tokio::spawn(std::future::pending::<()>());
+        for _ in 0..ARRIVALS {
+            arrivals.push_back(places.arrival());
         }
-        assert!(places.strangers.try_acquire().is_err(), "there is no place left");
+        places.is_visited_by(arrivals[0].number(), first.abort_handle());
+        arrivals.push_back(places.arrival());
+        assert!(first.await.unwrap_err().is_cancelled(), "who stood there longest goes");
+        assert_eq!(lock(&places.arrivals).visits.len(), ARRIVALS);
+
         let own: Vec<_> = (0..OF_KEY).map(|_| places.enrolled(KeyPin::of(b"a")).unwrap()).collect();
         assert!(places.enrolled(KeyPin::of(b"a")).is_none() && places.enrolled(KeyPin::of(b"b")).is_some());
-        strangers.pop();
-        let permit = places.arrival().await.unwrap();
-        assert!(places.stranger(permit, IpAddr::from([10, 0, 0, 0])).is_none(), "this address has enough");
-        drop((strangers, own));
+        drop((arrivals, own));
         assert!(places.enrolled(KeyPin::of(b"a")).is_some());
-        assert!(lock_of(&places.addresses).is_empty() && lock_of(&places.keys).is_empty(), "nothing is left behind");
-    }
-
-    fn lock_of<K: Clone>(counts: &Counts<K>) -> HashMap<K, usize> {
-        counts.counts.lock().unwrap().clone()
+        assert!(lock(&places.arrivals).visits.is_empty() && lock(&places.keys).is_empty(), "nothing is left behind");
     }
 }

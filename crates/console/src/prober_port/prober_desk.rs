@@ -22,6 +22,17 @@ pub(crate) type OrderedTargets = Arc<ZoneTargets>;
 /// When a list was made, by which rules, and what is in it, or why it could not be made.
 type ListedTargets = (Instant, Vec<ZoneRule>, Result<OrderedTargets, Trouble>);
 
+/// A round of a prober, as far as it has asked for targets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProberRound {
+    /// When it began, in milliseconds since 1970.
+    pub(crate) began_ms: i64,
+    /// The number of the looks that were wanted then.
+    wanted: u64,
+    /// Whether it has asked for the last of its targets.
+    is_whole: bool,
+}
+
 /// What probers and audits have to do with each other.
 #[derive(Debug)]
 pub(crate) struct ProberDesk {
@@ -33,8 +44,8 @@ pub(crate) struct ProberDesk {
     answered: watch::Sender<HashMap<String, u64>>,
     /// The probers that wait to be asked, by their ids, with how many connections they wait.
     waiting: Mutex<HashMap<String, usize>>,
-    /// When the round in progress of each prober began, in milliseconds since 1970.
-    rounds: Mutex<HashMap<String, i64>>,
+    /// The round in progress of each prober.
+    rounds: Mutex<HashMap<String, ProberRound>>,
     lists: Mutex<HashMap<String, ListedTargets>>,
     /// One list of a zone at a time: each asks Azure, and no zone waits for the list of another.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -92,13 +103,21 @@ impl ProberDesk {
     }
 
     /// Keeps that a prober begins a round.
-    pub(crate) fn round_begins(&self, id: &str, at_ms: i64) {
-        lock(&self.rounds).insert(id.to_owned(), at_ms);
+    pub(crate) fn round_begins(&self, id: &str, began_ms: i64) {
+        let round = ProberRound { began_ms, wanted: self.wanted(), is_whole: false };
+        lock(&self.rounds).insert(id.to_owned(), round);
     }
 
-    /// When the round in progress of a prober began, in milliseconds since 1970; 0 for one from before a restart.
-    pub(crate) fn round_began_ms(&self, id: &str) -> i64 {
-        lock(&self.rounds).get(id).copied().unwrap_or_default()
+    /// Keeps that a prober was given the last targets of its round.
+    pub(crate) fn round_is_whole(&self, id: &str) {
+        if let Some(round) = lock(&self.rounds).get_mut(id) {
+            round.is_whole = true;
+        }
+    }
+
+    /// The round of a prober that answers what was wanted with this number, if it asked for all of its targets.
+    pub(crate) fn round_of(&self, id: &str, number: u64) -> Option<ProberRound> {
+        lock(&self.rounds).get(id).filter(|round| round.is_whole && round.wanted >= number).copied()
     }
 
     /// Keeps that a prober has answered all that was wanted with this number. One that no console of this process gave is none.

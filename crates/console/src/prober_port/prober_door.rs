@@ -1,6 +1,6 @@
 //! The port for probers: TLS 1.3 that ends here, and a key on the other side. It shares nothing with the port for people.
 
-use super::door_places::DoorPlaces;
+use super::door_places::{Arrival, DoorPlaces};
 use super::prober_talk::{ProvenKey, talk};
 use crate::shared::Shared;
 use axum::extract::DefaultBodyLimit;
@@ -10,11 +10,9 @@ use axum::{Extension, Router};
 use hostssl_prober::{KeyPin, PROBER_PATH, pin_of_certificate};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +21,8 @@ use tower::ServiceExt as _;
 
 /// The whole visit of one who is not enrolled, with the handshake: it is over after one small request.
 const STRANGER: Duration = Duration::from_secs(10);
+/// The handshake alone.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A client that takes longer is dropped: for the head of a request, with the idle time before it.
 const HEAD: Duration = Duration::from_secs(15);
 /// The largest head of a request, in bytes.
@@ -47,8 +47,7 @@ impl ProberDoor {
         let door = Arc::new(Door { tls: self.tls, app, places: DoorPlaces::new(), shared });
         let mut visits = JoinSet::new();
         loop {
-            let Some(permit) = door.places.arrival().await else { return };
-            let (stream, from) = match self.listener.accept().await {
+            let (stream, _) = match self.listener.accept().await {
                 Ok(arrived) => arrived,
                 Err(error) => {
                     // Out of file descriptors, most likely: a pause lets connections end.
@@ -58,12 +57,14 @@ impl ProberDoor {
                 }
             };
             while visits.try_join_next().is_some() {}
-            let door = Arc::clone(&door);
-            visits.spawn(async move {
-                if let Err(error) = door.visit(stream, from.ip(), permit).await {
+            let arrival = door.places.arrival();
+            let (visited, number) = (Arc::clone(&door), arrival.number());
+            let visit = visits.spawn(async move {
+                if let Err(error) = visited.visit(stream, arrival).await {
                     tracing::debug!(error, "the connection of a prober ended early");
                 }
             });
+            door.places.is_visited_by(number, visit);
         }
     }
 }
@@ -78,11 +79,10 @@ struct Door {
 }
 
 impl Door {
-    async fn visit(&self, stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) -> Result<(), EndedEarly> {
+    async fn visit(&self, stream: TcpStream, arrival: Arrival) -> Result<(), EndedEarly> {
         let ends = Instant::now() + STRANGER;
-        let arrival = self.places.stranger(permit, from).ok_or("its address has enough connections")?;
         let _ = stream.set_nodelay(true);
-        let (stream, key, is_enrolled) = timeout_at(ends, self.greet(stream)).await??;
+        let (stream, key, is_enrolled) = timeout(HANDSHAKE, self.greet(stream)).await??;
         if !is_enrolled {
             return timeout_at(ends, self.talk_with(stream, key)).await?;
         }

@@ -185,6 +185,9 @@ async fn targets(
         store.ask_prober(&id, &asked, now.as_millisecond())
     });
     if kept.await.map_err(|_| Refusal::not_now())? {
+        if !batch.more {
+            desk.round_is_whole(&prober.id);
+        }
         return Ok(ProberReply::Targets(batch));
     }
     // It was revoked or suspended while the list was made: it learns no name any more.
@@ -226,7 +229,9 @@ async fn looks(
 /// Keeps that a prober has answered what was wanted, if it has: one that says so and leaves targets out has not.
 async fn has_ended(shared: &Shared, prober: &ProberEntry, number: u64) -> Result<(), Refusal> {
     let desk = &shared.context.desk;
-    let (id, since_ms) = (prober.id.clone(), desk.round_began_ms(&prober.id));
+    // One that was begun before a restart ends with 0, and answers nothing that is wanted now.
+    let Some(round) = desk.round_of(&prober.id, number) else { return Ok(()) };
+    let (id, since_ms) = (prober.id.clone(), round.began_ms);
     let missing = shared.ask(move |store| store.unanswered(&id, since_ms)).await.map_err(|_| Refusal::not_now())?;
     if missing == 0 {
         desk.has_answered(&prober.id, number);

@@ -4,10 +4,13 @@ use hostssl_formats::probe_json;
 use hostssl_formats::prober_json::{ProberAnswer, TargetOutcome};
 use hostssl_model::{Reading, WireObservation};
 use hostssl_ops::{InvalidLooks, Looks, looks_of_zone};
-use hostssl_store::{KeptAnswer, KeptLook, LookToKeep};
+use hostssl_store::{KeptAnswer, KeptLook, LookToKeep, StoredListener};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The most that is kept of what a look says, in bytes: audits hold all of them in memory. An honest one is a tenth of it.
+const LARGEST: usize = 8 << 10;
 
 /// An answer to keep, and, where it is not believed, why.
 pub(super) struct TakenAnswer {
@@ -28,6 +31,10 @@ pub(super) fn take_answer(zone: &str, answer: ProberAnswer, now: Timestamp) -> T
         TargetOutcome::Unsupported(why) | TargetOutcome::Unusable(why) => return said(format!("no look: {why}")),
     };
     match looks_of_zone(Some(zone), &reports, now) {
+        Ok(looks) if looks.looks.iter().any(|(_, look)| size_of(look) > LARGEST) => {
+            let why = format!("what a look in it says is longer than {} KiB", LARGEST >> 10);
+            TakenAnswer { answer: without(format!("refused: {why}")), unkept: Some(why), is_violation: false }
+        }
         Ok(looks) => {
             let looks = looks.looks.iter().zip(&reports);
             let looks = looks.filter_map(|((_, look), report)| to_keep(look, probe_json::to_text(report).ok()?));
@@ -42,6 +49,11 @@ pub(super) fn take_answer(zone: &str, answer: ProberAnswer, now: Timestamp) -> T
     }
 }
 
+/// The size of what an audit would keep of a look, in bytes.
+fn size_of(look: &WireObservation) -> usize {
+    serde_json::to_vec(&StoredListener::from(look)).map_or(usize::MAX, |bytes| bytes.len())
+}
+
 fn to_keep(look: &WireObservation, document: String) -> Option<LookToKeep> {
     let taken_ms = look.vantage.as_ref()?.observed_ms;
     let weight = match &look.listener {
@@ -52,13 +64,19 @@ fn to_keep(look: &WireObservation, document: String) -> Option<LookToKeep> {
     Some(LookToKeep { address: look.address.as_deref().unwrap_or_default().to_owned(), weight, taken_ms, document })
 }
 
-/// What audits count of what was kept: the looks of each prober. What this version cannot read is none: a newer one kept it.
-#[must_use]
-pub fn looks_of_probers(kept: Vec<KeptLook>, now: Timestamp) -> Vec<Looks> {
+/// What audits count of what is kept: the looks of each prober. What this version cannot read is none: a newer one kept it.
+///
+/// # Errors
+///
+/// Those of `each`, which hands over one look after the other.
+pub fn looks_of_probers<E>(
+    each: impl FnOnce(&mut dyn FnMut(KeptLook)) -> Result<(), E>,
+    now: Timestamp,
+) -> Result<Vec<Looks>, E> {
     let mut by_prober: BTreeMap<(String, String), Looks> = BTreeMap::new();
-    for KeptLook { prober, zone, document, .. } in kept {
-        let Ok(report) = probe_json::read(&document) else { continue };
-        let Ok(read) = looks_of_zone(Some(&zone), &[report], now) else { continue };
+    each(&mut |KeptLook { prober, zone, document, .. }| {
+        let Ok(report) = probe_json::read(&document) else { return };
+        let Ok(read) = looks_of_zone(Some(&zone), &[report], now) else { return };
         let name: Arc<str> = zone.as_str().into();
         let id: Arc<str> = prober.as_str().into();
         let taken_by = |(host, mut look): (Box<str>, WireObservation)| {
@@ -69,6 +87,6 @@ pub fn looks_of_probers(kept: Vec<KeptLook>, now: Timestamp) -> Vec<Looks> {
         };
         let own = by_prober.entry((zone, prober)).or_insert_with(|| Looks { zone: name, looks: Vec::new() });
         own.looks.extend(read.looks.into_iter().map(taken_by));
-    }
-    by_prober.into_values().collect()
+    })?;
+    Ok(by_prober.into_values().collect())
 }

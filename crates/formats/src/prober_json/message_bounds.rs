@@ -12,6 +12,8 @@ pub(super) const MAX_ADDRESSES: usize = 64;
 pub(super) const MAX_NAMES: usize = 16;
 /// Members and elements in one message: a message of 128 targets with 16 addresses each has fewer than half.
 const MAX_MEMBERS: usize = 500_000;
+/// The same of what a console sends: 128 targets with 16 names each have a fraction. A reader of it keeps it as a tree.
+const MAX_MEMBERS_OF_REPLY: usize = 20_000;
 /// Characters of a reason.
 pub(super) const LONGEST_WHY: usize = 300;
 /// Objects and lists within one another.
@@ -30,16 +32,26 @@ pub enum BoundsError {
     #[error("it has more than 128 targets")]
     Answers,
     /// It has too many members.
-    #[error("it has more than 500000 members and elements")]
-    Members,
+    #[error("it has more than {0} members and elements")]
+    Members(usize),
     /// It is nested too deep.
     #[error("it is nested more than 32 levels deep")]
     Depth,
 }
 
+/// Whether the reply of a console can be read at all.
+pub(super) fn check_reply(bytes: &[u8]) -> Result<(), BoundsError> {
+    check_within(bytes, MAX_MEMBERS_OF_REPLY)
+}
+
+/// Whether the message of a prober can be read at all.
+pub(super) fn check(bytes: &[u8]) -> Result<(), BoundsError> {
+    check_within(bytes, MAX_MEMBERS)
+}
+
 /// Whether a message can be read at all. How deep it is must be known before a parser follows it down, and how much is in it
 /// before memory is asked for each part.
-pub(super) fn check(bytes: &[u8]) -> Result<(), BoundsError> {
+fn check_within(bytes: &[u8], most: usize) -> Result<(), BoundsError> {
     if bytes.len() > MAX_BODY {
         return Err(BoundsError::Body);
     }
@@ -57,8 +69,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), BoundsError> {
             }
             b',' if !is_text => {
                 members += 1;
-                if members > MAX_MEMBERS {
-                    return Err(BoundsError::Members);
+                if members > most {
+                    return Err(BoundsError::Members(most));
                 }
             }
             b'}' | b']' if !is_text => depth = depth.saturating_sub(1),

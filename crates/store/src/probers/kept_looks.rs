@@ -129,13 +129,14 @@ impl AuditStore {
         })
     }
 
-    /// What probers saw that are neither revoked nor suspended, as far as it stands at `oldest_ms`.
+    /// Hands over what probers saw that are neither revoked nor suspended, as far as it stands at `oldest_ms`, one look after the
+    /// other: together they may be more than fits into memory.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn looks_of_probers(&self, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
-        self.read(|connection| looks(connection, oldest_ms))
+    pub fn each_look_of_probers(&self, oldest_ms: i64, take: &mut dyn FnMut(KeptLook)) -> Result<(), StoreError> {
+        self.read(|connection| each_look(connection, oldest_ms, take))
     }
 
     /// Why probers that are neither revoked nor suspended did not look at what they were asked about.
@@ -149,13 +150,14 @@ impl AuditStore {
 }
 
 impl StoreReader {
-    /// What probers saw that are neither revoked nor suspended, as far as it stands at `oldest_ms`.
+    /// Hands over what probers saw that are neither revoked nor suspended, as far as it stands at `oldest_ms`, one look after the
+    /// other: together they may be more than fits into memory.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn looks_of_probers(&self, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
-        looks(&self.lock(), oldest_ms)
+    pub fn each_look_of_probers(&self, oldest_ms: i64, take: &mut dyn FnMut(KeptLook)) -> Result<(), StoreError> {
+        each_look(&self.lock(), oldest_ms, take)
     }
 
     /// Why probers that are neither revoked nor suspended did not look at what they were asked about.
@@ -205,7 +207,7 @@ fn reasons(connection: &Connection) -> Result<Vec<ProberReason>, StoreError> {
 }
 
 /// Of a listener that was looked at again, what is too old to count is left out: it would hide what was seen since.
-fn looks(connection: &Connection, oldest_ms: i64) -> Result<Vec<KeptLook>, StoreError> {
+fn each_look(connection: &Connection, oldest_ms: i64, take: &mut dyn FnMut(KeptLook)) -> Result<(), StoreError> {
     let mut find = connection.prepare_cached(
         "SELECT l.prober, p.zone, l.host, l.port, l.taken_ms, l.document FROM prober_looks AS l \
          JOIN probers AS p ON p.id = l.prober WHERE p.revoked_ms IS NULL AND p.violations < ?2 AND (l.taken_ms >= ?1 OR NOT EXISTS \
@@ -223,10 +225,9 @@ fn looks(connection: &Connection, oldest_ms: i64) -> Result<Vec<KeptLook>, Store
         };
         Ok((look, row.get::<_, Vec<u8>>(5)?))
     })?;
-    let mut found = Vec::new();
     for row in rows {
         let (look, document) = row?;
-        found.push(KeptLook { document: inflated(&document)?, ..look });
+        take(KeptLook { document: inflated(&document)?, ..look });
     }
-    Ok(found)
+    Ok(())
 }
