@@ -1,5 +1,5 @@
-//! How many may be at the port for probers at once. Who has not shown yet that he is enrolled is pushed out by who comes after him,
-//! and never keeps anyone waiting; those who are enrolled have places of their own.
+//! How many may be at the port for probers at once. A connection that has not shown yet that its prober is enrolled is pushed out by
+//! those that come after it, and keeps none waiting; those who are enrolled have places of their own.
 
 use hostssl_prober::KeyPin;
 use std::collections::{HashMap, VecDeque};
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
-/// Connections of those whose key is not known, or not yet. A handshake takes milliseconds, so who is pushed out by as many others
-/// within that time is in a flood.
+/// Connections of those whose key is not known, or not yet. A handshake takes milliseconds, so as many others within
+/// that time are a flood.
 const ARRIVALS: usize = 256;
 /// Connections of those who are enrolled: a zone has few probers.
 const ENROLLED: usize = 128;
@@ -47,7 +47,7 @@ impl DoorPlaces {
         Self { arrivals: Arc::default(), enrolled: Arc::new(Semaphore::new(ENROLLED)), keys: Arc::default() }
     }
 
-    /// A place for someone who arrives. Where there is none, whoever has stood there longest goes.
+    /// A place for someone who arrives. Where there is none, the one that has stood there longest goes.
     pub(super) fn arrival(&self) -> Arrival {
         let mut arrivals = lock(&self.arrivals);
         if arrivals.visits.len() >= ARRIVALS
@@ -126,7 +126,7 @@ mod tests {
         }
         places.is_visited_by(arrivals[0].number(), first.abort_handle());
         arrivals.push_back(places.arrival());
-        assert!(first.await.unwrap_err().is_cancelled(), "who stood there longest goes");
+        assert!(first.await.unwrap_err().is_cancelled(), "the oldest goes");
         assert_eq!(lock(&places.arrivals).visits.len(), ARRIVALS);
 
         let own: Vec<_> = (0..OF_KEY).map(|_| places.enrolled(KeyPin::of(b"a")).unwrap()).collect();
