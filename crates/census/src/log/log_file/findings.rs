@@ -28,14 +28,14 @@ impl LogFile {
             source.lacks(MissingReason::LogConnectionsOff, detail);
         }
         self.unread.note(source);
-        self.note_lines(source);
+        self.note_lines(source, after.torn - before.torn);
         if authorized > 0 {
             self.note_limits(source);
         }
     }
 
-    /// What the lines do not say, or what was not read of them.
-    fn note_lines(&self, source: &mut Source) {
+    /// What the lines do not say, or what was not read of them. `torn` sessions began before another of their key had ended.
+    fn note_lines(&self, source: &mut Source, torn: u64) {
         if matches!(self.format, LogFormat::Stderr) {
             if !self.prefixes.iter().all(Prefix::has_time) {
                 source
@@ -50,7 +50,6 @@ impl LogFile {
                 };
                 source.lacks(MissingReason::NoSession, detail);
             }
-            let torn = after.torn - before.torn;
             if torn > 0 {
                 let detail = format!(
                     "{} with the process id of another that had not ended: log_line_prefix is not what it seems, give it with \
