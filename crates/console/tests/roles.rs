@@ -10,13 +10,14 @@ use hostssl_store::StoreReader;
 use hostssl_test_support::served_console::{Served, Visitor, options, serve, serve_over};
 
 /// Every address that takes a form, with the role that it needs.
-const FORMS: [(&str, Role); 23] = [
+const FORMS: [(&str, Role); 24] = [
     ("/links", Role::Viewer),
     ("/theme", Role::Viewer),
     ("/sign-out", Role::Viewer),
     ("/servers/x/waiver/x", Role::Viewer),
     ("/servers/x/probe", Role::Planner),
     ("/servers/x/look-for-clients", Role::Planner),
+    ("/servers/x/who", Role::Planner),
     ("/zones/looks", Role::Planner),
     ("/zones/looks/remove", Role::Planner),
     ("/zones/x/targets", Role::Planner),
