@@ -24,8 +24,9 @@ impl Scenario {
     }
 }
 
-/// Who writes. It can be made, since what would log it takes it apart.
+/// Who writes.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "it can be made, and nothing is there that would log it")]
 pub(crate) enum Actor {
     Person(String),
     Application { app: String, object: String },
