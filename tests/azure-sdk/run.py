@@ -144,7 +144,7 @@ def main(binary):
         planned = hostssl(binary, "plan", "--accept-breakage", "*=a test", "--out", plan, "--output", "json")
         applied = hostssl(binary, "apply", plan, "--approve", planned["hash"], "--state", state, "--output", "json")
         read_back(theirs, applied, "after")
-        undone = hostssl(binary, "undo", applied["run"], "--yes", "--state", state, "--output", "json")
+        undone = hostssl(binary, "undo", applied["run"], "--yes", "--reason", "the test", "--state", state, "--output", "json")
         read_back(theirs, undone, "before")
     finally:
         simulator.terminate()
