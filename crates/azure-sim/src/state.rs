@@ -44,10 +44,14 @@ pub(crate) struct AzureState {
 impl AzureState {
     /// What a scenario begins with.
     pub(crate) fn new(scenario: Scenario, estate: Estate, world: Option<World>) -> Self {
+        let clock = Clock::start();
+        // The ids of requests follow from their numbers, and those of a world that lasts are in its log: no other process may give
+        // the same ones. A process makes fewer than a million requests in a millisecond.
+        let first = world.as_ref().map_or(0, |_| clock.now().as_millisecond().unsigned_abs() << 20);
         Self {
             scenario,
             estate,
-            clock: Clock::start(),
+            clock,
             rules: Mutex::default(),
             buckets: Mutex::default(),
             windows: Mutex::default(),
@@ -56,7 +60,7 @@ impl AzureState {
             activity: ActivityLog::default(),
             real_logs: RealLogs::default(),
             world,
-            sequence: AtomicU64::new(0),
+            sequence: AtomicU64::new(first),
             log_age: AtomicI64::new(0),
         }
     }

@@ -388,7 +388,9 @@ fn a_kept_audit_is_listed_shown_and_judged_again() {
     // What to do next with the clients of today is not part of what is kept.
     let same = text.lines().filter(|line| !line.contains("hostssl clients"));
     assert_eq!(kept(&["show", id]).stdout.lines().count(), same.count());
-    assert!(kept(&["show", id, "-o", "csv"]).stdout.starts_with("subscription,subscriptionId,"));
+    let csv = kept(&["show", id, "-o", "csv"]);
+    assert!(csv.stdout.starts_with("subscription,subscriptionId,"));
+    assert!(csv.stderr.contains("warning: could not be checked: "), "its rows do not say it: {}", csv.stderr);
 
     // By the same rules, nothing changes; by others, only the judgement does, and the exit code follows it.
     let same = kept(&["judge", id, "--profile", "baseline@1", "-o", "json"]);

@@ -46,6 +46,15 @@ fn a_change_has_its_author_in_watch_and_diff_and_a_server_its_history() {
         (&"Disabled".into(), &"succeeded".into()),
         "{history}"
     );
+    // Each process numbers its requests anew: the write of another one is not taken for this one's.
+    switch(&state, "Enabled");
+    let history = kept(&[&["server", "history", "--simulate", "-o", "json"], &SERVER[..]].concat());
+    let history: Value = serde_json::from_str(&history.stdout).unwrap();
+    let entries = history["entries"].as_array().unwrap();
+    let mut after: Vec<_> =
+        entries.iter().filter(|one| !one["operation"].is_null()).map(|one| &one["run"]["after"]).collect();
+    after.sort_by_key(|value| value.to_string());
+    assert_eq!(after, ["Disabled", "Enabled"], "{history}");
     let text = kept(&[&["server", "history", "--simulate", "-o", "table"], &SERVER[..]].concat()).stdout;
     assert!(text.contains("hostssl change ") && text.contains("Activity Log from "), "{text}");
 }

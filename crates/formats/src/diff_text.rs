@@ -71,8 +71,12 @@ pub fn notes(before: &AuditReport, after: &AuditReport, diff: &Diff<'_>) -> Vec<
 #[must_use]
 pub fn counts(diff: &Diff<'_>) -> String {
     let counted = Difference::ALL.into_iter().map(|one| (diff.count(one), word(one).0));
-    let counted: Vec<String> =
-        counted.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    // Of the words, one is a noun.
+    let plural = |count, word: &str| if count != 1 && word.ends_with("failure") { "s" } else { "" };
+    let counted: Vec<String> = counted
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}{}", plural(count, word)))
+        .collect();
     if counted.is_empty() { "no change".to_owned() } else { counted.join(", ") }
 }
 

@@ -3,7 +3,7 @@
 mod ordered_rows;
 mod report_writer;
 
-pub(crate) use report_writer::write;
+pub(crate) use report_writer::{warn_of_unwritten, write};
 
 use crate::args::{
     AuditFormat, AuditList, ConnectArgs, DiscoveryArg, FormatTo, FormatToParser, LimitArgs, ListArgs, ScopeArgs,

@@ -83,12 +83,7 @@ impl<'a> ReportWriter<'a> {
 
     /// Says on standard error what the output does not.
     pub(super) fn summarize(&self, report: &AuditReport) {
-        // Table and JSON hold what could not be checked; the others would look complete.
-        let holds_gaps = self.outputs.stdout.is_some_and(AuditFormat::holds_gaps) && self.query.is_none();
-        if !holds_gaps {
-            let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
-            stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
-        }
+        warn_of_unwritten(report, self.outputs.stdout.is_some_and(AuditFormat::holds_gaps) && self.query.is_none());
         if self.is_table {
             return;
         }
@@ -210,4 +205,12 @@ fn print_summary(report: &AuditReport) {
 
 fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Says on standard error what could not be checked, where the output does not hold it: it would look complete.
+pub(crate) fn warn_of_unwritten(report: &AuditReport, holds_gaps: bool) {
+    if !holds_gaps {
+        let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
+        stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
+    }
 }

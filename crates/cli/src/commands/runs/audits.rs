@@ -58,5 +58,6 @@ fn write(report: &AuditReport, value: &KeptArgs, terminal: &TerminalArgs) -> Res
     stdout::refuse_query(query.as_ref(), value.output)?;
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
     audit::write(report, value.output, query.as_ref(), &shape, 0, &of_cloud(terminal, &report.run.cloud))?;
+    audit::warn_of_unwritten(report, value.output.holds_gaps() && query.is_none());
     Ok(Exit::of_audit(report))
 }
