@@ -208,7 +208,7 @@ pub enum AuditEnd {
     Pass,
     /// A control fails.
     Findings,
-    /// Nothing that was seen fails, but not everything was seen.
+    /// Nothing that was seen fails, but not everything was seen, or an earlier probe saw worse.
     Incomplete,
 }
 
@@ -220,11 +220,19 @@ impl AuditReport {
             gate.end
         } else if self.summary.fail > 0 {
             AuditEnd::Findings
-        } else if self.summary.unknown > 0 || !self.run.complete {
+        } else if self.summary.unknown > 0 || !self.run.complete || self.knows_plaintext() {
             AuditEnd::Incomplete
         } else {
             AuditEnd::Pass
         }
+    }
+
+    /// Whether a probe before this audit saw a server accept clients in plaintext, and nothing newer says otherwise. That is no
+    /// finding of this audit, and no pass either.
+    #[must_use]
+    pub fn knows_plaintext(&self) -> bool {
+        let is_open = |known: &KnownStanding| known.standing == crate::Standing::AcceptsPlaintext;
+        self.servers.iter().any(|server| server.known.as_ref().is_some_and(is_open))
     }
 
     /// The findings that decide what the audit ends with, each with its server.

@@ -103,7 +103,7 @@ pub struct PlanInputs<'a> {
 /// a name with control characters.
 pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     let Decided { mut groups, manual, mut left_out } = decide_all(inputs);
-    for (server, control) in waves::cap_servers(&mut groups, inputs.options.max_servers) {
+    for (server, control) in waves::cap_servers(&mut groups, inputs.options.max_servers, inputs.order) {
         let detail = SafeText::new("the plan has reached its limit of servers: plan again after this one is applied");
         left_out.push(LeftOut {
             server: server.clone(),

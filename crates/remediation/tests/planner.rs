@@ -178,6 +178,10 @@ fn production_is_never_the_canary_by_accident() {
     ]);
     known.options = PlanOptions { canary_size: 1, wave_size: 2, max_servers: None };
     assert_eq!(waves(&known), ["d-prod-copy", "e-dev c-catalog", "a-orders b-prod"]);
+    // Nor does a limit make it one.
+    known.options.max_servers = Some(2);
+    assert_eq!(waves(&known), ["d-prod-copy", "e-dev"]);
+    known.options.max_servers = None;
     // Where the canary of the last run failed, another one is tried, and it comes last.
     known.order.last = [id(Kind::Flexible, "d-prod-copy")].into_iter().collect();
     assert_eq!(waves(&known), ["e-dev", "c-catalog a-orders", "b-prod d-prod-copy"]);

@@ -169,8 +169,13 @@ const ENTRY: &str = "SELECT id, plan, steps, principal, phase, \
                      (SELECT at_ms FROM journal WHERE run = id ORDER BY seq DESC LIMIT 1), \
                      (SELECT count(DISTINCT step) FROM receipts WHERE run = id AND direction = 'apply' \
                       AND observed_at_ms IS NOT NULL), \
-                     (SELECT count(DISTINCT step) FROM receipts WHERE run = id AND direction = 'undo' \
-                      AND observed_at_ms IS NOT NULL), \
+                     (SELECT count(DISTINCT u.step) FROM receipts u JOIN receipts a ON a.run = u.run AND a.step = u.step \
+                      AND a.direction = 'apply' WHERE u.run = id AND u.direction = 'undo' AND u.observed_at_ms IS NOT NULL \
+                      AND lower(u.value_after) = lower(a.value_before) \
+                      AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.run = u.run AND j.record LIKE '%reverted%' \
+                      AND json_extract(j.record, '$.event.act.act') = 'reverted' \
+                      AND json_extract(j.record, '$.event.direction') = 'undo' \
+                      AND json_extract(j.record, '$.event.step') = u.step)), \
                      (SELECT person FROM orders WHERE run = id AND act = 'apply' ORDER BY num LIMIT 1) FROM runs";
 
 /// One run for a list.

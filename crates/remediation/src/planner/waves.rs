@@ -50,11 +50,12 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Takes out what is more than `max` servers, and returns it. A replica set stays or goes as a whole, so a smaller one
-/// may still fit after a larger one did not.
+/// Takes out what is more than `max` servers, and returns it: what would have its turn last goes first, so that a limit does not
+/// make production the canary. A replica set stays or goes as a whole, so a smaller one may still fit after a larger one did not.
 pub(super) fn cap_servers<'a>(
     groups: &mut BTreeMap<&'a ResourceId, Group<'a>>,
     max: Option<u32>,
+    order: &WaveOrder,
 ) -> Vec<(&'a ResourceId, FixableControl)> {
     let Some(max) = max.and_then(|max| usize::try_from(max).ok()) else {
         return Vec::new();
@@ -63,9 +64,13 @@ pub(super) fn cap_servers<'a>(
     for id in groups.keys() {
         sets.entry(root_primary(groups, id)).or_default().push(id);
     }
+    let ranks = buckets(groups, order);
+    let turn = |set: &Vec<&ResourceId>| set.iter().filter_map(|id| Some(groups.get(id)?.turn(order, &ranks))).min();
+    let mut sets: Vec<Vec<&ResourceId>> = sets.into_values().collect();
+    sets.sort_by_cached_key(turn);
     let mut room = max;
     let mut removed = Vec::new();
-    for set in sets.into_values() {
+    for set in sets {
         if set.len() <= room {
             room -= set.len();
             continue;
