@@ -105,7 +105,17 @@ fn an_audit_that_did_not_probe_counts_what_earlier_probes_saw() {
         assert!(!rows.contains("accepts-plaintext"), "a row of TSV has the columns that it always had: {rows}");
     }
     // What an earlier probe saw is no finding of an audit that did not probe, and no pass either.
-    let one = ["audit", "--simulate", "--server", "pg-invoices-prod", "-o", "json", "-q", "--state", state.0.to_str().unwrap()];
+    let one = [
+        "audit",
+        "--simulate",
+        "--server",
+        "pg-invoices-prod",
+        "-o",
+        "json",
+        "-q",
+        "--state",
+        state.0.to_str().unwrap(),
+    ];
     let open = run(&one);
     let document: Value = serde_json::from_str(&open.stdout).unwrap();
     assert_eq!((open.code, &document["exit"]["reason"]), (4, &"incomplete".into()), "{document:#}");

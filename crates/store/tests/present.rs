@@ -202,6 +202,11 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     ];
     journal.append(&run, &records).await.unwrap();
     assert_eq!(row(&store, "a").standing, Standing::NotEnforced);
+    // A value that was put back and did not stay is not restored.
+    let restored = || StoreReader::open(directory.path()).unwrap().runs().unwrap()[0].restored;
+    assert_eq!(restored(), 1);
+    journal.append(&run, &[undo(StepEvent::Reverted { found: text("on") })]).await.unwrap();
+    assert_eq!(restored(), 0);
 }
 
 #[test]
