@@ -67,6 +67,8 @@ pub(crate) fn list(call: &Call<'_>, simulation: &AzureState, subscription: &Subs
     let root = format!("/subscriptions/{}/", subscription.id).to_ascii_lowercase();
     let mut found: Vec<LoggedWrite> = simulation.activity.all();
     found.retain(|write| write.resource.to_ascii_lowercase().starts_with(&root) && filter.admits(write));
+    // Of writes in one millisecond, the later is the newer.
+    found.reverse();
     found.sort_by_key(|write| std::cmp::Reverse(write.at_ms));
     let tenant = &call.principal.tenant;
     // Each write is two events: that it ended, and before that, that it began.

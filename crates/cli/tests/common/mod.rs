@@ -161,6 +161,8 @@ impl Simulator {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = hostssl();
         command.args(arguments).envs(&self.variables);
+        // What another test has probed is not known here.
+        command.env("XDG_STATE_HOME", self.folder.join("states"));
         command
     }
 }
