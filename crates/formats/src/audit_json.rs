@@ -44,6 +44,7 @@ pub struct Audit<'a> {
     /// What could not be checked.
     gaps: Vec<Gap<'a>>,
     /// The controls that were checked, with what standards require of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     controls: Vec<Control>,
     /// What the audit ends with, and why.

@@ -345,7 +345,7 @@ fn unchecked(report: &AuditReport) -> String {
 }
 
 /// Commands to run next: what explains the worst finding, what a plan has to know, and what fixes it; or what would let
-/// everything be read.
+/// everything be read, or prove it.
 fn next(report: &AuditReport, unobserved: u64) -> Vec<(String, &'static str)> {
     let findings = || report.servers.iter().flat_map(|server| &server.findings);
     // Of equals the first: what is declared comes before what follows from it.
@@ -364,6 +364,8 @@ fn next(report: &AuditReport, unobserved: u64) -> Vec<(String, &'static str)> {
         }
     } else if forbidden {
         next.push(("hostssl role audit".to_owned(), "prints the role with every permission that an audit needs"));
+    } else if !report.servers.is_empty() && report.servers.iter().all(|server| server.wire.is_empty()) {
+        next.push(("hostssl audit --probe".to_owned(), "proves on the wire what Azure declares"));
     }
     next
 }
