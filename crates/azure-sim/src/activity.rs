@@ -3,14 +3,11 @@
 //! Shapes are those of the documented API ("Activity Logs - List", 2015-04-01, and "Azure Activity Log event schema"); there is
 //! no recording of it. Production shows an event some minutes late; this one shows it at once.
 
-mod entry;
 mod filter;
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::http::StatusCode;
-use jiff::Timestamp;
 
+use crate::activity_log::{Actor, LoggedWrite};
 use crate::call::Call;
 use crate::estate::SubscriptionRecord;
 use crate::fault::Fault;
@@ -20,35 +17,7 @@ use crate::random::Guid;
 use crate::reply::{self, Reply};
 use crate::state::AzureState;
 
-pub use entry::Actor;
-pub(crate) use entry::LoggedWrite;
 use filter::{Filter, FilterFault};
-
-/// Writes that are kept; the oldest are dropped first.
-const MAX_WRITES: usize = 20_000;
-
-/// What the Activity Log of every subscription holds.
-#[derive(Debug, Default)]
-pub(crate) struct ActivityLog(Mutex<Vec<LoggedWrite>>);
-
-impl ActivityLog {
-    pub(crate) fn add(&self, write: LoggedWrite) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX_WRITES {
-            all.remove(0);
-        }
-        all.push(write);
-    }
-
-    /// Forgets what was written since the scenario began; its past stays.
-    pub(crate) fn restore(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|write| write.is_past);
-    }
-
-    pub(crate) fn all(&self) -> Vec<LoggedWrite> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// Answers a list of events, the newest first.
 pub(crate) fn list(call: &Call<'_>, simulation: &AzureState, subscription: &SubscriptionRecord) -> Reply {
@@ -124,18 +93,4 @@ pub(crate) fn keep(simulation: &AzureState, write: LoggedWrite) -> std::io::Resu
         None => simulation.activity.add(write),
     }
     Ok(())
-}
-
-/// A write of the past: by whom, and when.
-pub(crate) fn past_write(at: Timestamp, resource: String, operation: String, actor: Actor, number: u64) -> LoggedWrite {
-    LoggedWrite {
-        at_ms: at.as_millisecond(),
-        resource,
-        operation,
-        status: 200,
-        actor,
-        request: Guid::numbered(0x9a57, number).to_string(),
-        correlation: Guid::numbered(0x9a58, number).to_string(),
-        is_past: true,
-    }
 }

@@ -9,6 +9,7 @@
 //! the comment at the place says so.
 
 mod activity;
+mod activity_log;
 mod authority;
 mod call;
 mod change;
@@ -47,7 +48,7 @@ mod transport;
 mod world;
 mod write;
 
-pub use activity::Actor;
+pub use activity_log::Actor;
 pub use environment::{ClientFiles, WriteError, environment, write_files, write_listeners};
 pub use fault::{Fault, FaultRule, FaultScope};
 pub use fleet::{

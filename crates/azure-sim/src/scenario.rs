@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::activity::Actor;
+use crate::activity_log::Actor;
 use crate::fault::{Fault, FaultRule, FaultScope};
 use crate::fleet::{FleetSize, FleetSource, demo, demo_past, enforced, traps};
 use crate::operation::Operation;

@@ -10,7 +10,8 @@ use axum::extract::Request;
 use axum::http::Response;
 use jiff::Timestamp;
 
-use crate::activity::{self, Actor};
+use crate::activity;
+use crate::activity_log::{Actor, LoggedWrite, past_write};
 use crate::estate::{Estate, Record};
 use crate::fault::{FaultRule, FaultScope, ResolvedScope};
 use crate::fleet::{FleetSource, Kind, ServerState};
@@ -120,7 +121,7 @@ impl Simulation {
     /// When the file of a world that is kept cannot be written.
     pub fn copy_writes(&self, to: &Self, from: usize, at: Timestamp) -> Result<(), SimulationError> {
         for write in self.0.activity.all().into_iter().filter(|write| !write.is_past).skip(from) {
-            let write = activity::LoggedWrite { at_ms: at.as_millisecond(), is_past: true, ..write };
+            let write = LoggedWrite { at_ms: at.as_millisecond(), is_past: true, ..write };
             activity::keep(&to.0, write).map_err(|error| SimulationError::NotKept(error.to_string()))?;
         }
         Ok(())
@@ -138,7 +139,7 @@ impl Simulation {
         parameter: Option<&str>,
         at: Timestamp,
         by: Actor,
-    ) -> Result<activity::LoggedWrite, SimulationError> {
+    ) -> Result<LoggedWrite, SimulationError> {
         let record = self.record(id)?;
         let resource_type = format!("{}/{}", record.kind.provider(), record.kind.type_segment());
         // What hangs off a single server or a parameter group is a member of the resource itself.
@@ -150,7 +151,7 @@ impl Simulation {
             None => (record.id.to_string(), format!("{resource_type}/write")),
         };
         let number = self.0.activity.all().len() as u64;
-        Ok(activity::past_write(at, resource, operation, by, number))
+        Ok(past_write(at, resource, operation, by, number))
     }
 
     /// The simulation as a service for any axum server. Every path is handled by one fallback.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{Span, Timestamp};
 use tokio::time::Instant;
 
-use crate::activity::ActivityLog;
+use crate::activity_log::ActivityLog;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::estate::Estate;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::activity::{ActivityLog, LoggedWrite};
+use crate::activity_log::{ActivityLog, LoggedWrite};
 use crate::change::Change;
 use crate::estate::Estate;
 use crate::fleet::ServerState;

@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::run_change::{prompt, refuse_without_terminal};
 use crate::stdout;
 use clap::Args;
-use hostssl_model::{Hint, Outcome};
+use hostssl_model::Hint;
 use hostssl_remediation::{Direction, Exposure, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,9 +99,6 @@ fn named(servers: &BTreeSet<&str>) -> String {
     }
     text
 }
-
-/// The colour of what loosens: that of a failure.
-pub(crate) const ALARM: Outcome = Outcome::Fail;
 
 #[cfg(test)]
 mod tests {

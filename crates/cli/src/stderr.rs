@@ -1,8 +1,8 @@
 //! Messages on stderr.
 
-use crate::loosening::ALARM;
 use crate::stdout::stderr_width;
 use hostssl_formats::{Palette, Wrapping};
+use hostssl_model::Outcome;
 use hostssl_model::untrusted::visible_lines;
 use std::io::Write as _;
 
@@ -21,7 +21,7 @@ pub(crate) fn write_stderr(line: &str) {
 
 /// Writes a line to stderr in the colour of what went wrong.
 pub(crate) fn write_alarm(line: &str, palette: Palette) {
-    let line = palette.outcome(ALARM, &visible_lines(line));
+    let line = palette.outcome(Outcome::Fail, &visible_lines(line));
     // The palette has decided already; standard error would decide for itself.
     let mut out = std::io::stderr().lock();
     let _ = match stderr_width() {

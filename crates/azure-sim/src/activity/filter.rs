@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::LoggedWrite;
+use crate::activity_log::LoggedWrite;
 
 /// How long events are kept: 90 days.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);

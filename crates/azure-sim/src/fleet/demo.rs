@@ -3,7 +3,7 @@
 use super::{
     Fleet, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription, Tenant, WireQuirk,
 };
-use crate::activity::Actor;
+use crate::activity_log::Actor;
 use crate::fault::{Fault, FaultRule};
 use crate::operation::Operation;
 use crate::parameters::{LOG_DAYS, LOG_DOWNLOAD};

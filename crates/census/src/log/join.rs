@@ -3,6 +3,7 @@
 //! Memory is bounded: sessions are held in two generations, and the older is settled when the younger is full.
 
 use super::joined_session::{JoinedSession, LoggedEncryption, Seen, SessionOrigin, is_login, session_id, text};
+use super::line_facts::LineFacts;
 use super::lost::LostLines;
 use super::message::{Authorized, ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
@@ -19,22 +20,6 @@ const MOST_COUNTED: usize = 512 << 10;
 const AT_ONCE: Millis = 60 * 1_000;
 /// Sessions that are held with the process id of another.
 const MOST_RIVALS: usize = 8;
-/// What a line says beside its message.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct LineFacts<'a> {
-    pub(super) at: Option<Millis>,
-    pub(super) key: Option<SessionKey>,
-    /// Where the session comes from, from the prefix or a field.
-    pub(super) origin: Option<ConnectionOrigin<'a>>,
-    /// The application name of now, from a field.
-    pub(super) application: Option<&'a [u8]>,
-    /// The line has another reading.
-    pub(super) is_ambiguous: bool,
-    /// The format has fields of their own for names.
-    pub(super) has_fields: bool,
-    /// The file, as a source of the census.
-    pub(super) source: usize,
-}
 
 /// How many connections there were, in words of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

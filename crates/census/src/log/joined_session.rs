@@ -1,6 +1,6 @@
 //! A session as its lines describe it, while they are joined.
 
-use super::join::LineFacts;
+use super::line_facts::LineFacts;
 use super::lost::LONGEST_LOGIN;
 use super::message::{Authorized, ConnectionOrigin, Encryption, Parting};
 use super::prefix::SessionKey;

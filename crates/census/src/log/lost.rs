@@ -2,7 +2,7 @@
 //!
 //! `log_connections` can be off for a time without a line that says so, when the server was restarted in between.
 
-use super::join::LineFacts;
+use super::line_facts::LineFacts;
 use super::message::ConnectionOrigin;
 use super::prefix::SessionKey;
 use crate::{Interval, Millis, MissingReason, Source};

@@ -9,6 +9,7 @@ mod join;
 mod joined_session;
 mod json_record;
 mod key_evidence;
+mod line_facts;
 mod log_file;
 mod lost;
 mod message;

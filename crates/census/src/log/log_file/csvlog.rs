@@ -1,7 +1,8 @@
 //! Records of csvlog, which may take several lines.
 
 use super::super::csv;
-use super::super::join::{Joiner, LineFacts};
+use super::super::join::Joiner;
+use super::super::line_facts::LineFacts;
 use super::super::message::{ConnectionOrigin, parse};
 use super::super::prefix::SessionKey;
 use super::super::record_fields::Columns;

@@ -1,7 +1,8 @@
 //! Lines of jsonlog: an object each.
 
-use super::super::join::{Joiner, LineFacts};
+use super::super::join::Joiner;
 use super::super::json_record;
+use super::super::line_facts::LineFacts;
 use super::super::message::{ConnectionOrigin, parse};
 use super::super::prefix::SessionKey;
 use super::super::record_fields::Columns;

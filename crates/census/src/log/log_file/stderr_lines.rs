@@ -1,7 +1,8 @@
 //! Lines of stderr: a prefix, a severity, a message.
 
 use super::super::infer::infer;
-use super::super::join::{Joiner, LineFacts};
+use super::super::join::Joiner;
+use super::super::line_facts::LineFacts;
 use super::super::message::{ConnectionOrigin, LogMessage, parse};
 use super::super::prefix::Prefix;
 use super::super::record_fields::Columns;

@@ -1,4 +1,6 @@
-//! One write in the Activity Log, and its events.
+//! What the Activity Log holds: writes, and the events of each.
+
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,32 @@ const UPN: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
 const OBJECT: &str = "http://schemas.microsoft.com/identity/claims/objectidentifier";
 /// The application id of the Azure portal.
 const PORTAL: &str = "c44b4083-3bb0-49c1-b47d-974e53cbdf3c";
+
+/// Writes that are kept; the oldest are dropped first.
+const MAX_WRITES: usize = 20_000;
+
+/// What the Activity Log of every subscription holds.
+#[derive(Debug, Default)]
+pub(crate) struct ActivityLog(Mutex<Vec<LoggedWrite>>);
+
+impl ActivityLog {
+    pub(crate) fn add(&self, write: LoggedWrite) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MAX_WRITES {
+            all.remove(0);
+        }
+        all.push(write);
+    }
+
+    /// Forgets what was written since the scenario began; its past stays.
+    pub(crate) fn restore(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|write| write.is_past);
+    }
+
+    pub(crate) fn all(&self) -> Vec<LoggedWrite> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// Who writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +149,20 @@ impl Actor {
                 (object, claims)
             }
         }
+    }
+}
+
+/// A write of the past: by whom, and when.
+pub(crate) fn past_write(at: Timestamp, resource: String, operation: String, actor: Actor, number: u64) -> LoggedWrite {
+    LoggedWrite {
+        at_ms: at.as_millisecond(),
+        resource,
+        operation,
+        status: 200,
+        actor,
+        request: Guid::numbered(0x9a57, number).to_string(),
+        correlation: Guid::numbered(0x9a58, number).to_string(),
+        is_past: true,
     }
 }
 
