@@ -120,6 +120,16 @@ impl EventSink for RunReporter<'_> {
                 self.waiting("the journal", what);
             }
             ExecutionEvent::Recorded(record) => self.recorded(record),
+            ExecutionEvent::NotReadAgain { step, why } => {
+                let name = safe(step.server.name());
+                // With --quiet too: a run that ends well does not show it otherwise.
+                self.bar.suspend(|| {
+                    stderr!(
+                        "warning: {name}: whether the value stayed is not known, as it cannot be read again: {}",
+                        safe(why)
+                    );
+                });
+            }
             ExecutionEvent::Waiting { step, why, delay } => {
                 let name = safe(step.server.name());
                 self.bar.set_message(format!("{name}: {why}, again in {} s", delay.as_secs()));

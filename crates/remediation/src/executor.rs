@@ -231,15 +231,22 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 biased;
                 () = self.stopped() => return Ok(()),
                 found = self.writer.read(ParameterRef::from(step)) => found,
-                () = self.clock.sleep(self.options.read_patience) => return Ok(()),
+                () = self.clock.sleep(self.options.read_patience) => {
+                    self.events.emit(&ExecutionEvent::NotReadAgain { step, why: "no answer in time" });
+                    return Ok(());
+                }
             };
             match found {
                 Ok(parameter) if !same_value(parameter.value(), step.values(direction).1) => {
                     let found = SafeText::new(parameter.value());
                     recorder.record(step, direction, vec![StepEvent::Reverted { found }]).await
                 }
-                // It was read once; that it cannot be read now says nothing else.
-                _ => Ok(()),
+                Ok(_) => Ok(()),
+                // It was read once, and that it cannot be read now says nothing else; but no one has seen that it stayed.
+                Err(unchecked) => {
+                    self.events.emit(&ExecutionEvent::NotReadAgain { step, why: &unchecked.detail });
+                    Ok(())
+                }
             }
         }))
         .await

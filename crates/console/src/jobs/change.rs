@@ -220,6 +220,13 @@ impl ChangeJob {
                 let noun = if *servers == 1 { "server" } else { "servers" };
                 self.set_note(&format!("Wave {wave}: {servers} {noun}"));
             }
+            ExecutionEvent::NotReadAgain { step, why } => {
+                let name = hostssl_formats::safe(step.server.name());
+                tracing::warn!(server = %name, why, "a value could not be read once more: whether it stayed is not known");
+                self.set_note(&format!(
+                    "{name}: it could not be read once more, so it is not known whether the value stayed"
+                ));
+            }
             ExecutionEvent::Waiting { step, why, delay } => {
                 let name = hostssl_formats::safe(step.server.name());
                 self.set_note(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));

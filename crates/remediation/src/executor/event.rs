@@ -40,6 +40,13 @@ pub enum ExecutionEvent<'a> {
     },
     /// Something was recorded in the journal.
     Recorded(&'a JournalRecord),
+    /// The value of a step that ended well could not be read once more: whether it stayed is not known.
+    NotReadAgain {
+        /// The step.
+        step: &'a Step,
+        /// Why.
+        why: &'a str,
+    },
     /// A step waits before it tries again.
     Waiting {
         /// The step.
