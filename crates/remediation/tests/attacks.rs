@@ -278,6 +278,31 @@ async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
     }
 }
 
+/// What was read back stands, and that it could not be read once more is said.
+#[tokio::test(start_paused = true)]
+async fn a_second_look_that_fails_is_said() {
+    let case = Case::new(&[InjectedFault::None; 2]);
+    let server = case.plan.steps()[0].server.clone();
+    let unseen = std::sync::Mutex::new(Vec::new());
+    let blind = |event: &ExecutionEvent<'_>| match event {
+        ExecutionEvent::Recorded(JournalRecord {
+            event: JournalEvent::Step { step: 1, act: StepEvent::Ended { .. }, .. },
+            ..
+        }) => case.world.set_fault(&server, InjectedFault::Unseen),
+        ExecutionEvent::NotReadAgain { step, why } => unseen.lock().unwrap().push((step.id, (*why).to_owned())),
+        _ => {}
+    };
+    let executor = Executor { events: &blind, ..case.executor(&case.world, watch::channel(None).1) };
+    let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+    let report = executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
+    assert_eq!(statuses(&report), ["applied"; 2]);
+    let unseen = unseen.lock().unwrap();
+    assert!(
+        !unseen.is_empty() && unseen.iter().all(|one| *one == (1, "the token was refused".to_owned())),
+        "{unseen:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_canary_that_goes_back_holds_up_everything_else() {
     let case = Case::new(&[InjectedFault::None; 4]);
