@@ -12,6 +12,9 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
+/// The shortest time that every log line tells.
+const SECOND: Millis = 1_000;
+
 /// A way to make a server stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restriction<'a> {
@@ -62,9 +65,11 @@ impl KeptCensus {
         }
     }
 
-    /// The clients that were refused in plaintext since then, the last one first.
+    /// The clients that were refused in plaintext since then, the last one first. The second of `since` counts whole: many
+    /// servers, those of Azure among them, write only the second of a line (`%t` in `log_line_prefix`).
     #[must_use]
     pub fn refused_since(&self, since: Millis) -> Vec<RefusedClient> {
+        let since = since - since.rem_euclid(SECOND);
         self.refused.shown(Some(since), &self.clients_from(Some(since), &[]))
     }
 

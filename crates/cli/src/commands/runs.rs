@@ -81,7 +81,8 @@ fn refused_since(
     for step in report.steps.iter().filter(|step| step.status == StepStatus::Applied) {
         let enforces = step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
         let of_step = |receipt: &&WriteReceipt| receipt.step == step.id && receipt.direction == Direction::Apply;
-        let at = receipts.iter().rfind(of_step).and_then(|receipt| receipt.observed_at_ms);
+        // A client may be refused before the run has read the new value back, so that the write counts and not its end.
+        let at = receipts.iter().rfind(of_step).map(|receipt| receipt.intended_at_ms);
         let Some((at, id)) = at.filter(|_| enforces).zip(ResourceId::try_from(step.server.as_str()).ok()) else {
             continue;
         };
