@@ -6,22 +6,19 @@
 
 mod chart;
 mod control;
-mod filters;
 mod server;
 
 use crate::headline::{UncheckedCount, failing, headline, plural};
+use crate::html_page::{STYLE, filters, policy};
 use crate::scope_words::scope_words;
 use crate::{SubscriptionNames, earlier_look, gate_text, safe, waiver_text};
 use askama::Template;
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chart::{StackedBar, SubscriptionBar};
 use control::{ControlSummary, controls, left_out};
 use hostssl_model::{AuditReport, Gap, GapScope, Reason, ServerReport, Severity, Standing, Standings, WaiverUse};
 use server::{CertificateLine, ServerEvidence, certificates};
-use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
-const STYLE: &str = include_str!("../assets/audit.css");
 const SCRIPT: &str = include_str!("../assets/audit.js");
 
 /// Places and servers that could not be checked and are named; the servers have their reasons with their evidence, too.
@@ -111,7 +108,7 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
         let more_certificates = certificates.len().saturating_sub(CERTIFICATES);
         certificates.truncate(CERTIFICATES);
         Self {
-            policy: policy(),
+            policy: policy(Some(SCRIPT)),
             style: STYLE,
             script: SCRIPT,
             title: headline(report),
@@ -165,15 +162,6 @@ fn class(standing: Standing) -> &'static str {
         Standing::Unproven | Standing::NotProbed => "half",
         Standing::Proven => "yes",
     }
-}
-
-fn policy() -> String {
-    let hash = |text: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
-    format!(
-        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
 }
 
 fn incomplete(report: &AuditReport) -> Option<String> {

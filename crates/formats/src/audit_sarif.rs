@@ -4,14 +4,14 @@
 //! enough information to decide". What could not be listed at all is a notification of the invocation, which is then not
 //! successful. Passes are not written: their absence says nothing, and the notifications say whether all was seen.
 
+use crate::safe;
 use crate::sarif::{
     self, AutomationDetails, Descriptor, Driver, Fingerprints, Invocation, Kind, Level, Location, LogicalLocation,
-    LogicalOnly, Notification, Rule, Text, Tool, last_segment,
+    LogicalOnly, Notification, Rule, Suppression, Text, Tool, last_segment,
 };
 use crate::standards::requirements;
-use crate::{safe, waiver_text};
 use hostssl_audit::{Control, Profile, find};
-use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport, Waiver};
+use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -68,23 +68,6 @@ struct SarifResult<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressions: Option<[Suppression; 1]>,
     properties: ResultProperties<'a>,
-}
-
-/// A waiver. One that does not hold was asked for, and suppresses nothing: the standard calls that rejected (3.35.3).
-#[derive(Serialize)]
-struct Suppression {
-    kind: &'static str,
-    status: &'static str,
-    justification: String,
-}
-
-impl From<&Waiver> for Suppression {
-    fn from(waiver: &Waiver) -> Self {
-        let status = if waiver.is_in_effect() { "accepted" } else { "rejected" };
-        let (beside, approvers) = (waiver_text::beside(waiver), waiver.approvers.join(", "));
-        // It stands in a file of its own, and not beside the setting.
-        Self { kind: "external", status, justification: format!("{beside} (approved by {})", safe(&approvers)) }
-    }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! SARIF 2.1.0 (OASIS) as every report of this program has it: the parts that an audit and a check of a file share.
 
-use hostssl_model::Severity;
+use crate::{safe, waiver_text};
+use hostssl_model::{Severity, Waiver};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -274,5 +275,22 @@ mod tests {
     #[test]
     fn rules_are_named_as_the_standard_asks() {
         assert_eq!(pascal("require-secure-transport"), "RequireSecureTransport");
+    }
+}
+
+/// A waiver. One that does not hold was asked for, and suppresses nothing: the standard calls that rejected (3.35.3).
+#[derive(Serialize)]
+pub(crate) struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
+}
+
+impl From<&Waiver> for Suppression {
+    fn from(waiver: &Waiver) -> Self {
+        let status = if waiver.is_in_effect() { "accepted" } else { "rejected" };
+        let (beside, approvers) = (waiver_text::beside(waiver), waiver.approvers.join(", "));
+        // It stands in a file of its own, and not beside the setting.
+        Self { kind: "external", status, justification: format!("{beside} (approved by {})", safe(&approvers)) }
     }
 }
