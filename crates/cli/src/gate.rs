@@ -30,12 +30,12 @@ pub(crate) struct GateArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FailOnWord {
-    /// A control that fails.
+pub(crate) enum FailOnWord {
+    /// A rule that fails.
     Fail,
-    /// A control of high severity that fails.
+    /// A rule of high severity that fails.
     High,
-    /// A control that fails and did not in the baseline, or fails for another value.
+    /// A rule that fails and did not in the baseline, or fails for another value.
     New,
     /// Something that could not be checked: 3 instead of 4.
     Unknown,
@@ -86,30 +86,42 @@ impl GateArgs {
 
     /// What counts, and the baseline.
     fn counted(&self, state: &StateArgs, simulated: bool) -> Result<(Vec<FailOn>, Option<AuditReport>), CliError> {
-        let mut fail_on: Vec<FailOn> = self.fail_on.iter().map(|word| FailOn::from(*word)).collect();
-        fail_on.sort_unstable();
-        fail_on.dedup();
-        if fail_on.contains(&FailOn::Never) && fail_on.len() > 1 {
-            return Err(CliError::usage(
-                "--fail-on never cannot be combined with others",
-                "leave out never, or the others",
-            ));
-        }
-        let Some(name) = &self.baseline else {
-            if fail_on.contains(&FailOn::New) {
-                let hint = "add --baseline latest for the newest audit that is kept, or --baseline FILE";
-                return Err(CliError::usage("--fail-on new needs an earlier audit to compare with", hint));
-            }
-            return Ok((fail_on, None));
-        };
-        if fail_on.is_empty() {
-            fail_on.push(FailOn::New);
-        }
-        if !fail_on.contains(&FailOn::New) {
-            let hint = "add --fail-on new, or leave out --baseline";
-            return Err(CliError::usage("--baseline needs --fail-on new", hint));
-        }
+        let hint = "add --baseline latest for the newest audit that is kept, or --baseline FILE";
+        let fail_on = rules_of(&self.fail_on, self.baseline.is_some(), hint)?;
+        let Some(name) = &self.baseline else { return Ok((fail_on, None)) };
         Ok((fail_on, Some(baseline(name, state, simulated)?)))
+    }
+}
+
+/// What counts, by the words that were given. With a baseline, what is new does.
+///
+/// # Errors
+///
+/// For words that contradict each other or the baseline.
+pub(crate) fn rules_of(
+    words: &[FailOnWord],
+    has_baseline: bool,
+    needs_baseline: &'static str,
+) -> Result<Vec<FailOn>, CliError> {
+    let mut fail_on: Vec<FailOn> = words.iter().map(|word| FailOn::from(*word)).collect();
+    fail_on.sort_unstable();
+    fail_on.dedup();
+    if fail_on.contains(&FailOn::Never) && fail_on.len() > 1 {
+        return Err(CliError::usage(
+            "--fail-on never cannot be combined with others",
+            "leave out never, or the others",
+        ));
+    }
+    if has_baseline && fail_on.is_empty() {
+        fail_on.push(FailOn::New);
+    }
+    match (has_baseline, fail_on.contains(&FailOn::New)) {
+        (false, true) => Err(CliError::usage("--fail-on new needs an earlier result to compare with", needs_baseline)),
+        (true, false) => {
+            let hint = "add --fail-on new, or leave out --baseline";
+            Err(CliError::usage("--baseline needs --fail-on new", hint))
+        }
+        _ => Ok(fail_on),
     }
 }
 

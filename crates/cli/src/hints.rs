@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory as _, Parser as _};
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
 use hostssl_console::ServeError;
 use hostssl_evidence::{InvalidKey, InvalidPack};
+use hostssl_formats::iac_baseline::InvalidIacJson;
 use hostssl_iac::InvalidIac;
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
 use hostssl_ops::{ClientsSeen, NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
@@ -173,7 +174,12 @@ fn journal_errors() -> [JournalError; 8] {
 
 fn file_errors() -> Vec<Said> {
     let text = || "1".to_owned();
-    every! {
+    let json = serde_json::from_str::<u8>("x").unwrap_err();
+    let checks = every! {
+        InvalidIacJson::Json(_) => InvalidIacJson::Json(json),
+        InvalidIacJson::Schema(_) => InvalidIacJson::Schema(text()),
+    };
+    let files = every! {
         InvalidIac::Unreadable(_) => InvalidIac::Unreadable(denied()),
         InvalidIac::TooLarge => InvalidIac::TooLarge,
         InvalidIac::TooMany => InvalidIac::TooMany,
@@ -187,7 +193,8 @@ fn file_errors() -> Vec<Said> {
         InvalidIac::Log => InvalidIac::Log,
         InvalidIac::ParameterFile => InvalidIac::ParameterFile,
         InvalidIac::Other => InvalidIac::Other,
-    }
+    };
+    [checks, files].concat()
 }
 
 fn run_errors() -> Vec<Said> {

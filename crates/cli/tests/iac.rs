@@ -92,6 +92,43 @@ fn every_output_at_once_and_without_secrets() {
 }
 
 #[test]
+fn a_baseline_and_waivers_decide_what_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = fixture("template.json");
+    let check = |more: &[&str]| run(&[&["iac", "check", &plan][..], more].concat());
+    let old = folder.path().join("old.json");
+    assert_eq!(check(&["-o", &format!("json={}", old.display())]).code, 3);
+    let done = check(&["--baseline", old.to_str().unwrap(), "-o", "csv"]);
+    // Nothing is new, and what was not known is not known now either.
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    assert!(done.stdout.starts_with("file,server,"), "{}", done.stdout);
+    assert!(done.stderr.contains("known failures: "), "{}", done.stderr);
+    let done = check(&["--baseline", &plan]);
+    assert!(done.code == 2 && done.stderr.contains("and not `hostssl/iac/v1`"), "{}", done.stderr);
+    for wrong in [&["--fail-on", "new"][..], &["--baseline", old.to_str().unwrap(), "--fail-on", "high"]] {
+        assert_eq!(check(wrong).code, 2, "{wrong:?}");
+    }
+    let waivers = file(folder.path(), "w.toml", "[[waiver]]\ncontrol = 'no-such-control'\n");
+    let done = check(&["--waivers", waivers.to_str().unwrap()]);
+    assert!(done.code == 2 && done.stderr.contains("w.toml"), "{}", done.stderr);
+}
+
+#[test]
+fn rows_that_are_asked_for() {
+    let plan = fixture("plan-change.json");
+    let done = run(&["iac", "check", &plan, "--only", "unknown", "--columns", "server,outcome"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    assert!(done.stdout.contains("pg-late") && !done.stdout.contains("pg-legacy"), "{}", done.stdout);
+    let done = run(&["iac", "check", &plan, "-o", "json", "--sort", "server"]);
+    assert!(done.code == 2 && done.stderr.contains("--sort is for tables"), "{}", done.stderr);
+    let partial = r#"{"format_version": "1.2", "complete": false, "resource_changes": []}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "partial.json", partial);
+    let done = run(&["iac", "check", path.to_str().unwrap(), "-o", "csv", "--quiet"]);
+    assert!(done.code == 4 && done.stderr.contains("not checked: "), "a list must not look complete: {}", done.stderr);
+}
+
+#[test]
 fn a_plan_from_standard_input() {
     let mut command = hostssl();
     command

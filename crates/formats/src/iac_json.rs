@@ -1,5 +1,6 @@
 //! What a file would do to encryption in transit as JSON, version 1: frozen.
 
+use crate::audit_json::waiver::{Waiver, Waivers};
 use crate::iac_words;
 use crate::json_text::write_json;
 use hostssl_iac as iac;
@@ -25,6 +26,12 @@ pub struct IacV1<'a> {
     /// The audit that it was compared with; null without one.
     live: Option<LiveAuditV1<'a>>,
     exit: ExitV1,
+    /// The earlier check that decides which failures are new, if the command line named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<IacBaselineV1<'a>>,
+    /// The waivers that were applied to the failures, if the command line named a file of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waivers: Option<Waivers<'a>>,
     summary: SummaryV1,
     /// In the order of the file. Empty when it has no such server.
     servers: Vec<ServerV1<'a>>,
@@ -63,7 +70,7 @@ struct ExitV1 {
     /// 0, 3 or 4.
     code: u8,
     reason: ExitReasonV1,
-    /// What makes it end with 3: `fail`, `high`, `unknown` or `never`.
+    /// What makes it end with 3: `fail`, `high`, `new`, `unknown` or `never`.
     fail_on: Vec<&'static str>,
 }
 
@@ -77,6 +84,23 @@ enum ExitReasonV1 {
     Findings,
     /// Nothing that counts fails, but not everything is known.
     Incomplete,
+}
+
+/// The earlier check that decides which failures are new.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct IacBaselineV1<'a> {
+    /// The name of its file.
+    file: &'a str,
+    /// Which rules judged it.
+    profile: &'a str,
+    /// Whether the same rules judge now.
+    same_profile: bool,
+    /// Whether it is of a file of the same format, and both or neither were compared with the servers.
+    same_way: bool,
+    /// Failures that were in it already, with the same value.
+    known: u64,
 }
 
 /// The number of servers by their worst outcome.
@@ -140,6 +164,12 @@ struct FindingV1<'a> {
     message: String,
     /// The same for the same rule, setting and server in every run.
     fingerprint: String,
+    /// Whether it fails as it did in the baseline.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    known: bool,
+    /// The waiver for a failure, whether or not it is in effect. It does not change the outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<Waiver<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -233,8 +263,7 @@ impl<'a> IacV1<'a> {
             model::AuditEnd::Findings => (3, ExitReasonV1::Findings),
             model::AuditEnd::Incomplete => (4, ExitReasonV1::Incomplete),
         };
-        let fail_on = if report.fail_on.is_empty() { &[model::FailOn::Fail] } else { report.fail_on.as_slice() };
-        let fail_on = fail_on.iter().map(|one| one.as_str()).collect();
+        let fail_on = report.rules().iter().map(|one| one.as_str()).collect();
         Self {
             schema: SCHEMA,
             file: FileV1 { name: file, format: report.format.as_str(), tool_version: report.tool_version.as_deref() },
@@ -245,6 +274,14 @@ impl<'a> IacV1<'a> {
                 complete: live.complete,
             }),
             exit: ExitV1 { code, reason, fail_on },
+            baseline: report.baseline.as_ref().map(|one| IacBaselineV1 {
+                file: &one.file,
+                profile: &one.profile,
+                same_profile: one.same_profile,
+                same_way: one.same_way,
+                known: one.known,
+            }),
+            waivers: report.waivers.as_ref().map(Waivers::from),
             summary: SummaryV1 { servers, pass, fail, unknown },
             servers: report.servers.iter().map(ServerV1::from).collect(),
             gaps: report.gaps.iter().map(GapV1::from).collect(),
@@ -292,6 +329,8 @@ impl<'a> FindingV1<'a> {
             reason: finding.reason.map(iac::IacReason::as_str),
             message: iac_words::what(finding),
             fingerprint: server.fingerprint(finding),
+            known: finding.is_known,
+            waiver: finding.waiver.as_deref().map(Waiver::from),
         }
     }
 }

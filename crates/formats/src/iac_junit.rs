@@ -3,7 +3,7 @@
 //! A suite for the file, a case for each rule of a server: a failure is a failure, what is not known is an error, and a server of
 //! which nothing is left to judge is skipped. What could not be understood is an error in a suite of its own.
 
-use crate::{iac_words, safe};
+use crate::{iac_words, safe, waiver_text};
 use hostssl_iac::{IacFinding, IacReport, IacServer};
 use hostssl_model::Outcome;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -50,12 +50,19 @@ fn case(server: &IacServer, name: &str, status: TestCaseStatus) -> TestCase {
 fn status(finding: &IacFinding) -> TestCaseStatus {
     let not = |kind, code: &str| {
         let mut status = TestCaseStatus::non_success(kind);
-        status.set_type(code).set_message(iac_words::what(finding));
+        status.set_type(code).set_message(iac_words::with_waiver(finding));
         status
     };
     match finding.outcome {
         Outcome::Pass => TestCaseStatus::success(),
         Outcome::NotApplicable => TestCaseStatus::skipped(),
+        // Skipped and not passed: it fails, and someone has accepted that for a time.
+        Outcome::Fail if finding.accepted().is_some() => {
+            let mut status = TestCaseStatus::skipped();
+            let beside = finding.accepted().map(waiver_text::beside).unwrap_or_default();
+            status.set_message(format!("fails: {} ({beside})", iac_words::what(finding)));
+            status
+        }
         Outcome::Fail => not(NonSuccessKind::Failure, finding.rule.severity().as_str()),
         Outcome::Unknown => not(NonSuccessKind::Error, finding.reason.map_or("unknown", |reason| reason.as_str())),
     }

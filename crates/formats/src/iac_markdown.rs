@@ -18,8 +18,11 @@ const ROWS: usize = 100;
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &IacReport, file: &str) -> io::Result<()> {
     writeln!(out, "# {}: {}\n", escaped(file), iac_text::summary(report))?;
-    write_findings(out, report, Outcome::Fail, "Fails after an apply")?;
-    write_findings(out, report, Outcome::Unknown, "Not known")?;
+    let told = iac_words::decided(report).into_iter().chain(iac_words::doubts(report));
+    told.into_iter().try_for_each(|line| writeln!(out, "{}\n", escaped(&line)))?;
+    write_findings(out, report, IacFinding::fails_unwaived, "Fails after an apply")?;
+    write_findings(out, report, |finding| finding.accepted().is_some(), "Fails after an apply, and is waived")?;
+    write_findings(out, report, |finding| finding.outcome == Outcome::Unknown, "Not known")?;
     if !report.gaps.is_empty() {
         writeln!(out, "## Could not be checked\n")?;
         report.gaps.iter().take(ROWS).try_for_each(|gap| writeln!(out, "- {}", escaped(&iac_words::gap(gap))))?;
@@ -37,9 +40,14 @@ pub fn write(out: &mut dyn Write, report: &IacReport, file: &str) -> io::Result<
     writeln!(out, "{}, profile `{}`.{compared}", report.format.words(), report.profile)
 }
 
-fn write_findings(out: &mut dyn Write, report: &IacReport, outcome: Outcome, title: &str) -> io::Result<()> {
+fn write_findings(
+    out: &mut dyn Write,
+    report: &IacReport,
+    chosen: impl Fn(&IacFinding) -> bool,
+    title: &str,
+) -> io::Result<()> {
     let all = report.servers.iter().flat_map(|one| one.findings.iter().map(move |finding| (one, finding)));
-    let rows: Vec<(&IacServer, &IacFinding)> = all.filter(|(_, finding)| finding.outcome == outcome).collect();
+    let rows: Vec<(&IacServer, &IacFinding)> = all.filter(|(_, finding)| chosen(finding)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -52,7 +60,7 @@ fn write_findings(out: &mut dyn Write, report: &IacReport, outcome: Outcome, tit
             escaped(&finding.address),
             finding.rule.as_str(),
             finding.rule.severity(),
-            escaped(&iac_words::what(finding))
+            escaped(&iac_words::with_waiver(finding))
         )?;
     }
     write_rest(out, rows.len())

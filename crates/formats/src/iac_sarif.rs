@@ -6,7 +6,7 @@
 
 use crate::sarif::{
     self, AutomationDetails, Descriptor, Driver, Fingerprints, Invocation, Kind, Level, Location, LogicalLocation,
-    LogicalOnly, Notification, Rule, Text, Tool, last_segment,
+    LogicalOnly, Notification, Rule, Suppression, Text, Tool, last_segment,
 };
 use crate::{iac_words, safe};
 use hostssl_iac::{IacFinding, IacGap, IacReport, IacRule, IacServer};
@@ -45,6 +45,8 @@ struct SarifResult<'a> {
     message: Text<'a>,
     locations: [Location; 1],
     partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressions: Option<[Suppression; 1]>,
     properties: ResultProperties,
 }
 
@@ -129,6 +131,7 @@ fn result<'a>(server: &IacServer, finding: &IacFinding, file: &str, rules: &[Iac
         message: Text { text: format!("{}: {}.", safe(server.title()), iac_words::what(finding)).into() },
         locations: [Location::new(path(file), LogicalLocation::resource(safe(server.title()).into_owned(), address))],
         partial_fingerprints: Fingerprints { finding: fingerprint.clone(), primary_location_line_hash: fingerprint },
+        suppressions: finding.waiver.as_deref().map(|waiver| [Suppression::from(waiver)]),
         properties: ResultProperties {
             resource_id: server.id.as_ref().map(|id| safe(id.as_str()).into_owned()),
             server_kind: server.kind.as_str(),

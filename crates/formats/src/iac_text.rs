@@ -52,6 +52,8 @@ pub fn write(out: &mut dyn Write, report: &IacReport, file: &str, text: &Text<'_
     write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
     write_gaps(out, report)?;
     writeln!(out, "{}", summary(report))?;
+    iac_words::decided(report).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    iac_words::doubts(report).iter().try_for_each(|doubt| writeln!(out, "warning: {doubt}"))?;
     text.write_next(out, &next(report))
 }
 
@@ -72,7 +74,8 @@ fn entry(server: &IacServer) -> Entry {
         let failed = finding.outcome == Outcome::Fail;
         line.push(Cell::plain(if failed { severity(finding).as_str() } else { "" }));
         line.push(Cell::plain(finding.rule.as_str()));
-        line.push(Cell::plain(iac_words::what(finding)));
+        let mark = if finding.accepted().is_some() { "waived" } else { "" };
+        line.push(Cell::plain(iac_words::with_waiver(finding)).marked(mark));
         lines.push(std::mem::replace(&mut line, vec![Cell::default(); lead]));
     }
     if lines.is_empty() {
@@ -148,7 +151,7 @@ pub fn summary(report: &IacReport) -> String {
 
 fn next(report: &IacReport) -> Vec<(String, &'static str)> {
     let has_wrong_value = |server: &&IacServer| {
-        let mut failed = server.findings.iter().filter(|finding| finding.outcome == Outcome::Fail);
+        let mut failed = server.findings.iter().filter(|finding| finding.fails_unwaived());
         failed.any(|finding| matches!(finding.rule, IacRule::Control(_)))
     };
     let failed = report.servers.iter().filter(has_wrong_value).find_map(|server| Some((server, server.id.as_ref()?)));

@@ -150,6 +150,11 @@ pub fn doubts_of(file: &WaiverFile) -> Vec<String> {
     file.waivers.iter().filter_map(|one| doubt(file, one)).collect()
 }
 
+/// The waivers of a file that cover failures and do not hold.
+pub(crate) fn doubts_of_used(file: &WaiverFile) -> Vec<String> {
+    file.waivers.iter().filter(|one| one.failures > 0).filter_map(|one| doubt(file, one)).collect()
+}
+
 fn doubt(file: &WaiverFile, one: &WaiverUse) -> Option<String> {
     let waiver = &one.waiver;
     let what = match (waiver.is_in_effect(), one.unused) {

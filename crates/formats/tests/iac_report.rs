@@ -3,7 +3,8 @@
 
 use hostssl_audit::Profile;
 use hostssl_formats::iac_snippet::{self, NoSnippet, SnippetAim, SnippetLanguage};
-use hostssl_formats::{Text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_text};
+use hostssl_formats::iac_words::IacOrigin;
+use hostssl_formats::{Text, iac_csv, iac_html, iac_json, iac_junit, iac_markdown, iac_ocsf, iac_sarif, iac_text};
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::{AuditEnd, Kind, Outcome, ResourceId, TlsVersion};
 use hostssl_test_support::schema::Schema;
@@ -20,16 +21,23 @@ fn report(text: &str) -> IacReport {
     check(&read(text.as_bytes()).unwrap(), &Profile::find("baseline").unwrap(), None)
 }
 
-fn outputs(report: &IacReport, file: &str) -> [(&'static str, String); 5] {
+fn outputs(report: &IacReport, file: &str) -> [(&'static str, String); 8] {
     let (mut text, mut json, mut sarif) = (Vec::new(), Vec::new(), Vec::new());
     let (mut junit, mut markdown) = (Vec::new(), Vec::new());
+    let (mut csv, mut ocsf, mut html) = (Vec::new(), Vec::new(), Vec::new());
+    let origin = IacOrigin { file, tool_version: "0.1.0", checked_at: jiff::Timestamp::UNIX_EPOCH };
+    iac_csv::write(&mut csv, report, file).unwrap();
+    iac_ocsf::write(&mut ocsf, report, &origin).unwrap();
+    iac_html::write(&mut html, report, &origin).unwrap();
     iac_junit::write(&mut junit, report, file).unwrap();
     iac_markdown::write(&mut markdown, report, file).unwrap();
     iac_text::write(&mut text, report, file, &Text::plain()).unwrap();
     iac_json::write(&mut json, report, file).unwrap();
     iac_sarif::write(&mut sarif, report, file, "0.1.0").unwrap();
-    let all = [("text", text), ("json", json), ("sarif", sarif), ("junit", junit), ("markdown", markdown)];
-    all.map(|(name, out)| (name, String::from_utf8(out).unwrap()))
+    let people = [("text", text), ("junit", junit), ("markdown", markdown), ("html", html)];
+    let programs = [("json", json), ("sarif", sarif), ("csv", csv), ("ocsf", ocsf)];
+    let mut all = people.into_iter().chain(programs);
+    std::array::from_fn(|_| all.next().map(|(name, out)| (name, String::from_utf8(out).unwrap())).unwrap())
 }
 
 fn output(report: &IacReport, file: &str, name: &str) -> String {
@@ -95,7 +103,8 @@ fn sarif() {
 fn what_could_not_be_understood_is_in_every_format() {
     let partial = json!({"format_version": "1.2", "complete": false, "resource_changes": []}).to_string();
     let report = report(&partial);
-    for (name, text) in outputs(&report, "p") {
+    // A row is about a server; the command says beside it what could not be understood.
+    for (name, text) in outputs(&report, "p").into_iter().filter(|(name, _)| *name != "csv") {
         assert!(text.contains("Terraform deferred a part of it"), "{name}: {text}");
     }
     let log: Value = serde_json::from_str(&output(&report, "p", "sarif")).unwrap();

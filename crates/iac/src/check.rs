@@ -48,6 +48,8 @@ pub fn check(file: &IacFile, profile: &Profile, live: Option<&AuditReport>) -> I
         servers: known.chain(alone).collect(),
         gaps: file.gaps.clone(),
         fail_on: Vec::new(),
+        waivers: None,
+        baseline: None,
     }
 }
 
@@ -146,6 +148,8 @@ impl Judging<'_> {
             live: outcome.live,
             expected: outcome.expected,
             reason: outcome.reason,
+            waiver: None,
+            is_known: false,
         };
         // What the server has says more than what the file believes.
         if let (Some(Ok(live)), true, Ok(after)) = (live, future.is_written, future.after)

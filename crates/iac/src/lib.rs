@@ -9,11 +9,13 @@ mod check;
 mod checked_file;
 mod effect;
 mod future;
+mod iac_gate;
 mod input;
 mod report;
 
 pub use check::check;
 pub use checked_file::{IacFile, IacFormat, IacGap, IacGapKind};
 pub use effect::{IacEffect, IacReason, IacServerChange};
+pub use iac_gate::{IacBaseline, IacBaselineUse};
 pub use input::{InvalidIac, MAX_BYTES, MAX_RESOURCES, read};
 pub use report::{ComparedAudit, IacFinding, IacReport, IacRule, IacServer, LiveDifference, LiveValue};

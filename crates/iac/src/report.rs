@@ -1,12 +1,13 @@
 //! What a check finds.
 
-use crate::{IacEffect, IacFormat, IacGap, IacReason, IacServerChange};
+use crate::{IacBaselineUse, IacEffect, IacFormat, IacGap, IacReason, IacServerChange};
 use hostssl_audit::control;
 use hostssl_model::{
-    AuditEnd, ControlId, FailOn, Kind, Meaning, Outcome, ParameterName, ResourceId, Severity, Summary, coded,
+    ControlId, FailOn, Kind, Meaning, Outcome, ParameterName, ResourceId, Severity, Summary, Waiver, WaiverFile, coded,
 };
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What a finding is about: a control of audits, judged by the value after an apply, or something that only a file can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,6 +109,24 @@ pub struct IacFinding {
     pub expected: Option<Cow<'static, str>>,
     /// Why the outcome is unknown; only then.
     pub reason: Option<IacReason>,
+    /// The waiver for a failure, whether or not it is in effect.
+    pub waiver: Option<Arc<Waiver>>,
+    /// Whether it fails as it did in the baseline.
+    pub is_known: bool,
+}
+
+impl IacFinding {
+    /// The waiver by which a failure is accepted.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&Waiver> {
+        self.waiver.as_deref().filter(|waiver| self.outcome == Outcome::Fail && waiver.is_in_effect())
+    }
+
+    /// Whether it fails, and no one has accepted that.
+    #[must_use]
+    pub fn fails_unwaived(&self) -> bool {
+        self.outcome == Outcome::Fail && self.accepted().is_none()
+    }
 }
 
 /// A server, and what the file does to it.
@@ -182,9 +201,12 @@ pub struct IacReport {
     pub servers: Vec<IacServer>,
     /// What could not be understood.
     pub gaps: Vec<IacGap>,
-    /// What makes it end with findings, as of an audit; every failure where it is empty. Nothing here is compared with an earlier
-    /// check, so that every failure is new.
+    /// What makes it end with findings, as of an audit; every failure where it is empty.
     pub fail_on: Vec<FailOn>,
+    /// The waivers that were applied to its failures, if there was a file of them.
+    pub waivers: Option<WaiverFile>,
+    /// The earlier check that decides which failures are new, if there was one.
+    pub baseline: Option<IacBaselineUse>,
 }
 
 impl IacReport {
@@ -194,27 +216,5 @@ impl IacReport {
         let mut summary = Summary::default();
         self.servers.iter().for_each(|server| summary.count(server.outcome()));
         summary
-    }
-
-    /// What it ends with, as an audit does. The rules choose which failures count, and never make what is not known a pass.
-    #[must_use]
-    pub fn end(&self) -> AuditEnd {
-        let findings = || self.servers.iter().flat_map(|server| &server.findings);
-        let knows_all = self.gaps.is_empty() && findings().all(|finding| finding.outcome != Outcome::Unknown);
-        let fails = |finding: &&IacFinding| finding.outcome == Outcome::Fail;
-        let rules = if self.fail_on.is_empty() { &[FailOn::Fail] } else { self.fail_on.as_slice() };
-        let counts = rules.iter().any(|rule| match rule {
-            FailOn::Fail | FailOn::New => findings().any(|finding| fails(&finding)),
-            FailOn::High => findings().filter(fails).any(|finding| finding.rule.severity() == Severity::High),
-            FailOn::Unknown => !knows_all,
-            FailOn::Never => false,
-        });
-        if counts {
-            AuditEnd::Findings
-        } else if !knows_all {
-            AuditEnd::Incomplete
-        } else {
-            AuditEnd::Pass
-        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hostssl_formats::{Heading, Shape, audit_text, plan_text, probe_text, run_text};
+use hostssl_formats::{Heading, Shape, audit_text, iac_text, plan_text, probe_text, run_text};
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -100,6 +100,8 @@ macro_rules! lists {
 lists! {
     /// The servers of an audit.
     AuditList: audit_text::COLUMNS, audit_text::OUTCOMES.to_vec();
+    /// The servers of a file.
+    IacList: iac_text::COLUMNS, iac_text::OUTCOMES.to_vec();
     /// The steps of a plan, and what it leaves out.
     PlanList: plan_text::COLUMNS, plan_text::words();
     /// The steps of a run.

@@ -47,7 +47,7 @@ enum WaiverState {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Waivers<'a> {
+pub(crate) struct Waivers<'a> {
     /// Its name, as it was given.
     file: &'a str,
     entries: Vec<WaiverEntry<'a>>,
@@ -57,7 +57,7 @@ pub(super) struct Waivers<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WaiverEntry<'a> {
+pub(crate) struct WaiverEntry<'a> {
     /// The id of the control.
     control: &'static str,
     /// The id of a server, a resource group or a subscription.

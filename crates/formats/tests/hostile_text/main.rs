@@ -12,6 +12,7 @@ use hostssl_formats::config_json::ConfigRow;
 use hostssl_formats::evidence_json::{self, EvidenceSummary, MissingPart};
 use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics};
 use hostssl_formats::iac_snippet::{NoSnippet, SnippetAim, SnippetLanguage};
+use hostssl_formats::iac_words::IacOrigin;
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::policy::{ENFORCING, PolicyScope, REPORTING};
 use hostssl_formats::probe_metrics::ProbeMetrics;
@@ -24,19 +25,21 @@ use hostssl_formats::{
     Palette, Section, Shape, Text, apply_json, approval_json, audit_csv, audit_html, audit_json, audit_junit,
     audit_markdown, audit_ocsf, audit_sarif, audit_standards_csv, audit_text, clients_csv, clients_json, clients_sheet,
     clients_text, config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text,
-    explain_json, explain_text, fleet_metrics, gate_text, iac_json, iac_junit, iac_markdown, iac_sarif, iac_snippet,
-    iac_text, lint_json, lint_text, markdown, plan_text, policy, probe_json, probers_json, probers_text, run_refused,
-    run_sessions, run_text, runs_json, runs_text, server_document, tool_json, trend, waiver_text, watch_message,
-    write_json_line, write_list, zones_json, zones_text,
+    explain_json, explain_text, fleet_metrics, gate_text, iac_csv, iac_html, iac_json, iac_junit, iac_markdown,
+    iac_ocsf, iac_sarif, iac_snippet, iac_text, iac_words, lint_json, lint_text, markdown, plan_text, policy,
+    probe_json, probers_json, probers_text, run_refused, run_sessions, run_text, runs_json, runs_text, server_document,
+    tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
 };
-use hostssl_iac::{IacReport, check, read};
+use hostssl_iac::{IacBaseline, IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
     AuditReport, DoctorCheck, DoctorCheckId, DoctorReport, Gap, GapScope, Hint, Kind, Reason, ResourceId,
     SslEnforcement, Standings, TlsVersion, Unchecked,
 };
 use hostssl_test_support::hostile::{audit, changed_since, hostile, narrowed, waivers};
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::LazyLock;
 
@@ -241,6 +244,13 @@ fn of_files(all: &mut Outputs) {
     all.add_value("iac_json", &iac_json::value(&report, &file).unwrap());
     all.add("iac_junit", |out| iac_junit::write(out, &report, &file));
     all.add("iac_markdown", |out| iac_markdown::write(out, &report, &file));
+    let origin = IacOrigin { file: &file, tool_version: &file, checked_at: Timestamp::UNIX_EPOCH };
+    let said = || iac_words::decided(&report).into_iter().chain(iac_words::doubts(&report));
+    let gaps = || report.gaps.iter().map(iac_words::gap);
+    all.add("iac_words", |out| said().chain(gaps()).try_for_each(|line| writeln!(out, "{line}")));
+    all.add("iac_csv", |out| iac_csv::write(out, &report, &file));
+    all.add("iac_ocsf", |out| iac_ocsf::write(out, &report, &origin));
+    all.add("iac_html", |out| iac_html::write(out, &report, &origin));
     all.add("iac_sarif", |out| iac_sarif::write(out, &report, &file, &file));
     let id = format!("/subscriptions/s/resourceGroups/g/providers/{}/{file}", Kind::Flexible.offering().arm_type);
     if let Ok(id) = ResourceId::try_from(id.as_str()) {
@@ -271,7 +281,13 @@ fn infrastructure() -> IacReport {
     let plan = json!({
         "format_version": "1.2", "terraform_version": text, "complete": false, "resource_changes": [change],
     });
-    check(&read(plan.to_string().as_bytes()).unwrap(), &Profile::find("baseline").unwrap(), Some(&audit()))
+    let mut report =
+        check(&read(plan.to_string().as_bytes()).unwrap(), &Profile::find("baseline").unwrap(), Some(&audit()));
+    let (profile, format) = (text.clone(), text.clone());
+    let baseline = IacBaseline { profile, format, is_compared: false, failures: HashMap::new() };
+    report.compare_with(&text, &baseline);
+    report.apply_waivers(&text, waivers());
+    report
 }
 
 fn of_words(all: &mut Outputs) {
@@ -341,7 +357,7 @@ fn no_harmful_character_comes_out_of_any_output() {
 }
 
 /// Modules that write no text of their own: what is written by others, how it is written, and the plain data.
-const WITHOUT_OUTPUT: [&str; 2] = ["clients", "table"];
+const WITHOUT_OUTPUT: [&str; 3] = ["clients", "iac_baseline", "table"];
 /// It refuses such names, which is asserted where its other files are tried.
 const REFUSES: &str = "iac_snippet";
 
