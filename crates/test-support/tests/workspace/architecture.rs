@@ -41,6 +41,42 @@ fn not_following(graph: &Graph, from: &str) -> BTreeSet<String> {
     direct.iter().filter(|to| !follows(to)).cloned().collect()
 }
 
+/// The rows of the table that says where to add what: what is added, and where.
+fn where_to_add(page: &str) -> Vec<(&str, &str)> {
+    let table = page.split("\n## Where to add\n").nth(1).unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    rows.filter(|(what, _)| *what != "to add" && !what.starts_with("---")).collect()
+}
+
+/// Whether the workspace has a path: below its root or among the crates. An id in it stands for any.
+fn is_there(path: &str) -> bool {
+    let is = |id: &str| {
+        let path = path.replace("ID", id);
+        [crates().join(&path), crates().join("..").join(&path)].iter().any(|path| path.exists())
+    };
+    is("require_secure_transport") || is("require-secure-transport")
+}
+
+#[test]
+fn where_to_add_what_names_places_that_are_there() {
+    let page = page();
+    let rows = where_to_add(&page);
+    for what in ["a control", "a kind of server", "an output format", "a page", "what to do about an error"] {
+        assert!(rows.iter().any(|(row, _)| *row == what), "the table does not say where to add {what}: {rows:?}");
+    }
+    let paths_of = |place: &str| -> Vec<String> {
+        let quoted = place.split('`').skip(1).step_by(2);
+        quoted.filter(|word| word.contains('/') && !word.contains(' ')).map(str::to_owned).collect()
+    };
+    for (what, place) in rows {
+        let paths = paths_of(place);
+        assert!(!paths.is_empty(), "{what}: no path to begin with");
+        let gone: Vec<String> = paths.into_iter().filter(|path| !is_there(path)).collect();
+        assert!(gone.is_empty(), "{what}: {gone:?} is not there");
+    }
+    assert!(!is_there("model/src/no_such_file.rs"), "every path is taken for one that is there");
+}
+
 #[test]
 fn an_arrow_follows_only_through_another_one() {
     let graph = |arrows: &[(&str, &[&str])]| -> Graph {
