@@ -3,17 +3,16 @@
 use crate::args::{StateArgs, duration};
 use crate::error::CliError;
 use clap::Args;
-use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource, looks_of_probers};
-use hostssl_formats::probe_json::{self, ZoneLooks};
+use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource, looks_of_probers, read_looks};
 use hostssl_formats::safe;
-use hostssl_model::{Advice as _, AuditReport, Hint, WorstListener, ZoneRule};
-use hostssl_ops::{Looks, PROBE_AGAIN, Vantages, looks_of_zone, read_zones};
+use hostssl_model::{AuditReport, Hint, WorstListener, ZoneRule};
+use hostssl_ops::{Looks, Vantages, read_zones};
 use hostssl_store::{AuditStore, EndedLook, StoreReader};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fs::{File, FileType};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
+use std::io::{self, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -262,7 +261,7 @@ impl ServedZonesArgs {
             };
             let mut files = read().map_err(|error| {
                 let (what, hint) = error.parts();
-                Trouble::new(what, hint.to_string())
+                Trouble::new(what, hint)
             })?;
             for file in &mut files.looks {
                 file.is_uploaded = Path::new(&file.name).parent() == Some(folder);
@@ -371,17 +370,6 @@ pub(crate) fn zones_text(path: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// What stands behind the mark that editors and shells of Windows put at the beginning of a text.
-pub(crate) fn utf8<R: BufRead>(mut text: R) -> Result<R, String> {
-    let begin = text.fill_buf().map_err(|error| error.to_string())?;
-    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
-        return Err("it is UTF-16, as PowerShell writes with >".to_owned());
-    }
-    let mark = if begin.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
-    text.consume(mark);
-    Ok(text)
-}
-
 /// Whether a file has an end: what a shell passes from another program has one as well.
 fn has_an_end(kind: FileType) -> bool {
     #[cfg(unix)]
@@ -403,11 +391,5 @@ fn load_looks(path: &Path) -> Result<Looks, CliError> {
         return Err(refused(&"it is larger than 1 GiB", "probe the zone in several parts".into()));
     }
     let file = File::open(path).map_err(|error| refused(&error, LOOKS_HINT.into()))?;
-    let text = utf8(BufReader::new(file.take(LARGEST_LOOKS))).map_err(|why| {
-        refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash".into())
-    })?;
-    let ZoneLooks { zone, endpoints } =
-        probe_json::read_document(text).map_err(|error| refused(&error, PROBE_AGAIN.into()))?;
-    // A pipe may have been waited for, while its looks were taken.
-    looks_of_zone(zone.as_deref(), &endpoints, Timestamp::now()).map_err(|error| refused(&error, error.advice()))
+    read_looks(BufReader::new(file.take(LARGEST_LOOKS))).map_err(|Trouble { what, hint }| refused(&what, hint))
 }

@@ -37,4 +37,4 @@ pub use prober_port::{looks_of_probers, prober_port_key};
 pub use trouble::Trouble;
 pub use user_role::Role;
 pub use waivers::{ReadText, WaiverSource};
-pub use zones::{LooksFile, ReadZones, StampZones, ZoneFiles, ZoneSource};
+pub use zones::{LooksFile, ReadZones, StampZones, ZoneFiles, ZoneSource, read_looks, utf8};

@@ -13,6 +13,7 @@ use hostssl_model::Advice as _;
 use hostssl_model::untrusted::visible_lines;
 use hostssl_store::StoreError;
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// A page from its template.
 ///
@@ -412,7 +413,8 @@ impl Failure {
 }
 
 /// A fragment as a sentence.
-pub(crate) fn sentence(fragment: &str) -> String {
+pub(crate) fn sentence(fragment: impl Display) -> String {
+    let fragment = fragment.to_string();
     let mut chars = fragment.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let end = if fragment.ends_with(['.', '!', '?']) { "" } else { "." };
@@ -436,7 +438,7 @@ impl From<StoreError> for Failure {
             StatusCode::SERVICE_UNAVAILABLE,
             "The state directory cannot be read",
             sentence(&what),
-            format!("Nothing was lost. {}", sentence(&error.advice().to_string())),
+            format!("Nothing was lost. {}", sentence(error.advice())),
         )
     }
 }

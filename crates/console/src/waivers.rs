@@ -37,7 +37,7 @@ impl WaiverSource {
     fn waivers(&self, text: &str, profile: &str) -> Result<Vec<Waiver>, Trouble> {
         read_waivers(text, today(), rules_of(profile).settings.waiver_days).map_err(|error| {
             let what = format!("{}: {error}", self.name);
-            Trouble { what, hint: error.advice().to_string() }
+            Trouble { what, hint: error.advice() }
         })
     }
 
@@ -185,7 +185,7 @@ impl Waivers {
             Err(trouble) => WaiverNote { trouble: Some(trouble.clone()), used: String::new(), doubts: Vec::new() },
             Ok(laid) => WaiverNote {
                 trouble: None,
-                used: crate::reply::sentence(&waiver_text::used_of(&laid.file)),
+                used: crate::reply::sentence(waiver_text::used_of(&laid.file)),
                 doubts: waiver_text::doubts_of(&laid.file),
             },
         })

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, BufRead, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -113,7 +113,8 @@ impl ZoneSource {
     /// Takes in what a person uploads from a zone: as a whole, or nothing of it.
     pub(crate) fn take(&self, store: &AuditStore, bytes: &[u8]) -> Result<Looks, Trouble> {
         let now = Timestamp::now();
-        let looks = read_looks(bytes, now)?;
+        let looks = read_looks(bytes)
+            .map_err(|trouble| Trouble { what: format!("this file cannot be used: {}", trouble.what), ..trouble })?;
         let _turn = turn();
         let folder = folder_of(store);
         let files = (self.read)(&folder)?;
@@ -227,15 +228,33 @@ fn unnamed(file: &str, zone: &str) -> Trouble {
     Trouble::new(what, "add a rule for it as `hostssl zones add --help` shows, or upload a file of another zone")
 }
 
-fn read_looks(bytes: &[u8], now: Timestamp) -> Result<Looks, Trouble> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        let hint = "write it with a shell that keeps bytes as they are, such as cmd or bash";
-        return Err(Trouble::new("the file is UTF-16, as PowerShell writes with >", hint));
-    }
-    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+/// Reads what a probe in a zone saw, from a file or a pipe.
+///
+/// # Errors
+///
+/// For a text that is something else, and for looks that contradict each other or the time.
+pub fn read_looks(text: impl BufRead) -> Result<Looks, Trouble> {
+    let text = utf8(text)
+        .map_err(|why| Trouble::new(why, "write it with a shell that keeps bytes as they are, such as cmd or bash"))?;
     let ZoneLooks { zone, endpoints } = probe_json::read_document(text)
-        .map_err(|error| Trouble::new(format!("the file cannot be read: {error}"), PROBE_AGAIN))?;
-    Ok(looks_of_zone(zone.as_deref(), &endpoints, now)?)
+        .map_err(|error| Trouble::new(format!("it cannot be read: {error}"), PROBE_AGAIN))?;
+    // A pipe may have been waited for, while its looks were taken.
+    Ok(looks_of_zone(zone.as_deref(), &endpoints, Timestamp::now())?)
+}
+
+/// What stands behind the mark that editors and shells of Windows put at the beginning of a text.
+///
+/// # Errors
+///
+/// For a text in UTF-16.
+pub fn utf8<R: BufRead>(mut text: R) -> Result<R, String> {
+    let begin = text.fill_buf().map_err(|error| error.to_string())?;
+    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16, as PowerShell writes with >".to_owned());
+    }
+    let mark = if begin.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+    text.consume(mark);
+    Ok(text)
 }
 
 /// Writes a file as a whole, for this user alone.

@@ -100,9 +100,8 @@ async fn a_console_that_is_ended_keeps_what_its_audit_saw() {
 
 #[tokio::test]
 async fn a_sign_in_that_fails_is_told_with_what_to_do() {
-    let refuse: Connect = Arc::new(|_| {
-        async { Err(Trouble { what: "the Azure CLI refused".into(), hint: "run `az login`".into() }) }.boxed_local()
-    });
+    let refuse: Connect =
+        Arc::new(|_| async { Err(Trouble::new("the Azure CLI refused", "run `az login`")) }.boxed_local());
     let served = serve_over(options(), refuse).await;
     let visitor = served.visitor().await;
     let address = visitor.post("/runs", "").await.header("location").to_owned();

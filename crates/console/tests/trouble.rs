@@ -29,8 +29,7 @@ fn expiring(connect: Connect) -> (Arc<AtomicBool>, Connect) {
         let (connect, asked) = (connect.clone(), asked.clone());
         async move {
             if asked.load(Ordering::SeqCst) {
-                let hint = "run `az login`, then do it again".to_owned();
-                return Err(Trouble { what: "the sign-in has expired".to_owned(), hint });
+                return Err(Trouble::new("the sign-in has expired", "run `az login`, then do it again"));
             }
             connect(stop).await
         }

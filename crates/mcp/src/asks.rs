@@ -1,6 +1,7 @@
 //! The arguments of the tools. Their schemas are what a model reads, so each member says what it takes.
 
 use crate::tool_error::ToolTrouble;
+use hostssl_model::Hint;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -200,7 +201,10 @@ pub(crate) fn words<T: Copy>(
     let known = |word: &String| {
         all.iter().copied().find(|one| code(*one) == word).ok_or_else(|| {
             let known: Vec<&str> = all.iter().map(|one| code(*one)).collect();
-            ToolTrouble::new(format!("`{name}` has no value `{word}`"), format!("values are {}", known.join(", ")))
+            ToolTrouble::new(
+                format!("`{name}` has no value `{word}`"),
+                Hint::with("values are {}", &[&known.join(", ")]),
+            )
         })
     };
     given.iter().map(known).collect()
@@ -238,6 +242,6 @@ mod tests {
         assert_eq!(words("outcomes", &["fail".into()], &all, code).unwrap(), [hostssl_model::Outcome::Fail]);
         let wrong = words("outcomes", &["bad".into()], &all, code).unwrap_err();
         assert_eq!(wrong.what, "`outcomes` has no value `bad`");
-        assert!(wrong.hint.contains("not-applicable, pass"), "{}", wrong.hint);
+        assert!(wrong.hint.to_string().contains("not-applicable, pass"), "{}", wrong.hint);
     }
 }

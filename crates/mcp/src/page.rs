@@ -2,6 +2,7 @@
 
 use crate::tool_error::ToolTrouble;
 use hostssl_formats::tool_json::{LONGEST_TEXT, ListPart};
+use hostssl_model::Hint;
 use serde_json::Value;
 
 /// The most elements of a result that does not say how many it wants.
@@ -25,7 +26,10 @@ impl Wanted {
     pub(crate) fn new(offset: u32, limit: Option<u32>) -> Result<Self, ToolTrouble> {
         let limit = limit.unwrap_or(USUAL);
         if limit == 0 || limit > MOST {
-            return Err(ToolTrouble::new(format!("`limit` is {limit}"), format!("a limit is from 1 to {MOST}")));
+            return Err(ToolTrouble::new(
+                format!("`limit` is {limit}"),
+                Hint::with("a limit is from 1 to {}", &[&MOST]),
+            ));
         }
         Ok(Self { offset: offset as usize, limit: limit as usize })
     }

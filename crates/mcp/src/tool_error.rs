@@ -1,5 +1,6 @@
 //! Why a tool has no answer.
 
+use hostssl_model::Hint;
 use std::error::Error;
 
 /// Why there is no answer, and what to do.
@@ -8,12 +9,12 @@ pub struct ToolTrouble {
     /// What happened.
     pub what: String,
     /// What to do; empty when it is not known.
-    pub hint: String,
+    pub hint: Hint,
 }
 
 impl ToolTrouble {
     /// Something that keeps a tool from its work.
-    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(what: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
 

@@ -10,6 +10,8 @@ use rmcp::model::{CallToolResult, ContentBlock};
 const LONGEST_TEXT: usize = 12_000;
 /// The longest line before the list, in characters.
 const LONGEST_LINE: usize = 600;
+/// The most bytes of a document: what clients of this protocol take is not far above.
+const MOST_BYTES: usize = 1 << 20;
 /// Gaps that stand in the text, and warnings.
 const NAMED: usize = 5;
 
@@ -27,6 +29,7 @@ impl ToolAnswer<'_> {
     pub(crate) fn finish(self) -> Result<CallToolResult, ToolTrouble> {
         let text = self.text();
         let document = tool_json::value(self.output).map_err(|error| ToolTrouble::defect(&error))?;
+        bounded(&document)?;
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(document);
         Ok(result)
@@ -80,6 +83,20 @@ impl ToolAnswer<'_> {
     }
 }
 
+/// Fails for a document that no client could use, rather than to cut it: a part would be read as the whole. Lists are parts already, so
+/// only a single element can be so large.
+fn bounded(document: &serde_json::Value) -> Result<(), ToolTrouble> {
+    let bytes = serde_json::to_vec(document).map_err(|error| ToolTrouble::defect(&error))?.len();
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let what = format!("the result has {} KiB, and the most is {} KiB", bytes.div_ceil(1024), MOST_BYTES / 1024);
+    Err(ToolTrouble::new(
+        what,
+        "ask for one server at a time, with `servers` or `limit`, or run `hostssl audit -o json` yourself",
+    ))
+}
+
 /// Whether everything could be checked, in words.
 pub(crate) fn coverage(complete: bool, gaps: &[Gap]) -> String {
     let words = if complete { "complete" } else { "NOT complete: not everything could be checked" };
@@ -112,8 +129,23 @@ impl ToolTrouble {
     /// The result of a call that came to nothing.
     pub(crate) fn result(&self) -> CallToolResult {
         let what = format!("error: {}", one_line(&self.what));
-        let hint = visible_lines(&self.hint).into_owned();
+        let hint = self.hint.to_string();
+        let hint = visible_lines(&hint).into_owned();
         let text = if hint.is_empty() { what } else { format!("{what}\nhint: {}", redact(&hint)) };
         CallToolResult::error(vec![ContentBlock::text(text)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_document_that_no_client_takes_is_an_error_and_no_part_of_it() {
+        assert_eq!(bounded(&json!({ "name": "x".repeat(MOST_BYTES / 2) })), Ok(()));
+        let trouble = bounded(&json!({ "name": "x".repeat(MOST_BYTES) })).unwrap_err();
+        assert!(trouble.what.contains("1025 KiB") && trouble.what.contains("1024 KiB"), "{trouble:?}");
+        assert_eq!(trouble.hint.commands().collect::<Vec<_>>(), ["hostssl audit -o json"]);
     }
 }

@@ -76,8 +76,7 @@ pub fn connector(simulation: Simulation) -> Connect {
         async move {
             let credential = Arc::new(SimCredential::new(&simulation, "10000000-0000-4000-8000-000000000001"));
             let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
-            let cloud =
-                Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
+            let cloud = Cloud::named("AzureCloud").map_err(|_| Trouble::new("no cloud", "none"))?;
             let arm = Arm::new(cloud, credential, transport, RequestLimits::default(), stop);
             let principal = Principal { name: HOSTILE.into(), method: "simulated".into(), ..Principal::default() };
             Ok(vec![Tenant { arm, principal }])

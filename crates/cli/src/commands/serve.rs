@@ -302,7 +302,7 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Result
         let simulation = simulated.as_ref().map(|simulated| simulated.simulation());
         probe_of(simulation, stop, ca_file.as_deref(), &route).map_err(|error| {
             let (what, hint) = error.parts();
-            Trouble::new(what, hint.to_string())
+            Trouble::new(what, hint)
         })
     };
     Ok(WireLook { profile, probe: Arc::new(probe), exchange: Some(exchange) })
@@ -321,7 +321,7 @@ fn connector(args: ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Connect
             };
             tenants.map_err(|error| {
                 let (what, hint) = error.parts();
-                Trouble::new(what, hint.to_string())
+                Trouble::new(what, hint)
             })
         }
         .boxed_local()

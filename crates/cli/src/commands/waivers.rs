@@ -161,7 +161,7 @@ pub(crate) fn served(path: &Path, profile: &Profile) -> Result<WaiverSource, Cli
         let text = if is_file { text(&file) } else { Err(unreadable(&file, &ErrorKind::NotFound.into())) };
         text.map_err(|error| {
             let (what, hint) = error.parts();
-            Trouble::new(what, hint.to_string())
+            Trouble::new(what, hint)
         })
     };
     Ok(WaiverSource { name: path.display().to_string(), read: Arc::new(read) })

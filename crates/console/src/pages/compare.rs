@@ -82,7 +82,7 @@ pub(crate) async fn show(
         sides: [("Before", Side::of(before)), ("After", Side::of(after))],
         counts: compared.counts,
         unchanged: count(compared.unchanged),
-        notes: compared.notes.iter().map(|note| crate::reply::sentence(note)).collect(),
+        notes: compared.notes.iter().map(crate::reply::sentence).collect(),
         rows: compared.rows,
         more: compared.more,
     })
@@ -107,7 +107,7 @@ impl Compared {
     fn of(before: &AuditReport, after: &AuditReport) -> Self {
         let compared = compare_audits(before, after);
         Self {
-            counts: crate::reply::sentence(&diff_text::counts(&compared)),
+            counts: crate::reply::sentence(diff_text::counts(&compared)),
             unchanged: compared.unchanged,
             notes: diff_text::notes(before, after, &compared),
             rows: compared.changes.iter().take(SHOWN).map(ChangeRow::of).collect(),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use hostssl_formats::prober_json::{
     HostPort, InvalidProberJson, MAX_BODY, ProberAnswer, ProberReply, ProberRequest, TargetBatch,
 };
+use hostssl_model::Hint;
 use hostssl_prober::{KeyPin, hash_of_secret};
 use hostssl_store::{Enrolment, KeptAnswer, NewProber, ProberEntry};
 use jiff::Timestamp;
@@ -39,13 +40,13 @@ pub(super) struct ProvenKey(pub(super) KeyPin);
 struct Refusal {
     status: StatusCode,
     what: String,
-    hint: String,
+    hint: Hint,
     /// Whether no honest prober asks this.
     is_violation: bool,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    fn new(status: StatusCode, what: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self { status, what: what.into(), hint: hint.into(), is_violation: false }
     }
 
@@ -128,9 +129,9 @@ async fn answer(shared: &Shared, prober: &ProberEntry, body: Arriving) -> Result
         return Err(Refusal::new(StatusCode::FORBIDDEN, "this prober was revoked", hint));
     }
     if prober.is_suspended() {
-        let hint = format!(
+        let hint = Hint::with(
             "see the page Zones; if it is to continue, `hostssl zones revoke {}`, and enrol it again with a new key",
-            prober.id
+            &[&prober.id],
         );
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,
@@ -160,7 +161,7 @@ async fn targets(
     after: Option<HostPort>,
 ) -> Result<ProberReply, Refusal> {
     saw(shared, prober, Some(version)).await?;
-    let busy = |what: String, hint: String| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what, hint);
+    let busy = |what: String, hint: Hint| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what, hint);
     let desk = &shared.context.desk;
     let source = shared.options.zones.clone().ok_or_else(Refusal::not_now)?;
     let cache = shared.clone();
@@ -169,7 +170,7 @@ async fn targets(
     let rules = files.rules.clone().unwrap_or_default();
     if rules.iter().all(|rule| *rule.zone != *prober.zone) {
         let what = format!("no rule names the zone {}", prober.zone);
-        return Err(busy(what, "correct the file of zones of the console".to_owned()));
+        return Err(busy(what, "correct the file of zones of the console".into()));
     }
     let wanted = desk.wanted();
     if after.is_none() {
@@ -290,7 +291,7 @@ async fn read((body, said): Arriving, most: usize) -> Result<ProberRequest, Refu
 
 fn refused(refusal: Refusal) -> Response {
     let Refusal { status, what, hint, .. } = refusal;
-    let mut response = respond(status, &ProberReply::Refused { what, hint });
+    let mut response = respond(status, &ProberReply::Refused { what, hint: hint.to_string() });
     if status == StatusCode::FORBIDDEN {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -62,8 +62,7 @@ pub(crate) fn connector(simulation: &Simulation) -> Connect {
         async move {
             let credential = Arc::new(SimCredential::new(&simulation, TENANT));
             let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
-            let cloud =
-                Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
+            let cloud = Cloud::named("AzureCloud").map_err(|_| Trouble::new("no cloud", "none"))?;
             let arm = Arm::new(cloud, credential, transport, RequestLimits::default(), stop);
             let principal = Principal {
                 name: "reader@contoso.example".into(),

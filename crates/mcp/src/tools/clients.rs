@@ -10,6 +10,7 @@ use hostssl_census::SessionTls;
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::clients_json;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
+use hostssl_model::Hint;
 use serde_json::Value;
 
 /// The members whose texts come from outside.
@@ -38,7 +39,7 @@ pub(crate) fn clients<'a>(
     let of_each = ask.clients_of_each.unwrap_or(OF_EACH);
     if of_each == 0 || of_each > MOST_OF_EACH {
         let what = format!("`clientsOfEach` is {of_each}");
-        return Err(ToolTrouble::new(what, format!("it is from 1 to {MOST_OF_EACH}")));
+        return Err(ToolTrouble::new(what, Hint::with("it is from 1 to {}", &[&MOST_OF_EACH])));
     }
     let mut result = clients_json::value(&seen.report).map_err(|error| ToolTrouble::defect(&error))?;
     let mut servers = result.get_mut("servers").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();

@@ -86,7 +86,7 @@ impl CommandSource {
         match answer.await {
             Ok(done) => done.map_err(|error| {
                 let (what, hint) = error.parts();
-                ToolTrouble::new(what, hint.to_string())
+                ToolTrouble::new(what, hint)
             }),
             Err(_) => Err(ToolTrouble::new("the call ended early", REPORT_DEFECT)),
         }
