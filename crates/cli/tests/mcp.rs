@@ -283,14 +283,19 @@ const OPENING: &str = concat!(
     "\n",
 );
 
+/// Starts the program, with a pipe for each of its streams.
+fn piped(state: &Path) -> (std::process::Child, std::process::ChildStdin) {
+    let mut command = hostssl();
+    command.args(["mcp", "--simulate", "--state"]).arg(state).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    (child, stdin)
+}
+
 /// Runs the program with this input, to the end of it.
 fn fed(input: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send + 'static) -> Done {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = hostssl();
-    command.args(["mcp", "--simulate", "--state"]).arg(folder.path()).stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let (child, mut stdin) = piped(folder.path());
     // A program that does not read must not hold up the test.
     let feeder = std::thread::spawn(move || input(&mut stdin));
     let output = child.wait_with_output().unwrap();
@@ -385,11 +390,7 @@ fn a_client_that_opens_no_session_is_told_so_in_a_line() {
 #[test]
 fn a_signal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = hostssl();
-    command.args(["mcp", "--simulate", "--state"]).arg(folder.path()).stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let (mut child, mut stdin) = piped(folder.path());
     stdin.write_all(OPENING.as_bytes()).unwrap();
     // It listens for signals before it answers.
     let mut first = String::new();

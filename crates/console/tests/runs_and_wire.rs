@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{Simulation, Wire};
@@ -12,44 +12,18 @@ use hostssl_model::{Outcome, Scope};
 use hostssl_ops::{
     AcceptBreakage, AuditRequest, Discovery, ListenerProbe, PlanRequest, RunContext, audit_and_probe, make_plan,
 };
-use hostssl_probe::Prober;
-use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::{Dial, Stream};
 use hostssl_remediation::{
     FixableControl, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId,
 };
 use hostssl_store::{AuditStore, KeptRun, NewProbe, Page, ProbedEndpoint, Store};
 use hostssl_test_support::served_console::{Served, Visitor, connector, options, serve, serve_over, simulation};
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use hostssl_test_support::simulated_listeners::prober_of;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The simulated listeners.
-#[derive(Debug)]
-struct Listeners(Wire);
-
-impl Dial for Listeners {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        let found = self.0.resolve(host).map(|ip| vec![SocketAddr::new(ip, port)]);
-        std::future::ready(found.ok_or_else(|| io::ErrorKind::NotFound.into())).boxed()
-    }
-
-    fn connect<'a>(&'a self, _: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
-        let connected = self.0.connect(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        std::future::ready(connected.map(Stream::Memory)).boxed()
-    }
-}
-
 fn probe(simulation: &Simulation, stop: StopSignal) -> ListenerProbe {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let wire = Wire::new(simulation).unwrap();
-    let roots: Vec<_> =
-        wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
-    let options =
-        hostssl_probe::ProbeOptions { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
-    ListenerProbe::new(Prober::new(options).unwrap(), 8, stop, jiff::Timestamp::now)
+    ListenerProbe::new(prober_of(Wire::new(simulation).unwrap()), 8, stop, jiff::Timestamp::now)
 }
 
 fn probing(simulation: &Simulation) -> ConsoleOptions {

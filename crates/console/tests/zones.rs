@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use futures::future::{BoxFuture, FutureExt as _};
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{
     Fleet, FleetSource, Kind, Scenario, Server, Simulation, Subscription, Tenant as SimTenant, Wire,
@@ -11,39 +10,19 @@ use hostssl_console::{ConsoleOptions, LooksFile, Role, Trouble, WireLook, ZoneFi
 use hostssl_formats::probe_json;
 use hostssl_model::{ControlId, Standing};
 use hostssl_ops::{ListenerProbe, looks_of_zone, read_zones};
-use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::report::EndpointReport;
 use hostssl_probe::target::ProbeTarget;
-use hostssl_probe::{ProbeOptions, Prober};
 use hostssl_store::{AuditStore, Enrolment, KeptAnswer, LookToKeep, NewProber, ServerFilter};
 use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, connector, options, serve_over};
+use hostssl_test_support::simulated_listeners::prober_of;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 const RULES: &str = "[[rule]]\nzone = \"hub-weu\"\nvirtual-network = \"vnet-data\"\n";
 const LEDGER: &str = "pg-ledger.contoso.postgres.database.azure.com.invalid";
-
-/// The simulated listeners.
-#[derive(Debug)]
-struct Listeners(Wire);
-
-impl Dial for Listeners {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        let found = self.0.resolve(host).map(|ip| vec![SocketAddr::new(ip, port)]);
-        std::future::ready(found.ok_or_else(|| io::ErrorKind::NotFound.into())).boxed()
-    }
-
-    fn connect<'a>(&'a self, _: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
-        let connected = self.0.connect(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        std::future::ready(connected.map(Stream::Memory)).boxed()
-    }
-}
 
 /// A private server that does not enforce, another that no rule matches, and one that anyone reaches.
 fn simulation() -> Simulation {
@@ -64,21 +43,13 @@ fn simulation() -> Simulation {
     Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
 }
 
-fn prober(wire: Wire) -> Prober {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let roots: Vec<_> =
-        wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
-    let options = ProbeOptions { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
-    Prober::new(options).unwrap()
-}
-
 /// A console with rules that the test may change.
 fn with_rules(simulation: &Simulation, rules: &Arc<Mutex<Option<String>>>) -> ConsoleOptions {
     let simulation = simulation.clone();
     let wire = WireLook {
         profile: Profile::find_for("baseline", true).unwrap(),
         probe: Arc::new(move |stop| {
-            Ok(ListenerProbe::new(prober(Wire::new(&simulation).unwrap()), 8, stop, Timestamp::now))
+            Ok(ListenerProbe::new(prober_of(Wire::new(&simulation).unwrap()), 8, stop, Timestamp::now))
         }),
         exchange: None,
     };
@@ -122,7 +93,7 @@ async fn looks(simulation: &Simulation, hosts: &[&str]) -> Value {
 }
 
 async fn reports(simulation: &Simulation, hosts: &[&str]) -> Vec<EndpointReport> {
-    let prober = prober(Wire::inside(simulation).unwrap());
+    let prober = prober_of(Wire::inside(simulation).unwrap());
     let mut reports = Vec::new();
     for host in hosts {
         reports.extend(prober.probe(&ProbeTarget::new(*host, 5432)).await);
