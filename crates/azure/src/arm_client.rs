@@ -396,6 +396,18 @@ impl Arm {
         let Ok(_under_way) = self.inner.under_way.acquire().await else {
             return Err(ArmError::NotSent("the client was closed".to_owned()));
         };
+        // Boxed, so that a request that waits for its turn, and thousands may, holds nothing of what sending needs.
+        Box::pin(self.attempt_at_once(method, url, body, quota, permit)).await
+    }
+
+    async fn attempt_at_once(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&str>,
+        quota: &Quota,
+        permit: Permit,
+    ) -> Result<AfterAnswer, ArmError> {
         let mut request = Request::new(url.clone(), method);
         request.insert_header("accept", "application/json");
         if let Some(body) = body {

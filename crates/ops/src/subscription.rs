@@ -61,7 +61,8 @@ pub(crate) async fn audit_subscription(
             let probed = work.wire.map(|wire| (wire, listed.posture.server.clone()));
             let look = async {
                 match &probed {
-                    Some((wire, server)) => wire.look(work.arm, server, work.subscription).await,
+                    // Boxed, because all servers of a scope may wait at once, most often without a look at the wire.
+                    Some((wire, server)) => Box::pin(wire.look(work.arm, server, work.subscription)).await,
                     None => ServerProbe::default(),
                 }
             };
