@@ -200,6 +200,7 @@ mod tests {
             request_id: None,
             undoing: false,
             open: false,
+            not_read_again: false,
             manual,
             accepted: None,
         };

@@ -317,6 +317,34 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
     assert!(ended(&visitor, &resumed).await.1.body.contains("<h1>Undone"));
 }
 
+/// A value that was not read again is no green run, and a resume reads it.
+#[tokio::test]
+async fn a_value_that_could_not_be_read_again_is_shown_until_it_is() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    let (address, page) = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(page.body.contains("<h1>Verified") && !page.body.contains("/resume"), "{}", page.body);
+    let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
+    {
+        let store = Store::open(served.directory.path()).unwrap();
+        store.load(&run).await.unwrap();
+        let act = StepEvent::NotReadAgain { why: SafeText::new("HTTP 403") };
+        let event = JournalEvent::Step { step: 1, direction: Direction::Apply, act };
+        let at_ms = jiff::Timestamp::now().as_millisecond();
+        store.append(&run, &[JournalRecord { at_ms, event }]).await.unwrap();
+    }
+    let page = visitor.get(&address).await.body;
+    for words in ["<h1>Run", "not read again: HTTP 403", "whether they stayed is not known", "/resume", "/undo"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let resumed = visitor.post(&format!("{address}/resume"), &format!("&seen={}", field(&page, "seen"))).await;
+    let page = ended(&visitor, &resumed).await.1.body;
+    assert!(page.contains("<h1>Verified") && !page.contains("not read again"), "{page}");
+}
+
 #[tokio::test]
 async fn an_attempt_that_was_refused_is_not_told_once_the_run_went_on() {
     let simulation = estate();

@@ -72,6 +72,9 @@ struct RunSummary {
     forgotten: u32,
     /// Of those above, the ones with a write that is, or may be, still in progress: resume the run to settle them.
     open: u32,
+    /// Of those above, the ones whose value was read back and could not be read again before the report: whether it
+    /// stayed is not known. Resume the run to read it.
+    not_read_again: u32,
     /// Of `timedOut`, the ones that are not open: no write is in progress any more, and its success was not confirmed.
     timed_out_settled: u32,
 }
@@ -128,6 +131,8 @@ struct StepReport<'a> {
     request_id: Option<&'a str>,
     /// Whether a write is, or may be, still in progress: resume the run to settle it.
     open: bool,
+    /// Whether the value was read back and could not be read again before the report: `reason` says why, and resume reads it.
+    not_read_again: bool,
     /// Who accepted that the step may refuse clients; absent if no acceptance was needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<ConsentV1>,
@@ -246,6 +251,7 @@ impl From<run::RunSummary> for RunSummary {
             waits_for_restart,
             forgotten,
             open,
+            not_read_again,
         } = from;
         Self {
             steps,
@@ -261,6 +267,7 @@ impl From<run::RunSummary> for RunSummary {
             waits_for_restart,
             forgotten,
             open,
+            not_read_again,
             // A step with an open write has no other status.
             timed_out_settled: timed_out.saturating_sub(open),
         }
@@ -297,6 +304,7 @@ impl<'a> From<&'a run::StepReport> for StepReport<'a> {
             reason: from.reason.as_deref(),
             request_id: from.request_id.as_deref(),
             open: from.open,
+            not_read_again: from.not_read_again,
             accepted: from.accepted.as_ref().map(ConsentV1::from),
         }
     }

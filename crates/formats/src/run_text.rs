@@ -185,6 +185,7 @@ const SERVERS_NAMED: usize = 5;
 fn entry(step: &StepReport, names: &SubscriptionNames) -> Entry {
     let (word, outcome) = match step.status {
         _ if step.open => (OPEN, Outcome::Unknown),
+        status if step.not_read_again => (status.as_str(), Outcome::Unknown),
         StepStatus::NotStarted if step.manual => (MANUAL, Outcome::Unknown),
         status => (status.as_str(), outcome(status)),
     };
@@ -240,7 +241,9 @@ fn counts(report: &Report, palette: Palette) -> String {
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .map(|(status, count)| palette.outcome(outcome(status), &format!("{count} {}", status.as_str())));
-    let told: Vec<String> = open.into_iter().chain(ended).chain(manual).collect();
+    let unread = (summary.not_read_again > 0)
+        .then(|| palette.outcome(Outcome::Unknown, &format!("{} of them not read again", summary.not_read_again)));
+    let told: Vec<String> = open.into_iter().chain(ended).chain(unread).chain(manual).collect();
     if told.is_empty() { "no change was needed".to_owned() } else { told.join(", ") }
 }
 
@@ -278,6 +281,7 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         let status = step.status;
         outcome(status) == Outcome::Pass || status == StepStatus::WaitsForRestart || step.manual
     };
+    let unread = (report.summary.not_read_again > 0).then(|| resume("reads the values again that could not be read"));
     match report.outcome {
         RunOutcome::Open if is_open_undo(report) => {
             (vec![resume("settles what is in progress and continues the undo")], None)
@@ -294,14 +298,16 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         RunOutcome::Incomplete if report.is_manual_only() => (vec![undo("restores what was applied")], Some(manually)),
         // Only a restart is missing.
         RunOutcome::Incomplete if report.steps.iter().all(is_in_place) => {
-            (applied.then(|| undo("restores what was applied")).into_iter().collect(), None)
+            (unread.into_iter().chain(applied.then(|| undo("restores what was applied"))).collect(), None)
         }
         RunOutcome::Failed | RunOutcome::Incomplete if applied => {
-            (vec![plan("plans the rest again"), undo("restores what was applied")], None)
+            let rest = [plan("plans the rest again"), undo("restores what was applied")];
+            (unread.into_iter().chain(rest).collect(), None)
         }
-        RunOutcome::Failed | RunOutcome::Incomplete => {
-            (vec![plan("plans again")], Some("fix the cause first, or leave those servers out with --except NAME"))
-        }
+        RunOutcome::Failed | RunOutcome::Incomplete => (
+            unread.into_iter().chain([plan("plans again")]).collect(),
+            Some("fix the cause first, or leave those servers out with --except NAME"),
+        ),
         RunOutcome::Done if applied && turns_on_logs_alone(report) => {
             (vec![undo("restores the previous values")], None)
         }

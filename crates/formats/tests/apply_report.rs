@@ -48,8 +48,39 @@ async fn the_report_has_the_form_that_is_promised() {
     assert_eq!(names(&json), ["plan", "run", "schema", "steps", "summary"]);
     assert_eq!(
         names(step),
-        ["accepted", "after", "before", "id", "open", "parameter", "reason", "requestId", "server", "status"]
+        [
+            "accepted",
+            "after",
+            "before",
+            "id",
+            "notReadAgain",
+            "open",
+            "parameter",
+            "reason",
+            "requestId",
+            "server",
+            "status"
+        ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_again_is_counted_and_the_run_can_be_resumed_for_it() {
+    let (_, mut report) = applied().await;
+    report.steps.truncate(1);
+    let step = &mut report.steps[0];
+    (step.not_read_again, step.reason) = (true, Some("not read again: HTTP 403".to_owned()));
+    report.outcome = RunOutcome::Incomplete;
+    report.summary = RunSummary { steps: 1, applied: 1, not_read_again: 1, ..RunSummary::default() };
+    let json = apply_json::value(&report, &[]).unwrap();
+    assert_eq!((&json["summary"]["notReadAgain"], &json["steps"][0]["notReadAgain"]), (&1.into(), &true.into()));
+    let mut out = Vec::new();
+    run_text::write(&mut out, &report, &SubscriptionNames::default(), &Text::plain()).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    for words in ["applied", "not read again: HTTP 403", "1 applied, 1 of them not read again", "hostssl resume run-1"]
+    {
+        assert!(out.contains(words), "{words}: {out}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

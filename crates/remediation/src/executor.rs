@@ -99,11 +99,11 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// Continues a run that was stopped, as it was loaded from this executor's journal: settles by reading what was in
     /// progress, then does `rest`. The undo of a run is completed. The servers to forget are not checked: their steps
-    /// end as they are.
+    /// end as they are. Of a run that has ended, it reads again what could not be read again, and nothing else.
     ///
     /// # Errors
     ///
-    /// [`ExecuteError::NothingToResume`] when it has ended; otherwise as for [`Executor::apply`].
+    /// [`ExecuteError::NothingToResume`] when it has ended and nothing is left to read; otherwise as for [`Executor::apply`].
     pub async fn resume(
         &self,
         loaded: LoadedRun,
@@ -112,7 +112,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     ) -> Result<Report, ExecuteError> {
         let run = &loaded.id;
         let phase = loaded.state.phase();
-        if !phase.is_unfinished() {
+        if !loaded.state.can_resume() {
             return Err(ExecuteError::NothingToResume(run.clone()));
         }
         let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
@@ -156,6 +156,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     async fn walk_on(&self, recorder: &RunRecorder<'_, W>, phase: RunPhase, rest: OnResume) -> Result<(), Abort> {
+        if !phase.is_unfinished() {
+            return self.look_at_unread_again(recorder, phase.direction()).await;
+        }
         recorder.record_run(JournalEvent::RunResumed).await?;
         if phase == RunPhase::Undoing {
             return self.walk_back(recorder).await;
@@ -167,7 +170,10 @@ impl<W: ParameterWriter> Executor<'_, W> {
         pool.until_done().await?;
         match rest {
             OnResume::Continue => self.walk_and_finish(recorder).await,
-            OnResume::SettleOnly => self.end_waiting(recorder, NotStarted::NotContinued).await,
+            OnResume::SettleOnly => {
+                self.look_at_unread_again(recorder, Direction::Apply).await?;
+                self.end_waiting(recorder, NotStarted::NotContinued).await
+            }
         }
     }
 
@@ -229,27 +235,54 @@ impl<W: ParameterWriter> Executor<'_, W> {
         self.in_parallel(held.map(|step| async move {
             let found = tokio::select! {
                 biased;
-                () = self.stopped() => return Ok(()),
+                // Who resumes a run that has not ended looks at all of it.
+                () = self.stopped() => return match recorder.all_ended(direction) {
+                    true => self.note_unread(recorder, step, direction, "the run was stopped before that").await,
+                    false => Ok(()),
+                },
                 found = self.writer.read(ParameterRef::from(step)) => found,
                 () = self.clock.sleep(self.options.read_patience) => {
-                    self.events.emit(&ExecutionEvent::NotReadAgain { step, why: "no answer in time" });
-                    return Ok(());
+                    return self.note_unread(recorder, step, direction, "no answer in time").await;
                 }
             };
-            match found {
+            let act = match found {
                 Ok(parameter) if !same_value(parameter.value(), step.values(direction).1) => {
-                    let found = SafeText::new(parameter.value());
-                    recorder.record(step, direction, vec![StepEvent::Reverted { found }]).await
+                    StepEvent::Reverted { found: SafeText::new(parameter.value()) }
                 }
-                Ok(_) => Ok(()),
-                // It was read once, and that it cannot be read now says nothing else; but no one has seen that it stayed.
-                Err(unchecked) => {
-                    self.events.emit(&ExecutionEvent::NotReadAgain { step, why: &unchecked.detail });
-                    Ok(())
-                }
-            }
+                Ok(_) if recorder.not_read_again(step, direction).is_some() => StepEvent::ReadAgain,
+                Ok(_) => return Ok(()),
+                Err(unchecked) => return self.note_unread(recorder, step, direction, &unchecked.detail).await,
+            };
+            recorder.record(step, direction, vec![act]).await
         }))
         .await
+    }
+
+    /// Keeps that a value could not be read again. It was read once, and this says nothing else about it; but no one has
+    /// seen that it stayed.
+    async fn note_unread(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        step: &Step,
+        direction: Direction,
+        why: &str,
+    ) -> Result<(), Abort> {
+        let known = recorder.not_read_again(step, direction);
+        let why = SafeText::new(why);
+        if known.as_ref() == Some(&why) {
+            return Ok(());
+        }
+        if known.is_none() {
+            self.events.emit(&ExecutionEvent::NotReadAgain { step, why: why.as_str() });
+        }
+        recorder.record(step, direction, vec![StepEvent::NotReadAgain { why }]).await
+    }
+
+    /// Reads what an earlier look could not.
+    async fn look_at_unread_again(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
+        let steps = recorder.plan.steps().iter();
+        self.look_again(recorder, steps.filter(|step| recorder.not_read_again(step, direction).is_some()), direction)
+            .await
     }
 
     /// Before the report. The last wave of an apply gets the time of every other one, so that a requested soak reports
@@ -260,7 +293,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         steps: impl IntoIterator<Item = &'s Step> + Clone,
         direction: Direction,
     ) -> Result<(), Abort> {
-        if self.is_stopped() || !steps.clone().into_iter().any(|step| recorder.holds(step, direction)) {
+        if !steps.clone().into_iter().any(|step| recorder.holds(step, direction)) {
             return Ok(());
         }
         if direction == Direction::Apply && self.options.soak > self.options.second_look {
@@ -365,6 +398,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             self.look_again(recorder, wave.iter().copied(), Direction::Undo).await?;
         }
         self.look_at_all_again(recorder, undoing.iter().copied(), Direction::Undo).await?;
+        self.look_at_unread_again(recorder, Direction::Undo).await?;
         if recorder.all_ended(Direction::Undo) { recorder.record_run(JournalEvent::UndoFinished).await } else { Ok(()) }
     }
 

@@ -114,6 +114,21 @@ pub enum StepEvent {
         /// The value that was found.
         found: SafeText,
     },
+    /// The step had ended well, and its value could not be read again later: whether it stayed is not known.
+    NotReadAgain {
+        /// Why.
+        why: SafeText,
+    },
+    /// What could not be read again was read, and is still the wanted value.
+    ReadAgain,
+}
+
+impl StepEvent {
+    /// Whether it is of a second look at a step that had ended well, so that it may follow the end of the run.
+    #[must_use]
+    pub fn is_second_look(&self) -> bool {
+        matches!(self, Self::Reverted { .. } | Self::NotReadAgain { .. } | Self::ReadAgain)
+    }
 }
 
 /// How a step ended.

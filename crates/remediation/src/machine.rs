@@ -11,8 +11,8 @@
 //!
 //! A step has one such track for apply, and one for each undo. The machine itself keeps the promise that matters most:
 //! it has no transition for a third write whose predecessors' outcomes are unknown, and none for a write after one that
-//! was accepted. An end is an end, but for one case: what had ended well is `reverted` when it is read again and is
-//! another value.
+//! was accepted. An end is an end, but for a second look: what had ended well is `reverted` when it is read again and is
+//! another value, and `not-read-again` while it cannot be read. That may follow the end of the run too.
 
 mod track;
 
@@ -59,9 +59,18 @@ pub struct StepState {
 }
 
 impl StepState {
+    /// One way of it, where it goes that way.
+    #[must_use]
+    pub fn track(&self, direction: Direction) -> Option<&Track> {
+        match direction {
+            Direction::Apply => Some(&self.apply),
+            Direction::Undo => self.undo.as_ref(),
+        }
+    }
+
     /// The step after an act on one of its tracks.
     fn next(&self, id: u32, direction: Direction, at_ms: i64, act: &StepEvent) -> Result<Self, InvalidTransition> {
-        let track = if direction == Direction::Apply { Some(&self.apply) } else { self.undo.as_ref() };
+        let track = self.track(direction);
         let stage = track.map_or("nothing to undo", |track| track.stage.name());
         let invalid = InvalidTransition::Step { step: id, stage, act: name_of(act) };
         let next = track.and_then(|track| track.next(at_ms, act)).ok_or(invalid)?;
@@ -109,6 +118,26 @@ impl RunPhase {
     #[must_use]
     pub fn is_unfinished(self) -> bool {
         matches!(self, Self::Applying | Self::Undoing)
+    }
+
+    /// Which way its steps go, or went last.
+    #[must_use]
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::New | Self::Applying | Self::Finished => Direction::Apply,
+            Self::Undoing | Self::UndoFinished => Direction::Undo,
+        }
+    }
+
+    /// Whether an act of a step may be recorded now: only a second look follows the end of a run.
+    fn takes(self, direction: Direction, act: &StepEvent) -> bool {
+        match self {
+            Self::Applying => direction == Direction::Apply,
+            Self::Undoing => direction == Direction::Undo,
+            Self::Finished => direction == Direction::Apply && act.is_second_look(),
+            Self::UndoFinished => direction == Direction::Undo && act.is_second_look(),
+            Self::New => false,
+        }
     }
 }
 
@@ -168,6 +197,14 @@ impl RunState {
         &self.steps
     }
 
+    /// Whether there is something to resume: the run has not ended, or a value of it could not be read again.
+    #[must_use]
+    pub fn can_resume(&self) -> bool {
+        let way = self.phase.direction();
+        let mut tracks = self.steps.iter().filter_map(|step| step.track(way));
+        self.phase.is_unfinished() || tracks.any(|track| track.not_read_again.is_some())
+    }
+
     /// The step with this id.
     #[must_use]
     pub fn step(&self, id: u32) -> Option<&StepState> {
@@ -189,7 +226,7 @@ impl RunState {
                 RunPhase::Applying
             }
             (RunPhase::Applying | RunPhase::Undoing, JournalEvent::RunResumed) => phase,
-            (RunPhase::Applying | RunPhase::Undoing, JournalEvent::Step { .. }) => {
+            (_, JournalEvent::Step { direction, act, .. }) if phase.takes(*direction, act) => {
                 let changed = self.preview_steps(std::slice::from_ref(record))?;
                 self.commit_steps(changed);
                 phase
@@ -233,7 +270,7 @@ impl RunState {
         let mut changed: BTreeMap<u32, StepState> = BTreeMap::new();
         for record in records {
             let JournalEvent::Step { step: id, direction, act } = &record.event else { continue };
-            if self.phase != (if *direction == Direction::Apply { RunPhase::Applying } else { RunPhase::Undoing }) {
+            if !self.phase.takes(*direction, act) {
                 return Err(InvalidTransition::Run { phase: self.phase, event: "step" });
             }
             let current = changed.get(id).or_else(|| self.step(*id)).ok_or(InvalidTransition::NoSuchStep(*id))?;
@@ -287,6 +324,8 @@ mod tests {
         prop_oneof![
             3 => any::<bool>().prop_map(|was_default| StepEvent::Intent { found: text(), was_default }),
             1 => Just(StepEvent::Reverted { found: text() }),
+            1 => Just(StepEvent::NotReadAgain { why: text() }),
+            1 => Just(StepEvent::ReadAgain),
             3 => Just(StepEvent::Accepted { request_id: RequestId::new("r-1").ok() }),
             3 => Just(StepEvent::Rejected { detail: text() }),
             3 => Just(StepEvent::Observed { found: text(), pending_restart: false }),
@@ -354,6 +393,10 @@ mod tests {
                     StepEvent::Rejected { .. } => unanswered -= 1,
                     StepEvent::Observed { .. } => observed = true,
                     StepEvent::Reverted { .. } => prop_assert!(track.ending().is_some_and(StepOutcome::is_success)),
+                    StepEvent::NotReadAgain { .. } => {
+                        prop_assert!(track.ending().is_some_and(StepOutcome::is_success) && next.not_read_again.is_some());
+                    }
+                    StepEvent::ReadAgain => prop_assert!(track.not_read_again.is_some() && next.not_read_again.is_none()),
                     StepEvent::Ended { ending } => {
                         prop_assert!(track.ending().is_none());
                         let reached = matches!(ending, StepOutcome::Reached { .. });

@@ -54,6 +54,9 @@ pub struct RunSummary {
     pub forgotten: u32,
     /// Of those above, the ones with a write that is, or may be, still in progress: resume the run to settle them.
     pub open: u32,
+    /// Of those above, the ones whose value was read back and could not be read again before the report: whether it
+    /// stayed is not known. Resume the run to read it.
+    pub not_read_again: u32,
 }
 
 coded! {
@@ -90,7 +93,7 @@ impl StepReport {
     #[must_use]
     pub fn is_done(&self) -> bool {
         let is_good = matches!(self.status, StepStatus::Applied | StepStatus::Already | StepStatus::Undone);
-        is_good && !self.manual && !self.open
+        is_good && !self.manual && !self.open && !self.not_read_again
     }
 
     /// Whether the wanted value is, or may be, in effect, so that clients may be refused. What was not written, or was
@@ -108,7 +111,8 @@ impl StepReport {
 pub enum RunOutcome {
     /// Every step has the value that was wanted.
     Done,
-    /// Some steps were not started, left alone because someone else changed the value, or wait for a restart.
+    /// Some steps were not started, left alone because someone else changed the value, wait for a restart, or could not
+    /// be read again.
     Incomplete,
     /// Some steps were refused, failed or timed out.
     Failed,
@@ -141,6 +145,9 @@ pub struct StepReport {
     pub undoing: bool,
     /// Whether a write is, or may be, still in progress: resume the run to settle it.
     pub open: bool,
+    /// Whether its value was read back and could not be read again before the report, so that no one knows whether it
+    /// stayed.
+    pub not_read_again: bool,
     /// Whether nothing was written because hostssl does not write there.
     pub manual: bool,
     /// Who has accepted what the step does to clients.
@@ -151,8 +158,9 @@ impl Report {
     /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
     pub fn is_manual_only(&self) -> bool {
-        let done =
-            |step: &StepReport| matches!(step.status, StepStatus::Applied | StepStatus::Already) && !step.undoing;
+        let done = |step: &StepReport| {
+            matches!(step.status, StepStatus::Applied | StepStatus::Already) && !step.undoing && !step.not_read_again
+        };
         self.outcome == RunOutcome::Incomplete && self.steps.iter().all(|step| done(step) || step.manual)
     }
 }
@@ -174,11 +182,15 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     let mut steps = Vec::with_capacity(plan.steps().len());
     for (step, at) in plan.steps().iter().zip(state.steps()) {
         let (status, reason) = judge(at);
-        let open = at.undo.as_ref().unwrap_or(&at.apply).is_open();
+        let track = at.undo.as_ref().unwrap_or(&at.apply);
+        let (open, unread) = (track.is_open(), track.not_read_again.is_some());
         summary.count(status, open);
+        summary.not_read_again += u32::from(unread);
         // An undo counts what it restores, not what the run had not done anyway.
         if at.undo.is_some() || !undoing {
             outcome = outcome.max(if open { RunOutcome::Open } else { outcome_of(status) });
+            // What no one has seen stay is not done.
+            outcome = outcome.max(if unread { RunOutcome::Incomplete } else { RunOutcome::Done });
         }
         steps.push(step_report(step, at, status, reason));
     }
@@ -199,6 +211,7 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
 }
 
 fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<String>) -> StepReport {
+    let track = at.undo.as_ref().unwrap_or(&at.apply);
     let request_id = at.undo.as_ref().and_then(|undo| undo.request_id.as_ref()).or(at.apply.request_id.as_ref());
     StepReport {
         id: step.id,
@@ -210,7 +223,8 @@ fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<S
         reason,
         request_id: request_id.map(|id| id.as_str().to_owned()),
         undoing: at.undo.is_some(),
-        open: at.undo.as_ref().unwrap_or(&at.apply).is_open(),
+        open: track.is_open(),
+        not_read_again: track.not_read_again.is_some(),
         manual: !step.is_executable() && status == StepStatus::NotStarted,
         accepted: step.accepted.clone(),
     }
@@ -258,7 +272,9 @@ fn judge(step: &StepState) -> (StepStatus, Option<String>) {
         ending if undoing && ending.is_failure() => StepStatus::Stuck,
         _ => applied(ending),
     };
-    (status, reason(ending, undoing))
+    let unread = track.not_read_again.as_ref().map(|why| format!("not read again: {why}"));
+    let said: Vec<String> = unread.into_iter().chain(reason(ending, undoing)).collect();
+    (status, (!said.is_empty()).then(|| said.join("; ")))
 }
 
 /// What an ending means on the way there.
@@ -428,6 +444,7 @@ mod tests {
             request_id: None,
             undoing,
             open: false,
+            not_read_again: false,
             manual,
             accepted: None,
         }

@@ -278,9 +278,9 @@ async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
     }
 }
 
-/// What was read back stands, and that it could not be read once more is said.
+/// What was read back stands, and that it could not be read again is kept until it is.
 #[tokio::test(start_paused = true)]
-async fn a_second_look_that_fails_is_said() {
+async fn a_second_look_that_fails_is_kept_until_a_resume_reads_it() {
     let case = Case::new(&[InjectedFault::None; 2]);
     let server = case.plan.steps()[0].server.clone();
     let unseen = std::sync::Mutex::new(Vec::new());
@@ -296,11 +296,79 @@ async fn a_second_look_that_fails_is_said() {
     let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
     let report = executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
     assert_eq!(statuses(&report), ["applied"; 2]);
-    let unseen = unseen.lock().unwrap();
-    assert!(
-        !unseen.is_empty() && unseen.iter().all(|one| *one == (1, "the token was refused".to_owned())),
-        "{unseen:?}"
-    );
+    assert_eq!(*unseen.lock().unwrap(), [(1, "the token was refused".to_owned())]);
+    let unread: Vec<bool> = report.steps.iter().map(|step| step.not_read_again).collect();
+    assert_eq!((unread, report.summary.not_read_again), (vec![true, false], 1));
+    assert_eq!(report.steps[0].reason.as_deref(), Some("not read again: the token was refused"));
+    assert!(!report.steps[0].is_done() && !report.is_manual_only());
+    assert_eq!(report.outcome, RunOutcome::Incomplete);
+
+    // As long as it cannot be read, nothing changes; the run has ended all the same, and holds up no other.
+    let again = case.resume(OnResume::SettleOnly).await;
+    assert_eq!((again.outcome, again.summary.not_read_again), (RunOutcome::Incomplete, 1));
+    case.world.clear_faults();
+    let read = case.resume(OnResume::SettleOnly).await;
+    assert_eq!((read.outcome, read.summary.not_read_again, read.steps[0].reason.clone()), (RunOutcome::Done, 0, None));
+    assert_eq!(case.world.accepted().len(), 2);
+    let executor = case.executor(&case.world, watch::channel(None).1);
+    let loaded = || async { LoadedRun::read(&case.journal, &run()).await.unwrap() };
+    let nothing = executor.resume(loaded().await, OnResume::Continue, &[]).await;
+    assert!(matches!(nothing, Err(ExecuteError::NothingToResume(_))), "{nothing:?}");
+    assert_eq!(loaded().await.report(), read);
+}
+
+/// A value that is another one when it can be read again was not kept.
+#[tokio::test(start_paused = true)]
+async fn a_resume_that_reads_again_sees_what_went_back_after_an_undo_too() {
+    for undo in [false, true] {
+        let case = Case::new(&[InjectedFault::None; 2]);
+        let server = case.plan.steps()[0].server.clone();
+        let blind = |event: &ExecutionEvent<'_>| match event {
+            ExecutionEvent::Recorded(JournalRecord {
+                event: JournalEvent::Step { step: 1, direction, act: StepEvent::Ended { .. } },
+                ..
+            }) if undo == (*direction == Direction::Undo) => case.world.set_fault(&server, InjectedFault::Unseen),
+            _ => {}
+        };
+        let executor = Executor { events: &blind, ..case.executor(&case.world, watch::channel(None).1) };
+        let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+        let mut report = executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
+        if undo {
+            assert_eq!(report.outcome, RunOutcome::Done);
+            let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+            report = executor.undo(loaded, &[], None).await.unwrap();
+        }
+        assert_eq!((report.outcome, report.summary.not_read_again), (RunOutcome::Incomplete, 1), "{report:?}");
+        case.world.clear_faults();
+        case.set("a", if undo { "on" } else { "off" });
+        let read = case.resume(OnResume::Continue).await;
+        let expected = if undo { ["stuck", "undone"] } else { ["failed", "applied"] };
+        assert_eq!((statuses(&read), read.summary.not_read_again), (expected.to_vec(), 0));
+    }
+}
+
+/// Who stops a run in its last half second has not seen the values stay.
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_the_second_look_is_kept_too() {
+    let case = Case::new(&[InjectedFault::None; 2]);
+    let (interrupt, stop) = watch::channel(None);
+    let ended = std::sync::atomic::AtomicUsize::new(0);
+    let stopping = |event: &ExecutionEvent<'_>| {
+        if let ExecutionEvent::Recorded(JournalRecord {
+            event: JournalEvent::Step { act: StepEvent::Ended { .. }, .. },
+            ..
+        }) = event
+            && ended.fetch_add(1, Ordering::SeqCst) == 1
+        {
+            interrupt.send(Some(Stop::Interrupted)).unwrap();
+        }
+    };
+    let executor = Executor { events: &stopping, ..case.executor(&case.world, stop) };
+    let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+    let report = executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
+    assert_eq!((statuses(&report), report.summary.not_read_again), (vec!["applied"; 2], 2));
+    assert_eq!(report.outcome, RunOutcome::Incomplete);
+    assert_eq!(case.resume(OnResume::Continue).await.outcome, RunOutcome::Done);
 }
 
 #[tokio::test(start_paused = true)]

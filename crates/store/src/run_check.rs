@@ -83,6 +83,10 @@ fn bring_up_to_date(receipt: &mut WriteReceipt, act: &StepEvent, at_ms: i64) {
             receipt.value_after = Some(found.as_str().to_owned());
             receipt.observed_at_ms = Some(at_ms);
         }
-        StepEvent::Intent { .. } | StepEvent::Rejected { .. } | StepEvent::Ended { .. } => {}
+        StepEvent::Intent { .. }
+        | StepEvent::Rejected { .. }
+        | StepEvent::Ended { .. }
+        | StepEvent::NotReadAgain { .. }
+        | StepEvent::ReadAgain => {}
     }
 }

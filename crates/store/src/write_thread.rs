@@ -310,7 +310,7 @@ fn keep_receipt(
             let update = format!("UPDATE receipts SET value_after = ?4, observed_at_ms = ?5 WHERE {LAST}");
             connection.prepare_cached(&update)?.execute(params![run, step, direction, found.as_str(), at_ms])?;
         }
-        StepEvent::Ended { .. } => {}
+        StepEvent::Ended { .. } | StepEvent::NotReadAgain { .. } | StepEvent::ReadAgain => {}
     }
     Ok(())
 }

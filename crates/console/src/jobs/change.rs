@@ -252,6 +252,9 @@ impl ChangeJob {
             {
                 Arc::make_mut(&mut progress.reasons).insert(*step, reason);
             }
+            if let StepEvent::NotReadAgain { why } = act {
+                Arc::make_mut(&mut progress.reasons).insert(*step, format!("not read again: {why}"));
+            }
             if let (StepEvent::Ended { ending }, true) = (act, steps.contains(step)) {
                 progress.ended = (progress.ended + 1).min(progress.steps);
                 progress.failed += usize::from(ending.is_failure());

@@ -40,7 +40,7 @@ impl RunProgress {
 
     /// A run that was interrupted, while it was applied or undone.
     pub(crate) fn to_resume(loaded: &LoadedRun) -> Self {
-        let way = if loaded.state.phase() == RunPhase::Undoing { Direction::Undo } else { Direction::Apply };
+        let way = loaded.state.phase().direction();
         let mut progress = Self::of(way, BTreeSet::new());
         for (step, at) in loaded.plan.steps().iter().zip(loaded.state.steps()) {
             let track = match way {
@@ -83,6 +83,8 @@ pub(crate) fn word_of(act: &StepEvent, way: Direction) -> &'static str {
         StepEvent::Observed { .. } => "reading back",
         StepEvent::Ended { ending } => ending_word(ending, way),
         StepEvent::Reverted { .. } => "reverted",
+        StepEvent::NotReadAgain { .. } => "not read again",
+        StepEvent::ReadAgain => "read again",
     }
 }
 

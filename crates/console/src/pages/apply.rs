@@ -28,7 +28,7 @@ use in_progress::live;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use words::{outcome_words, step_badge};
+use words::{NOT_READ_AGAIN, outcome_words, step_badge};
 
 /// Steps on a page.
 const SHOWN: usize = 200;
@@ -231,10 +231,9 @@ async fn start_change(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
-    let is_open = loaded.state.phase().is_unfinished();
     let can_begin = match &kind {
         ChangeKind::Undo { .. } => loaded.state.steps().iter().any(StepState::is_undoable),
-        ChangeKind::Resume | ChangeKind::Apply(_) => is_open,
+        ChangeKind::Resume | ChangeKind::Apply(_) => loaded.state.can_resume(),
     };
     // An order that comes to nothing is not kept.
     if !can_begin {
@@ -338,17 +337,21 @@ fn step_rows(plan: &Plan, reports: Vec<StepReport>, receipts: Vec<WriteReceipt>)
 fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
+    let summary = report.summary;
     let manual_only = report.is_manual_only();
     let manual = report.steps.iter().filter(|step| step.manual).count();
     let manual = u32::try_from(manual).unwrap_or(u32::MAX);
     let way =
         if matches!(phase, RunPhase::Undoing | RunPhase::UndoFinished) { Direction::Undo } else { Direction::Apply };
-    let (badge, said, todo) = outcome_words(report.outcome, way, manual_only);
+    let (badge, said, todo) = if summary.not_read_again > 0 && report.outcome == RunOutcome::Incomplete {
+        NOT_READ_AGAIN
+    } else {
+        outcome_words(report.outcome, way, manual_only)
+    };
     let mut steps = step_rows(&loaded.plan, report.steps, receipts);
     let more = steps.len().saturating_sub(SHOWN);
     steps.truncate(SHOWN);
     let undoable = loaded.state.steps().iter().filter(|step: &&StepState| step.is_undoable()).count();
-    let summary = report.summary;
     let counts = [
         ("applied", summary.applied),
         ("already as planned", summary.already),
@@ -361,8 +364,9 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         ("undone", summary.undone),
         ("stuck", summary.stuck),
         ("not settled", summary.open),
+        ("of them not read again", summary.not_read_again),
     ];
-    let can_resume = phase.is_unfinished();
+    let can_resume = loaded.state.can_resume();
     let heading = match (report.outcome, way) {
         (RunOutcome::Done, Direction::Apply) => "Verified",
         (RunOutcome::Incomplete, Direction::Apply) if manual_only => "Verified",
@@ -393,7 +397,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         reason: report.reason,
         undo_reason: report.undo_reason,
         undo_label: format!("Undo {}", plural(undoable as u64, "step")),
-        can_undo: !can_resume && undoable > 0,
+        can_undo: !phase.is_unfinished() && undoable > 0,
         can_resume,
         trouble,
         looked: false,

@@ -68,6 +68,7 @@ pub(crate) fn result() -> Report {
         request_id: Some(hostile()),
         undoing: number % 2 == 0,
         open: false,
+        not_read_again: number % 3 == 0,
         manual: false,
         accepted: Some(Consent { reason: SafeText::new(&hostile()), by: SafeText::new(&hostile()) }),
     };

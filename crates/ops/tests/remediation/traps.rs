@@ -1,12 +1,16 @@
 //! Each of the simulator's traps has its right ending.
 
-use super::case::{Case, both, floor, id, patient, step, switch};
+use super::case::{Case, both, floor, id, patient, run, step, switch};
 use crate::common::{limits, tenant_through};
 use azure_core::http::request::Request;
 use azure_core::http::{AsyncRawResponse, HttpClient, Method};
 use hostssl_azure_sim::{Fault, FaultRule, Kind as SimKind, Operation, Server, ServerState, SimTransport};
 use hostssl_model::TlsVersion;
-use hostssl_remediation::{ExecutorOptions, RunOutcome, StepStatus};
+use hostssl_ops::Remediation;
+use hostssl_remediation::{
+    Approved, ExecutionEvent, ExecutorOptions, JournalEvent, JournalRecord, LoadedRun, OnResume, RunOutcome, StepEvent,
+    StepStatus,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -159,6 +163,53 @@ async fn a_server_that_is_updating_for_a_while_is_waited_for_and_then_changed() 
     assert!(case.requests().writes.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn whatever_keeps_the_second_look_from_a_value_is_in_the_report_until_a_resume_reads_it() {
+    for (fault, words) in [
+        (Fault::Forbidden, "403"),
+        (Fault::Vanished, "404"),
+        (Fault::Unavailable { status: 500 }, "500"),
+        (Fault::InternalError, "500"),
+    ] {
+        let case = Case::flexible(&["billing", "orders"]);
+        let plan = case.plan(switch()).await;
+        let approved = Approved::new(plan.clone(), plan.hash().as_str()).unwrap();
+        let blind = |event: &ExecutionEvent<'_>| {
+            if let ExecutionEvent::Recorded(JournalRecord {
+                event: JournalEvent::Step { step: 2, act: StepEvent::Ended { .. }, .. },
+                ..
+            }) = event
+            {
+                let rule = FaultRule::on_server(plan.steps()[1].server.to_string(), fault.clone());
+                case.simulation.inject(rule).unwrap();
+            }
+        };
+        let report = case
+            .with(patient(), async |remediation| {
+                let events = &blind;
+                let stop = remediation.stop.clone();
+                let remediation = Remediation { events, stop, ..*remediation };
+                remediation.apply(&approved, &run(), Duration::MAX).await
+            })
+            .await
+            .unwrap();
+        let line = &report.steps[1];
+        assert_eq!((line.status, line.not_read_again), (StepStatus::Applied, true), "{fault:?}: {line:?}");
+        let reason = line.reason.as_deref().unwrap();
+        assert!(reason.starts_with("not read again: ") && reason.contains(words), "{fault:?}: {reason}");
+        assert_eq!((report.outcome, report.summary.not_read_again), (RunOutcome::Incomplete, 1));
+        case.simulation.clear_faults();
+        let read = case
+            .with(patient(), async |remediation| {
+                let loaded = LoadedRun::read(remediation.journal, &run()).await.unwrap();
+                remediation.resume(loaded, OnResume::SettleOnly, &[]).await
+            })
+            .await
+            .unwrap();
+        assert_eq!((read.outcome, read.summary.not_read_again), (RunOutcome::Done, 0), "{fault:?}");
+    }
+}
+
 /// Answers about one server with what another one says, as a broken cache in between does.
 #[derive(Debug)]
 struct MixedUp(SimTransport);
@@ -240,7 +291,7 @@ async fn a_refusal_for_an_hour_keeps_nobody() {
         // A wait that is longer than the whole patience is not begun.
         let refused = during == writes && retry_after == 3600;
         assert_eq!(line.status == StepStatus::TimedOut && !line.open, refused, "{during:?}: {line:?}");
-        let stored = hostssl_remediation::Journal::load(&case.journal, &super::case::run()).await.unwrap();
+        let stored = hostssl_remediation::Journal::load(&case.journal, &run()).await.unwrap();
         let open = stored.load().unwrap().state.steps().iter().filter(|step| step.apply.is_open()).count();
         assert_eq!(open, usize::from(during == POLLS), "{during:?}");
     }

@@ -5,7 +5,7 @@ use super::{Abort, ExecuteError, ExecutionEvent, Executor, OnResume};
 use crate::report::report;
 use crate::{
     Direction, InvalidTransition, JournalError, JournalEvent, JournalRecord, NewRun, ParameterWriter, Plan, Report,
-    RunId, RunState, Step, StepEvent, StepState, Track,
+    RunId, RunState, SafeText, Step, StepEvent, StepState, Track,
 };
 use hostssl_model::ResourceId;
 use std::collections::BTreeSet;
@@ -194,7 +194,7 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     }
 
     fn with_track<R>(&self, step: &Step, direction: Direction, at: impl FnOnce(&Track) -> R) -> Option<R> {
-        self.lock().run.step(step.id).and_then(|found| track_of(found, direction)).map(at)
+        self.lock().run.step(step.id).and_then(|found| found.track(direction)).map(at)
     }
 
     /// Whether nothing has happened to a step, and nothing will by itself.
@@ -214,7 +214,7 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
 
     pub(super) fn all_ended(&self, direction: Direction) -> bool {
         let state = self.lock();
-        state.run.steps().iter().filter_map(|at| track_of(at, direction)).all(|track| track.ending().is_some())
+        state.run.steps().iter().filter_map(|at| at.track(direction)).all(|track| track.ending().is_some())
     }
 
     pub(super) fn failures(&self) -> usize {
@@ -251,6 +251,11 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         self.with_track(step, direction, well) == Some(true)
     }
 
+    /// Why the value of a step could not be read again, where that is so.
+    pub(super) fn not_read_again(&self, step: &Step, direction: Direction) -> Option<SafeText> {
+        self.with_track(step, direction, |track| track.not_read_again.clone()).flatten()
+    }
+
     /// Whether a step that must have ended well has not.
     pub(super) fn lacks_needed(&self, step: &Step) -> bool {
         step.needs.iter().any(|id| !self.succeeded(*id))
@@ -274,13 +279,6 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     /// Every change is a plain assignment, so a panic elsewhere leaves nothing half-done behind.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn track_of(step: &StepState, direction: Direction) -> Option<&Track> {
-    match direction {
-        Direction::Apply => Some(&step.apply),
-        Direction::Undo => step.undo.as_ref(),
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Track {
     /// When the last write of an earlier track was about to be sent, if Azure accepted that one and no run has seen its
     /// operation end. It may still take effect, long after.
     pub running_since_ms: Option<i64>,
+    /// Why the value could not be read again after the track had ended well, until it is.
+    pub not_read_again: Option<SafeText>,
 }
 
 impl Track {
@@ -72,6 +74,7 @@ impl Track {
             request_id: None,
             unsettled_since_ms: None,
             running_since_ms: None,
+            not_read_again: None,
         }
     }
 
@@ -138,10 +141,15 @@ impl Track {
                 next.touched |= self.unanswered > 0;
                 next.stage = Stage::Ended(ending.clone());
             }
-            // The one thing that may follow an end: what was a success is none any more.
+            // Only a second look may follow an end: what was a success is none any more, or no one knows, or is one again.
             (Stage::Ended(ending), StepEvent::Reverted { found }) if ending.is_success() => {
                 next.stage = Stage::Ended(StepOutcome::Reverted { found: found.clone() });
+                next.not_read_again = None;
             }
+            (Stage::Ended(ending), StepEvent::NotReadAgain { why }) if ending.is_success() => {
+                next.not_read_again = Some(why.clone());
+            }
+            (Stage::Ended(_), StepEvent::ReadAgain) if self.not_read_again.is_some() => next.not_read_again = None,
             _ => return None,
         }
         Some(next)
@@ -193,5 +201,7 @@ pub(super) fn name_of(act: &StepEvent) -> &'static str {
         StepEvent::Observed { .. } => "observed",
         StepEvent::Ended { .. } => "ended",
         StepEvent::Reverted { .. } => "reverted",
+        StepEvent::NotReadAgain { .. } => "not-read-again",
+        StepEvent::ReadAgain => "read-again",
     }
 }

@@ -59,11 +59,19 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, manual: bool) -
     (Badge { class, shape, word }, said, todo)
 }
 
+/// The same where the second look at some values failed, whatever else is left.
+pub(super) const NOT_READ_AGAIN: (Badge, &str, &str) = (
+    Badge { class: "unknown", shape: "?", word: "not read again" },
+    "Some values were written and read back, but could not be read again before the end: whether they stayed is not known.",
+    "Resume the run to read them again: nothing is written. The reasons are below.",
+);
+
 /// The status of a step.
 pub(super) fn step_badge(told: &StepReport) -> Badge {
     match told {
         told if told.manual => MANUAL,
         told if told.open => OPEN,
+        told if told.not_read_again => Badge { class: "unknown", shape: "?", word: status_words(told.status) },
         told => status_badge(told.status),
     }
 }
