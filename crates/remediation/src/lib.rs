@@ -23,6 +23,7 @@ mod machine;
 mod plan;
 mod planner;
 mod ports;
+mod purpose;
 mod report;
 mod setting;
 mod text;
@@ -33,7 +34,9 @@ pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LoadedRun, NewRun, RunId};
 pub use journal_record::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
-pub use lint::{FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, server_tags};
+pub use lint::{
+    FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, production_canary, server_tags,
+};
 pub use machine::{InvalidTransition, RunPhase, RunState, Stage, StepState, Track};
 #[cfg(feature = "schema")]
 pub use plan::plan_schema;
@@ -41,7 +44,7 @@ pub use plan::{
     Approved, ContextMismatch, Disposition, Exposure, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason,
     MAX_PLAN_BYTES, NotApproved, Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount, StepEffect,
 };
-pub use planner::{AcceptedBreakage, PlanInputs, PlanTarget, WaivedFinding, WaveBy, WaveOrder, plan};
+pub use planner::{AcceptedBreakage, PlanInputs, PlanTarget, WaivedFinding, WaveBy, WaveOrder, is_busy, plan};
 pub use ports::{
     Accepted, Clock, Judge, OperationProgress, ParameterRef, ParameterWriter, PollError, SystemClock, WireCheck,
     WriteError,

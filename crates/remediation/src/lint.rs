@@ -95,6 +95,16 @@ pub fn server_tags(servers: &[ServerReport]) -> ServerTags {
     servers.iter().map(|report| (report.server.id.clone(), report.server.tags.clone())).collect()
 }
 
+/// The production servers that the plan changes first, each once, although it changes others after them.
+#[must_use]
+pub fn production_canary<'a>(
+    plan: &'a Plan,
+    subscriptions: &[Arc<Subscription>],
+    tags: &ServerTags,
+) -> BTreeSet<&'a ResourceId> {
+    checks::production_canary(plan, subscriptions, Some(tags)).into_iter().map(|step| &step.server).collect()
+}
+
 /// What the reviewer knows and allows.
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
@@ -250,6 +260,9 @@ mod tests {
             assert_eq!(first(production, "orders"), [(LintCode::ProductionCanary, Some(1))], "{production}");
             assert_eq!(first(production, "prod-billing"), [], "nothing else is at hand");
             assert_eq!(first("orders", production), []);
+        }
+        for production in ["pgprod01", "ordersprod"] {
+            assert_eq!(first(production, "stgorders"), [(LintCode::ProductionCanary, Some(1))], "{production}");
         }
         assert_eq!(first("non-prod-orders", "orders"), []);
         assert_eq!(first("product-catalog", "orders"), []);

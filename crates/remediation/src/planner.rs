@@ -13,6 +13,7 @@ mod decide;
 mod priority;
 mod waves;
 
+pub use decide::is_busy;
 pub use priority::{WaveBy, WaveOrder};
 
 use crate::plan::{Draft, InvalidPlan};
@@ -176,7 +177,7 @@ fn decide_all<'a>(inputs: &PlanInputs<'a>) -> Decided<'a> {
                     Decision::Write(change) => {
                         let group = groups.entry(&server.id).or_insert_with(|| {
                             let subscription = subscriptions.get(&server.subscription()).copied();
-                            Group::new(target.posture, priority::tier(server, subscription), decide::is_busy(server))
+                            Group::new(target.posture, priority::tier(server, subscription), is_busy(server))
                         });
                         group.changes.push(change);
                     }

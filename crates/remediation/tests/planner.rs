@@ -8,9 +8,11 @@ use hostssl_model::{
 };
 use hostssl_remediation::{
     AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan,
-    LeftOutReason, Plan, PlanOptions, SafeText, Step, WaivedFinding, WaveBy,
+    LeftOutReason, Plan, PlanOptions, SafeText, ServerTags, Step, WaivedFinding, WaveBy, production_canary,
 };
 use hostssl_test_support::fleet::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const SWITCH: FixableControl = FixableControl::RequireSecureTransport;
@@ -178,6 +180,26 @@ fn production_is_never_the_canary_by_accident() {
     ]);
     known.options = PlanOptions { canary_size: 1, wave_size: 2, max_servers: None };
     assert_eq!(waves(&known), ["d-prod-copy", "e-dev c-catalog", "a-orders b-prod"]);
+    // Nor does a group, or another operation on all the others, or that the last one of them failed.
+    for (name, region) in [("a-orders", "east"), ("d-prod-copy", "east")] {
+        let posture = known.postures.iter_mut().find(|one| one.server.name() == name).unwrap();
+        posture.server.location = region.into();
+    }
+    known.order.by = Some(WaveBy::Region);
+    assert_eq!(waves(&known)[..2], ["d-prod-copy", "a-orders"]);
+    known.order.by = None;
+    let ready = known.postures.clone();
+    for posture in &mut known.postures {
+        if !["a-orders", "b-prod"].contains(&posture.server.name()) {
+            *posture = in_state(posture.clone(), "Updating");
+        }
+    }
+    assert_eq!(waves(&known), ["d-prod-copy", "a-orders b-prod", "e-dev c-catalog"]);
+    known.postures = ready[..2].to_vec();
+    known.postures.push(ready[3].clone());
+    known.order.last = [id(Kind::Flexible, "d-prod-copy")].into_iter().collect();
+    assert_eq!(waves(&known), ["d-prod-copy", "a-orders b-prod"]);
+    (known.postures, known.order.last) = (ready, BTreeSet::new());
     // Nor does a limit make it one.
     known.options.max_servers = Some(2);
     assert_eq!(waves(&known), ["d-prod-copy", "e-dev"]);
@@ -190,6 +212,78 @@ fn production_is_never_the_canary_by_accident() {
     assert_eq!(waves(&known), ["c-catalog b-prod", "e-dev a-orders", "d-prod-copy"]);
     known.order.canary = vec!["nobody".into()];
     assert!(known.try_plan().unwrap_err().to_string().contains("the plan does not change the canary `nobody`"));
+}
+
+/// Servers with every way to be named, in every state, and every way to order them.
+fn any_fleet() -> impl Strategy<Value = (PlannerKnowledge, BTreeSet<String>)> {
+    const NAMES: [(&str, bool); 9] = [
+        ("orders-prod", true),
+        ("pgprod", true),
+        ("live-shop", true),
+        ("prodorders", true),
+        ("orders", false),
+        ("catalog-dev", false),
+        ("stgorders", false),
+        ("pgtest", false),
+        ("pre-prod", false),
+    ];
+    let state = prop_oneof![Just("Ready"), Just("Updating"), Just("Starting")];
+    let one = (0..NAMES.len(), state, 0..3_usize, any::<bool>(), any::<bool>());
+    let by = prop_oneof![
+        Just(None),
+        Just(Some(WaveBy::Region)),
+        Just(Some(WaveBy::Subscription)),
+        Just(Some(WaveBy::Tag("team".into())))
+    ];
+    let options = (1..4_u32, 4..9_u32, proptest::option::of(1..6_u32));
+    (proptest::collection::vec(one, 1..12), by, options).prop_map(
+        |(servers, by, (canary_size, wave_size, max_servers))| {
+            let (mut postures, mut production, mut last) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+            for (number, (name, state, group, failed, linked)) in servers.into_iter().enumerate() {
+                let (word, is_production) = NAMES[name];
+                let name = format!("{word}{number}");
+                let mut posture = in_state(named(&name), state);
+                posture.server.location = ["westeurope", "northeurope", "uksouth"][group].into();
+                posture.server.tags = [("team", ["shop", "pay", ""][group])].into_iter().collect();
+                // A replica is what its primary is.
+                if linked && number > 0 {
+                    let primary: &Posture = &postures[number - 1];
+                    if production.contains(primary.server.name()) == is_production {
+                        posture.server.primary = Some(primary.server.id.clone());
+                    }
+                }
+                if failed {
+                    last.insert(posture.server.id.clone());
+                }
+                if is_production {
+                    production.insert(name);
+                }
+                postures.push(posture);
+            }
+            let mut known = PlannerKnowledge::new(postures);
+            known.options = PlanOptions { canary_size, wave_size, max_servers };
+            (known.order.by, known.order.last) = (by, last);
+            (known, production)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn while_there_is_another_server_production_is_not_in_the_first_wave((known, production) in any_fleet()) {
+        let plan = known.plan();
+        let is_production = |step: &Step| production.contains(step.server.name());
+        let first = plan.waves().next().unwrap_or_default();
+        let mixed = !plan.steps().iter().all(is_production);
+        prop_assert!(!first.is_empty() || plan.steps().is_empty());
+        prop_assert!(!mixed || !first.iter().any(is_production), "{:?}", plan.steps());
+        // The reviewer's check and the planner decide alike.
+        let said = production_canary(&plan, &[], &ServerTags::new());
+        prop_assert!(said.iter().all(|server| production.contains(server.name())));
+        prop_assert_eq!(said.is_empty(), mixed || plan.waves().count() < 2);
+        // Nothing else is lost on the way.
+        prop_assert!(known.options.max_servers.is_some() || plan.steps().len() == known.postures.len());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::apply::approve;
 use super::plan::MakePlanArgs;
-use super::plan::{failed_earlier, names_of, plan_for, print_failed_earlier, print_unchecked};
+use super::plan::{failed_earlier, names_of, plan_for, print_canary, print_failed_earlier, print_unchecked};
 use crate::args::{JudgeArgs, PaceArgs, StateArgs, TableArgs, TerminalArgs};
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -41,6 +41,7 @@ pub(crate) fn run(args: &EnforceArgs, terminal: &TerminalArgs) -> Result<Exit, C
         let planned = plan_for(&site.reading, &request, terminal).await?;
         let seen = print_unchecked(&planned, terminal);
         print_failed_earlier(&planned.plan, &failed, &request.order, terminal);
+        print_canary(&planned, &request.order, terminal);
         let names = names_of(&planned);
         if planned.plan.is_empty() {
             let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };

@@ -21,7 +21,7 @@ use hostssl_model::{AuditReport, Hint, ResourceId};
 use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
     ClientImpact, Clock as _, FixableControl, Goal, LeftOut, LeftOutReason, Lint, LintContext, Plan, PlanOptions,
-    RunId, SystemClock, WaveOrder, failed_findings, lint, server_tags,
+    RunId, SystemClock, WaveOrder, failed_findings, is_busy, lint, production_canary, server_tags,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -59,6 +59,7 @@ fn make(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let shown = args.value.is_table();
     let seen = print_unchecked(&planned, terminal);
     print_failed_earlier(plan, &failed, &request.order, terminal);
+    print_canary(&planned, &request.order, terminal);
     if args.out.is_some() || (shown && !plan.is_empty()) {
         let path = plan_file::write(plan, args.out.as_deref())?;
         if !terminal.quiet {
@@ -170,7 +171,9 @@ pub(crate) fn print_failed_earlier(
     for FailedBefore { server, run, is_canary } in failed_before(plan, failed, order) {
         let name = safe(server.name());
         if is_canary {
-            stderr!("warning: the canary {name} did not succeed in run {run}, and no other server can go first");
+            stderr!(
+                "warning: the canary {name} did not succeed in run {run}, and no other server outside production can go first"
+            );
             let hint = Hint::with(
                 "`hostssl runs show {}` says why; fix that first, or leave the server out with --except {}",
                 &[&run, &name],
@@ -178,6 +181,29 @@ pub(crate) fn print_failed_earlier(
             stderr!("hint: {}", terminal.again.hint(hint));
         } else if !terminal.quiet {
             stderr!("note: {name} did not succeed in run {run}, so it goes last; --canary {name} tries it first");
+        }
+    }
+}
+
+/// What the first wave holds that no one would choose for it.
+pub(crate) fn print_canary(planned: &Planned, order: &WaveOrder, terminal: &TerminalArgs) {
+    let (plan, servers) = (&planned.plan, &planned.audit.servers);
+    if !order.canary.is_empty() {
+        return;
+    }
+    for server in production_canary(plan, &planned.audit.subscriptions, &server_tags(servers)) {
+        let name = safe(server.name());
+        stderr!("warning: the canary {name} is a production server: the plan has no other that can go first");
+        let hint =
+            Hint::with("--canary NAME chooses the server that goes first; `hostssl plan` lists what is left out", &[]);
+        stderr!("hint: {}", terminal.again.hint(hint));
+    }
+    let first: BTreeSet<&ResourceId> =
+        plan.waves().next().unwrap_or_default().iter().map(|step| &step.server).collect();
+    for report in servers.iter().filter(|report| first.contains(&report.server.id) && is_busy(&report.server)) {
+        if !terminal.quiet {
+            let name = safe(report.server.name());
+            stderr!("note: another operation runs on the canary {name}: apply waits for it for up to 10 minutes");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The checks of a plan, from its steps alone.
 
-use super::{LintCode, LintContext};
+use super::{LintCode, LintContext, ServerTags};
 use crate::plan::unix_ms;
+use crate::purpose::{Tier, tier};
 use crate::{FixableControl, Floor, Goal, Plan, Step};
-use hostssl_model::ResourceId;
+use hostssl_model::{ResourceId, Subscription};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Takes one complaint.
 type Say<'a> = dyn FnMut(LintCode, Option<&Step>, String) + 'a;
@@ -180,47 +182,37 @@ pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<
     }
 }
 
-/// The tags that say what a server is for.
-const PURPOSE: [&str; 6] = ["environment", "env", "stage", "tier", "lifecycle", "criticality"];
+/// The production servers of the first wave, in a plan that has other waves too.
+pub(super) fn production_canary<'a>(
+    plan: &'a Plan,
+    subscriptions: &[Arc<Subscription>],
+    tags: Option<&ServerTags>,
+) -> Vec<&'a Step> {
+    let is_production = production(subscriptions, tags);
+    let executable = || plan.steps().iter().filter(|step| step.is_executable());
+    let more = executable().any(|step| step.wave > 1);
+    executable().filter(|step| more && step.wave == 1 && is_production(step)).collect()
+}
 
-/// Whether a text says that a server is in production use; `None` when it says nothing about that. `non-prod` and
-/// `pre-prod` say that they do not.
-fn says_production(text: &str) -> Option<bool> {
-    let text = text.to_lowercase();
-    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let (mut before, mut found) = ("", None);
-    words
-        .find_map(|word| {
-            let word_before = std::mem::replace(&mut before, word);
-            match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
-                "prod" | "prd" | "production" | "live" | "critical" | "missioncritical" => {
-                    let negated = matches!(word_before, "non" | "pre" | "not");
-                    found = Some(!negated);
-                    negated.then_some(false)
-                }
-                "dev" | "devel" | "develop" | "development" | "test" | "testing" | "tst" | "qa" | "qs" | "uat"
-                | "stage" | "staging" | "stg" | "sandbox" | "sbx" | "demo" | "lab" | "int" | "nonprod"
-                | "nonproduction" | "preprod" | "preproduction" => Some(false),
-                _ => None,
-            }
-        })
-        .or(found)
+/// Whether the server of a step is in production use.
+fn production<'a>(subscriptions: &'a [Arc<Subscription>], tags: Option<&'a ServerTags>) -> impl Fn(&Step) -> bool + 'a {
+    let subscriptions: HashMap<_, &str> = subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
+    move |step| {
+        let tags = tags.and_then(|tags| tags.get(&step.server));
+        let subscription = subscriptions.get(&step.server.subscription()).copied();
+        let names = [step.server.name(), step.server.resource_group()].into_iter().chain(subscription);
+        tier(|name| tags.and_then(|tags| tags.get(name)), names) == Tier::Production
+    }
 }
 
 /// Production is tried first only where there is nothing else to try.
 pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, warn: &mut Say<'_>) {
-    let subscriptions: HashMap<_, &str> = context.subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
-    let is_production = |step: &Step| {
-        let tags = context.tags.and_then(|tags| tags.get(&step.server));
-        let purposes = tags.into_iter().flat_map(|tags| PURPOSE.iter().filter_map(|name| tags.get(name)));
-        let subscription = subscriptions.get(&step.server.subscription()).copied();
-        let names = [step.server.name(), step.server.resource_group()].into_iter().chain(subscription);
-        purposes.chain(names).find_map(says_production) == Some(true)
-    };
-    let executable = || plan.steps().iter().filter(|step| step.is_executable());
-    let others = executable().any(|step| step.wave > 1 && !is_production(step));
+    let is_production = production(context.subscriptions, context.tags);
+    // What must wait for a replica cannot come first.
+    let free = |step: &&Step| step.is_executable() && step.wave > 1 && step.needs.is_empty();
+    let others = plan.steps().iter().filter(free).any(|step| !is_production(step));
     let mut named = BTreeSet::new();
-    for step in executable().filter(|step| others && step.wave == 1 && is_production(step)) {
+    for step in production_canary(plan, context.subscriptions, context.tags).into_iter().filter(|_| others) {
         if named.insert(&step.server) {
             let text = "the canary is a production server, although the plan has others: choose one with --canary";
             warn(LintCode::ProductionCanary, Some(step), text.to_owned());

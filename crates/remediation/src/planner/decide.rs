@@ -143,7 +143,8 @@ fn unseen(unchecked: &Unchecked) -> Decision {
 const PASSING: [&str; 4] = ["Updating", "Starting", "Restarting", "Provisioning"];
 
 /// Whether another operation runs on a server, so that it will be ready by itself.
-pub(super) fn is_busy(server: &Server) -> bool {
+#[must_use]
+pub fn is_busy(server: &Server) -> bool {
     let state = server.state.as_ref().map_or("", |state| state.as_str());
     PASSING.iter().any(|word| word.eq_ignore_ascii_case(state))
 }

@@ -1,7 +1,8 @@
 //! Which servers, in which wave.
 
 use super::decide::SettingChange;
-use super::priority::{Tier, WaveOrder};
+use super::priority::WaveOrder;
+use crate::purpose::Tier;
 use crate::{Disposition, FixableControl, PlanOptions};
 use hostssl_model::{Posture, ResourceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,9 +20,25 @@ pub(super) struct Group<'a> {
     pub(super) busy: bool,
 }
 
-/// What comes first: a canary that a person chose; then what is not busy, by group, least important and least risky
-/// first, with the fewest clients, and by id.
-type Turn<'a> = (bool, bool, bool, (Tier, String), Tier, Disposition, u64, &'a ResourceId);
+/// What comes first: a canary that a person chose; then what did not fail in the last run and is not busy, by group, least
+/// important and least risky first, with the fewest clients, and by id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn<'a> {
+    not_chosen: bool,
+    failed_last: bool,
+    busy: bool,
+    group: (Tier, String),
+    tier: Tier,
+    risk: Disposition,
+    clients: u64,
+    id: &'a ResourceId,
+}
+
+impl Turn<'_> {
+    fn is_production(&self) -> bool {
+        self.tier == Tier::Production
+    }
+}
 
 impl<'a> Group<'a> {
     pub(super) fn new(posture: &'a Posture, tier: Tier, busy: bool) -> Self {
@@ -32,9 +49,16 @@ impl<'a> Group<'a> {
         let server = &self.posture.server;
         let bucket = order.by.as_ref().map(|by| by.group(server)).unwrap_or_default();
         let rank = buckets.get(&bucket).copied().unwrap_or(Tier::Unknown);
-        let (chosen, last) = (self.is_chosen(order), order.last.contains(&server.id));
-        let clients = order.clients.get(&server.id).copied().unwrap_or(u64::MAX);
-        (!chosen, last, self.busy, (rank, bucket), self.tier, self.risk(), clients, &server.id)
+        Turn {
+            not_chosen: !self.is_chosen(order),
+            failed_last: order.last.contains(&server.id),
+            busy: self.busy,
+            group: (rank, bucket),
+            tier: self.tier,
+            risk: self.risk(),
+            clients: order.clients.get(&server.id).copied().unwrap_or(u64::MAX),
+            id: &server.id,
+        }
     }
 
     /// Whether a person chose it for the first wave.
@@ -50,8 +74,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Takes out what is more than `max` servers, and returns it: what would have its turn last goes first, so that a limit does not
-/// make production the canary. A replica set stays or goes as a whole, so a smaller one may still fit after a larger one did not.
+/// Takes out what is more than `max` servers, and returns it: production and what would have its turn last goes first, so
+/// that a limit does not make production the canary. A replica set stays or goes as a whole, so a smaller one may still fit after a larger one did not.
 pub(super) fn cap_servers<'a>(
     groups: &mut BTreeMap<&'a ResourceId, Group<'a>>,
     max: Option<u32>,
@@ -65,7 +89,10 @@ pub(super) fn cap_servers<'a>(
         sets.entry(root_primary(groups, id)).or_default().push(id);
     }
     let ranks = buckets(groups, order);
-    let turn = |set: &Vec<&ResourceId>| set.iter().filter_map(|id| Some(groups.get(id)?.turn(order, &ranks))).min();
+    let turn = |set: &Vec<&ResourceId>| {
+        let turns = set.iter().filter_map(|id| Some(groups.get(id)?.turn(order, &ranks)));
+        turns.map(|turn| (turn.not_chosen, turn.is_production(), turn)).min()
+    };
     let mut sets: Vec<Vec<&ResourceId>> = sets.into_values().collect();
     sets.sort_by_cached_key(turn);
     let mut room = max;
@@ -132,6 +159,25 @@ fn order_replicas<'a>(
     followers
 }
 
+/// Whose turn is next. A wave holds servers of one group.
+fn next_turns<'t, 'a: 't>(ready: impl Iterator<Item = &'t Turn<'a>>, size: usize) -> Vec<Turn<'a>> {
+    let mut ready = ready.peekable();
+    let Some(group) = ready.peek().map(|turn| turn.group.1.clone()) else { return Vec::new() };
+    ready.take_while(|turn| turn.group.1 == group).take(size).cloned().collect()
+}
+
+/// The canary that no one chose. Production is none while there is another server, even if that one is busy, so that apply
+/// waits for it, or failed in the last run; and what is known not to be production comes before what is not known, in
+/// whatever group.
+fn canary_turns<'a>(ready: &BTreeSet<Turn<'a>>, size: usize) -> Vec<Turn<'a>> {
+    let mut others: Vec<&Turn<'a>> = ready.iter().filter(|turn| !turn.is_production()).collect();
+    if others.is_empty() {
+        return next_turns(ready.iter(), size);
+    }
+    others.sort_by_key(|turn| (turn.failed_last, turn.busy, turn.tier));
+    next_turns(others.into_iter(), size)
+}
+
 /// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then those
 /// with the fewest clients, then by id, and every replica set in its order.
 pub(super) fn schedule<'a>(
@@ -161,19 +207,18 @@ pub(super) fn schedule<'a>(
             true => options.canary_size.min(half),
             false => options.wave_size,
         };
+        let size = usize::try_from(size.max(1)).unwrap_or(usize::MAX);
+        let first: Vec<Turn<'_>> = match waves.is_empty() {
+            true if chosen => next_turns(ready.iter().filter(|turn| !turn.not_chosen), size),
+            true => canary_turns(&ready, size),
+            false => next_turns(ready.iter(), size),
+        };
+        // A replica that is loosened cannot come before its primary, whoever chose it.
+        let turns = if first.is_empty() { canary_turns(&ready, 1) } else { first };
         let mut wave: Vec<Group<'a>> = Vec::new();
-        let mut bucket = None;
-        for _ in 0..size.max(1) {
-            let Some((not_chosen, _, _, (_, next), ..)) = ready.first() else { break };
-            // What a person chose is the whole first wave, and a wave holds servers of one group.
-            let other = bucket.as_ref().is_some_and(|bucket| bucket != next);
-            let intruder = chosen && waves.is_empty() && *not_chosen;
-            if !wave.is_empty() && (other || intruder) {
-                break;
-            }
-            bucket = Some(next.clone());
-            let Some((.., id)) = ready.pop_first() else { break };
-            wave.extend(groups.remove(id));
+        for turn in turns {
+            ready.remove(&turn);
+            wave.extend(groups.remove(turn.id));
         }
         for group in &wave {
             for follower in followers.get(&group.posture.server.id).into_iter().flatten() {
