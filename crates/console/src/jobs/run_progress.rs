@@ -1,6 +1,6 @@
 //! Where the steps of a run are, in a word or two each, while it is applied or undone.
 
-use hostssl_remediation::{Direction, LoadedRun, Plan, RunPhase, Stage, Step, StepEvent, StepOutcome};
+use hostssl_remediation::{Direction, LoadedRun, Plan, Stage, Step, StepEvent, StepOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a run is when someone begins to work on it.

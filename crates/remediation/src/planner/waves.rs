@@ -213,7 +213,7 @@ pub(super) fn schedule<'a>(
             true => canary_turns(&ready, size),
             false => next_turns(ready.iter(), size),
         };
-        // A replica that is loosened cannot come before its primary, whoever chose it.
+        // A replica that is loosened cannot come before its primary, even one that a person chose.
         let turns = if first.is_empty() { canary_turns(&ready, 1) } else { first };
         let mut wave: Vec<Group<'a>> = Vec::new();
         for turn in turns {
