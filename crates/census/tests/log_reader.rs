@@ -81,6 +81,82 @@ fn a_failed_attempt_is_no_client() {
     assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
 }
 
+/// One session that the server ended before it began, in each format, with another end of the message.
+fn ended_before_it_began(fatal: &str, code: &str, pid: u32, at: u64) -> [String; 3] {
+    let authorized = "connection authorized: user=app database=shop";
+    let time = time(at);
+    let messages = [
+        ("LOG", "00000", "connection received: host=10.0.0.4 port=5"),
+        ("LOG", "00000", authorized),
+        ("FATAL", code, fatal),
+    ];
+    let (mut stderr, mut csv, mut json) = (String::new(), String::new(), String::new());
+    for (line, (severity, code, message)) in messages.into_iter().enumerate() {
+        writeln!(stderr, "{time} [{pid}] {severity}:  {message}").unwrap();
+        let (quoted, escaped) = (message.replace('"', "\"\""), message.replace('"', "\\\""));
+        let moment = time.replace(" UTC", ".500 UTC");
+        writeln!(csv, "{moment},\"app\",\"shop\",{pid},\"10.0.0.4:5\",{at:x}.{pid:x},{},\"startup\",{time},1/1,0,{severity},{code},\"{quoted}\",,,,,,,,,\"\",\"client backend\",,0", line + 1).unwrap();
+        writeln!(json, "{{\"timestamp\":\"{moment}\",\"user\":\"app\",\"dbname\":\"shop\",\"pid\":{pid},\"remote_host\":\"10.0.0.4\",\"remote_port\":5,\"session_id\":\"{at:x}.{pid:x}\",\"error_severity\":\"{severity}\",\"state_code\":\"{code}\",\"message\":\"{escaped}\"}}").unwrap();
+    }
+    [stderr, csv, json]
+}
+
+#[test]
+fn a_session_that_ended_before_it_began_is_no_client() {
+    let failures = [
+        ("3D000", "database \"shop\" does not exist"),
+        ("42501", "permission denied for database \"shop\""),
+        ("55000", "database \"shop\" is not currently accepting connections"),
+        ("53300", "too many connections for role \"app\""),
+        ("53300", "remaining connection slots are reserved for roles with the SUPERUSER attribute"),
+    ];
+    for (code, fatal) in failures {
+        let goes_on = ended_before_it_began("terminating connection due to administrator command", "57P01", 7, 50);
+        for (log, more) in ended_before_it_began(fatal, code, 7, 50).iter().zip(&goes_on) {
+            let report = read(&[log]);
+            assert!(report.clients.is_empty(), "{log}\n{:#?}", report.clients);
+            // The same in two files; and a session that did begin counts, whatever ended it.
+            assert_eq!(read(&[log, log]).clients.len(), 0, "{log}");
+            assert_eq!(only(&read(&[more])).tls, SessionTls::Plaintext, "{more}");
+        }
+    }
+    // Another database or user, another process, or much later: nothing ties them.
+    let ends = ["database \"pay\" does not exist", "too many connections for role \"pay\""];
+    for log in ends.iter().flat_map(|fatal| ended_before_it_began(fatal, "3D000", 7, 50)) {
+        assert_eq!(only(&read(&[&log])).tls, SessionTls::Plaintext, "{log}");
+    }
+    let [stderr, ..] = ended_before_it_began(failures[0].1, "3D000", 7, 50);
+    let late = stderr.replace("00:00:50 UTC [7] FATAL", "00:00:57 UTC [7] FATAL");
+    let other = stderr.replace("[7] FATAL", "[8] FATAL");
+    for log in [late, other] {
+        assert_eq!(only(&read(&[&log])).tls, SessionTls::Plaintext, "{log}");
+    }
+}
+
+#[test]
+fn a_log_and_its_twin_in_another_run_are_the_same_sessions() {
+    let plain = |at: u64| ended_before_it_began("terminating connection due to administrator command", "57P01", 7, at);
+    let [stderr, csv, json] = plain(50);
+    let look = |log: &str| {
+        let mut reader = LogReader::new(Census::default(), None);
+        reader.begin(SourceKind::LogFile, "a log");
+        reader.feed(log.as_bytes());
+        reader.end(LogEnd::Whole);
+        reader.finish().keep(60_000)
+    };
+    let mut kept = look(&stderr);
+    for other in [&csv, &json, &stderr] {
+        kept.merge(look(other));
+    }
+    let sightings = |kept: &hostssl_census::KeptCensus| -> Vec<u64> {
+        kept.judge(Requirements::default(), None).clients.iter().map(|client| client.sightings).collect()
+    };
+    assert_eq!(sightings(&kept), [1]);
+    // A process id that comes again is another session.
+    kept.merge(look(&plain(58)[0]));
+    assert_eq!(sightings(&kept), [2]);
+}
+
 #[test]
 fn a_week_of_tls_is_safe_and_less_is_not() {
     let week = |days: u64| -> String {

@@ -358,6 +358,16 @@ fn logs_are_kept_under_the_name_that_their_server_is_given() {
     let done = common::run(&["clients", "pg-keycloak", "--simulate", "--state", &state, "-o", "json"]);
     let azure: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(users(&azure["servers"][0]), ["backup", "keycloak"]);
+    // It is forgotten by whoever says so, once.
+    let forget = |more: &[&str]| common::run(&[&["clients", "forget", "--state", &state], more].concat());
+    let unasked = forget(&["SHOP-db"]);
+    assert_eq!((unasked.code, unasked.stderr.contains("add --yes")), (2, true), "{}", unasked.stderr);
+    let gone = forget(&["SHOP-db", "--yes"]);
+    assert_eq!(gone.code, 0, "{}", gone.stderr);
+    assert!(gone.stderr.contains("removed 3 clients kept under the name shop-db, last observed "), "{}", gone.stderr);
+    let again = forget(&["shop-db", "--yes"]);
+    assert_eq!((again.code, again.stderr.contains("nothing is kept")), (2, true), "{}", again.stderr);
+    assert_eq!(sightings(&run(&["shop-db"], &first)), 2);
     for more in [&["a", "b"][..], &["a/b"], &[""]] {
         let log = first.to_str().unwrap();
         assert_eq!(common::run(&[&["clients", "--log-file", log], more].concat()).code, 2, "{more:?}");

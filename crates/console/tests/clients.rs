@@ -40,6 +40,45 @@ fn look_between(from: i64, to: i64, rest: &[&str]) -> KeptCensus {
     reader.finish().keep(now * 1_000)
 }
 
+/// Who tried in vain since TLS is enforced is on the tab, and changes no verdict.
+#[tokio::test]
+async fn who_was_refused_is_on_the_tab() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let tab = format!("/servers/{}/clients", key(&visitor, "pg-off").await);
+    let now = Timestamp::now().as_second();
+    let refusal = |number: i64, user: &str| {
+        let time = Timestamp::from_second(now - number).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        format!(
+            "{time} UTC-{:08x}.{number}-FATAL:  no pg_hba.conf entry for host \"10.0.0.9\", user \"{user}\", database \"shop\", no encryption\n",
+            now - number
+        )
+    };
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
+    reader.begin(SourceKind::ArmLogFile, "log");
+    reader.feed([refusal(9, "nightly"), refusal(5, "nightly"), refusal(3, HOSTILE)].concat().as_bytes());
+    reader.end(LogEnd::Whole);
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let look_of_it = reader.finish().keep(now * 1_000);
+    store.merge_censuses(vec![(ResourceId::try_from(OFF).unwrap(), look_of_it)]).unwrap();
+    let page = visitor.get(&tab).await.body;
+    for words in ["Refused because they did not use TLS", "nightly on shop", "10.0.0.9", ">2<", "no TLS since"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("clients would be refused") && !page.contains("<script>alert"), "{page}");
+    // With a client that connected with TLS, and without any refusal, there is no such list.
+    store
+        .merge_censuses(vec![(
+            ResourceId::try_from(OFF.replace("pg-off", "pg-off-2").as_str()).unwrap(),
+            look(30, &[TLS]),
+        )])
+        .unwrap();
+    let other = format!("/servers/{}/clients", key(&visitor, "pg-off-2").await);
+    assert!(!visitor.get(&other).await.body.contains("Refused because"));
+}
+
 #[tokio::test]
 async fn who_would_be_refused_is_told_before_anything_is_changed() {
     let simulation = estate();

@@ -33,6 +33,21 @@ pub struct CensusEntry {
     pub local: u64,
 }
 
+/// One kept census, as it is told before it is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCensusOf {
+    /// What it is kept under.
+    pub key: String,
+    /// The server's resource id, or the name that a person gave.
+    pub server: String,
+    /// Whether a person gave the name.
+    pub is_named: bool,
+    /// When it was looked at last, in milliseconds since 1970-01-01T00:00:00Z.
+    pub looked_ms: Millis,
+    /// How many clients it has.
+    pub clients: u64,
+}
+
 impl AuditStore {
     /// Merges an observation into what is stored of each server, all or nothing. Returns the merged censuses, in the
     /// same order.
@@ -64,6 +79,38 @@ impl AuditStore {
             let merged = merge(&transaction, &format!("{NAMED}{}", name.to_lowercase()), name, look)?;
             transaction.commit()?;
             Ok(merged)
+        })
+    }
+
+    /// Every census that is kept, those under a person's name too, by the key that [`Self::forget_census`] takes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn kept_censuses(&self) -> Result<Vec<KeptCensusOf>, StoreError> {
+        self.read(|connection| {
+            let sql =
+                "SELECT key, server, looked_ms, plaintext + unknown + tls + local FROM census ORDER BY server, key";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                let (key, clients): (String, i64) = (row.get(0)?, row.get(3)?);
+                let clients = u64::try_from(clients).unwrap_or_default();
+                let is_named = key.starts_with(NAMED);
+                Ok(KeptCensusOf { key, server: row.get(1)?, is_named, looked_ms: row.get(2)?, clients })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Forgets all that is kept of the clients of a server. Says whether there was anything.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn forget_census(&self, key: &str) -> Result<bool, StoreError> {
+        self.write(|connection| {
+            let forgotten = connection.prepare_cached("DELETE FROM census WHERE key = ?1")?.execute([key])?;
+            Ok(forgotten > 0)
         })
     }
 

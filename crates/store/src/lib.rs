@@ -29,7 +29,7 @@ pub use audits::{
     StoredUnchecked, StoredVantage, TagName, server_key,
 };
 pub use believed::MAX_VIOLATIONS;
-pub use census::CensusEntry;
+pub use census::{CensusEntry, KeptCensusOf};
 pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};

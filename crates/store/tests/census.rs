@@ -40,6 +40,21 @@ fn server(name: &str) -> ResourceId {
 }
 
 #[test]
+fn what_is_kept_of_one_server_can_be_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    store.merge_censuses(vec![(server("one"), look(2, TLS)), (server("two"), look(2, PLAIN))]).unwrap();
+    store.merge_named_census("Shop", look(2, TLS)).unwrap();
+    let kept = store.kept_censuses().unwrap();
+    let named: Vec<_> = kept.iter().map(|one| (one.server.as_str(), one.is_named, one.clients)).collect();
+    assert_eq!(named, [(server("one").as_str(), false, 1), (server("two").as_str(), false, 1), ("Shop", true, 1)]);
+    assert!(store.forget_census(&kept[2].key).unwrap() && store.forget_census(&kept[0].key).unwrap());
+    assert!(!store.forget_census(&kept[0].key).unwrap(), "it is gone");
+    assert_eq!(store.kept_censuses().unwrap(), kept[1..2]);
+    assert_eq!(store.merge_named_census("shop", look(1, TLS)).unwrap(), look(1, TLS));
+}
+
+#[test]
 fn a_census_grows_with_every_look_and_is_listed() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();

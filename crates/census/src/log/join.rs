@@ -7,6 +7,7 @@ use super::line_facts::LineFacts;
 use super::lost::LostLines;
 use super::message::{Authorized, ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
+use super::startup_failure::StartupFailure;
 use crate::seed::SeededHash;
 use crate::{Backend, Census, Coverage, Doubt, Millis, SessionTls, Sighting};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +19,8 @@ const MOST_OPEN: usize = 32 << 10;
 const MOST_COUNTED: usize = 512 << 10;
 /// The server accepts a session at once when it is authenticated. What is nearer to the end of the log may be cut off by it.
 const AT_ONCE: Millis = 60 * 1_000;
+/// The server ends a session that cannot begin at once. A process id may belong to another one soon.
+const ENDS_AT_ONCE: Millis = 5 * 1_000;
 /// Sessions that are held with the process id of another.
 const MOST_RIVALS: usize = 8;
 
@@ -147,6 +150,7 @@ impl Joiner {
             return;
         }
         let mut origin = line.origin.map(SessionOrigin::from);
+        let mut received_at = None;
         let mut is_received = false;
         let mut is_rival = false;
         let mut unanswered = 0;
@@ -168,6 +172,7 @@ impl Joiner {
                 None if !key.is_reused() || is_login(session.received_at, seen.at) => {
                     origin = session.origin.take().or(origin);
                     is_received = session.is_received;
+                    received_at = session.received_at;
                     unanswered = session.unanswered;
                     session.authenticated = None;
                 }
@@ -186,7 +191,14 @@ impl Joiner {
         self.settle(key, census);
         self.insert(
             key,
-            JoinedSession { is_received, unanswered, origin, seen: Some(seen), ..JoinedSession::default() },
+            JoinedSession {
+                is_received,
+                received_at,
+                unanswered,
+                origin,
+                seen: Some(seen),
+                ..JoinedSession::default()
+            },
             census,
         );
     }
@@ -243,6 +255,27 @@ impl Joiner {
         // only if the key is never used again.
         if key.is_reused() || self.get(key).is_some_and(|session| session.is_settled()) {
             self.settle(key, census);
+        }
+    }
+
+    /// The server ended it right after it was authorized: a failed attempt, like one with a wrong password, and no client. Only
+    /// what is certainly the same session is dropped.
+    pub(super) fn not_begun(&mut self, line: LineFacts<'_>, failure: StartupFailure<'_>) {
+        let Some(key) = line.key else { return };
+        let Some(session) = self.get(key) else { return };
+        let Some(seen) = session.seen.as_ref().filter(|_| session.rivals.is_empty()) else { return };
+        let is_its_name = match failure {
+            StartupFailure::Database(name) => seen.database == Some(text(name)),
+            StartupFailure::User(name) => seen.user == Some(text(name)),
+            StartupFailure::Unnamed => true,
+        };
+        let patience = if key.is_reused() { ENDS_AT_ONCE } else { AT_ONCE };
+        let is_at_once = seen.at.zip(line.at).is_some_and(|(began, ended)| (0..=patience).contains(&(ended - began)));
+        if !is_its_name || !is_at_once || seen.doubt == Some(Doubt::BeganBefore) {
+            return;
+        }
+        if let Some(session) = self.young.remove(&key).or_else(|| self.old.remove(&key)) {
+            self.count(key, &session);
         }
     }
 
@@ -379,7 +412,7 @@ impl Joiner {
         };
         census.add_session(
             seen.source,
-            session_id(key, seen.at),
+            session_id(key, session.received_at.or(seen.at)),
             Sighting {
                 user: seen.user,
                 database: seen.database,

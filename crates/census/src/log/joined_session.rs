@@ -132,12 +132,15 @@ impl Seen {
     }
 }
 
-/// What tells a session from every other.
-pub(super) fn session_id(key: Option<SessionKey>, at: Option<Millis>) -> SessionId {
-    match key {
-        Some(key) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
+/// What tells a session from every other. One with a process id alone began in the second in which it came in: so a file of
+/// another format, or of another run, that has the whole key says the same.
+pub(super) fn session_id(key: Option<SessionKey>, came_in: Option<Millis>) -> SessionId {
+    let second = came_in.and_then(|at| u64::try_from(at.div_euclid(1_000)).ok());
+    match (key, second) {
+        (Some(key), _) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
+        (Some(key), Some(second)) => SessionId::of_backend(second, key.pid),
         // Sessions without a key that began in one millisecond count as one.
-        key => SessionId::of_process(key.map_or(0, |key| key.pid), at),
+        (key, _) => SessionId::of_process(key.map_or(0, |key| key.pid), came_in),
     }
 }
 

@@ -293,6 +293,7 @@ impl LogFile {
             | LogMessage::Authenticated
             | LogMessage::Disconnected(_)
             | LogMessage::Refused(_)
+            | LogMessage::NotBegun(_)
                 if line.is_ambiguous => {}
             LogMessage::Received(origin) => joiner.received(line, *origin, census),
             LogMessage::Authenticated => joiner.authenticated(line, census),
@@ -307,6 +308,7 @@ impl LogFile {
                 };
                 census.add_refused(key, session_id(line.key, line.at), line.at);
             }
+            LogMessage::NotBegun(failure) => joiner.not_begun(line, *failure),
             LogMessage::Damaged => self.unread.records += 1,
             LogMessage::Setting(value) => {
                 let value = match *value {

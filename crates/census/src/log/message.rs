@@ -7,6 +7,7 @@
 use super::record_fields::Columns;
 use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
+use super::startup_failure::{StartupFailure, startup_failure};
 use super::wording::{SETTING, WORDINGS, Wording, is_log_severity};
 use crate::{Doubt, Millis};
 
@@ -25,6 +26,8 @@ pub(crate) enum LogMessage<'a> {
     Setting(&'a [u8]),
     /// A client without TLS was refused for that.
     Refused(RefusedLine<'a>),
+    /// It was authorized just before, and the server ended it before it began.
+    NotBegun(StartupFailure<'a>),
     /// It begins like one of these, and goes on like none.
     Damaged,
 }
@@ -82,7 +85,8 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
         return is_log_severity(severity).then_some(LogMessage::Authenticated);
     }
     if severity == refusal::SEVERITY {
-        return refusal::refusal(message, columns).map(LogMessage::Refused);
+        let refused = refusal::refusal(message, columns).map(LogMessage::Refused);
+        return refused.or_else(|| startup_failure(message).map(LogMessage::NotBegun));
     }
     // Catalogues lack messages: the words need not be of the language of the severity.
     if !is_log_severity(severity) {

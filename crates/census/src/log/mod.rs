@@ -17,6 +17,7 @@ mod prefix;
 mod record_fields;
 mod refusal;
 mod short;
+mod startup_failure;
 mod unread;
 mod wording;
 

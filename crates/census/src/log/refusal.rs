@@ -5,6 +5,7 @@
 
 use super::record_fields::Columns;
 use super::short::find;
+use super::startup_failure;
 
 /// Where a message of these begins, and whether it is about replication.
 pub(super) const HEADS: [(&str, bool); 4] = [
@@ -21,7 +22,7 @@ const DATABASE: &str = "\", database \"";
 /// What all of them have.
 pub(super) const NEEDLES: [&str; 2] = ["pg_hba.conf entry for ", "pg_hba.conf rejects "];
 /// The severity of these messages.
-pub(super) const SEVERITY: &[u8] = b"FATAL";
+pub(super) const SEVERITY: &[u8] = startup_failure::SEVERITY.as_bytes();
 
 /// A client that was refused.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! They are the `msgstr` of the server's message catalogues (`src/backend/po/*.po`, PostgreSQL 12 to 18) up to the first
 //! name, because names are what varies. PostgreSQL 11 differs in `, compression=` behind the bits alone.
 
-use super::refusal;
+use super::{refusal, startup_failure};
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 use std::sync::LazyLock;
 
@@ -312,7 +312,7 @@ pub(crate) const SETTING: &str = "log_connections";
 
 /// A piece that each message of a language has. Any line with one of them is looked at; few and short, they are found at
 /// the speed of memory. A log may change its language anywhere (`lc_messages`), so that all of them are always looked for.
-pub const PIECES: [&str; 21] = [
+pub const PIECES: [&str; 22] = [
     "onnection",
     "erbindung",
     "conex",
@@ -336,6 +336,8 @@ pub const PIECES: [&str; 21] = [
     " application_name=",
     // Of a client that was refused; the line that names the rule by which one came in has no `entry`.
     "hba.conf entry",
+    // Of a session that ended before it began.
+    startup_failure::SEVERITY,
 ];
 
 /// Finds pieces: with the vector instructions of the processor, or without.
@@ -396,7 +398,11 @@ mod tests {
                 .flat_map(|w| [w.received, w.authorized, w.replication, w.disconnection])
                 .any(|message| message.contains(piece));
             let is_of_a_refusal = refusal::HEADS.iter().any(|(head, _)| head.contains(piece));
-            assert!(is_of_a_message || is_of_a_refusal || SETTING.contains(piece), "{piece} finds nothing");
+            let is_severity = *piece == startup_failure::SEVERITY;
+            assert!(
+                is_of_a_message || is_of_a_refusal || is_severity || SETTING.contains(piece),
+                "{piece} finds nothing"
+            );
         }
         assert_eq!(find_piece(b"select 1 -- disconnection", 10), Some(16));
         assert_eq!(find_piece("connection".as_bytes(), 2), None);

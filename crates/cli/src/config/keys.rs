@@ -113,6 +113,7 @@ const KEEPING: &[&str] = &[
     "server update",
     "probe",
     "clients",
+    "clients forget",
     "doctor",
     "iac check",
     "iac snippet",

@@ -6,6 +6,8 @@ use super::super::line_facts::LineFacts;
 use super::super::message::{ConnectionOrigin, parse};
 use super::super::prefix::SessionKey;
 use super::super::record_fields::Columns;
+use super::super::short::find;
+use super::super::startup_failure;
 use super::super::unread::{each_candidate, is_of_a_language};
 use super::super::wording::NEEDLES;
 use super::{LONGEST_LINE, LineSink, LogFile, STRIDE, is_message, is_severity_of_others};
@@ -56,11 +58,12 @@ impl LogFile {
                 self.observe(time);
             }
         }
-        if !NEEDLES.is_match(record) {
+        let is_about_connections = NEEDLES.is_match(record);
+        if !is_about_connections && find(record, startup_failure::SEVERITY.as_bytes()).is_none() {
             return each_candidate(record, b'"', |_| self.foreign_csv_record(record, sink.joiner));
         }
         let Some(fields) = csv::record(without_end(record)) else {
-            self.unread.records += 1;
+            self.unread.records += u64::from(is_about_connections);
             return;
         };
         let columns = Columns { user: Some(&fields.user), database: Some(&fields.database) };

@@ -15,7 +15,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads all the logs into `census`. Returns the name of the first too.
 pub(super) fn read(places: &[PathBuf], prefix: Option<Prefix>, census: Census) -> Result<(String, Census), CliError> {
-    let FoundFiles { files, skipped } = files(places)?;
+    let FoundFiles { files, skipped, .. } = files(places)?;
     let name = places.first().map(|place| name(place)).unwrap_or_default();
     let mut reader = LogReader::new(census, prefix);
     let mut piece = vec![0; PIECE];
@@ -66,65 +66,73 @@ fn feed_plain(reader: &mut LogReader, mut input: impl Read, piece: &mut [u8]) ->
 }
 
 /// The files to read, and what of the folders is left out, with the reason.
+#[derive(Default)]
 struct FoundFiles {
     files: Vec<PathBuf>,
     skipped: Vec<(PathBuf, &'static str)>,
+    /// The folders that were entered, without links: a link may lead back.
+    folders: HashSet<PathBuf>,
+}
+
+impl FoundFiles {
+    /// Enters a folder. All of it is read, hidden files and the folders inside too: anything in it may be a log of the server, and
+    /// what is left out could have the client that matters. What is no log is said when it is read.
+    fn enter(&mut self, folder: &Path) -> Result<(), CliError> {
+        let unreadable = |error: io::Error| unreadable(folder, &error);
+        if !self.folders.insert(fs::canonicalize(folder).map_err(unreadable)?) {
+            return Ok(());
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(unreadable)? {
+            entries.push(entry.map_err(unreadable)?.path());
+        }
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                self.enter(&path)?;
+            } else if path.is_file() {
+                self.files.push(path);
+            } else {
+                // Reading a pipe or a device may never end.
+                self.skipped.push((path, "left out: not a regular file, or a link to nothing"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(place: &Path, error: &io::Error) -> CliError {
+    CliError::usage(format!("{}: {error}", place.display()), "--log-file takes a log, a folder of logs, or -")
 }
 
 /// The files to read, each once: those with fields of their own for names first, because they say more about a session that
-/// another file has too. In a folder a file of any name can be a log; what is none is said when it is read.
+/// another file has too.
 fn files(places: &[PathBuf]) -> Result<FoundFiles, CliError> {
-    let mut found = FoundFiles { files: Vec::new(), skipped: Vec::new() };
+    let mut found = FoundFiles::default();
     for place in places {
         if place.as_os_str() == "-" {
             found.files.push(place.clone());
             continue;
         }
-        let unreadable = |error: io::Error| {
-            CliError::usage(format!("{}: {error}", place.display()), "--log-file takes a log, a folder of logs, or -")
-        };
+        let unreadable = |error: io::Error| unreadable(place, &error);
         if !fs::metadata(place).map_err(unreadable)?.is_dir() {
             File::open(place).map_err(unreadable)?;
             found.files.push(place.clone());
             continue;
         }
-        let mut inside = Vec::new();
-        for entry in fs::read_dir(place).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            match why_skipped(&path) {
-                Some(why) => found.skipped.push((path, why)),
-                None => inside.push(path),
-            }
-        }
-        if inside.is_empty() {
+        let before = found.files.len();
+        let is_new = !found.folders.contains(&fs::canonicalize(place).map_err(unreadable)?);
+        found.enter(place)?;
+        if is_new && found.files.len() == before {
             let message = format!("{}: there is no file in it that can be read as a log", place.display());
-            return Err(CliError::usage(
-                message,
-                "folders inside of it, and hidden files, are not read; name them one by one",
-            ));
+            return Err(CliError::usage(message, "name the folder that the server writes its logs to, or the files"));
         }
-        inside.sort();
-        found.files.append(&mut inside);
     }
     let mut known = HashSet::new();
     found.files.retain(|file| known.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())));
     found.files.sort_by_key(|file| !has_fields(file));
-    // One that is named by itself is not left out.
-    found.skipped.retain(|(path, _)| fs::canonicalize(path).is_ok_and(|path| !known.contains(&path)));
     found.skipped.sort();
     Ok(found)
-}
-
-/// Why an entry of a folder is not read.
-fn why_skipped(path: &Path) -> Option<&'static str> {
-    if path.is_dir() {
-        return Some("left out: a folder inside of the folder; name it with --log-file if it has logs of this server");
-    }
-    if path.file_name().unwrap_or_default().to_string_lossy().starts_with('.') {
-        return Some("left out: a hidden file; name it with --log-file if it is a log of this server");
-    }
-    // Reading a pipe or a device may never end.
-    (!path.is_file()).then_some("left out: not a regular file")
 }
 
 /// Whether the name is that of csvlog or jsonlog.
@@ -138,18 +146,39 @@ fn has_fields(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
-    fn a_file_of_any_name_is_read_and_what_is_not_is_named() {
+    fn a_file_of_any_name_and_depth_is_read_once_and_what_is_none_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["postgresql-2026-11-26", "server.out", "pg.log", "pg.csv", ".pg.log.swp"] {
+        let sub = folder.path().join("sub/deeper");
+        fs::create_dir_all(&sub).unwrap();
+        for name in [
+            "postgresql-2026-11-26",
+            "server.out",
+            "pg.log",
+            "pg.csv",
+            ".hidden.log",
+            "sub/pg.log.1",
+            "sub/deeper/a.json",
+        ] {
             fs::write(folder.path().join(name), "x").unwrap();
         }
-        fs::create_dir(folder.path().join("sub")).unwrap();
-        let found = files(&[folder.path().to_owned()]).unwrap();
+        // A link back to the folder, to one of its files, and to nothing.
+        std::os::unix::fs::symlink(folder.path(), sub.join("back")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("pg.log"), sub.join("pg.log")).unwrap();
+        std::os::unix::fs::symlink("nothing", sub.join("gone")).unwrap();
         let names = |paths: Vec<&PathBuf>| -> Vec<String> {
             paths.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
         };
-        assert_eq!(names(found.files.iter().collect()), ["pg.csv", "pg.log", "postgresql-2026-11-26", "server.out"]);
-        assert_eq!(names(found.skipped.iter().map(|(path, _)| path).collect()), [".pg.log.swp", "sub"]);
+        for places in [vec![folder.path().to_owned()], vec![folder.path().to_owned(), sub.clone()]] {
+            let found = files(&places).unwrap();
+            assert_eq!(
+                names(found.files.iter().collect()),
+                ["pg.csv", "a.json", ".hidden.log", "pg.log", "postgresql-2026-11-26", "server.out", "pg.log.1"]
+            );
+            assert_eq!(names(found.skipped.iter().map(|(path, _)| path).collect()), ["gone"]);
+        }
+        let empty = tempfile::tempdir().unwrap();
+        assert!(files(&[empty.path().to_owned()]).is_err());
     }
 }

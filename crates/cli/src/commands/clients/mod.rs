@@ -1,5 +1,6 @@
 //! `hostssl clients`: who connects in plaintext, and whether enforcement would break them.
 
+mod forget;
 mod live_sessions;
 mod log_files;
 
@@ -8,7 +9,7 @@ use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{names, stdout};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use hostssl_census::{Census, CensusLimits, CensusReport, KeptCensus, Millis, Prefix, Requirements, SessionTls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
@@ -38,8 +39,18 @@ Examples:
   hostssl clients --log-file /var/log/postgresql --sessions db.example --pgbouncer pooler.example:6432
   hostssl clients pg-orders-prod --sessions";
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientsCommand {
+    /// Remove what is kept of the clients of a server, such as one that was deleted, or a name that was given by mistake.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Forget(forget::ForgetArgs),
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ClientsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ClientsCommand>,
     /// Only servers of this name or pattern, as with --server. With --log-file, --sessions TARGET or --pgbouncer: a name for the
     /// server that they are of, under which its clients are kept and merged with those of earlier runs.
     #[arg(value_name = "SERVER", value_parser = name)]
@@ -124,6 +135,9 @@ pub(crate) enum Since {
 }
 
 pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
+    if let Some(ClientsCommand::Forget(args)) = &args.command {
+        return forget::run(args, terminal);
+    }
     let query = stdout::query(args.query.as_deref())?;
     let started = Timestamp::now();
     let since = args.since.map(|since| match since {

@@ -2,8 +2,8 @@
 
 use crate::view::{Badge, Timeline, When, count, plural};
 use hostssl_census::{
-    CensusReport, CensusVerdict, Client, EarlierClient, EarlierFate, Fix, Interval, KeptCensus, Requirements,
-    Restriction, SessionTls, Source,
+    Backend, CensusReport, CensusVerdict, Client, EarlierClient, EarlierFate, Fix, Interval, KeptCensus, RefusedClient,
+    Requirements, Restriction, SessionTls, Source,
 };
 use hostssl_store::CensusEntry;
 
@@ -24,6 +24,10 @@ pub(super) struct Clients {
     pub(super) timeline: Option<Timeline>,
     pub(super) rows: Vec<ClientRow>,
     pub(super) more: usize,
+    /// Clients that the server refused because they did not use TLS.
+    pub(super) refused: Vec<RefusedRow>,
+    /// Of how many more there is no row, and how many attempts are of clients that are not listed.
+    pub(super) more_refused: (usize, u64),
     pub(super) sources: Vec<(String, &'static str, Vec<String>)>,
 }
 
@@ -41,6 +45,17 @@ pub(super) struct ClientRow {
     pub(super) sightings: String,
     /// The driver, as its application name suggests, and the change that it needs.
     pub(super) fix: Option<(&'static str, &'static str)>,
+}
+
+/// A client that tried in vain.
+pub(super) struct RefusedRow {
+    pub(super) who: String,
+    pub(super) address: Option<String>,
+    pub(super) attempts: String,
+    pub(super) first: Option<When>,
+    pub(super) last: Option<When>,
+    /// Whether the same user has connected from there with TLS since.
+    pub(super) connected_since: bool,
 }
 
 /// Who would be refused, in short, beside a switch.
@@ -81,6 +96,8 @@ impl Clients {
             timeline: Timeline::of(&kept.timeline(), &observed),
             more: (clients.len() + open.len() + others.len()).saturating_sub(SHOWN),
             rows: rows(clients, &open, &others),
+            refused: report.refused.iter().take(SHOWN).map(RefusedRow::from).collect(),
+            more_refused: (report.refused.len().saturating_sub(SHOWN), report.refused_unlisted),
             sources: sources.iter().map(source_row).collect(),
         }
     }
@@ -160,11 +177,29 @@ pub(crate) fn in_short(entry: Option<&CensusEntry>) -> (Badge, String) {
 }
 
 fn who(client: &Client) -> String {
-    let user = client.user.as_deref().unwrap_or("unknown user");
-    match client.database.as_deref() {
+    who_of(client.user.as_deref(), client.database.as_deref(), client.backend)
+}
+
+fn who_of(user: Option<&str>, database: Option<&str>, backend: Backend) -> String {
+    let user = user.unwrap_or("unknown user");
+    match database {
         Some(database) => format!("{user} on {database}"),
-        None if client.backend == hostssl_census::Backend::Replication => format!("{user}, replication"),
+        None if backend == Backend::Replication => format!("{user}, replication"),
         None => user.to_owned(),
+    }
+}
+
+impl From<&RefusedClient> for RefusedRow {
+    fn from(refused: &RefusedClient) -> Self {
+        let more = if refused.is_estimate { "about " } else { "" };
+        Self {
+            who: who_of(refused.user.as_deref(), refused.database.as_deref(), refused.backend),
+            address: refused.address.clone(),
+            attempts: format!("{more}{}", count(refused.attempts)),
+            first: refused.first_seen.map(When),
+            last: refused.last_seen.map(When),
+            connected_since: refused.has_connected_since,
+        }
     }
 }
 
