@@ -192,6 +192,48 @@ async fn holes_that_the_default_names_meet() {
     }
 }
 
+/// What makes thirteen connections of six: each name meets a rule that no other name of the defaults meets, so that leaving one
+/// out would call a server `enforced` that is not.
+#[tokio::test]
+async fn each_startup_in_plaintext_finds_what_no_other_finds() {
+    let Some(bin) = pg15() else { return };
+    let server = WireServer::postgres(&bin, NOBODY, &[], Some(&identity()));
+    let of = |user: &str, database: Option<&str>, replication: bool| {
+        (user.to_owned(), database.map(str::to_owned), replication)
+    };
+    let replication = |user: &str| (format!("host replication {user} all md5"), of(user, None, true));
+    let mut holes = vec![
+        ("host postgres postgres all md5".to_owned(), of("postgres", Some("postgres"), false)),
+        (
+            "hostnossl postgres all all reject\nhostnossl all postgres all reject\nhost all all all md5".to_owned(),
+            of("", Some(""), false),
+        ),
+        ("hostnossl postgres all all reject\nhost all postgres all md5".to_owned(), of("postgres", Some(""), false)),
+        ("hostnossl all postgres all reject\nhost postgres all all md5".to_owned(), of("", Some("postgres"), false)),
+    ];
+    holes.extend(["postgres", "replicator", "repl", "replication", "repmgr", "standby"].map(replication));
+    for (rule, expected) in &holes {
+        server.reload(&format!("{rule}\nhostssl all all all md5\nhostssl replication all all md5"), None);
+        let report = probe(server.address, options()).await;
+        assert_eq!(report.verdict, WireVerdict::Optional, "{rule}: {}", report.reason);
+        // A name that cannot exist is another one in each probe.
+        let made_up = |name: &str| if name.starts_with("hostssl_") { String::new() } else { name.to_owned() };
+        let allowed: Vec<_> = report
+            .startups
+            .iter()
+            .filter(|one| one.plaintext.outcome == StartupOutcome::Allowed)
+            .map(|one| {
+                (made_up(&one.user), one.database.as_deref().map(made_up), one.replication != ReplicationMode::None)
+            })
+            .collect();
+        assert_eq!(allowed, std::slice::from_ref(expected), "{rule}");
+    }
+    // Together they are all that is asked in plaintext; the three other connections are the first one and the two of TLS 1.2 and 1.1.
+    server.reload("hostssl all all all scram-sha-256", None);
+    let asked = probe(server.address, options()).await.startups.len();
+    assert_eq!(asked, holes.len());
+}
+
 #[tokio::test]
 async fn holes_for_names_that_only_the_caller_knows() {
     let Some(bin) = pg15() else { return };
