@@ -70,7 +70,7 @@ fn ago(known: &KnownStanding, started_at: &str) -> String {
 }
 
 /// The time from a moment to one in RFC 3339, in one unit.
-fn age(from_ms: i64, to: &str) -> String {
+pub(crate) fn age(from_ms: i64, to: &str) -> String {
     let to_ms = to.parse::<Timestamp>().map_or(from_ms, Timestamp::as_millisecond);
     match u64::try_from(to_ms.saturating_sub(from_ms) / 1000).unwrap_or_default() {
         seconds @ ..60 => plural(seconds, "second"),

@@ -56,6 +56,7 @@ mod metrics;
 mod names;
 mod ocsf;
 pub mod output;
+pub mod plan_review;
 pub mod plan_text;
 pub mod policy;
 pub mod probe_json;

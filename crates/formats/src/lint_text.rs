@@ -21,7 +21,7 @@ const COLUMNS: &[Heading] = &[
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, plan: &Plan, objections: &[Lint], text: &Text<'_>) -> io::Result<()> {
     if objections.is_empty() {
-        writeln!(out, "plan {}: {}, no objections", plan.hash(), plan.count())?;
+        writeln!(out, "no objections")?;
         return write_excepted(out, plan);
     }
     let entries = objections.iter().map(|one| entry(plan, one)).collect();

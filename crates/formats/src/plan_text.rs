@@ -149,7 +149,7 @@ pub const AFFECTED_SERVERS: usize = 20;
 const AFFECTED_CLIENTS: usize = 5;
 
 /// The clients that are refused, or would be.
-fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
+pub(crate) fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
     let steps = plan.steps().iter().map(|step| (step.server.name(), step.clients.as_ref()));
     let left = plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()));
     let concerned: Vec<(&str, &ClientImpact)> = steps
@@ -209,7 +209,7 @@ pub fn client_text(client: &AffectedClient) -> String {
     .join(", ")
 }
 
-fn is_right(reason: LeftOutReason) -> bool {
+pub(crate) fn is_right(reason: LeftOutReason) -> bool {
     matches!(reason, LeftOutReason::AlreadyRight | LeftOutReason::NotSupported)
 }
 
@@ -269,7 +269,7 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Resul
 }
 
 /// The controls of the profile that the plan is not about: a server may fail them and be in no list of the plan.
-fn write_unplanned(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Result<()> {
+pub(crate) fn write_unplanned(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Result<()> {
     let (Goal::Fix { controls, .. }, Ok(profile)) = (plan.goal(), Profile::find(plan.profile())) else {
         return Ok(());
     };

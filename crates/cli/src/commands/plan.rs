@@ -16,6 +16,7 @@ use crate::state::find_audit;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
+use hostssl_formats::plan_review::{self, PlanReview};
 use hostssl_formats::{Shape, SubscriptionNames, lint_json, lint_text, plan_text, safe};
 use hostssl_model::{AuditReport, Hint, ResourceId};
 use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
@@ -334,7 +335,9 @@ fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
             tags: tags.as_ref(),
         },
     );
-    write_complaints(&plan, &complaints, &args.value, terminal)?;
+    let names = names::kept(&args.state, plan.cloud().starts_with("simulated:"));
+    let review = PlanReview { plan: &plan, names: &names, now_ms: SystemClock::new().now_ms(), audit: audit.as_ref() };
+    write_complaints(&review, &complaints, &args.value, terminal)?;
     let bad = complaints.iter().any(|one| !one.code.is_warning() && !args.allow.contains(&one.code));
     Ok(if bad { Exit::Findings } else { Exit::AllPass })
 }
@@ -346,8 +349,9 @@ fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> 
     Ok(reader.audit_report(&audit)?)
 }
 
+/// Writes what the plan is and what is wrong with it; for programs, what is wrong alone, which is an array since it exists.
 fn write_complaints(
-    plan: &Plan,
+    review: &PlanReview<'_>,
     complaints: &[Lint],
     value: &TableArgs,
     terminal: &TerminalArgs,
@@ -356,9 +360,12 @@ fn write_complaints(
     let palette = stdout::palette(terminal);
     let format = Format::from(value.output);
     if query.is_some() || format != Format::Table {
-        let rows = lint_json::value(plan, complaints).map_err(|error| CliError::defect(&error))?;
+        let rows = lint_json::value(review.plan, complaints).map_err(|error| CliError::defect(&error))?;
         return stdout::write_value(&rows, query.as_ref(), format, palette);
     }
     let shape = Shape { wide: value.is_wide(), ..Shape::AS_IS };
-    stdout::write_text(terminal, &shape, |out, text| lint_text::write(out, plan, complaints, text))
+    stdout::write_text(terminal, &shape, |out, text| {
+        plan_review::write(out, review, text)?;
+        lint_text::write(out, review.plan, complaints, text)
+    })
 }

@@ -14,6 +14,7 @@ use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics};
 use hostssl_formats::iac_snippet::{NoSnippet, SnippetAim, SnippetLanguage};
 use hostssl_formats::iac_words::IacOrigin;
 use hostssl_formats::output::{Format, write_value};
+use hostssl_formats::plan_review::PlanReview;
 use hostssl_formats::policy::{ENFORCING, PolicyScope, REPORTING};
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::TableWriter;
@@ -26,7 +27,7 @@ use hostssl_formats::{
     audit_markdown, audit_ocsf, audit_sarif, audit_standards_csv, audit_text, clients_csv, clients_json, clients_sheet,
     clients_text, config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text,
     explain_json, explain_text, fleet_metrics, gate_text, iac_csv, iac_html, iac_json, iac_junit, iac_markdown,
-    iac_ocsf, iac_sarif, iac_snippet, iac_text, iac_words, lint_json, lint_text, markdown, plan_text, policy,
+    iac_ocsf, iac_sarif, iac_snippet, iac_text, iac_words, lint_json, lint_text, markdown, plan_review, plan_text, policy,
     probe_json, probers_json, probers_text, run_refused, run_sessions, run_text, runs_json, runs_text, server_document,
     tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
 };
@@ -223,6 +224,11 @@ fn of_changes(all: &mut Outputs) {
     let (result, text) = (changes::result(), Text::plain());
     all.add("plan_text", |out| plan_text::write(out, &plan, &names, &text));
     all.add_value("the plan itself", &serde_json::from_str(&plan.to_json()).unwrap());
+    let audited = audit();
+    for audit in [None, Some(&audited)] {
+        let review = PlanReview { plan: &plan, names: &names, now_ms: 0, audit };
+        all.add("plan_review", |out| plan_review::write(out, &review, &text));
+    }
     all.add("lint_text", |out| lint_text::write(out, &plan, &objections, &text));
     all.add_value("lint_json", &lint_json::value(&plan, &objections).unwrap());
     all.add("run_text", |out| run_text::write(out, &result, &names, &text));
