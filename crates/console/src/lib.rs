@@ -5,6 +5,7 @@
 
 mod activity_cache;
 mod connections;
+mod endings;
 mod exchanges;
 mod follow;
 mod guard;

@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use crate::activity_cache::ActivityCache;
+use crate::endings::EndingsCache;
 use crate::exchanges::Exchanges;
 use crate::guard::session::SessionStore;
 use crate::job::JobContext;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) plans: Plans,
     pub(crate) changes: Changes,
     pub(crate) activity: ActivityCache,
+    pub(crate) endings: EndingsCache,
     pub(crate) zones: ZonesCache,
     pub(crate) waivers: WaiversCache,
     pub(crate) live_pages: Arc<Semaphore>,
@@ -81,6 +83,7 @@ impl Shared {
             plans: Plans::default(),
             changes: Changes::default(),
             activity: ActivityCache::default(),
+            endings: EndingsCache::default(),
             zones: ZonesCache::default(),
             waivers: WaiversCache::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),

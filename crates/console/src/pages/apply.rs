@@ -28,7 +28,8 @@ use in_progress::live;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use words::{NOT_READ_AGAIN, outcome_words, step_badge};
+pub(super) use words::outcome_words;
+use words::{NOT_READ_AGAIN, step_badge};
 
 /// Steps on a page.
 const SHOWN: usize = 200;

@@ -1,6 +1,8 @@
 //! Runs: every audit, probe and change that is kept, and the way to a new audit.
 
+use super::apply::outcome_words;
 use super::{Asked, Paging, offers_probe};
+use crate::endings::RunEnding;
 use crate::guard::{Fields, Session};
 use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
@@ -10,9 +12,10 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_remediation::RunPhase;
+use hostssl_remediation::{RunId, RunPhase};
 use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPurpose};
 use serde::Deserialize;
+use std::collections::HashMap;
 
 /// Rows on a page.
 const SIZE: u32 = 50;
@@ -68,7 +71,7 @@ struct ApplyRow {
     run: RunEntry,
     at: When,
     steps: String,
-    phase: Badge,
+    badge: Badge,
     plan: String,
     length: String,
     /// Everything that the token says of the identity that writes.
@@ -100,16 +103,22 @@ pub(crate) async fn list(
         return Err(Failure::bad_address());
     }
     let wanted = Page { number: numbered.page, size: SIZE };
+    let sharing = shared.clone();
     let asked = move |store: &AuditStore| {
-        let runs = match purpose {
+        let (runs, total) = match purpose {
             Some(purpose) => store.runs_for(purpose, wanted)?,
             None => store.runs(wanted)?,
         };
-        Ok((runs, offers_probe(store)?))
+        let changes = runs.iter().filter_map(|run| match run {
+            KeptRun::Apply(run) => Some(&**run),
+            KeptRun::Audit(_) | KeptRun::Probe(_) => None,
+        });
+        let endings = sharing.endings.of(store, changes);
+        Ok((runs, total, endings, offers_probe(store)?))
     };
-    let ((runs, total), probes) = shared.ask(asked).await?;
+    let (runs, total, endings, probes) = shared.ask(asked).await?;
     let paging = Paging::new(numbered.page, SIZE, total, |page| numbered.link(page));
-    let runs: Vec<Entry> = runs.into_iter().map(Entry::from).collect();
+    let runs: Vec<Entry> = runs.into_iter().map(|run| Entry::of(run, &endings)).collect();
     let compares = runs.iter().filter(|run| matches!(run, Entry::Audit(_))).count() > 1;
     let kinds = [("", "All"), ("audit", "Audits"), ("probe", "Probes"), ("apply", "Changes of servers")];
     let kinds = kinds.map(|(kind, words)| (kind, words, kind == numbered.kind)).into();
@@ -129,12 +138,15 @@ pub(crate) async fn start(
     see_other(&format!("/runs/{}", shared.audits.start(&shared.context, session.person(), audit).id))
 }
 
-impl From<KeptRun> for Entry {
-    fn from(run: KeptRun) -> Self {
+impl Entry {
+    fn of(run: KeptRun, endings: &HashMap<RunId, RunEnding>) -> Self {
         match run {
             KeptRun::Audit(audit) => Self::Audit(Box::new(AuditRow::from(*audit))),
             KeptRun::Probe(probe) => Self::Probe(Box::new(ProbeRow::from(*probe))),
-            KeptRun::Apply(run) => Self::Apply(Box::new(ApplyRow::from(*run))),
+            KeptRun::Apply(run) => {
+                let ending = endings.get(&run.id).copied();
+                Self::Apply(Box::new(ApplyRow::of(*run, ending)))
+            }
         }
     }
 }
@@ -163,12 +175,12 @@ fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map(|at| at.to_string()).unwrap_or_default()
 }
 
-impl From<RunEntry> for ApplyRow {
-    fn from(run: RunEntry) -> Self {
+impl ApplyRow {
+    fn of(run: RunEntry, ending: Option<RunEnding>) -> Self {
         Self {
             at: When(run.started_at_ms),
             steps: steps_of(&run),
-            phase: phase_badge(run.phase),
+            badge: badge_of(run.phase, ending),
             plan: run.plan.as_str().chars().take(12).collect(),
             identity: identity_words(std::slice::from_ref(&run.principal)),
             length: length(&rfc3339(run.started_at_ms), &rfc3339(run.last_at_ms)),
@@ -177,9 +189,12 @@ impl From<RunEntry> for ApplyRow {
     }
 }
 
-/// Where an apply stands, in the word of `hostssl runs`. That it has finished does not say that every step went well, so
-/// nothing is green here.
-fn phase_badge(phase: RunPhase) -> Badge {
+/// How an apply ended, in the words of its own page; else where it stands, in the word of `hostssl runs`. That it has finished
+/// does not say that every step went well, so that is not green.
+fn badge_of(phase: RunPhase, ending: Option<RunEnding>) -> Badge {
+    if let Some(ending) = ending {
+        return outcome_words(ending.outcome, ending.way, ending.manual).0;
+    }
     let (class, shape) = if phase.is_unfinished() { ("unknown", "?") } else { ("none", "–") };
     Badge { class, shape, word: phase.as_str() }
 }

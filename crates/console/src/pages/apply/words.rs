@@ -4,7 +4,7 @@ use crate::view::Badge;
 use hostssl_remediation::{Direction, RunOutcome, StepReport, StepStatus};
 
 /// How a run stands: its badge, what happened, and what to do. `manual` is that only steps for people are left.
-pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, manual: bool) -> (Badge, &'static str, &'static str) {
+pub(crate) fn outcome_words(outcome: RunOutcome, way: Direction, manual: bool) -> (Badge, &'static str, &'static str) {
     let (yes, no, unknown) = (("yes", "✓"), ("no", "✕"), ("unknown", "?"));
     let ((class, shape), word, said, todo) = match (outcome, way) {
         (RunOutcome::Done, Direction::Apply) => {
