@@ -1,11 +1,14 @@
 //! Completion scripts and the manual page, out of the same definition as the command line.
 
+use super::manual_page::{manual_page, sections};
 use super::run_ids::with_runs;
 use crate::command_line::Cli;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use std::io;
 use std::path::Path;
 
 pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> {
@@ -18,7 +21,9 @@ pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> 
 
 pub(crate) fn manual(folder: Option<&Path>) -> Result<Exit, CliError> {
     if let Some(folder) = folder {
-        let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+        let mut all = Cli::command().disable_help_subcommand(true);
+        all.build();
+        let written = std::fs::create_dir_all(folder).and_then(|()| write_pages(&all, folder));
         written.map_err(|error| {
             let what = format!("the manual pages cannot be written to {}: {error}", folder.display());
             CliError::refused(what, "name a folder that can be written with --dir")
@@ -26,21 +31,32 @@ pub(crate) fn manual(folder: Option<&Path>) -> Result<Exit, CliError> {
         return Ok(Exit::AllPass);
     }
     stdout::write(|out| {
-        clap_mangen::Man::new(Cli::command()).render(out)?;
+        out.write_all(manual_page(&Cli::command())?.as_bytes())?;
         let mut commands = vec![Cli::command()];
         while let Some(command) = commands.pop() {
             for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
                 let name = format!("{}-{}", command.get_name(), sub.get_name());
                 let sub = sub.clone().name(name);
-                let man = clap_mangen::Man::new(sub.clone());
+                let man = Man::new(sub.clone());
                 man.render_title(out)?;
                 man.render_name_section(out)?;
                 man.render_synopsis_section(out)?;
                 man.render_options_section(out)?;
+                let end = sub.get_after_long_help().or_else(|| sub.get_after_help());
+                out.write_all(sections(&end.map(ToString::to_string).unwrap_or_default()).as_bytes())?;
                 commands.push(sub);
             }
         }
         Ok(())
     })?;
     Ok(Exit::AllPass)
+}
+
+/// Writes a page for a command and each of its own.
+fn write_pages(command: &Command, folder: &Path) -> io::Result<()> {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        write_pages(sub, folder)?;
+    }
+    let page = Man::new(command.clone());
+    std::fs::write(folder.join(page.get_filename()), manual_page(command)?)
 }

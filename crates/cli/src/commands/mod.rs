@@ -13,6 +13,7 @@ pub(crate) mod evidence;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod iac;
+mod manual_page;
 pub(crate) mod mcp;
 pub(crate) mod plan;
 pub(crate) mod policy;
