@@ -109,9 +109,9 @@ pub(crate) struct ConnectArgs {
     /// How to sign in; there is no fallback to another method (default: cli).
     #[arg(long, value_enum, env = "HOSTSSL_AUTH")]
     pub(crate) auth: Option<Auth>,
-    /// The cloud: AzureCloud, AzureUSGovernment, AzureChinaCloud, AzureBleuCloud.
-    #[arg(long, value_name = "NAME", default_value = "AzureCloud", env = "HOSTSSL_CLOUD")]
-    pub(crate) cloud: String,
+    /// The cloud: AzureCloud, AzureUSGovernment, AzureChinaCloud, AzureBleuCloud (default: AzureCloud).
+    #[arg(long, value_name = "NAME", env = "HOSTSSL_CLOUD")]
+    pub(crate) cloud: Option<String>,
     /// Resource Manager of another cloud.
     #[arg(long, value_name = "URL", env = "HOSTSSL_ARM_ENDPOINT")]
     pub(crate) arm_endpoint: Option<String>,

@@ -186,7 +186,7 @@ impl ConnectArgs {
 
     /// The cloud that is asked where none is simulated.
     pub(crate) fn real_cloud(&self) -> Result<Cloud, CliError> {
-        let cloud = Cloud::named(&self.cloud)?;
+        let cloud = Cloud::named(self.cloud.as_deref().unwrap_or("AzureCloud"))?;
         Ok(cloud.with_endpoints(self.arm_endpoint.as_deref(), self.authority_host.as_deref())?)
     }
 
@@ -201,10 +201,9 @@ impl ConnectArgs {
         };
         let auth = self.auth.as_ref().and_then(clap::ValueEnum::to_possible_value);
         let auth = auth.map(|value| value.get_name().to_owned());
-        let cloud = Some(self.cloud.as_str()).filter(|name| *name != "AzureCloud");
         let options = [
             ("--auth", given(auth.as_deref(), "HOSTSSL_AUTH")),
-            ("--cloud", given(cloud, "HOSTSSL_CLOUD")),
+            ("--cloud", given(self.cloud.as_deref(), "HOSTSSL_CLOUD")),
             ("--arm-endpoint", given(self.arm_endpoint.as_deref(), "HOSTSSL_ARM_ENDPOINT")),
             ("--authority-host", given(self.authority_host.as_deref(), "HOSTSSL_AUTHORITY_HOST")),
         ];

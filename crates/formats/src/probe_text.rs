@@ -225,7 +225,7 @@ fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette)
         writeln!(out, "  post-quantum key exchange: {offered}")?;
     }
     for weakness in &report.weaknesses {
-        writeln!(out, "  weakness: {}: {}", weakness.as_str(), weakness_words(*weakness))?;
+        writeln!(out, "  weakness: {}: {}", weakness.as_str(), weakness_words(report, *weakness))?;
     }
     let lines = report.transcript.iter().flatten();
     let rows: Vec<Vec<Column>> = lines

@@ -129,10 +129,11 @@ pub fn used(report: &AuditReport) -> Vec<String> {
     report.overlay.waivers.iter().map(used_of).collect()
 }
 
-/// How many failures the waivers of a file waive.
+/// How many failures the waivers of a file waive. One that matches nothing is not in effect on anything: [`doubts_of`] lists
+/// it.
 #[must_use]
 pub fn used_of(file: &WaiverFile) -> String {
-    let in_effect = || file.waivers.iter().filter(|one| one.waiver.is_in_effect());
+    let in_effect = || file.waivers.iter().filter(|one| one.waiver.is_in_effect() && one.unused.is_none());
     let failures: u64 = in_effect().map(|one| one.failures).sum();
     let (failure, waiver) = (plural(failures, "failure"), plural(in_effect().count() as u64, "waiver"));
     format!("waivers: {failure} waived; {waiver} in effect in {}", safe(&file.name))

@@ -1,9 +1,35 @@
 //! What each weakness of an endpoint means, beside its code.
 
-use hostssl_probe::report::Weakness;
+use hostssl_probe::report::{EndpointReport, ProtocolVersion, Support, Weakness};
 
-/// What was observed, in one line.
-pub(crate) fn weakness_words(weakness: Weakness) -> &'static str {
+/// What was observed of an endpoint, in one line.
+pub(crate) fn weakness_words(report: &EndpointReport, weakness: Weakness) -> String {
+    match weakness {
+        Weakness::DeprecatedTlsVersion => old_versions(report).unwrap_or_else(|| words(weakness).to_owned()),
+        other => words(other).to_owned(),
+    }
+}
+
+/// Which old versions are accepted, as far as the report says: `TLS 1.0 and TLS 1.1 are accepted`.
+fn old_versions(report: &EndpointReport) -> Option<String> {
+    let versions = report.tls.as_ref()?.versions.iter().filter(|one| one.support == Support::Accepted);
+    let names: Vec<&str> = versions
+        .filter_map(|one| match one.version {
+            ProtocolVersion::Ssl3 => Some("SSL 3.0"),
+            ProtocolVersion::Tls10 => Some("TLS 1.0"),
+            ProtocolVersion::Tls11 => Some("TLS 1.1"),
+            ProtocolVersion::Tls12 | ProtocolVersion::Tls13 => None,
+        })
+        .collect();
+    let (last, others) = names.split_last()?;
+    Some(match others {
+        [] => format!("{last} is accepted (RFC 7568, RFC 8996)"),
+        others => format!("{} and {last} are accepted (RFC 7568, RFC 8996)", others.join(", ")),
+    })
+}
+
+/// The same where nothing more is known than the weakness.
+fn words(weakness: Weakness) -> &'static str {
     match weakness {
         Weakness::PlaintextAccepted => "a startup without TLS is accepted",
         Weakness::PlaintextReplicationAccepted => "a replication startup without TLS is accepted",

@@ -13,7 +13,8 @@ pub(crate) struct ProbeArgs {
     /// Endpoints: host, host:port, host:port/db, postgresql://… or a connection string, also as JDBC, SQLAlchemy and
     /// ADO.NET write it. Passwords in them are dropped. Missing parts are taken from PGHOST, PGPORT, PGUSER, PGDATABASE,
     /// PGSSLROOTCERT, PGSERVICE and ~/.postgresql/root.crt, as libpq does. The bare name of an Azure server means its two
-    /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, means the hosts of its SRV records.
+    /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, means the hosts of its SRV records. A - reads targets from
+    /// standard input, one a line.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// Read targets from a file, or from standard input with -: one a line, or the list that `hostssl zones targets` made.

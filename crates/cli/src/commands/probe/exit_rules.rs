@@ -87,11 +87,15 @@ impl Policy {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use hostssl_probe::report::{CertificateReport, Judgement, SslRequestOutcome, TransportAnswer, WireVerdict};
 
-    fn report(verdict: WireVerdict, verify_full: Option<bool>, weaknesses: &[Weakness]) -> EndpointReport {
+    pub(in crate::commands::probe) fn report(
+        verdict: WireVerdict,
+        verify_full: Option<bool>,
+        weaknesses: &[Weakness],
+    ) -> EndpointReport {
         let certificate = CertificateReport {
             verify_full: Judgement { ok: verify_full, reason: None },
             ..CertificateReport::default()

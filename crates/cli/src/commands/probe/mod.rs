@@ -5,6 +5,7 @@
 
 mod args;
 mod exit_rules;
+mod next_probes;
 mod progress;
 mod sink;
 mod targets;
@@ -25,6 +26,7 @@ pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
 use exit_rules::Policy;
 use futures::{Stream, StreamExt as _};
+use hostssl_formats::Shape;
 use hostssl_formats::probe_json::ProbeAsked;
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::outcome;
@@ -33,6 +35,7 @@ use hostssl_probe::RootFiles;
 use hostssl_probe::report::EndpointReport;
 use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
 use jiff::Timestamp;
+use next_probes::NextProbes;
 use progress::ProbeProgress;
 pub(crate) use sink::EndpointSink;
 use std::collections::BTreeMap;
@@ -97,6 +100,8 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             tally: Tally::default(),
             progress: ProbeProgress::new(terminal),
             no_poolers: 0,
+            is_table: args.value.is_table(),
+            next: NextProbes::new(args.transcript, args.thorough),
         };
         let (stream, unread) = targets.stream();
         let reports = probe_stream(prober, stream, parallel + connecting);
@@ -120,6 +125,8 @@ struct RunningProbe<'a> {
     tally: Tally,
     progress: ProbeProgress,
     no_poolers: u64,
+    is_table: bool,
+    next: NextProbes,
 }
 
 impl RunningProbe<'_> {
@@ -163,6 +170,7 @@ impl RunningProbe<'_> {
         self.tally.count(found, &failures);
         self.progress.on(self.tally.failed);
         report.failures = Some(failures);
+        self.next.consider(&report, found);
         report.observed_ms = report.observed_ms.filter(|_| self.is_of_zone);
         if let Some((_, metrics)) = &mut self.metrics {
             metrics.add(&report);
@@ -186,6 +194,10 @@ impl RunningProbe<'_> {
             write_metrics(file, &metrics, !tally.incomplete)?;
         }
         written?;
+        if self.is_table && stdout::terminal_width().is_some() && !terminal.quiet {
+            let next = self.next.commands();
+            stdout::write_text(terminal, &Shape::AS_IS, |out, text| text.write_next(out, &next))?;
+        }
         if !terminal.quiet {
             print_no_poolers(self.no_poolers);
             tally.print();

@@ -100,13 +100,19 @@ impl Targets {
         let environment = Arc::new(libpq::environment(args.ca_file.as_deref())?);
         let reading = Reading { root_files: root_files.clone(), poolers: Poolers::default(), environment };
         let mut named = Vec::new();
-        for text in &args.targets {
+        let stdin = args.targets.iter().any(|text| text == "-");
+        if stdin && args.targets_file.is_some() {
+            let what = "a target of - reads standard input, and --targets names a file: only one of them is read";
+            return Err(CliError::usage(what, "put all targets into one of them"));
+        }
+        let file = if stdin { Some(Path::new("-")) } else { args.targets_file.as_deref() };
+        for text in args.targets.iter().filter(|text| *text != "-") {
             named.extend(reading.parse(text).map_err(|why| CliError::usage(why, HINT))?);
         }
-        if named.is_empty() && args.targets_file.is_none() && reading.environment.names_host() {
+        if named.is_empty() && file.is_none() && reading.environment.names_host() {
             named = reading.parse("").map_err(|why| CliError::usage(format!("the environment: {why}"), HINT))?;
         }
-        let mut file = args.targets_file.as_deref().map(Lines::open).transpose()?;
+        let mut file = file.map(Lines::open).transpose()?;
         if named.is_empty() && file.is_none() {
             return Err(none());
         }
