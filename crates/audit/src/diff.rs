@@ -5,7 +5,7 @@
 
 use crate::Who;
 use hostssl_model::{
-    AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Server, ServerReport, WireObservation,
+    AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Scope, Server, ServerReport, WireObservation,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,8 +63,6 @@ impl Change<'_> {
 /// Why the later audit says nothing of a server that the earlier one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotLooked<'a> {
-    /// It was not asked to: its scope leaves the server out.
-    OutOfScope,
     /// The subscription is not among those that it saw.
     SubscriptionNotSeen,
     /// Something in the way of listing the server was in its coverage.
@@ -73,6 +71,24 @@ pub enum NotLooked<'a> {
     Words(&'a hostssl_model::Gap),
     /// This zone saw its listeners for the earlier audit and not for the later one.
     Zone(&'a str),
+}
+
+/// A server that one of the audits listed and the other was not asked for: that says nothing of what became of it.
+#[derive(Debug, Clone, Copy)]
+pub struct NotInScope<'a> {
+    /// The server, with its findings.
+    pub server: &'a ServerReport,
+    /// The audit that listed it.
+    pub listed: ListedBy,
+}
+
+/// One of two audits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ListedBy {
+    /// The earlier one.
+    Before,
+    /// The later one.
+    After,
 }
 
 /// Two audits, compared.
@@ -84,6 +100,8 @@ pub struct Diff<'a> {
     pub unchanged: u64,
     /// Controls that only one of the two audits checked, or that their profiles judge differently, in the order of reports.
     pub not_compared: Vec<ControlId>,
+    /// The servers that only one of the two audits was asked for, by the audit, then by server. They are no changes.
+    pub not_in_scope: Vec<NotInScope<'a>>,
 }
 
 impl Diff<'_> {
@@ -175,20 +193,59 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             .into_iter()
             .filter(|id| (old_controls.contains(id) || new_controls.contains(id)) && !comparable(*id))
             .collect(),
+        not_in_scope: Vec::new(),
     };
     for (id, new) in &news {
         match olds.get(id) {
             Some(old) => compare(&mut diff, old, new, differ, comparable),
+            None if !is_asked_for(&new.server, before, after) => {
+                diff.not_in_scope.push(NotInScope { server: new, listed: ListedBy::After });
+                continue;
+            }
             None => add(&mut diff, new, comparable),
         }
         diff.changes.extend(not_understood(new, after));
     }
     for (id, old) in &olds {
-        if !news.contains_key(id) {
+        if news.contains_key(id) {
+            continue;
+        }
+        if is_asked_for(&old.server, after, before) {
             diff.changes.push(missing(&old.server, after));
+        } else {
+            diff.not_in_scope.push(NotInScope { server: old, listed: ListedBy::Before });
         }
     }
+    diff.not_in_scope.sort_by_key(|one| one.listed);
     diff
+}
+
+/// Whether an audit was asked for a server that the other one listed. Where that cannot be told, it was.
+fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool {
+    let (scope, subscription) = (&by.run.scope, server.subscription());
+    if !scope.admits(server) || scope.excepts(server).is_some() {
+        return false;
+    }
+    let place = |scope: &Scope| {
+        [&scope.tenants, &scope.management_groups, &scope.subscriptions].map(|names| {
+            let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+            names.sort();
+            names
+        })
+    };
+    let own = place(scope);
+    let has_seen = by.subscriptions.iter().any(|one| one.id == subscription);
+    let is_hidden = by.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete() && hides(&gap.scope, server));
+    if own.iter().all(Vec::is_empty) || own == place(&other.run.scope) || has_seen || is_hidden {
+        return true;
+    }
+    // Which subscriptions a tenant or a management group has, only the audit itself knows: it has not seen this one.
+    let name = other.subscriptions.iter().find(|one| one.id == subscription).map(|one| &*one.name);
+    let is_named = |selector: &String| {
+        selector.eq_ignore_ascii_case(subscription.as_str())
+            || name.is_some_and(|name| hostssl_model::matches_pattern(selector, name))
+    };
+    scope.subscriptions.iter().any(is_named)
 }
 
 fn by_id(report: &AuditReport) -> BTreeMap<String, &ServerReport> {
@@ -317,11 +374,8 @@ fn not_understood<'a>(new: &'a ServerReport, after: &'a AuditReport) -> Option<C
 
 /// What can be said of a server that the later audit does not list.
 fn missing<'a>(server: &'a Server, after: &'a AuditReport) -> Change<'a> {
-    let scope = &after.run.scope;
     let subscription = server.subscription();
-    let why = if !scope.admits(server) || scope.excepts(server).is_some() {
-        Some(NotLooked::OutOfScope)
-    } else if let Some(gap) =
+    let why = if let Some(gap) =
         after.gaps.iter().find(|gap| gap.unchecked.reason.leaves_incomplete() && hides(&gap.scope, server))
     {
         Some(NotLooked::Gap(gap))

@@ -4,7 +4,7 @@
 //! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see
 //! everything, or that is compared with one of other rules or another scope, never passes.
 
-use crate::{Difference, diff};
+use crate::{Difference, ListedBy, diff};
 use hostssl_model::{
     AuditEnd, AuditReport, BaselineUse, ControlId, FailOn, Finding, FindingPlace, Gated, Outcome, ResourceId, Scope,
     Severity, WaiverState,
@@ -78,8 +78,14 @@ impl Known {
         let is_known = |place: FindingPlace, one: &Finding| {
             let Some(server) = report.servers.get(place.server) else { return false };
             let id = &server.server.id;
-            fails(one) && !worse.contains(&(id, one.control)) && !waived.contains(&(id.to_lowercase(), one.control))
+            // What the baseline was not asked for, it does not know.
+            let is_asked = !compared.not_in_scope.iter().any(|other| other.server.server.id == *id);
+            is_asked
+                && fails(one)
+                && !worse.contains(&(id, one.control))
+                && !waived.contains(&(id.to_lowercase(), one.control))
         };
+        let not_asked = compared.not_in_scope.iter().filter(|one| one.listed == ListedBy::Before).count();
         let failures: BTreeSet<FindingPlace> =
             places(report).filter(|(place, one)| is_known(*place, one)).map(|(place, _)| place).collect();
         let used = BaselineUse {
@@ -89,7 +95,7 @@ impl Known {
             same_profile: baseline.run.profile == report.run.profile,
             same_scope: baseline.run.cloud == report.run.cloud && same_scope(&baseline.run.scope, &report.run.scope),
             not_checked: compared.not_compared.iter().copied().filter(|control| !judges(report, *control)).collect(),
-            not_visible: compared.count(Difference::NotVisible) as u64,
+            not_visible: (compared.count(Difference::NotVisible) + not_asked) as u64,
             known: failures.len() as u64,
             not_compared: compared.not_compared,
         };

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
-use hostssl_audit::{Difference, LastKnown, NotLooked, diff, diff_knowing};
+use hostssl_audit::{Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing};
 use hostssl_model::{
     AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Unchecked, Vantage, WireListener,
     WireObservation, WireTransport,
@@ -101,10 +101,46 @@ fn a_server_is_gone_only_where_its_place_was_listed_whole() {
 
     let mut narrow = baseline(&[("b", Seen::On)]);
     narrow.run.scope.servers = vec!["b*".into()];
-    assert_eq!(diff(&before, &narrow).changes[0].why, Some(NotLooked::OutOfScope));
+    assert_eq!(left_out(&before, &narrow), [("a", ListedBy::Before)]);
     narrow.run.scope.servers.clear();
     narrow.run.scope.except = vec!["a".into()];
-    assert_eq!(diff(&before, &narrow).changes[0].why, Some(NotLooked::OutOfScope));
+    assert_eq!(left_out(&before, &narrow), [("a", ListedBy::Before)]);
+}
+
+/// The servers that only one audit was asked for; nothing else may differ.
+fn left_out<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Vec<(&'a str, ListedBy)> {
+    let compared = diff(before, after);
+    assert!(compared.changes.is_empty(), "{compared:?}");
+    compared.not_in_scope.iter().map(|one| (one.server.server.name(), one.listed)).collect()
+}
+
+#[test]
+fn what_the_earlier_audit_was_not_asked_for_is_not_new() {
+    let after = baseline(&[("a", Seen::Off), ("b", Seen::On)]);
+    let mut before = baseline(&[("b", Seen::On)]);
+    before.run.scope.servers = vec!["b*".into()];
+    assert_eq!(left_out(&before, &after), [("a", ListedBy::After)]);
+    before.run.scope.servers = vec!["a*".into(), "b*".into()];
+    assert_eq!(changes_between(&before, &after)[0].split(' ').next(), Some("New"), "it was asked for");
+}
+
+#[test]
+fn another_subscription_is_no_part_of_a_scope_that_names_one() {
+    let after = baseline(&[("a", Seen::Off)]);
+    let mut before = baseline(&[]);
+    before.subscriptions.clear();
+    before.run.scope.subscriptions = vec!["some-other".into()];
+    assert_eq!(left_out(&before, &after), [("a", ListedBy::After)]);
+    assert_eq!(left_out(&after, &before), [("a", ListedBy::Before)]);
+    before.run.scope.subscriptions = vec![SUBSCRIPTION.to_uppercase()];
+    assert_eq!(diff(&after, &before).changes[0].why, Some(NotLooked::SubscriptionNotSeen), "it was asked for");
+    // A scope that is the same for both is asked for the same, whatever has been added to it since.
+    let mut group = (baseline(&[]), after.clone());
+    group.0.subscriptions.clear();
+    for audit in [&mut group.0, &mut group.1] {
+        audit.run.scope.management_groups = vec!["mg".into()];
+    }
+    assert_eq!(changes_between(&group.0, &group.1)[0].split(' ').next(), Some("New"));
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct DiffV1<'a> {
     summary: SummaryV1,
     /// Controls that only one of the two audits checked, or that their profiles judge differently.
     not_compared: Vec<&'static str>,
+    /// The servers that only one of the two audits was asked for: they are no changes. Absent if none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_in_scope: Vec<NotInScopeV1<'a>>,
     /// The changes: what needs a person first.
     changes: Vec<ChangeV1<'a>>,
     /// How many more changes there are that are left out of a message that would be too long; absent if none.
@@ -51,6 +54,30 @@ struct AuditV1<'a> {
     complete: bool,
     /// Servers in all.
     servers: u64,
+}
+
+/// A server that one of the audits listed and the other was not asked for.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct NotInScopeV1<'a> {
+    /// The resource id of the server, in Azure's spelling.
+    server: &'a str,
+    name: &'a str,
+    /// The audit that listed it.
+    listed_by: ListedByV1,
+    /// Whether a control failed there.
+    fails: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum ListedByV1 {
+    /// The earlier one.
+    Before,
+    /// The later one.
+    After,
 }
 
 /// The number of changes by kind.
@@ -118,6 +145,8 @@ enum DifferenceV1 {
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum WhyV1 {
+    /// Of earlier versions: such servers are in `notInScope`.
+    #[expect(dead_code, reason = "a word of the format, which earlier versions wrote")]
     OutOfScope,
     SubscriptionNotSeen,
     Gap,
@@ -232,6 +261,7 @@ impl<'a> DiffV1<'a> {
                 unchanged: diff.unchanged,
             },
             not_compared: diff.not_compared.iter().map(|id| id.as_str()).collect(),
+            not_in_scope: diff.not_in_scope.iter().map(NotInScopeV1::from).collect(),
             changes: diff.changes.iter().map(ChangeV1::from).collect(),
             omitted: None,
         }
@@ -276,12 +306,26 @@ impl<'a> From<&'a audit::Change<'a>> for ChangeV1<'a> {
             before: change.before.map(FindingV1::from),
             after: change.after.map(FindingV1::from),
             why: change.why.map(|why| match why {
-                audit::NotLooked::OutOfScope => WhyV1::OutOfScope,
                 audit::NotLooked::SubscriptionNotSeen => WhyV1::SubscriptionNotSeen,
                 audit::NotLooked::Zone(_) => WhyV1::Zone,
                 audit::NotLooked::Gap(_) | audit::NotLooked::Words(_) => WhyV1::Gap,
             }),
             who: change.who.as_ref().map(WhoV1::from),
+        }
+    }
+}
+
+impl<'a> From<&audit::NotInScope<'a>> for NotInScopeV1<'a> {
+    fn from(one: &audit::NotInScope<'a>) -> Self {
+        let server: &'a model::ServerReport = one.server;
+        Self {
+            server: server.server.id.as_str(),
+            name: server.server.name(),
+            listed_by: match one.listed {
+                audit::ListedBy::Before => ListedByV1::Before,
+                audit::ListedBy::After => ListedByV1::After,
+            },
+            fails: server.findings.iter().any(|finding| finding.outcome == model::Outcome::Fail),
         }
     }
 }
