@@ -252,3 +252,39 @@ fn a_watch_that_is_stopped_while_it_signs_in_has_not_failed() {
     let done = watching.finish();
     assert_eq!(done.code, 0, "{}", done.stderr);
 }
+
+#[test]
+fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (state, changes, metrics) = (path("state"), path("changes.jsonl"), path("hostssl.prom"));
+    let watch = |more: &[&str]| run(&[&["watch", "--once", "--simulate", "--state", &state], more].concat());
+    let files = ["--append", &*changes, "--metrics", &*metrics];
+    assert_eq!(watch(&files).code, 3, "the first audit fails");
+    assert_eq!(std::fs::read_to_string(&changes).unwrap(), "", "nothing has changed yet");
+    let measured = std::fs::read_to_string(&metrics).unwrap();
+    assert!(measured.contains("hostssl_servers{status=\"not-enforced\"}"), "{measured}");
+    for to in ["Disabled", "Enabled"] {
+        switch(&state, to);
+        watch(&files);
+    }
+    let text = std::fs::read_to_string(&changes).unwrap();
+    let differences: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |line: &Value| line["changes"][0]["difference"].clone();
+    assert_eq!(differences.iter().map(of).collect::<Vec<_>>(), ["new", "fixed"], "{text}");
+    // A file that takes nothing loses nothing: the audit is not kept, and the next one tells it.
+    switch(&state, "Disabled");
+    if std::path::Path::new("/dev/full").exists() {
+        let full = watch(&["--append", "/dev/full"]);
+        assert!(full.code == 1 && full.stderr.contains("the file /dev/full did not accept"), "{}", full.stderr);
+    }
+    assert_eq!(watch(&files).code, 3);
+    assert_eq!(std::fs::read_to_string(&changes).unwrap().lines().count(), 3);
+    for (wrong, why) in [
+        (vec!["watch", "--simulate", "--once", "--metrics", &*metrics], "keeps nothing"),
+        (vec!["watch", "--simulate", "--once", "--append", "/no/such/folder/x"], "cannot be appended to"),
+    ] {
+        let refused = run(&wrong);
+        assert!(refused.code == 2 && refused.stderr.contains(why), "{}", refused.stderr);
+    }
+}

@@ -34,6 +34,7 @@ pub use options::{
     Connect, ConsoleOptions, Exchange, Preparation, Proxies, PublicUrl, RoleHeader, ShownSimulation, TakeExchange,
     TlsFiles, TranscriptMessage, WireLook,
 };
+pub use pages::fleet_figures;
 pub use prober_port::{looks_of_probers, prober_port_key};
 pub use trouble::Trouble;
 pub use user_role::Role;

@@ -1,5 +1,6 @@
 //! `hostssl watch`: audits again and again, and says what changed.
 
+mod change_log;
 mod webhook;
 
 use crate::args::{TerminalArgs, duration};
@@ -11,14 +12,15 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::looks::print_ended_looks;
 use crate::signals::Signals;
-use crate::stdout;
+use crate::{outputs, stdout};
 use clap::{Args, ValueEnum};
 use futures::FutureExt as _;
 use hostssl_audit::{ActivityRead, Diff, LastKnown, Profile, apply_waivers, diff_knowing, gate, name_authors};
-use hostssl_formats::{Shape, diff_json, diff_text, safe, waiver_text, write_json_line};
+use hostssl_console::fleet_figures;
+use hostssl_formats::{Shape, diff_json, diff_text, fleet_metrics, safe, waiver_text, write_json_line};
 use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
 use hostssl_ops::{Tenant, Vantages, rules_of};
-use hostssl_store::{AuditEntry, Page};
+use hostssl_store::{AuditEntry, AuditStore, Page};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,12 +31,12 @@ use webhook::{Receiver, WebhookKind};
 
 pub(crate) const HELP: &str =
     "The first audit is compared with the newest kept audit of the same cloud, scope and controls; without one,
-there is nothing to compare and nothing is reported. Changes that a webhook did not accept are sent again with the
-next audit. With --once, an audit whose changes a webhook did not accept is not kept.
+there is nothing to compare and nothing is reported. Changes that a webhook or the file of --append did not accept are
+sent again with the next audit. With --once, such an audit is not kept.
 
 Exit codes:
   0  stopped by a signal; with --once: nothing is worse than before
-  1  the tool failed, or a webhook could not be notified; with --once: stopped by a signal
+  1  the tool failed, or a webhook or a file could not be told; with --once: stopped by a signal
   2  wrong usage
   3  with --once: a control newly fails, or fails with another value
   4  with --once: no new failure, but not everything could be checked or compared
@@ -63,6 +65,13 @@ pub(crate) struct WatchArgs {
     /// A file of waivers, read anew for each audit: failures that they cover are reported with them, and do not count.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS", help_heading = "Watch options")]
     waivers: Option<PathBuf>,
+    /// Also append each comparison that has a change to this file, as a line of JSON, and wait until it is on the disk.
+    #[arg(long, value_name = "FILE", help_heading = "Watch options")]
+    append: Option<PathBuf>,
+    /// After each audit that is kept, also write metrics to this file, for the textfile collector of the Prometheus node exporter:
+    /// those of `serve --metrics`. It is replaced as a whole.
+    #[arg(long, value_name = "FILE", help_heading = "Watch options")]
+    metrics: Option<PathBuf>,
     /// Post changes to this URL (repeatable), and to the one in HOSTSSL_WEBHOOK, which no list of processes shows.
     #[arg(long, value_name = "URL", help_heading = "Watch options")]
     webhook: Vec<String>,
@@ -103,6 +112,14 @@ pub(crate) fn run(args: &WatchArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     }
     let of = receivers.len();
     receivers.iter_mut().enumerate().filter(|_| of > 1).for_each(|(index, one)| one.place = Some((index + 1, of)));
+    receivers.extend(args.append.as_deref().map(Receiver::of_file).transpose()?);
+    if let Some(file) = &args.metrics {
+        outputs::check_beside(file, args.append.as_deref().as_slice(), args.output == WatchFormat::None)?;
+        if !args.run.keep.keeps(args.run.connect.simulate.is_some()) {
+            let what = "--metrics counts what is kept, and this watch keeps nothing";
+            return Err(CliError::usage(what, "leave out --no-save, and name a --state with --simulate"));
+        }
+    }
     block_on(
         Watch { args, terminal, receivers, before: None, known: LastKnown::default(), is_first: true }.watch(&profile),
     )
@@ -219,6 +236,7 @@ impl Watch<'_> {
         } else {
             stderr!("note: this audit was not kept, so that the next one reports the changes again");
         }
+        let measured = self.write_metrics();
         let mut shown = Ok(());
         let exit = match before {
             None => {
@@ -238,6 +256,7 @@ impl Watch<'_> {
         };
         self.known.learn(&report);
         shown?;
+        measured?;
         Ok(if is_told { exit } else { Exit::Failed })
     }
 
@@ -252,6 +271,17 @@ impl Watch<'_> {
         waiver_text::doubts(report).iter().for_each(|doubt| stderr!("warning: {doubt}"));
         report.overlay.gate = Some(gate(report, &[], None));
         Ok(())
+    }
+
+    /// Writes what is known now, in numbers.
+    fn write_metrics(&self) -> Result<(), CliError> {
+        let Some(file) = &self.args.metrics else { return Ok(()) };
+        let directory = self.args.run.keep.state.directory(self.args.run.connect.simulate.is_some())?;
+        let figures = fleet_figures(&AuditStore::open(&directory)?, env!("CARGO_PKG_VERSION").to_owned())?;
+        outputs::replace(file, |out| {
+            let written = fleet_metrics::write(out, &figures);
+            written.map_err(|error| CliError::failed(&error, "free some space, or name another file"))
+        })
     }
 
     /// Who did what to the servers that changed, for this screen or for a webhook that is behind.

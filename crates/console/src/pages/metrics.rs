@@ -22,13 +22,18 @@ pub(crate) async fn show(State(shared): State<Shared>) -> Result<Response, Failu
         return Ok((StatusCode::SERVICE_UNAVAILABLE, "preparing\n").into_response());
     }
     let version = shared.options.version.clone();
-    let metrics = shared.ask(move |store| measured(store, version)).await?;
+    let metrics = shared.ask(move |store| fleet_figures(store, version)).await?;
     let mut body = Vec::new();
     write(&mut body, &metrics).map_err(|_| Failure::defect())?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], body).into_response())
 }
 
-fn measured(store: &AuditStore, version: String) -> Result<FleetMetrics, StoreError> {
+/// What is known, in numbers, by what is kept.
+///
+/// # Errors
+///
+/// [`StoreError`] when the state cannot be read.
+pub fn fleet_figures(store: &AuditStore, version: String) -> Result<FleetMetrics, StoreError> {
     let audit = store.latest()?.map(|audit| figures(store, &audit)).transpose()?;
     let (recent, _) = store.audits(RECENT)?;
     let mut last_complete = None;

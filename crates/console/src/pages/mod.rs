@@ -19,6 +19,8 @@ mod tag;
 pub(crate) mod waiver_form;
 pub(crate) mod zones;
 
+pub use metrics::fleet_figures;
+
 use crate::reply::Failure;
 use crate::view::{Ago, Badge, TlsCell, count, kind_word};
 use axum::extract::rejection::QueryRejection;

@@ -1,10 +1,11 @@
-//! Where changes are posted.
+//! Where changes are told to those who are not here: webhooks, and a file.
 
+use super::change_log;
 use crate::error::CliError;
 use clap::ValueEnum;
 use hostssl_audit::{ActivityRead, Diff, LastKnown, diff_knowing, name_authors};
 use hostssl_azure::ca_certificates;
-use hostssl_formats::{diff_json, watch_message, write_json_line};
+use hostssl_formats::{diff_json, safe, watch_message, write_json_line};
 use hostssl_model::AuditReport;
 use hostssl_model::hex;
 use hostssl_model::untrusted::one_line;
@@ -13,7 +14,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use ring::hmac;
 use serde_json::Value;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,12 +39,23 @@ pub(crate) enum WebhookKind {
     Teams,
 }
 
-/// A webhook, with the last audit that it was told of. Its address is a secret: only its host is ever shown.
-pub(super) struct Receiver {
+/// A webhook. Its address is a secret: only its host is ever shown.
+struct Webhook {
     url: Url,
     kind: WebhookKind,
     secret: Option<Arc<hmac::Key>>,
     client: Client,
+}
+
+/// Where a receiver is.
+enum Target {
+    Webhook(Webhook),
+    File(PathBuf),
+}
+
+/// A webhook or a file, with the last audit that it was told of.
+pub(super) struct Receiver {
+    target: Target,
     pub(super) told: Option<Arc<AuditReport>>,
     /// What it has been told of, wherever something could be checked.
     pub(super) known: LastKnown,
@@ -109,14 +122,32 @@ impl Receiver {
         }
         let client =
             builder.build().map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
-        Ok(Self { url, kind, secret, client, told: None, known: LastKnown::default(), place: None, is_behind: false })
+        Ok(Self::at(Target::Webhook(Webhook { url, kind, secret, client })))
+    }
+
+    /// A file that lines are appended to. Fails where it cannot be.
+    pub(super) fn of_file(path: &Path) -> Result<Self, CliError> {
+        let failed = |error: io::Error| {
+            let what = format!("{} cannot be appended to: {error}", path.display());
+            CliError::usage(what, "name a file that can be written with --append")
+        };
+        change_log::open(path).map_err(failed)?;
+        Ok(Self::at(Target::File(path.to_owned())))
+    }
+
+    fn at(target: Target) -> Self {
+        Self { target, told: None, known: LastKnown::default(), place: None, is_behind: false }
     }
 
     /// How it is called in messages. Several may be on one host, and only their addresses, which are secrets, tell them apart.
     pub(super) fn name(&self) -> String {
-        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let url = match &self.target {
+            Target::Webhook(webhook) => &webhook.url,
+            Target::File(path) => return format!("the file {}", safe(&path.display().to_string())),
+        };
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let place = self.place.map(|(place, of)| format!(" (number {place} of {of})")).unwrap_or_default();
-        format!("the webhook at {}{port}{place}", one_line(self.url.host_str().unwrap_or("no host")))
+        format!("the webhook at {}{port}{place}", one_line(url.host_str().unwrap_or("no host")))
     }
 
     /// Tells what changed since it was last told, if anything did. When that fails, the next audit tells it again.
@@ -140,16 +171,23 @@ impl Receiver {
 
     /// Sends the message, with fewer changes where it is too long for the receiver.
     async fn send(&self, before: &AuditReport, after: &AuditReport, compared: &Diff<'_>) -> Result<(), String> {
+        let webhook = match &self.target {
+            Target::Webhook(webhook) => webhook,
+            Target::File(path) => {
+                let value = diff_json::value(before, after, compared).map_err(|error| error.to_string())?;
+                return change_log::append(path, &line_of(&value)?).map_err(|error| error.to_string());
+            }
+        };
         let mut most = LONGEST;
         loop {
-            let (body, omitted) = match self.kind {
+            let (body, omitted) = match webhook.kind {
                 WebhookKind::Json => {
                     diff_json::message(before, after, compared, most).map_err(|error| error.to_string())?
                 }
                 WebhookKind::Slack => (line_of(&watch_message::slack(after, compared))?, 0),
                 WebhookKind::Teams => (line_of(&watch_message::teams(after, compared))?, 0),
             };
-            match self.post(&body).await {
+            match webhook.post(&body).await {
                 Ok(()) if omitted > 0 => {
                     let all = compared.changes.len();
                     stderr!(
@@ -160,7 +198,9 @@ impl Receiver {
                     return Ok(());
                 }
                 Ok(()) => return Ok(()),
-                Err(NotTaken::TooLong) if self.kind == WebhookKind::Json && omitted < compared.changes.len() as u64 => {
+                Err(NotTaken::TooLong)
+                    if webhook.kind == WebhookKind::Json && omitted < compared.changes.len() as u64 =>
+                {
                     most = body.len() / 4;
                 }
                 Err(NotTaken::TooLong) => return Err("it answered 413 Payload Too Large".to_owned()),
@@ -168,7 +208,9 @@ impl Receiver {
             }
         }
     }
+}
 
+impl Webhook {
     async fn post(&self, body: &str) -> Result<(), NotTaken> {
         let mut pauses = PAUSES.iter();
         loop {
