@@ -28,7 +28,7 @@ const COLUMNS: [Heading; 7] = [
 ];
 
 /// The columns of the clients of a server.
-const CLIENT_COLUMNS: [Heading; 10] = [
+pub const CLIENT_COLUMNS: &[Heading] = &[
     Heading::new("tls", Shown::Always),
     Heading::new("user", Shown::Always),
     Heading::new("database", Shown::Always),
@@ -70,7 +70,7 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io
     let mut servers: Vec<&ServerClients> = report.servers.iter().collect();
     servers.sort_by(|a, b| (a.census.verdict, &a.name).cmp(&(b.census.verdict, &b.name)));
     let entries = servers.iter().map(|server| verdict(server)).collect();
-    write_list(out, &COLUMNS, vec![Section { title: None, entries }], text)?;
+    write_list(out, &COLUMNS, vec![Section { title: None, entries }], &text.of_another_list())?;
     // Of the others, the table says everything.
     let told: Vec<&ServerClients> = servers.iter().copied().filter(|server| has_more(&server.census)).collect();
     let notes = SharedNotes::of(&told);
@@ -225,7 +225,7 @@ fn write_clients(out: &mut dyn Write, clients: &[Client], text: &Text<'_>) -> io
             hidden.push(format!("{} {}", of_state.len() - MOST_SHOWN, tls.as_str()));
         }
     }
-    let left_out = write_rows(out, &CLIENT_COLUMNS, entries, text)?;
+    let left_out = write_rows(out, CLIENT_COLUMNS, entries, text)?;
     if !hidden.is_empty() {
         writeln!(out, "  and {} more clients; -o csv lists them all", hidden.join(", "))?;
     }
@@ -277,7 +277,7 @@ pub(crate) fn write_refusals(
         ];
         Entry { word: "refused", lines: vec![line] }
     });
-    let left_out = write_rows(out, &REFUSED_COLUMNS, entries.collect(), text)?;
+    let left_out = write_rows(out, &REFUSED_COLUMNS, entries.collect(), &text.of_another_list())?;
     let hidden = refused.len().saturating_sub(MOST_SHOWN);
     if hidden > 0 {
         writeln!(out, "    and {hidden} more; -o json lists them all")?;

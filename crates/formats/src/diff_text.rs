@@ -3,11 +3,12 @@
 use crate::headline::plural;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use crate::{waiver_text, who_text};
-use hostssl_audit::{Change, Diff, Difference, NotLooked};
+use hostssl_audit::{Change, Diff, Difference, ListedBy, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
 use std::io::{self, Write};
 
-const COLUMNS: [Heading; 5] = [
+/// The columns of the changes.
+pub const COLUMNS: &[Heading] = &[
     Heading::new("change", Shown::Always),
     Heading::new("server", Shown::Always),
     Heading::new("resource-group", Shown::WithRoom(1)),
@@ -40,7 +41,7 @@ pub fn write(
     writeln!(out)?;
     if !diff.changes.is_empty() {
         let title = Some(palette.bold("Changes"));
-        write_list(out, &COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
+        write_list(out, COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
     }
     writeln!(out, "{}; {} findings unchanged", counts(diff), diff.unchanged)?;
     notes(before, after, diff).iter().try_for_each(|note| writeln!(out, "note: {note}"))
@@ -59,12 +60,40 @@ pub fn notes(before: &AuditReport, after: &AuditReport, diff: &Diff<'_>) -> Vec<
         notes
             .push(format!("of {servers}, a newer hostssl kept what this one does not know: compare with that version"));
     }
+    for (listed, other) in [(ListedBy::Before, "later"), (ListedBy::After, "earlier")] {
+        notes.extend(not_in_scope(diff, listed, other));
+    }
     if !diff.not_compared.is_empty() {
         let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
         let ids = ids.join(", ");
         notes.push(format!("checked in only one of the audits, or by other rules, so not compared: {ids}"));
     }
     notes
+}
+
+/// Servers that are named where several are not in a scope.
+const NAMED: usize = 5;
+
+/// The servers that one audit listed, and that are not in the scope of the other: what became of them, nothing says.
+fn not_in_scope(diff: &Diff<'_>, listed: ListedBy, other: &str) -> Option<String> {
+    let servers: Vec<_> = diff.not_in_scope.iter().filter(|one| one.listed == listed).map(|one| one.server).collect();
+    let fail = servers.iter().filter(|server| server.findings.iter().any(|one| one.outcome == Outcome::Fail)).count();
+    let are = if servers.len() == 1 { "is" } else { "are" };
+    let failing = match fail {
+        0 => String::new(),
+        1 => ", of which 1 fails".to_owned(),
+        fail => format!(", of which {fail} fail"),
+    };
+    let names: Vec<String> = servers.iter().take(NAMED).map(|server| safe(server.server.name()).into_owned()).collect();
+    let more = servers.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!servers.is_empty()).then(|| {
+        let count = plural(servers.len() as u64, "server");
+        format!(
+            "{count} {are} not in the scope of the {other} audit{failing}, so not compared: {}{more}",
+            names.join(", ")
+        )
+    })
 }
 
 /// How many changes there are of each kind.
@@ -80,6 +109,24 @@ pub fn counts(diff: &Diff<'_>) -> String {
     if counted.is_empty() { "no change".to_owned() } else { counted.join(", ") }
 }
 
+/// The words that rows are chosen by, as JSON has them.
+#[must_use]
+pub fn words() -> Vec<&'static str> {
+    Difference::ALL.into_iter().map(code).collect()
+}
+
+fn code(difference: Difference) -> &'static str {
+    match difference {
+        Difference::New => "new",
+        Difference::NotVisible => "not-visible",
+        Difference::Changed => "changed",
+        Difference::Fixed => "fixed",
+        Difference::Visible => "visible",
+        Difference::Gone => "gone",
+        Difference::Added => "added",
+    }
+}
+
 fn entry(change: &Change<'_>) -> Entry {
     let (word, outcome) = word(change.difference);
     let line = vec![
@@ -89,7 +136,7 @@ fn entry(change: &Change<'_>) -> Entry {
         Cell::plain(change.control().map_or("-", |id| id.as_str())),
         Cell::plain(with_who(change)),
     ];
-    Entry { word, lines: vec![line] }
+    Entry { word: code(change.difference), lines: vec![line] }
 }
 
 /// The waiver for what fails now, where there is one: valid or not.
@@ -124,7 +171,6 @@ pub fn word(difference: Difference) -> (&'static str, Outcome) {
 pub fn what(change: &Change<'_>) -> String {
     match (change.why, change.before, change.after) {
         (Some(why), ..) => match why {
-            NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),
             NotLooked::SubscriptionNotSeen => "its subscription is not visible to the later audit".to_owned(),
             NotLooked::Zone(zone) => format!("failed as seen from zone {zone}; the later audit has no look from there"),
             NotLooked::Words(gap) => gap.unchecked.detail.to_string(),

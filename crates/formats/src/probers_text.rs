@@ -51,7 +51,7 @@ pub fn write(
             Cell::plain(prober.key_sha256.get(..16).unwrap_or_default()),
             Cell::plain(without),
         ];
-        Entry { word: "prober", lines: vec![line] }
+        Entry { word: prober.status, lines: vec![line] }
     };
     let entries: Vec<Entry> = probers.iter().map(entry).collect();
     write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;

@@ -2,10 +2,11 @@
 
 use crate::who_text::{to_the_second, unread};
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
-use hostssl_model::{Activity, ResourceId, Unchecked};
+use hostssl_model::{Activity, ActivityEnd, ResourceId, Unchecked};
 use std::io::{self, Write};
 
-const COLUMNS: [Heading; 5] = [
+/// The columns of what was done.
+pub const COLUMNS: &[Heading] = &[
     Heading::new("at", Shown::Always),
     Heading::new("what", Shown::Always),
     Heading::new("by", Shown::Always),
@@ -66,7 +67,7 @@ pub fn write(out: &mut dyn Write, history: &ServerHistory<'_>, text: &Text<'_>) 
     writeln!(out)?;
     if !history.entries.is_empty() {
         let entries = history.entries.iter().map(entry).collect();
-        write_list(out, &COLUMNS, vec![Section { title: None, entries }], text)?;
+        write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
     }
     let (since, until) = (to_the_second(&history.since), to_the_second(&history.until));
     match history.unread {
@@ -76,6 +77,16 @@ pub fn write(out: &mut dyn Write, history: &ServerHistory<'_>, text: &Text<'_>) 
         None => writeln!(out, "Activity Log from {since} to {until}; the last minutes may be missing"),
         Some(why) => writeln!(out, "incomplete: {}", unread(why)),
     }
+}
+
+/// What `--only` calls a write that the log does not have.
+const NOT_IN_LOG: &str = "not-in-log";
+
+/// The words that rows are chosen by: how each ended.
+#[must_use]
+pub fn words() -> Vec<&'static str> {
+    let ends = [ActivityEnd::Succeeded, ActivityEnd::Failed, ActivityEnd::Unknown];
+    ends.into_iter().map(ActivityEnd::as_str).chain([NOT_IN_LOG]).collect()
 }
 
 fn entry(event: &ServerEvent<'_>) -> Entry {
@@ -101,5 +112,6 @@ fn entry(event: &ServerEvent<'_>) -> Entry {
     };
     let mut line: Vec<Cell> = cells.into_iter().map(Cell::plain).collect();
     line.push(Cell::plain(of_run.unwrap_or_else(|| "-".to_owned())));
-    Entry { word: "operation", lines: vec![line] }
+    let word = event.operation.map_or(NOT_IN_LOG, |operation| operation.end.as_str());
+    Entry { word, lines: vec![line] }
 }

@@ -35,6 +35,14 @@ impl std::fmt::Debug for Text<'_> {
 }
 
 impl Text<'_> {
+    /// The same for another list beside the one that the reader's options are about.
+    #[must_use]
+    pub fn of_another_list(&self) -> Self {
+        static AS_IS: Shape = Shape::AS_IS;
+        static WIDE: Shape = Shape::WIDE;
+        Self { shape: if self.shape.wide { &WIDE } else { &AS_IS }, ..*self }
+    }
+
     /// A hint with its commands as the reader can run them.
     #[must_use]
     pub fn hint(&self, hint: impl Into<Hint>) -> Hint {

@@ -82,6 +82,8 @@ pub struct Shape {
 impl Shape {
     /// A list as it is.
     pub const AS_IS: Self = Self { only: Vec::new(), sort: None, reverse: false, columns: Vec::new(), wide: false };
+    /// A list with every column.
+    pub const WIDE: Self = Self { only: Vec::new(), sort: None, reverse: false, columns: Vec::new(), wide: true };
 }
 
 /// A cell of a list. Text from outside is made safe here, so that no list can leave it out.
@@ -232,7 +234,10 @@ pub(crate) fn write_rows(
     entries: Vec<Entry>,
     text: &Text<'_>,
 ) -> io::Result<Vec<String>> {
-    let section = Section { title: None, entries };
+    // The rows have been chosen; their order is the reader's.
+    let order = Shape { only: Vec::new(), ..text.shape.clone() };
+    let (sections, _) = shaped(headings, vec![Section { title: None, entries }], &order);
+    let Some(section) = sections.into_iter().next() else { return Ok(Vec::new()) };
     let layout = Layout::new(headings, std::slice::from_ref(&section), text, GAP, false);
     layout.write_headings(out, headings, text.palette)?;
     for line in section.entries.iter().flat_map(|entry| &entry.lines) {

@@ -2,7 +2,7 @@
 
 use crate::csv_cell::{inert, unwrapped};
 use crate::headline::plural;
-use crate::{Column, Text, safe, write_columns};
+use crate::{Cell, Column, Entry, Heading, Section, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::{Outcome, Standing, Standings};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -206,6 +206,53 @@ pub fn write_csv(out: &mut dyn Write, points: &[AuditPoint<'_>]) -> io::Result<(
         writer.write_record(cells).map_err(unwrapped)?;
     }
     writer.flush()
+}
+
+/// The columns of the audits as a table.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("started", Shown::Always),
+    Heading::new("coverage", Shown::WithRoom(2)),
+    Heading::new("servers", Shown::Always),
+    Heading::new("accepts-plaintext", Shown::Always),
+    Heading::new("not-enforced", Shown::Always),
+    Heading::new("unknown", Shown::Always),
+    Heading::new("unproven", Shown::WithRoom(4)),
+    Heading::new("not-probed", Shown::WithRoom(1)),
+    Heading::new("proven", Shown::Always),
+    Heading::new("profile", Shown::WithRoom(3)),
+    Heading::new("run", Shown::WithRoom(5)),
+];
+
+/// What `--only` calls an audit by its coverage.
+pub const COMPLETE: &str = "complete";
+/// The same for one that did not see everything.
+pub const INCOMPLETE: &str = "incomplete";
+
+/// Writes the audits as a table, oldest first.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_table(out: &mut dyn Write, points: &[AuditPoint<'_>], text: &Text<'_>) -> io::Result<()> {
+    let entry = |point: &AuditPoint<'_>| {
+        let (word, outcome) = if point.complete { (COMPLETE, Outcome::Pass) } else { (INCOMPLETE, Outcome::Unknown) };
+        let standings = &point.standings;
+        let numbers = [
+            standings.servers(),
+            standings.accepts_plaintext,
+            standings.not_enforced,
+            standings.unknown,
+            standings.unproven,
+            standings.not_probed,
+            standings.proven,
+        ];
+        let line = [Cell::plain(minute(&point.started_at)), Cell::outcome(outcome, word)]
+            .into_iter()
+            .chain(numbers.map(Cell::number))
+            .chain([Cell::plain(point.profile), Cell::plain(point.run)]);
+        Entry { word, lines: vec![line.collect()] }
+    };
+    write_list(out, COLUMNS, vec![Section { title: None, entries: points.iter().map(entry).collect() }], text)
 }
 
 /// Letters of the longest bar where no terminal limits it, and of the shortest.

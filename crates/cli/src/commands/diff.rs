@@ -1,6 +1,6 @@
 //! `hostssl diff`.
 
-use crate::args::{ConnectArgs, LimitArgs, StateArgs, TerminalArgs, ValueFormat, name};
+use crate::args::{ConnectArgs, DiffList, LimitArgs, ListArgs, StateArgs, TerminalArgs, ValueFormat, name};
 use crate::changed_by;
 use crate::commands::waivers;
 use crate::connect::{block_on, connect};
@@ -12,8 +12,8 @@ use crate::stdout;
 use clap::Args;
 use hostssl_audit::{ActivityRead, Change, Diff, Difference, apply_waivers, diff, name_authors};
 use hostssl_formats::output::Format;
-use hostssl_formats::{Query, Shape, diff_json, diff_text, waiver_text};
-use hostssl_model::{AuditReport, Finding, Hint, Outcome};
+use hostssl_formats::{Query, diff_json, diff_text, waiver_text};
+use hostssl_model::{AuditReport, Finding, Hint, Outcome, ServerReport};
 use hostssl_ops::rules_of;
 use hostssl_store::{AuditEntry, StoreReader};
 use std::path::PathBuf;
@@ -25,6 +25,7 @@ pub(crate) const HELP: &str = "Exit codes:
   3  a control newly fails, or fails with another value, and no waiver in effect covers that
   4  no new failure, but something could not be checked that had been checked before or is new,
      or a control that only one of the audits checked fails there,
+     or a server that is not in the scope of the other audit fails,
      or a newer version kept the later audit with codes that this version does not know";
 
 #[derive(Debug, Args)]
@@ -41,6 +42,8 @@ pub(crate) struct DiffArgs {
     /// JMESPath query over the JSON of the comparison.
     #[arg(long, value_name = "JMESPATH")]
     query: Option<String>,
+    #[command(flatten)]
+    list: ListArgs<DiffList>,
     #[command(flatten)]
     state: StateArgs,
     /// A file of waivers: the failures that they cover today are shown with them, and do not count. - for standard input.
@@ -60,6 +63,8 @@ pub(crate) struct DiffArgs {
 
 pub(crate) fn run(args: &DiffArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
+    let is_table = Format::from(args.output) == Format::Table && query.is_none();
+    let shape = args.list.shape(is_table, args.output == ValueFormat::Wide)?;
     let (before, mut after) = audits(args, terminal)?;
     if let Some(path) = &args.waivers {
         let waivers = waivers::load(path, &rules_of(&after.run.profile))?;
@@ -74,7 +79,6 @@ pub(crate) fn run(args: &DiffArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     let format = Format::from(args.output);
     match (format, query) {
         (Format::Table, None) => {
-            let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
             stdout::write_text(terminal, &shape, |out, text| diff_text::write(out, &before, &after, &compared, text))?;
         }
         (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
@@ -125,10 +129,12 @@ pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditRepor
         one.after.and_then(|finding| finding.waiver.as_ref()).is_some_and(|waiver| waiver.is_in_effect())
     };
     let worse = |one: &&Change<'_>| matches!(one.difference, Difference::New | Difference::Changed);
+    let fails = |server: &ServerReport| server.findings.iter().any(|one| one.outcome == Outcome::Fail);
     if compared.changes.iter().filter(worse).any(|one| !is_waived(one)) {
         Exit::Findings
     } else if compared.count(Difference::NotVisible) > 0
         || findings.any(is_open)
+        || compared.not_in_scope.iter().any(|one| fails(one.server))
         || is_of_newer(after)
         || has_nothing_in_common(compared)
     {
@@ -140,7 +146,8 @@ pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditRepor
 
 /// Whether nothing at all was compared, though there was something to compare.
 fn has_nothing_in_common(compared: &Diff<'_>) -> bool {
-    compared.changes.is_empty() && compared.unchanged == 0 && !compared.not_compared.is_empty()
+    let is_anything_left_out = !compared.not_compared.is_empty() || !compared.not_in_scope.is_empty();
+    compared.changes.is_empty() && compared.unchanged == 0 && is_anything_left_out
 }
 
 /// Whether a newer version kept something of the audit in words that this one does not know: that may be a failure.

@@ -6,10 +6,10 @@ mod list;
 mod probes;
 
 pub(crate) use args::RunsArgs;
-use args::{KeptArgs, RunsCommand, RunsShowArgs};
+use args::{RunsCommand, RunsShowArgs};
 pub(crate) use hostssl_formats::runs_text::COLUMNS;
 
-use crate::args::{AuditFormat, TerminalArgs};
+use crate::args::{RunList, TerminalArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::of_cloud;
@@ -18,7 +18,7 @@ use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::run_refused::{self, RefusedSince};
 use hostssl_formats::{
-    Cell, Entry, Heading, Section, Shape, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
+    Cell, Entry, Heading, Section, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
 };
 use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{Direction, ExecuteError, Report, RunId, StepStatus};
@@ -46,7 +46,7 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
         ));
     }
     if let Some(probe) = reader.probe(run.as_str())? {
-        return probes::show(&reader, &probe, &args.value, terminal);
+        return probes::show(&reader, &probe, args, terminal);
     }
     let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
     let receipts = reader.receipts(&run)?;
@@ -56,7 +56,7 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let refused = refused_since(&reader, &report, &receipts)?;
     let terminal = of_cloud(terminal, loaded.plan.cloud());
-    write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), &terminal)?;
+    write_run(&report, &receipts, &refused, &names, args, query.as_ref(), &terminal)?;
     Ok(Exit::AllPass)
 }
 
@@ -99,26 +99,26 @@ fn write_run(
     receipts: &[WriteReceipt],
     refused: &[RefusedSince],
     names: &SubscriptionNames,
-    value: &KeptArgs,
+    args: &RunsShowArgs,
     query: Option<&hostssl_formats::Query>,
     terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let palette = stdout::palette(terminal);
-    let format = value.output.format().ok_or_else(|| {
+    let format = args.value.output.format().ok_or_else(|| {
         CliError::usage(
             "csv, sarif, ocsf, junit, markdown and html are for audits, and this run changed servers",
             "use --output tsv, or json for all of it",
         )
     })?;
-    if query.is_none() && format == Format::Table {
-        let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
+    let shape = args.list.shape_as::<RunList>("a change of servers", args.value.is_table(), args.value.is_wide())?;
+    if args.value.is_table() {
         return stdout::write_text(terminal, &shape, |out, text| {
             run_text::write(out, report, names, text)?;
-            write_receipts(out, receipts, text)?;
+            write_receipts(out, receipts, &text.of_another_list())?;
             run_refused::write(out, refused, text)
         });
     }
-    let document = self::value(report, receipts, refused)?;
+    let document = value(report, receipts, refused)?;
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
     stdout::write_value(rows, query, format, palette)
 }

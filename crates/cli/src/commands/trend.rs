@@ -1,13 +1,13 @@
 //! `hostssl trend`.
 
-use crate::args::{SimulatedArgs, StateArgs, Suggested, TerminalArgs, latest};
+use crate::args::{ListArgs, SimulatedArgs, StateArgs, Suggested, TerminalArgs, TrendList, latest};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::{LATEST, find_audit, instant, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::output::Format;
-use hostssl_formats::trend::{AuditPoint, PresentPoint, value, write, write_csv};
+use hostssl_formats::trend::{AuditPoint, PresentPoint, value, write, write_csv, write_table};
 use hostssl_formats::{Shape, safe};
 use hostssl_store::{AuditEntry, Page, StoreReader};
 use jiff::Timestamp;
@@ -31,6 +31,8 @@ pub(crate) struct TrendArgs {
     #[arg(long, value_name = "JMESPATH")]
     query: Option<String>,
     #[command(flatten)]
+    list: ListArgs<TrendList>,
+    #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
     of: SimulatedArgs,
@@ -39,8 +41,11 @@ pub(crate) struct TrendArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TrendFormat {
     /// A bar for each audit, and figures.
-    #[value(alias = "table")]
     Chart,
+    /// A row for each audit.
+    Table,
+    /// A table with every column, however wide.
+    Wide,
     Json,
     /// JSON in colour, where the terminal has colours.
     Jsonc,
@@ -54,6 +59,8 @@ enum TrendFormat {
 
 pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
+    let is_table = matches!(args.output, TrendFormat::Table | TrendFormat::Wide) && query.is_none();
+    let shape = args.list.shape(is_table, args.output == TrendFormat::Wide)?;
     let reader = args.state.read_with_changes(args.of.simulated())?.ok_or_else(nothing_kept)?;
     let pair = if args.run == LATEST { newest_pair(&reader, terminal)? } else { None };
     let audit = match pair {
@@ -78,11 +85,15 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             return stdout::write_text(terminal, &Shape::AS_IS, |out, text| write(out, &points, now.as_ref(), text))
                 .map(|()| Exit::AllPass);
         }
+        (TrendFormat::Table | TrendFormat::Wide, None) => {
+            return stdout::write_text(terminal, &shape, |out, text| write_table(out, &points, text))
+                .map(|()| Exit::AllPass);
+        }
         (TrendFormat::Csv, None) => return stdout::write(|out| write_csv(out, &points)).map(|()| Exit::AllPass),
         (TrendFormat::Csv, Some(_)) => {
             return Err(CliError::usage("--query cannot be used with --output csv", "use --output json or tsv"));
         }
-        (TrendFormat::Chart, Some(_)) => Format::Table,
+        (TrendFormat::Chart | TrendFormat::Table | TrendFormat::Wide, Some(_)) => Format::Table,
         (TrendFormat::Json, _) => Format::Json,
         (TrendFormat::Jsonc, _) => Format::Jsonc,
         (TrendFormat::Yaml, _) => Format::Yaml,

@@ -1,6 +1,6 @@
 //! `hostssl waivers`, and the waivers of an audit.
 
-use crate::args::{Suggested, TerminalArgs, ValueFormat, controls, profiles};
+use crate::args::{ListArgs, Suggested, TerminalArgs, ValueFormat, WaiverList, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::outputs::{lock_folder_of, replace, with_entry};
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use hostssl_audit::{NewWaiver, Profile, read_waivers};
 use hostssl_console::{Trouble, WaiverSource};
 use hostssl_formats::output::Format;
-use hostssl_formats::{Shape, waiver_text};
+use hostssl_formats::waiver_text;
 use hostssl_model::{Hint, Waiver};
 use jiff::civil::Date;
 use std::fs::File;
@@ -77,6 +77,8 @@ pub(crate) struct ListWaiversArgs {
     /// JMESPath query over the JSON.
     #[arg(long, value_name = "JMESPATH")]
     query: Option<String>,
+    #[command(flatten)]
+    list: ListArgs<WaiverList>,
 }
 
 #[derive(Debug, Args)]
@@ -201,10 +203,11 @@ fn check(args: &WaiverFileArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
 
 fn list(args: &ListWaiversArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
-    let waivers = load(&args.of.file, &profile(&args.of.profile)?)?;
     let format = Format::from(args.output);
-    if format == Format::Table && query.is_none() {
-        let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
+    let is_table = format == Format::Table && query.is_none();
+    let shape = args.list.shape(is_table, args.output == ValueFormat::Wide)?;
+    let waivers = load(&args.of.file, &profile(&args.of.profile)?)?;
+    if is_table {
         stdout::write_text(terminal, &shape, |out, text| waiver_text::write(out, &waivers, text))?;
     } else {
         stdout::write_value(&waiver_text::value(&waivers), query.as_ref(), format, stdout::palette(terminal))?;

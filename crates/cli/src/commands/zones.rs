@@ -2,7 +2,9 @@
 
 mod zone_probers;
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TableArgs, TerminalArgs, ValueFormat};
+use crate::args::{
+    ConnectArgs, LimitArgs, OrderArgs, ScopeArgs, SelectArgs, StateArgs, TableArgs, TerminalArgs, ZoneList,
+};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -91,6 +93,8 @@ pub(crate) struct ListZonesArgs {
     of: ZoneFileArgs,
     #[command(flatten)]
     value: TableArgs,
+    #[command(flatten)]
+    list: OrderArgs<ZoneList>,
 }
 
 #[derive(Debug, Args)]
@@ -170,8 +174,9 @@ pub(crate) fn run(command: &ZonesCommand, terminal: &TerminalArgs) -> Result<Exi
 }
 
 fn list(args: &ListZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let rules = load_zones(&args.of.file)?;
-    show(&args.value, &rules, None, terminal)?;
+    show(&args.value, &shape, &rules, None, terminal)?;
     Ok(Exit::AllPass)
 }
 
@@ -232,7 +237,8 @@ fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
         .map(|one| &one.server)
         .collect();
     let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
-    show(&args.value, &rules, Some(&coverage), terminal)?;
+    let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };
+    show(&args.value, &shape, &rules, Some(&coverage), terminal)?;
     print_gaps(&found);
     let is_incomplete = found.gaps.iter().any(|gap: &Gap| gap.unchecked.reason.leaves_incomplete());
     // In a part of the scope, or with a list missing, a rule may match a server that is not in the list.
@@ -329,6 +335,7 @@ fn print_gaps(found: &ZonedServers) -> Exit {
 
 fn show(
     args: &TableArgs,
+    shape: &Shape,
     rules: &[ZoneRule],
     coverage: Option<&ZoneCoverage<'_>>,
     terminal: &TerminalArgs,
@@ -336,8 +343,7 @@ fn show(
     let query = stdout::query(args.query.as_deref())?;
     let format = Format::from(args.output);
     if format == Format::Table && query.is_none() {
-        let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
-        return stdout::write_text(terminal, &shape, |out, text| zones_table::write(out, rules, coverage, text));
+        return stdout::write_text(terminal, shape, |out, text| zones_table::write(out, rules, coverage, text));
     }
     let value = zones_json::value(rules, coverage).map_err(|error| CliError::defect(&error))?;
     stdout::write_value(&value, query.as_ref(), format, stdout::palette(terminal))

@@ -4,7 +4,9 @@ mod forget;
 mod live_sessions;
 mod log_files;
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, name};
+use crate::args::{
+    ClientList, ConnectArgs, LimitArgs, OrderArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, name,
+};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -92,6 +94,8 @@ pub(crate) struct ClientsArgs {
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
     #[command(flatten)]
+    pub(crate) order: OrderArgs<ClientList>,
+    #[command(flatten)]
     pub(crate) live: live_sessions::LiveArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -139,6 +143,7 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
         return forget::run(args, terminal);
     }
     let query = stdout::query(args.query.as_deref())?;
+    let shape = args.order.shape(args.output == ClientsFormat::Table && query.is_none(), false)?;
     let started = Timestamp::now();
     let since = args.since.map(|since| match since {
         Since::At(at) => at,
@@ -169,7 +174,7 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
     if let Some(only) = args.only {
         report.keep_only(only.into());
     }
-    write(&report, args, query.as_ref(), terminal)?;
+    write(&report, args, query.as_ref(), &shape, terminal)?;
     Ok(exit)
 }
 
@@ -343,11 +348,12 @@ fn write(
     report: &ClientsReport,
     args: &ClientsArgs,
     query: Option<&Query>,
+    shape: &Shape,
     terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let format = match args.output {
         ClientsFormat::Table if query.is_none() => {
-            return stdout::write_text(terminal, &Shape::AS_IS, |out, text| clients_text::write(out, report, text));
+            return stdout::write_text(terminal, shape, |out, text| clients_text::write(out, report, text));
         }
         ClientsFormat::Csv => return stdout::write(|out| clients_csv::write(out, report)),
         ClientsFormat::Markdown => return stdout::write(|out| clients_sheet::write(out, report)),

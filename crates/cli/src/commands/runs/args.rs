@@ -1,6 +1,9 @@
 //! The options of `hostssl runs`.
 
-use crate::args::{AuditFormat, ListArgs, RunsList, SimulatedArgs, StateArgs, Suggested, TableArgs, latest, profiles};
+use crate::args::{
+    AuditFormat, AuditList, KeptRunList, ListArgs, RunsList, SimulatedArgs, StateArgs, Suggested, TableArgs, latest,
+    profiles,
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -49,6 +52,8 @@ pub(crate) struct RunsShowArgs {
     pub(crate) waivers: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) value: KeptArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<KeptRunList>,
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +70,8 @@ pub(crate) struct RunsJudgeArgs {
     pub(crate) of: SimulatedArgs,
     #[command(flatten)]
     pub(crate) value: KeptArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<AuditList>,
 }
 
 /// How to write what is kept.
@@ -77,4 +84,16 @@ pub(crate) struct KeptArgs {
     /// JMESPath query over the JSON report.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+}
+
+impl KeptArgs {
+    /// Whether a table is written, and no other format.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.output, AuditFormat::Table | AuditFormat::Wide) && self.query.is_none()
+    }
+
+    /// Whether it has every column.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.output == AuditFormat::Wide
+    }
 }

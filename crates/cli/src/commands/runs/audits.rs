@@ -1,7 +1,7 @@
 //! Audits that are kept: shown as they were, or evaluated again by other rules.
 
 use super::args::{KeptArgs, RunsJudgeArgs, RunsShowArgs};
-use crate::args::{AuditFormat, TerminalArgs};
+use crate::args::{AuditList, TerminalArgs};
 use crate::commands::{audit, waivers};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -26,7 +26,8 @@ pub(super) fn show(
         let waivers = waivers::load(path, &rules_of(&report.run.profile))?;
         apply_waivers(&mut report, &path.display().to_string(), waivers);
     }
-    write(&report, &args.value, terminal)?;
+    let shape = args.list.shape_as::<AuditList>("an audit", args.value.is_table(), args.value.is_wide())?;
+    write(&report, &args.value, &shape, terminal)?;
     Ok(Exit::AllPass)
 }
 
@@ -50,14 +51,14 @@ pub(super) fn judge(args: &RunsJudgeArgs, terminal: &TerminalArgs) -> Result<Exi
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
     })?;
-    write(&judge_again(reader.audit_report(&audit)?, &profile), &args.value, terminal)
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
+    write(&judge_again(reader.audit_report(&audit)?, &profile), &args.value, &shape, terminal)
 }
 
-fn write(report: &AuditReport, value: &KeptArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
+fn write(report: &AuditReport, value: &KeptArgs, shape: &Shape, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     stdout::refuse_query(query.as_ref(), value.output)?;
-    let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    audit::write(report, value.output, query.as_ref(), &shape, 0, &of_cloud(terminal, &report.run.cloud))?;
+    audit::write(report, value.output, query.as_ref(), shape, 0, &of_cloud(terminal, &report.run.cloud))?;
     audit::warn_of_unwritten(report, value.output.holds_gaps() && query.is_none());
     Ok(Exit::of_audit(report))
 }

@@ -1,12 +1,12 @@
 //! Probes that are kept, shown as they were.
 
-use super::args::KeptArgs;
-use crate::args::{AuditFormat, TerminalArgs};
+use super::args::RunsShowArgs;
+use crate::args::{ProbeList, TerminalArgs};
 use crate::commands::probe::EndpointSink;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_formats::{Shape, probe_json};
+use hostssl_formats::probe_json;
 use hostssl_store::{Page, ProbeEntry, StoreReader};
 
 /// Endpoints that are read at once.
@@ -16,9 +16,10 @@ const SIZE: u32 = 256;
 pub(super) fn show(
     reader: &StoreReader,
     probe: &ProbeEntry,
-    value: &KeptArgs,
+    args: &RunsShowArgs,
     terminal: &TerminalArgs,
 ) -> Result<Exit, CliError> {
+    let value = &args.value;
     let query = stdout::query(value.query.as_deref())?;
     let format = value.output.format().ok_or_else(|| {
         CliError::usage(
@@ -26,7 +27,7 @@ pub(super) fn show(
             "use --output tsv, or json for all of it",
         )
     })?;
-    let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
+    let shape = args.list.shape_as::<ProbeList>("a probe", value.is_table(), value.is_wide())?;
     let mut sink = EndpointSink::of(format, query, shape, stdout::palette(terminal));
     for number in 0.. {
         let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;

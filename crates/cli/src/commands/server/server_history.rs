@@ -1,7 +1,10 @@
 //! `hostssl server history`: what was done to a server and by whom, by the Activity Log and by what runs kept.
 
 use super::value::one_or_all;
-use crate::args::{ConnectArgs, LimitArgs, ServerNameArgs, StateArgs, TerminalArgs, ValueArgs, ValueFormat, name};
+use crate::args::{
+    ConnectArgs, HistoryList, LimitArgs, ListArgs, ServerNameArgs, StateArgs, TerminalArgs, ValueArgs, ValueFormat,
+    name,
+};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,8 +13,8 @@ use crate::stdout;
 use clap::Args;
 use hostssl_audit::SubscriptionActivity;
 use hostssl_formats::output::Format;
+use hostssl_formats::server_history_json;
 use hostssl_formats::server_history_text::{self, RunWrite, ServerEvent, ServerHistory};
-use hostssl_formats::{Shape, server_history_json};
 use hostssl_model::{ResourceId, Scope};
 use hostssl_ops::{SubscriptionOf, Tenant, activity_kept, own_write, read_activity, rfc3339, show_server_document};
 use hostssl_store::ServerWrite;
@@ -30,6 +33,8 @@ pub(crate) struct ServerHistoryArgs {
     pub(crate) tenant: Vec<String>,
     #[command(flatten)]
     pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<HistoryList>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
@@ -50,10 +55,11 @@ struct Found {
 pub(crate) fn run(args: &ServerHistoryArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let format = Format::from(args.value.output);
+    let is_table = query.is_none() && format == Format::Table;
+    let shape = args.list.shape(is_table, args.value.output == ValueFormat::Wide)?;
     let found = block_on(read(args, terminal))?;
     let histories: Vec<ServerHistory<'_>> = found.iter().map(Found::history).collect();
-    if query.is_none() && format == Format::Table {
-        let shape = Shape { wide: args.value.output == ValueFormat::Wide, ..Shape::AS_IS };
+    if is_table {
         for history in &histories {
             stdout::write_text(terminal, &shape, |out, text| server_history_text::write(out, history, text))?;
         }

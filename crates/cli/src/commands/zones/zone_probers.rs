@@ -1,7 +1,7 @@
 //! `hostssl zones enrol|probers|revoke`: the machines in zones that probe by themselves.
 
 use super::ZoneFileArgs;
-use crate::args::{StateArgs, TableArgs, TerminalArgs, ValueFormat, scenarios};
+use crate::args::{ListArgs, ProberList, StateArgs, TableArgs, TerminalArgs, scenarios};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::looks::load_zones_in_force;
@@ -12,7 +12,7 @@ use clap::builder::PossibleValuesParser;
 use hostssl_console::prober_port_key;
 use hostssl_formats::output::Format;
 use hostssl_formats::probers_json::{self, ListedProber, ListedRefusal};
-use hostssl_formats::{Shape, probers_text};
+use hostssl_formats::probers_text;
 use hostssl_model::nearest;
 use hostssl_prober::JoinString;
 use hostssl_store::{AuditStore, ProberEntry, ProberRefusal, ZoneProbers};
@@ -67,6 +67,8 @@ pub(crate) struct ListProbersArgs {
     state: ConsoleStateArgs,
     #[command(flatten)]
     value: TableArgs,
+    #[command(flatten)]
+    list: ListArgs<ProberList>,
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +110,7 @@ pub(super) fn enrol(args: &EnrolProberArgs, terminal: &TerminalArgs) -> Result<E
 
 /// Lists the probers, and what was refused of them.
 pub(super) fn list(args: &ListProbersArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let ZoneProbers { probers, refusals } = args.state.open()?.probers()?;
     let probers: Vec<ListedProber> = probers.into_iter().map(listed).collect();
     let refusal =
@@ -115,7 +118,6 @@ pub(super) fn list(args: &ListProbersArgs, terminal: &TerminalArgs) -> Result<Ex
     let refusals: Vec<ListedRefusal> = refusals.into_iter().map(refusal).collect();
     let (query, format) = (stdout::query(args.value.query.as_deref())?, Format::from(args.value.output));
     if format == Format::Table && query.is_none() {
-        let shape = Shape { wide: args.value.output == ValueFormat::Wide, ..Shape::AS_IS };
         stdout::write_text(terminal, &shape, |out, text| probers_text::write(out, &probers, &refusals, text))?;
     } else {
         let value = probers_json::value(&probers, &refusals).map_err(|error| CliError::defect(&error))?;
