@@ -21,7 +21,8 @@ pub(crate) fn write_text(
 ) -> Result<(), CliError> {
     let width = terminal_width().filter(|_| !shape.wide);
     let command = |command: &str| terminal.again.command(command);
-    let text = Text { palette: palette(terminal), width, shape, command: &command };
+    let palette = palette(terminal);
+    let text = Text { palette, width, shape, links: can_link(palette), command: &command };
     let how = |out: &mut dyn Write| how(out, &text);
     match width {
         None => write(how),
@@ -31,6 +32,13 @@ pub(crate) fn write_text(
             wrapping.finish()
         }),
     }
+}
+
+/// Whether names can be links: on a terminal that shows colours, and is not asked for plain text. One that knows no links
+/// shows their text alone.
+fn can_link(palette: Palette) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    palette == Palette::Colour && io::stdout().is_terminal() && !is_dumb
 }
 
 /// What someone is asked to approve, on the terminal where the question follows: standard error, so that what is piped

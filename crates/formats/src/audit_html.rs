@@ -144,7 +144,7 @@ impl AuditPage<'_> {
         self.servers
             .iter()
             .enumerate()
-            .map(|(number, report)| (number, ServerEvidence::of(report, &self.report.run.started_at, &self.names)))
+            .map(|(number, report)| (number, ServerEvidence::of(report, self.report, &self.names)))
     }
 }
 

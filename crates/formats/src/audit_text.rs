@@ -3,8 +3,8 @@
 use crate::headline::{UncheckedCount, plural};
 use crate::server_document::{after_restart, location_name};
 use crate::{
-    Cell, Column, Entry, Heading, Palette, Section, Shown, Text, earlier_look, gate_text, safe, waiver_text,
-    write_columns, write_list,
+    Cell, Column, Entry, Heading, Palette, Section, Shown, Text, earlier_look, gate_text, portal_link, safe,
+    waiver_text, write_columns, write_list,
 };
 use hostssl_model::{
     AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Severity, Standing,
@@ -60,7 +60,7 @@ pub fn write_with_next(out: &mut dyn Write, report: &AuditReport, unobserved: u6
             palette.bold(&safe(&subscription.name)),
             palette.faint(subscription.id.as_str())
         )),
-        entries: servers.into_iter().map(|server| entry(subscription, server, &report.run.started_at)).collect(),
+        entries: servers.into_iter().map(|server| entry(subscription, server, report)).collect(),
     });
     write_list(out, COLUMNS, sections.collect(), text)?;
     write_gaps(out, report, palette)?;
@@ -87,8 +87,9 @@ fn by_subscription(report: &AuditReport) -> Vec<(&Subscription, Vec<&ServerRepor
 }
 
 /// A server: one line for it, and one more for each further reason.
-fn entry(subscription: &Subscription, report: &ServerReport, started_at: &str) -> Entry {
-    let server = &report.server;
+fn entry(subscription: &Subscription, report: &ServerReport, of: &AuditReport) -> Entry {
+    let (server, started_at) = (&report.server, &*of.run.started_at);
+    let portal = portal_link(&of.run.cloud, Some(&*subscription.tenant), server.id.as_str());
     let word = report.outcome.as_str();
     let rank = |outcome| match outcome {
         Outcome::Fail => 0,
@@ -104,7 +105,7 @@ fn entry(subscription: &Subscription, report: &ServerReport, started_at: &str) -
     let state = server.state.as_ref().map_or("-", |state| state.as_str());
     let mut line = vec![
         Cell::outcome(report.outcome, word).ranked(rank(report.outcome)),
-        Cell::plain(server.name()),
+        Cell::plain(server.name()).linked(portal),
         Cell::plain(&*subscription.name),
         Cell::plain(server.id.resource_group()),
         Cell::plain(server.kind.as_str()),

@@ -1,7 +1,7 @@
 //! What changed between two audits, as text.
 
 use crate::headline::plural;
-use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use crate::{Cell, Entry, Heading, Section, Shown, Text, portal_link, safe, write_list};
 use crate::{waiver_text, who_text};
 use hostssl_audit::{Change, Diff, Difference, ListedBy, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
@@ -41,7 +41,15 @@ pub fn write(
     writeln!(out)?;
     if !diff.changes.is_empty() {
         let title = Some(palette.bold("Changes"));
-        write_list(out, COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
+        write_list(
+            out,
+            COLUMNS,
+            vec![Section {
+                title,
+                entries: diff.changes.iter().map(|change| entry(change, &after.run.cloud)).collect(),
+            }],
+            text,
+        )?;
     }
     writeln!(out, "{}; {} findings unchanged", counts(diff), diff.unchanged)?;
     notes(before, after, diff).iter().try_for_each(|note| writeln!(out, "note: {note}"))
@@ -127,11 +135,12 @@ fn code(difference: Difference) -> &'static str {
     }
 }
 
-fn entry(change: &Change<'_>) -> Entry {
+fn entry(change: &Change<'_>, cloud: &str) -> Entry {
+    let portal = portal_link(cloud, None, change.server.id.as_str());
     let (word, outcome) = word(change.difference);
     let line = vec![
         Cell::outcome(outcome, word),
-        Cell::plain(change.server.name()),
+        Cell::plain(change.server.name()).linked(portal),
         Cell::plain(change.server.id.resource_group()),
         Cell::plain(change.control().map_or("-", |id| id.as_str())),
         Cell::plain(with_who(change)),

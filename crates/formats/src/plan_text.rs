@@ -1,10 +1,11 @@
 //! A plan as text: what would be written, in which order, and what is left out and why.
 
 use crate::{
-    Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_columns, write_list,
+    Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, portal_link, safe, write_columns,
+    write_list,
 };
 use hostssl_audit::Profile;
-use hostssl_model::Outcome;
+use hostssl_model::{Outcome, ResourceId};
 use hostssl_remediation::{
     AffectedClient, ClientEncryption, ClientImpact, Direction, Disposition, Goal, LeftOutReason, Plan, Step,
 };
@@ -43,9 +44,9 @@ const LEFT_OUT: &[Heading] = &[
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> io::Result<()> {
-    let mut sections: Vec<Section> = plan.waves().map(|steps| wave(steps, names, text.palette)).collect();
+    let mut sections: Vec<Section> = plan.waves().map(|steps| wave(plan, steps, names, text.palette)).collect();
     let manual: Vec<Entry> =
-        plan.steps().iter().filter(|step| !step.is_executable()).map(|step| entry(step, names)).collect();
+        plan.steps().iter().filter(|step| !step.is_executable()).map(|step| entry(plan, step, names)).collect();
     if !manual.is_empty() {
         let title = Some(text.palette.bold("Manual: hostssl does not write these"));
         sections.push(Section { title, entries: manual });
@@ -85,15 +86,20 @@ pub fn words() -> Vec<&'static str> {
     words
 }
 
-fn wave(steps: &[Step], names: &SubscriptionNames, palette: Palette) -> Section {
+fn wave(plan: &Plan, steps: &[Step], names: &SubscriptionNames, palette: Palette) -> Section {
     let wave = steps.first().map_or(0, |step| step.wave);
     let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
     let canary = if wave == 1 { ", the canary" } else { "" };
     let title = palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers, "server")));
-    Section { title: Some(title), entries: steps.iter().map(|step| entry(step, names)).collect() }
+    Section { title: Some(title), entries: steps.iter().map(|step| entry(plan, step, names)).collect() }
 }
 
-fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
+/// The page of a server in the portal of the plan's cloud.
+fn portal(plan: &Plan, server: &ResourceId) -> Option<String> {
+    portal_link(plan.cloud(), plan.principal().tenant.as_deref(), server.as_str())
+}
+
+fn entry(plan: &Plan, step: &Step, names: &SubscriptionNames) -> Entry {
     let word = step.disposition.as_str();
     let loosens = step.exposes(Direction::Apply).is_some();
     let outcome = match step.disposition {
@@ -106,7 +112,7 @@ fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
     let change = format!("{} -> {}", step.before, step.after);
     let line = vec![
         Cell::number(step.id.into()),
-        Cell::plain(step.server.name()),
+        Cell::plain(step.server.name()).linked(portal(plan, &step.server)),
         Cell::number(step.wave.into()),
         Cell::plain(step.server.resource_group()),
         Cell::plain(names.of(step.server.subscription().as_str())),
@@ -132,7 +138,7 @@ fn left_out(plan: &Plan, names: &SubscriptionNames, palette: Palette) -> Vec<Sec
         let word = reason.as_str();
         let line = vec![
             Cell::outcome(Outcome::Unknown, word),
-            Cell::plain(server.name()),
+            Cell::plain(server.name()).linked(portal(plan, server)),
             Cell::plain(server.resource_group()),
             Cell::plain(names.of(server.subscription().as_str())),
             Cell::plain(controls.join(", ")),

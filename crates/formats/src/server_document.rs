@@ -1,6 +1,6 @@
 //! A server as `az postgres server show` printed it, for every kind of server.
 
-use crate::{Cell, Entry, Heading, Shown};
+use crate::{Cell, Entry, Heading, Shown, portal_link};
 use hostssl_model::{Floor, Outcome, ParameterName, SslEnforcement};
 use serde_json::{Map, Value};
 
@@ -72,12 +72,15 @@ pub fn location_name(location: &str) -> String {
 
 /// A server in the list.
 #[must_use]
-pub fn entry(server: &Value) -> Entry {
+pub fn entry(server: &Value, cloud: &str) -> Entry {
     let text = |path: &str| server.pointer(path).and_then(Value::as_str).unwrap_or("-");
     // A single server calls its state by another name.
     let state = if server.get("state").is_none() { "/userVisibleState" } else { "/state" };
     let paths = ["/name", "/resourceGroup", "/location", "/version", "/sku/tier", "/sku/name", state];
     let mut line: Vec<Cell> = paths.map(|path| Cell::plain(text(path))).to_vec();
+    if let Some(name) = line.first_mut() {
+        *name = Cell::plain(text("/name")).linked(portal_link(cloud, None, text("/id")));
+    }
     if let Some(location) = line.get_mut(LOCATION) {
         *location = Cell::plain(location_name(text("/location")));
     }
@@ -211,7 +214,7 @@ mod tests {
         let document = server_document(&json!({"name": "n"}), SslEnforcement::Enabled, None, &[switch]);
         assert_eq!(document["sslEnforcement"], "Enabled", "what is declared stays");
         assert_eq!(document["waitingForRestart"], json!(["require_secure_transport"]));
-        let Entry { word, lines } = entry(&document);
+        let Entry { word, lines } = entry(&document, "AzureCloud");
         assert_eq!(word, "disabled");
         assert!(format!("{lines:?}").contains("Enabled after restart"), "{lines:?}");
         let told = for_people(&json!([document]));
@@ -221,7 +224,7 @@ mod tests {
         );
         let settled = server_document(&json!({"name": "n"}), SslEnforcement::Enabled, None, &[]);
         assert_eq!(for_people(&settled), settled);
-        assert_eq!((entry(&settled).word, settled.get("waitingForRestart")), ("enabled", None));
+        assert_eq!((entry(&settled, "AzureCloud").word, settled.get("waitingForRestart")), ("enabled", None));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Text<'a> {
     pub width: Option<usize>,
     /// What the reader asked of a list.
     pub shape: &'a Shape,
+    /// Whether names are links to the Azure portal, which a terminal can open.
+    pub links: bool,
     /// A command of this program as the reader can run it: with the options that lead to the same Azure and the same
     /// state.
     pub command: &'a dyn Fn(&str) -> String,
@@ -24,7 +26,13 @@ impl Text<'static> {
     #[must_use]
     pub fn plain() -> Self {
         static AS_IS: Shape = Shape::AS_IS;
-        Self { palette: Palette::Plain, width: None, shape: &AS_IS, command: &|command| command.to_owned() }
+        Self {
+            palette: Palette::Plain,
+            width: None,
+            shape: &AS_IS,
+            links: false,
+            command: &|command| command.to_owned(),
+        }
     }
 }
 
@@ -67,6 +75,12 @@ impl Text<'_> {
         }
         Ok(())
     }
+}
+
+/// Text that leads to an address, in the escape sequence that terminals open links by (OSC 8). The address may have no
+/// character that ends the sequence: it is one of [`portal_link`](crate::portal_link).
+pub(crate) fn terminal_link(url: &str, text: &str) -> String {
+    format!("\u{1b}]8;;{url}\u{1b}\\{text}\u{1b}]8;;\u{1b}\\")
 }
 
 /// Which styles to write. Colour never stands alone: there is always a word beside it.

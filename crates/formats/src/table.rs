@@ -4,6 +4,7 @@
 //! said; prose is wrapped inside its column, or stands below its row where that would be too narrow; no word is broken.
 //! A sentence that holds for several rows is written once, below the table.
 
+use crate::style::terminal_link;
 use crate::{Palette, Text, safe};
 use hostssl_model::Outcome;
 use std::cmp::Ordering;
@@ -92,6 +93,8 @@ pub struct Cell {
     text: String,
     paint: Paint,
     rank: Option<u64>,
+    /// The page that the text leads to.
+    link: Option<String>,
     /// What stays in the row when the text is written once, below the table.
     mark: &'static str,
 }
@@ -132,14 +135,24 @@ impl Cell {
         Self { mark, ..self }
     }
 
+    /// The same cell, whose text leads to a page where the terminal can open one.
+    #[must_use]
+    pub fn linked(self, link: Option<String>) -> Self {
+        Self { link, ..self }
+    }
+
     fn width(&self) -> usize {
         self.text.width()
     }
 
-    fn painted(&self, palette: Palette) -> String {
-        match self.paint {
+    fn painted(&self, palette: Palette, links: bool) -> String {
+        let painted = match self.paint {
             Paint::None => self.text.clone(),
             Paint::Outcome(outcome) => palette.outcome(outcome, &self.text),
+        };
+        match &self.link {
+            Some(link) if links => terminal_link(link, &painted),
+            _ => painted,
         }
     }
 
@@ -203,7 +216,7 @@ pub fn write_list(
         }
         layout.write_headings(out, headings, text.palette)?;
         for line in section.entries.iter().flat_map(|entry| &entry.lines) {
-            layout.write_line(out, line, text.palette)?;
+            layout.write_line(out, line, text)?;
         }
         if section.title.is_some() || mixed {
             writeln!(out)?;
@@ -241,7 +254,7 @@ pub(crate) fn write_rows(
     let layout = Layout::new(headings, std::slice::from_ref(&section), text, GAP, false);
     layout.write_headings(out, headings, text.palette)?;
     for line in section.entries.iter().flat_map(|entry| &entry.lines) {
-        layout.write_line(out, line, text.palette)?;
+        layout.write_line(out, line, text)?;
     }
     Ok(layout.left_out)
 }
@@ -396,12 +409,12 @@ impl Layout {
         self.write_cells(out, titles.collect())
     }
 
-    fn write_line(&self, out: &mut dyn Write, line: &[Cell], palette: Palette) -> io::Result<()> {
+    fn write_line(&self, out: &mut dyn Write, line: &[Cell], style: &Text<'_>) -> io::Result<()> {
         let cell = |column: usize| line.get(column).cloned().unwrap_or_default();
         let mut cells: Vec<(String, String, usize)> = self
             .columns
             .iter()
-            .map(|(column, width)| (cell(*column).text, cell(*column).painted(palette), *width))
+            .map(|(column, width)| (cell(*column).text, cell(*column).painted(style.palette, style.links), *width))
             .collect();
         let is_blank = cells.iter().all(|(text, ..)| text.is_empty());
         let Some(prose) = &self.prose else {

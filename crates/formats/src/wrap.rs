@@ -70,16 +70,43 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
     pieces
 }
 
+/// Where in an escape sequence a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    None,
+    /// Behind its first character.
+    Begun,
+    /// In one of a colour, which ends with m.
+    Colour,
+    /// In one of a link, which ends with the two characters of the string terminator.
+    Link,
+    /// Behind the first of those two.
+    LinkEnds,
+}
+
+impl Escape {
+    fn after(self, c: char) -> Self {
+        match (self, c) {
+            (Self::None, '\u{1b}') => Self::Begun,
+            (Self::Begun, ']') => Self::Link,
+            (Self::Link, '\u{1b}') => Self::LinkEnds,
+            (Self::Link | Self::LinkEnds, c) if c != '\\' || self == Self::Link => Self::Link,
+            (Self::Begun | Self::Colour, c) if c != 'm' => Self::Colour,
+            _ => Self::None,
+        }
+    }
+}
+
 /// Where to break a line that is too long, in bytes, and the column where the broken cell begins. `None` when it fits, or
 /// when there is no space to break at.
 fn break_of(line: &str, width: usize) -> Option<(usize, usize)> {
-    let (mut column, mut spaces, mut cell, mut escape) = (0, 0, 0, false);
+    let (mut column, mut spaces, mut cell, mut escape) = (0, 0, 0, Escape::None);
     let mut best: Option<(usize, usize)> = None;
     let mut begun = false;
     for (at, c) in line.char_indices() {
-        if escape || c == '\u{1b}' {
-            // The escape sequences of colours end with m.
-            escape = c != 'm';
+        let is_text = escape == Escape::None && c != '\u{1b}';
+        escape = escape.after(c);
+        if !is_text {
             continue;
         }
         if c == ' ' {
@@ -134,6 +161,9 @@ mod tests {
         let line = "\u{1b}[31mfail\u{1b}[0m  abc";
         assert_eq!(wrapped(line, 9), line);
         assert_eq!(wrapped("aaaaaaaaaaaa", 5), "aaaaaaaaaaaa");
+        let link = crate::style::terminal_link("https://portal.azure.com/#resource/m", "\u{1b}[31mabc\u{1b}[0m");
+        assert_eq!(wrapped(&format!("{link}  def"), 8), format!("{link}  def"));
+        assert_eq!(wrapped(&format!("{link} def ghi"), 7), format!("{link} def\n   ghi"));
         assert_eq!(wrapped("日本 日本", 5), "日本\n  日本");
     }
 

@@ -256,6 +256,39 @@ fn text_in_colour_is_the_same_text() {
 }
 
 #[test]
+fn names_of_servers_lead_to_the_portal_and_take_no_room() {
+    let linked = |cloud: &str| {
+        let mut report = report();
+        report.run.cloud = cloud.to_owned();
+        let mut out = Vec::new();
+        let mut wrapping = Wrapping::new(&mut out, 100);
+        let text = Text { width: Some(100), links: true, palette: Palette::Colour, ..Text::plain() };
+        audit_text::write(&mut wrapping, &report, &text).unwrap();
+        wrapping.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let public = linked("AzureCloud");
+    let links: Vec<&str> = public.split("\u{1b}]8;;https://portal.azure.com/#@").skip(1).collect();
+    assert_eq!(links.len(), report().servers.len(), "{public:?}");
+    for link in links {
+        let (address, rest) = link.split_once("\u{1b}\\").unwrap();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.()".contains(c);
+        assert!(address.contains("/resource/subscriptions/") && address.chars().all(plain), "{address}");
+        let name = address.rsplit('/').next().unwrap();
+        assert!(rest.starts_with(&format!("{name}\u{1b}]8;;\u{1b}\\")), "{rest:?}");
+    }
+    // Where the portal is not known, nothing leads anywhere; and the text is the same.
+    let simulated = linked("simulated:demo");
+    assert!(!simulated.contains("\u{1b}]8"), "{simulated:?}");
+    let mut stripped = String::new();
+    let mut parts = public.split("\u{1b}]8;;");
+    stripped.push_str(parts.next().unwrap());
+    parts.for_each(|part| stripped.push_str(part.split_once("\u{1b}\\").unwrap().1));
+    let same = |text: &str| text.lines().filter(|line| !line.contains("cloud")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(same(&stripped), same(&simulated));
+}
+
+#[test]
 fn json_version_1() {
     insta::assert_snapshot!(json());
 }

@@ -96,16 +96,17 @@ fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     let format = Format::from(args.value.output);
     let is_table = query.is_none() && format == Format::Table;
     let shape = args.list.shape(is_table, args.value.output == ValueFormat::Wide)?;
-    let (documents, gaps, names) = block_on(async {
+    let (documents, gaps, names, cloud) = block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
         let names = names::of_gaps(&tenants, &found.gaps).await;
-        Ok((found.documents, found.gaps, names))
+        let cloud = tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default();
+        Ok((found.documents, found.gaps, names, cloud))
     })?;
     let servers: Vec<Value> = documents.iter().map(self::shape).collect();
     let palette = stdout::palette(terminal);
     if is_table {
-        let entries = servers.iter().map(server_document::entry).collect();
+        let entries = servers.iter().map(|server| server_document::entry(server, &cloud)).collect();
         let section = Section { title: None, entries };
         stdout::write_text(terminal, &shape, |out, text| write_list(out, COLUMNS, vec![section], text))?;
     } else {

@@ -13,7 +13,7 @@ use crate::jobs::audit::AuditWork;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
-use crate::view::{Ago, Shell, Strip, When, portal_link};
+use crate::view::{Ago, Shell, Strip, When};
 use crate::waivers::WaiverNote;
 use askama::Template;
 use axum::Extension;
@@ -24,6 +24,7 @@ use clients::{Clients, Refused};
 use finding_lines::FindingLine;
 use history::{Happened, LogRead, happened};
 use hostssl_census::KeptCensus;
+use hostssl_formats::portal_link;
 use hostssl_model::{
     CurrentState, Evidence, Kind, LookEnd, Reading, ResourceId, Scope, Standing, WireObservation, Word,
 };

@@ -2,7 +2,6 @@
 
 mod assets;
 mod chart;
-mod portal;
 mod shell;
 mod time;
 mod timeline;
@@ -10,7 +9,6 @@ mod words;
 
 pub(crate) use assets::{asset_path, find_asset};
 pub(crate) use chart::{Bar, LEGEND, Strip, Trend, change};
-pub(crate) use portal::portal_link;
 pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};
 pub(crate) use timeline::Timeline;

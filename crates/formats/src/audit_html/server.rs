@@ -2,10 +2,10 @@
 
 use super::{class, severity_word};
 use crate::headline::plural;
-use crate::{SubscriptionNames, earlier_look, safe, waiver_text};
+use crate::{SubscriptionNames, earlier_look, portal_link, safe, waiver_text};
 use hostssl_model::{
-    Acceptance, Finding, Floor, Outcome, Reading, ServerReport, Severity, Standing, WireListener, WireObservation,
-    WorstListener,
+    Acceptance, AuditReport, Finding, Floor, Outcome, Reading, ServerReport, Severity, Standing, WireListener,
+    WireObservation, WorstListener,
 };
 use hostssl_remediation::FixableControl;
 use std::borrow::Cow;
@@ -32,6 +32,8 @@ pub(super) struct ServerEvidence<'a> {
     pub(super) listeners: Vec<ListenerLine<'a>>,
     /// The command that plans the fix; nothing for names that a shell would read otherwise.
     pub(super) fix: Option<String>,
+    /// Its page in the Azure portal, where that is known.
+    pub(super) portal: Option<String>,
     pub(super) facts: Vec<(&'static str, Cow<'a, str>)>,
 }
 
@@ -66,9 +68,11 @@ pub(super) struct ListenerLine<'a> {
 }
 
 impl<'a> ServerEvidence<'a> {
-    /// Of a server of an audit that began then.
-    pub(super) fn of(report: &'a ServerReport, started_at: &str, names: &'a SubscriptionNames) -> Self {
-        let server = &report.server;
+    /// Of a server of an audit.
+    pub(super) fn of(report: &'a ServerReport, audit: &AuditReport, names: &'a SubscriptionNames) -> Self {
+        let (server, started_at) = (&report.server, &*audit.run.started_at);
+        let subscription = audit.subscriptions.iter().find(|one| one.id == server.subscription());
+        let tenant = subscription.map(|one| &*one.tenant);
         let standing = Standing::of(report);
         let fails = || report.findings.iter().filter(|one| one.outcome == Outcome::Fail);
         let unknown = report.findings.iter().filter(|one| one.outcome == Outcome::Unknown);
@@ -109,6 +113,7 @@ impl<'a> ServerEvidence<'a> {
             settings: report.readings.iter().map(|(name, reading)| setting(name.as_str(), reading)).collect(),
             listeners: report.wire.iter().map(ListenerLine::from).collect(),
             fix: fix(report),
+            portal: portal_link(&audit.run.cloud, tenant, server.id.as_str()),
             facts,
             report,
         }

@@ -27,9 +27,9 @@ use hostssl_formats::{
     audit_markdown, audit_ocsf, audit_sarif, audit_standards_csv, audit_text, clients_csv, clients_json, clients_sheet,
     clients_text, config_json, controls_json, diff_json, diff_text, doctor_json, doctor_text, evidence_text,
     explain_json, explain_text, fleet_metrics, gate_text, iac_csv, iac_html, iac_json, iac_junit, iac_markdown,
-    iac_ocsf, iac_sarif, iac_snippet, iac_text, iac_words, lint_json, lint_text, markdown, plan_review, plan_text, policy,
-    probe_json, probers_json, probers_text, run_refused, run_sessions, run_text, runs_json, runs_text, server_document,
-    tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
+    iac_ocsf, iac_sarif, iac_snippet, iac_text, iac_words, lint_json, lint_text, markdown, plan_review, plan_text,
+    policy, probe_json, probers_json, probers_text, run_refused, run_sessions, run_text, runs_json, runs_text,
+    server_document, tool_json, trend, waiver_text, watch_message, write_json_line, write_list, zones_json, zones_text,
 };
 use hostssl_iac::{IacBaseline, IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
@@ -175,7 +175,8 @@ fn of_fleets(all: &mut Outputs) {
     let document = server_document::server_document(&raw, SslEnforcement::Unknown, None, &[]);
     all.add_value("server_document", &document);
     all.add("server_document list", |out| {
-        let section = Section { title: Some("servers".into()), entries: vec![server_document::entry(&document)] };
+        let section =
+            Section { title: Some("servers".into()), entries: vec![server_document::entry(&document, "AzureCloud")] };
         write_list(out, server_document::COLUMNS, vec![section], &Text::plain())
     });
 }

@@ -140,7 +140,7 @@ fn write_file(
     let written = if output.format() == Some(Format::Table) {
         let shape = Shape { wide: output == AuditFormat::Wide, ..shape.clone() };
         let command = |command: &str| terminal.again.command(command);
-        let text = Text { palette: Palette::Plain, width: None, shape: &shape, command: &command };
+        let text = Text { shape: &shape, command: &command, ..Text::plain() };
         audit_text::write_with_next(out, report, unobserved, &text)
     } else {
         prepare(report, output, Palette::Plain)?(out)

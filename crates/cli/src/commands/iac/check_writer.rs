@@ -132,7 +132,7 @@ impl<'a> CheckWriter<'a> {
         let written = if output.format() == Some(Format::Table) {
             let shape = Shape { wide: output == IacOutput::Wide, ..self.shape.clone() };
             let command = |command: &str| self.terminal.again.command(command);
-            let text = Text { palette: Palette::Plain, width: None, shape: &shape, command: &command };
+            let text = Text { shape: &shape, command: &command, ..Text::plain() };
             iac_text::write(out, report, self.name, &text)
         } else {
             self.prepared(out, report, output, Palette::Plain)?

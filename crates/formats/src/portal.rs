@@ -10,7 +10,8 @@ const PORTALS: [(&str, &str); 3] = [
 
 /// The page of a resource in the portal of its cloud; `None` where that portal is not known, as of simulated servers. The tenant
 /// keeps the portal from looking for the resource in another one.
-pub(crate) fn portal_link(cloud: &str, tenant: Option<&str>, id: &str) -> Option<String> {
+#[must_use]
+pub fn portal_link(cloud: &str, tenant: Option<&str>, id: &str) -> Option<String> {
     let (_, portal) = PORTALS.iter().find(|(name, _)| *name == cloud)?;
     // The parts of an id have no other letters; one that has some leads nowhere.
     let is_plain = |text: &str| text.chars().all(|one| one.is_alphanumeric() || "/-_.()".contains(one));
