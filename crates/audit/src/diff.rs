@@ -239,7 +239,7 @@ fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool 
     if own.iter().all(Vec::is_empty) || own == place(&other.run.scope) || has_seen || is_hidden {
         return true;
     }
-    // Which subscriptions a tenant or a management group has, only the audit itself knows: it has not seen this one.
+    // Which subscriptions a tenant or a management group has, only the audit itself knows, and this one is not among them.
     let name = other.subscriptions.iter().find(|one| one.id == subscription).map(|one| &*one.name);
     let is_named = |selector: &String| {
         selector.eq_ignore_ascii_case(subscription.as_str())

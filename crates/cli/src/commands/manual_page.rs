@@ -63,7 +63,7 @@ impl Kind {
         let _ = match (self, code) {
             _ if text.is_empty() => writeln!(page, ".PP"),
             (Self::ExitStatus, Some((code, what))) => writeln!(page, ".TP\n{code}\n{}", escaped(what.trim())),
-            // It goes on with what a code means.
+            // The meaning of a code continues.
             (Self::ExitStatus, None) if line.starts_with("   ") => writeln!(page, "{}", escaped(text)),
             (Self::ExitStatus, None) => writeln!(page, ".PP\n{}", escaped(text)),
             _ if line.starts_with(' ') => writeln!(page, ".nf\n{}\n.fi", escaped(line)),
