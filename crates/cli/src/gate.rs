@@ -64,6 +64,11 @@ pub(crate) struct Rules {
 }
 
 impl GateArgs {
+    /// Whether failures may be waived: that is not known before the audit ends.
+    pub(crate) fn has_waivers(&self) -> bool {
+        self.waivers.is_some()
+    }
+
     /// The rules, if any were given.
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 
 use crate::csv_cell::{inert, unwrapped};
 use crate::standards::{remediation, requirements_of};
+use crate::waiver_text::beside;
 use hostssl_model::{AuditReport, Floor, ParameterName, ServerReport, Subscription, WorstListener};
 use std::io::{self, Write};
 
-const HEADINGS: [&str; 25] = [
+const HEADINGS: [&str; 27] = [
     "subscription",
     "subscriptionId",
     "resourceGroup",
@@ -31,6 +32,8 @@ const HEADINGS: [&str; 25] = [
     "remediation",
     "standards",
     "waitingForRestart",
+    "waivedUntil",
+    "waiver",
 ];
 
 /// Writes a whole report.
@@ -95,7 +98,8 @@ impl<W: Write> CsvWriter<W> {
             for finding in &report.findings {
                 let reason = finding.unchecked.as_ref().map_or("", |unchecked| unchecked.reason.as_str());
                 let (remedy, standards) = (remediation(finding), requirements_of(finding.control).join("; "));
-                let cells: [&str; 25] = [
+                let waiver = finding.waiver.as_deref().map(beside);
+                let cells: [&str; 27] = [
                     &subscription.name,
                     subscription.id.as_str(),
                     server.id.resource_group(),
@@ -121,6 +125,8 @@ impl<W: Write> CsvWriter<W> {
                     remedy.as_deref().unwrap_or_default(),
                     &standards,
                     &waiting,
+                    finding.accepted().map_or("", |waiver| waiver.expires.as_str()),
+                    waiver.as_deref().unwrap_or_default(),
                 ];
                 self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }

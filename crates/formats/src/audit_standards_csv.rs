@@ -2,12 +2,13 @@
 //! together, so that one standard can be cut out and handed on.
 
 use crate::csv_cell::{inert, unwrapped};
+use crate::waiver_text::beside;
 use hostssl_audit::{Control, Mapping};
 use hostssl_model::{AuditReport, Finding, Outcome, ServerReport, SubscriptionId};
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-const HEADINGS: [&str; 15] = [
+const HEADINGS: [&str; 16] = [
     "standard",
     "version",
     "requirement",
@@ -23,6 +24,7 @@ const HEADINGS: [&str; 15] = [
     "observed",
     "reason",
     "waivedUntil",
+    "waiver",
 ];
 
 /// Writes a whole report. A server to which a control does not apply has no row for its requirements.
@@ -60,7 +62,7 @@ fn row(
     server: &ServerReport,
     finding: &Finding,
     subscription: &str,
-) -> [String; 15] {
+) -> [String; 16] {
     let id = &server.server.id;
     [
         mapping.standard,
@@ -78,6 +80,7 @@ fn row(
         finding.observed.as_deref().unwrap_or_default(),
         finding.unchecked.as_ref().map_or("", |unchecked| unchecked.reason.as_str()),
         finding.accepted().map_or("", |waiver| waiver.expires.as_str()),
+        finding.waiver.as_deref().map(beside).as_deref().unwrap_or_default(),
     ]
     .map(str::to_owned)
 }
