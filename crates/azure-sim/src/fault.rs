@@ -84,6 +84,8 @@ pub enum Fault {
     DeleteLock,
     /// A policy denies writes: 403 `RequestDisallowedByPolicy` with `additionalInfo`.
     PolicyDenied,
+    /// An assignment of the built-in policy that turns enforcement on at the next remediation: it is listed, and does nothing.
+    PolicyEnforces,
     /// Writes get `ServerIsBusy`.
     Busy,
     /// Writes are accepted and fail in the end: polls get 200 with `status` `Failed` and this error.
@@ -203,6 +205,7 @@ impl Fault {
             Self::WrongTypes | Self::UpperCaseValue => operation.reads_parameters(),
             // A lock is consulted by scope and by writes; listing it must not use a rule up.
             Self::ReadOnlyLock | Self::DeleteLock | Self::PolicyDenied => operation.is_write(),
+            Self::PolicyEnforces => false,
             Self::UnknownStatus { .. } => matches!(operation, Operation::PollOperation | Operation::GetOperationResult),
             Self::Busy
             | Self::OperationFails { .. }

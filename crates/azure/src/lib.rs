@@ -18,6 +18,7 @@ mod operation;
 mod paging;
 mod parameters;
 pub mod permissions;
+mod policies;
 mod pooler;
 mod proxy;
 mod reachability;
@@ -41,6 +42,7 @@ pub use log_files::{ListedLogFile, SignedUrl, download_log_file, list_log_files}
 pub use operation::{AcceptedWrite, OperationHandle, OperationStatus, poll, write, write_turn};
 pub use paging::Listing;
 pub use parameters::{WriteParameterError, read_parameter, read_parameters, write_parameter};
+pub use policies::{EnforcingPolicy, list_enforcing_policies};
 pub use pooler::read_pooler_enabled;
 pub use proxy::{ProxyRoute, ProxySetting, proxy_route};
 pub use reachability::{EndpointFailure, EndpointFault, EndpointReply, ask_endpoint};

@@ -52,6 +52,12 @@ pub const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logF
 /// Read the events of the Activity Log: who changed a server. It is granted on the subscription, and Reader has it.
 pub const READ_ACTIVITY_LOG: &str = "Microsoft.Insights/eventtypes/values/read";
 
+/// List the assignments of Azure Policy that apply to a subscription. Reader has it.
+pub const READ_POLICY_ASSIGNMENTS: &str = "Microsoft.Authorization/policyAssignments/read";
+
+/// What telling of policies that would refuse clients needs, beside what lists servers.
+pub const POLICIES: [&str; 1] = [READ_POLICY_ASSIGNMENTS];
+
 /// What saying who changed a server needs, beside what lists servers.
 pub const WHO: [&str; 1] = [READ_ACTIVITY_LOG];
 

@@ -35,6 +35,7 @@ mod loosening;
 mod names;
 mod outputs;
 mod plan_file;
+mod policy_warnings;
 mod probing;
 mod progress;
 mod route;

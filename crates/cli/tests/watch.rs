@@ -288,3 +288,20 @@ fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
         assert!(refused.code == 2 && refused.stderr.contains(why), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn a_policy_that_would_refuse_known_clients_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let audit = |command: &[&str]| run(&[command, &["--simulate", "--state", &state, "-q"]].concat()).stderr;
+    let warning = "warning: Azure Policy (Simulated policy that enforces TLS) turns enforcement on for pg-catalog-prod at its next \
+                   remediation, which refuses 2 clients that connect in plaintext";
+    let first = audit(&["audit"]);
+    assert!(!first.contains("Azure Policy"), "no client is known: {first}");
+    run(&["clients", "--simulate", "--state", &state]);
+    for command in [&["audit"][..], &["watch", "--once"]] {
+        let told = audit(command);
+        assert!(told.contains(warning), "{told}");
+        assert!(!told.contains("for pg-keycloak"), "its clients use TLS: {told}");
+    }
+}

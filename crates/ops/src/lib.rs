@@ -10,6 +10,7 @@ mod documents;
 mod judge_again;
 mod listener_probe;
 mod log_analytics;
+mod policies_over_plaintext;
 mod readiness;
 mod remediation;
 mod run_context;
@@ -31,6 +32,7 @@ pub use documents::{Document, Documents, ShowError, list_server_documents, show_
 pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again, rules_of};
 pub use listener_probe::{ListenerProbe, ServerProbe, carried_observation, observation};
 pub use log_analytics::LogAnalyticsSource;
+pub use policies_over_plaintext::{PolicyOverPlaintext, policies_over_plaintext};
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
     AcceptBreakage, ClientEvidence, ClientsSeen, FailedBefore, NotPermitted, PlanError, PlanRequest, Planned,

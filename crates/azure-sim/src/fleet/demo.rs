@@ -31,6 +31,7 @@ pub(crate) fn demo() -> (Fleet, Vec<FaultRule>) {
         FaultRule::on_server(flexible(PRODUCTION, "rg-finance-prod", "pg-payroll-prod"), Fault::Forbidden),
         FaultRule::on_server(flexible(STAGING, "rg-shop-stage", "pg-cart-review-812"), Fault::Vanished),
         FaultRule::on_server(flexible(PRODUCTION, "rg-finance-prod", "pg-ledger-prod"), Fault::ReadOnlyLock),
+        FaultRule::on_subscription(PRODUCTION, Fault::PolicyEnforces),
         FaultRule::on_subscription(PARTNERS, Fault::Forbidden).during([Operation::ListServers]),
     ];
     (fleet, faults)

@@ -31,6 +31,9 @@ pub(super) fn locks(
     })
 }
 
+/// The built-in policy *Configure PostgreSQL flexible server to enable specified configuration*.
+const ENABLES_CONFIGURATION: &str = "a8f89ff4-3d6e-4d7b-8c5a-2e9b1f4c8d3a";
+
 /// The policy assignments that a scope lists, in the same way.
 pub(super) fn policies(
     call: &Call<'_>,
@@ -39,14 +42,21 @@ pub(super) fn policies(
     group: Option<&str>,
     server: Option<(usize, &Record)>,
 ) -> Reply {
-    let found =
-        assignments(simulation, subscription, group, server, |fault| (*fault == Fault::PolicyDenied).then_some("deny"));
-    call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, _)| {
+    let found = assignments(simulation, subscription, group, server, |fault| match fault {
+        Fault::PolicyDenied => Some("simulated-deny"),
+        Fault::PolicyEnforces => Some("simulated-enforce"),
+        _ => None,
+    });
+    call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, name)| {
+        let (title, definition, parameters) = match name {
+            "simulated-deny" => ("Simulated deny policy", "simulated-deny", "{}"),
+            _ => ("Simulated policy that enforces TLS", ENABLES_CONFIGURATION, r#"{"configurationName":{"value":"require_secure_transport"}}"#),
+        };
         put!(
             out,
-            r#"{{"properties":{{"displayName":"Simulated deny policy","policyDefinitionId":"/providers/Microsoft.Authorization/policyDefinitions/simulated-deny","scope":{scope},"enforcementMode":"Default"}},"id":{id},"type":"Microsoft.Authorization/policyAssignments","name":"simulated-deny"}}"#,
+            r#"{{"properties":{{"displayName":"{title}","policyDefinitionId":"/providers/Microsoft.Authorization/policyDefinitions/{definition}","scope":{scope},"notScopes":[],"parameters":{parameters},"enforcementMode":"Default"}},"id":{id},"type":"Microsoft.Authorization/policyAssignments","name":"{name}"}}"#,
             scope = quoted(&scope),
-            id = quoted(&format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny"))
+            id = quoted(&format!("{scope}/providers/Microsoft.Authorization/policyAssignments/{name}"))
         );
     })
 }

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
 use crate::keep::KeepArgs;
 use crate::looks::{VantageArgs, print_ended_looks};
+use crate::policy_warnings::warn_of_policies;
 use crate::probing::probe_of_audit;
 use crate::progress::AuditBar;
 use crate::route::RouteArgs;
@@ -110,8 +111,9 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     };
     block_on(async {
         let id = key.as_ref().map_or_else(new_id, |key| key.id().to_owned());
-        let Some(AuditEnded { mut report, vantages, rows, .. }) =
-            audit(&args.run, id, profile, writer.outputs.stdout, terminal).await?
+        let Some(AuditEnded { mut report, tenants, vantages, rows, .. }) =
+            audit(&args.run, id, profile.clone(), writer.outputs.stdout.filter(|_| !args.gate.has_waivers()), terminal)
+                .await?
         else {
             return Ok(Exit::ReaderGone);
         };
@@ -134,6 +136,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         if !args.run.wire.probe && !terminal.quiet {
             args.run.keep.print_earlier_probes(writer.simulated);
         }
+        warn_of_policies(&tenants, &report, &args.run.keep.state, writer.simulated, &profile).await;
         written?;
         writer.summarize(&report);
         if kept {

@@ -51,7 +51,7 @@ pub(crate) fn run(command: &RoleCommand, terminal: &TerminalArgs) -> Result<Exit
         ),
     };
     let scopes = scopes(args);
-    let mut actions = [&permissions::AUDIT[..], &permissions::WHO, more].concat();
+    let mut actions = [&permissions::AUDIT[..], &permissions::WHO, &permissions::POLICIES, more].concat();
     // A role that can be assigned on a subscription alone may not hold permissions on management groups.
     if !args.management_group.is_empty() {
         actions.push(permissions::READ_DESCENDANTS);

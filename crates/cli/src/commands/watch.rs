@@ -11,6 +11,7 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::looks::print_ended_looks;
+use crate::policy_warnings::warn_of_policies;
 use crate::signals::Signals;
 use crate::{outputs, stdout};
 use clap::{Args, ValueEnum};
@@ -151,7 +152,7 @@ impl Watch<'_> {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
                     listener.abort();
                     let ended = tokio::select! {
-                        ended = self.end_of_round(report, &vantages, &tenants) => ended,
+                        ended = self.end_of_round(report, profile, &vantages, &tenants) => ended,
                         () = signals.next() => return Ok(self.stopped(Exit::Failed)),
                     };
                     match ended {
@@ -195,6 +196,7 @@ impl Watch<'_> {
     async fn end_of_round(
         &mut self,
         mut report: AuditReport,
+        profile: &Profile,
         vantages: &Vantages,
         tenants: &[Tenant],
     ) -> Result<Exit, CliError> {
@@ -236,6 +238,8 @@ impl Watch<'_> {
         } else {
             stderr!("note: this audit was not kept, so that the next one reports the changes again");
         }
+        let keep = &self.args.run.keep.state;
+        warn_of_policies(tenants, &report, keep, self.args.run.connect.simulate.is_some(), profile).await;
         let measured = self.write_metrics();
         let mut shown = Ok(());
         let exit = match before {
