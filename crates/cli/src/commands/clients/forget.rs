@@ -29,7 +29,8 @@ pub(super) fn run(args: &ForgetArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
     let directory = args.state.directory(args.of.simulated())?;
     // A state that is not there is not made for this.
     if args.state.read_before_keeping(args.of.simulated())?.is_none() {
-        return Err(crate::state::nothing_kept());
+        let message = "nothing is kept of the clients of any server";
+        return Err(CliError::usage(message, "`hostssl clients` observes and keeps them"));
     }
     let store = AuditStore::open(&directory)?;
     let kept = store.kept_censuses()?;
