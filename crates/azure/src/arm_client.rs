@@ -1,5 +1,7 @@
 //! Sends requests to Resource Manager: signed in, paced, bounded, and repeated where that is safe.
 
+mod signed_download;
+
 use crate::answer::{Answer, read_whole, transport_error};
 use crate::departed::{Departed, MarkDeparted};
 use crate::error::one_line;
@@ -14,7 +16,6 @@ use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{
     ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Transport, Url,
 };
-use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -261,42 +262,6 @@ impl Arm {
         quota: &Quota,
     ) -> Result<T, ArmError> {
         self.answer(Method::Post, url, Some(body.to_string()), quota, Repeat::Transient, None).await?.document()
-    }
-
-    /// Downloads what a signed URL leads to, without a token, and hands over its pieces as they come.
-    ///
-    /// No text of the transport is passed on: it may hold the URL, which is a secret.
-    pub(crate) async fn download(&self, url: &Url, take: &mut dyn FnMut(&[u8])) -> Result<(), ArmError> {
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            biased;
-            stop = stopped(&mut stop) => Err(ArmError::Stopped(stop)),
-            done = self.download_whole(url, take) => done,
-        }
-    }
-
-    async fn download_whole(&self, url: &Url, take: &mut dyn FnMut(&[u8])) -> Result<(), ArmError> {
-        let patience = self.inner.limits.request_timeout;
-        let broken = || ArmError::Network("the connection to storage was interrupted".to_owned());
-        let silent = |_| ArmError::Network(format!("no data from storage for {} s", patience.as_secs()));
-        let Ok(_under_way) = self.inner.under_way.acquire().await else {
-            return Err(ArmError::Network("the client was closed".to_owned()));
-        };
-        let mut request = Request::new(url.clone(), Method::Get);
-        let options = PipelineStreamOptions { skip_checks: true, ..PipelineStreamOptions::default() };
-        let context = Context::new();
-        let sent = self.inner.plain.stream(&context, &mut request, Some(options));
-        let response = timeout(patience, sent).await.map_err(silent)?.map_err(|_| broken())?;
-        let (status, _headers, mut stream) = response.deconstruct();
-        match u16::from(status) {
-            200 => {}
-            403 => return Err(ArmError::Network("storage refused the signature, which may have expired".to_owned())),
-            other => return Err(ArmError::Network(format!("storage answered HTTP {other}"))),
-        }
-        while let Some(piece) = timeout(patience, stream.next()).await.map_err(silent)? {
-            take(&piece.map_err(|_| broken())?);
-        }
-        Ok(())
     }
 
     /// Sends until there is an answer of any status, an error that a retry cannot fix, or no patience left.
