@@ -5,7 +5,7 @@ mod common;
 
 use common::audit;
 use hostssl_audit::{apply_waivers, gate, read_waivers};
-use hostssl_formats::{Text, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, waiver_text};
+use hostssl_formats::{Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, waiver_text};
 use hostssl_model::{AuditReport, Waiver};
 use hostssl_test_support::schema::Schema;
 use jiff::civil::date;
@@ -96,4 +96,24 @@ fn programs_read_the_failure_and_its_waiver() {
         "{junit}"
     );
     assert_eq!(junit.matches("<failure").count(), 1, "{junit}");
+}
+
+#[test]
+fn spreadsheets_have_the_waiver_beside_the_failure() {
+    let text = written(audit_csv::write);
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let place = |heading: &str, headings: &csv::StringRecord| headings.iter().position(|one| one == heading).unwrap();
+    let headings = rows.headers().unwrap().clone();
+    let columns = ["name", "control", "controlOutcome", "waivedUntil"].map(|heading| place(heading, &headings));
+    let waiver = place("waiver", &headings);
+    let mut waived = Vec::new();
+    for row in rows.records().map(Result::unwrap).filter(|row| !row[waiver].is_empty()) {
+        waived.push(columns.map(|column| row[column].to_owned()).join(" "));
+    }
+    // What one person alone has approved waives nothing, and is shown.
+    assert_eq!(
+        waived,
+        ["billing minimum-tls-version fail ", "ledger require-secure-transport fail 2027-01-01"],
+        "{text}"
+    );
 }
