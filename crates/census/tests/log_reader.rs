@@ -106,9 +106,8 @@ fn a_session_that_ended_before_it_began_is_no_client() {
     let failures = [
         ("3D000", "database \"shop\" does not exist"),
         ("42501", "permission denied for database \"shop\""),
-        ("55000", "database \"shop\" is not currently accepting connections"),
-        ("53300", "too many connections for role \"app\""),
-        ("53300", "remaining connection slots are reserved for roles with the SUPERUSER attribute"),
+        ("42501", "role \"app\" is not permitted to log in"),
+        ("42501", "must be superuser or replication role to start walsender"),
     ];
     for (code, fatal) in failures {
         let goes_on = ended_before_it_began("terminating connection due to administrator command", "57P01", 7, 50);
@@ -121,7 +120,7 @@ fn a_session_that_ended_before_it_began_is_no_client() {
         }
     }
     // Another database or user, another process, or much later: nothing ties them.
-    let ends = ["database \"pay\" does not exist", "too many connections for role \"pay\""];
+    let ends = ["database \"pay\" does not exist", "role \"pay\" is not permitted to log in"];
     for log in ends.iter().flat_map(|fatal| ended_before_it_began(fatal, "3D000", 7, 50)) {
         assert_eq!(only(&read(&[&log])).tls, SessionTls::Plaintext, "{log}");
     }
@@ -130,6 +129,22 @@ fn a_session_that_ended_before_it_began_is_no_client() {
     let other = stderr.replace("[7] FATAL", "[8] FATAL");
     for log in [late, other] {
         assert_eq!(only(&read(&[&log])).tls, SessionTls::Plaintext, "{log}");
+    }
+}
+
+/// User, database and password are right: it comes back in plaintext when the limit has passed.
+#[test]
+fn a_client_that_only_hits_a_limit_counts() {
+    let limits = [
+        ("55000", "database \"shop\" is not currently accepting connections"),
+        ("53300", "too many connections for role \"app\""),
+        ("53300", "too many connections for database \"shop\""),
+        ("53300", "remaining connection slots are reserved for roles with the SUPERUSER attribute"),
+    ];
+    for log in limits.iter().flat_map(|(code, fatal)| ended_before_it_began(fatal, code, 7, 50)) {
+        let report = read(&[&log]);
+        assert_eq!(only(&report).tls, SessionTls::Plaintext, "{log}");
+        assert_ne!(report.verdict, CensusVerdict::Safe, "{log}");
     }
 }
 

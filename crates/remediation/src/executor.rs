@@ -145,7 +145,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 self.end_waiting(&recorder, NotStarted::NotContinued).await?;
             }
             recorder.record_run(JournalEvent::UndoStarted { reason: reason.map(SafeText::new) }).await?;
-            self.walk_back(&recorder).await
+            self.walk_back(&recorder, false).await
         };
         let walked = recorder.timing_a_stop(walked).await;
         recorder.conclude(walked)
@@ -161,7 +161,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         }
         recorder.record_run(JournalEvent::RunResumed).await?;
         if phase == RunPhase::Undoing {
-            return self.walk_back(recorder).await;
+            return self.walk_back(recorder, true).await;
         }
         // What was in progress comes first, whatever else has happened: it is the servers' state already.
         let open = recorder.plan.steps().iter().filter(|step| recorder.is_open(step));
@@ -171,7 +171,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
         match rest {
             OnResume::Continue => self.walk_and_finish(recorder).await,
             OnResume::SettleOnly => {
-                self.look_at_unread_again(recorder, Direction::Apply).await?;
+                // A run that was killed or stopped kept no note of what was still to be looked at.
+                self.look_at_all_again(recorder, recorder.plan.steps(), Direction::Apply).await?;
                 self.end_waiting(recorder, NotStarted::NotContinued).await
             }
         }
@@ -235,8 +236,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
         self.in_parallel(held.map(|step| async move {
             let found = tokio::select! {
                 biased;
-                // Who resumes a run that has not ended looks at all of it.
-                () = self.stopped() => return match recorder.all_ended(direction) {
+                // Who resumes a run that has not ended looks at all of it; one that is only settled ends now.
+                () = self.stopped() => return match recorder.all_ended(direction) || recorder.only_settles() {
                     true => self.note_unread(recorder, step, direction, "the run was stopped before that").await,
                     false => Ok(()),
                 },
@@ -384,8 +385,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// The waves backwards, and within a server the steps backwards. A failed step does not stop the
-    /// rest.
-    async fn walk_back(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
+    /// rest. Of an undo that was killed, what it had restored is looked at too: no one knows whether that was done. An
+    /// earlier undo that ended has looked already.
+    async fn walk_back(&self, recorder: &RunRecorder<'_, W>, was_killed: bool) -> Result<(), Abort> {
         let undoing: Vec<&Step> = recorder.plan.steps().iter().filter(|step| recorder.is_undoing(step)).collect();
         for wave in undoing.chunk_by(|one, next| one.wave == next.wave).rev() {
             let mut groups: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
@@ -397,7 +399,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
             pool.until_done().await?;
             self.look_again(recorder, wave.iter().copied(), Direction::Undo).await?;
         }
-        self.look_at_all_again(recorder, undoing.iter().copied(), Direction::Undo).await?;
+        let looked_at = if was_killed { recorder.plan.steps().iter().collect() } else { undoing };
+        self.look_at_all_again(recorder, looked_at.iter().copied(), Direction::Undo).await?;
         self.look_at_unread_again(recorder, Direction::Undo).await?;
         if recorder.all_ended(Direction::Undo) { recorder.record_run(JournalEvent::UndoFinished).await } else { Ok(()) }
     }

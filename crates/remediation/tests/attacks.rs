@@ -371,6 +371,71 @@ async fn a_stop_before_the_second_look_is_kept_too() {
     assert_eq!(case.resume(OnResume::Continue).await.outcome, RunOutcome::Done);
 }
 
+/// A kill leaves no note of what was not looked at again: whoever resumes looks at all of it.
+#[tokio::test(start_paused = true)]
+async fn a_kill_in_the_second_look_hides_nothing_that_goes_back() {
+    for (undo, rest) in [
+        (false, OnResume::SettleOnly),
+        (false, OnResume::Continue),
+        (true, OnResume::SettleOnly),
+        (true, OnResume::Continue),
+    ] {
+        let case = killed_in_the_second_look(undo).await;
+        case.set("a", if undo { "on" } else { "off" });
+        let read = case.resume(rest).await;
+        let expected = if undo { ["stuck", "undone"] } else { ["failed", "applied"] };
+        assert_eq!(statuses(&read), expected, "{undo} {rest:?}");
+        assert_ne!(read.outcome, RunOutcome::Done);
+    }
+}
+
+/// Settling ends the run: what a stop kept it from looking at is noted, as no later resume would look by itself.
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_run_is_only_settled_leaves_a_note() {
+    let case = killed_in_the_second_look(false).await;
+    let (_interrupt, stop) = watch::channel(Some(Stop::Interrupted));
+    let executor = case.executor(&case.world, stop);
+    let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+    let settled = executor.resume(loaded, OnResume::SettleOnly, &[]).await.unwrap();
+    assert_eq!((settled.outcome, settled.summary.not_read_again), (RunOutcome::Incomplete, 2), "{settled:?}");
+    assert_eq!(case.resume(OnResume::Continue).await.outcome, RunOutcome::Done);
+}
+
+/// An apply, or the undo of one, that is dropped after its last step ended and before it looked again.
+async fn killed_in_the_second_look(undo: bool) -> Case {
+    let case = Case::new(&[InjectedFault::None; 2]);
+    if undo {
+        assert_eq!(case.apply().await.outcome, RunOutcome::Done);
+    }
+    let (ended, written) = (std::sync::atomic::AtomicUsize::new(0), tokio::sync::Notify::new());
+    let counting = |event: &ExecutionEvent<'_>| {
+        if let ExecutionEvent::Recorded(JournalRecord {
+            event: JournalEvent::Step { act: StepEvent::Ended { .. }, .. },
+            ..
+        }) = event
+            && ended.fetch_add(1, Ordering::SeqCst) == 1
+        {
+            written.notify_one();
+        }
+    };
+    let executor = Executor { events: &counting, ..case.executor(&case.world, watch::channel(None).1) };
+    let work = async {
+        if undo {
+            let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+            executor.undo(loaded, &[], None).await
+        } else {
+            let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+            executor.apply(&approved, &run(), case.plan.principal()).await
+        }
+    };
+    tokio::select! {
+        biased;
+        report = work => panic!("it ended before the kill: {report:?}"),
+        () = written.notified() => {}
+    }
+    case
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_canary_that_goes_back_holds_up_everything_else() {
     let case = Case::new(&[InjectedFault::None; 4]);

@@ -1,5 +1,8 @@
 //! What the server writes when it ends a session right after it authorized it, before the client can do anything
 //! (`InitPostgres`): in English as Azure's servers have it. In another language the session counts as a client.
+//!
+//! Only what can never succeed as it is asked for. A limit passes (`too many connections for role`, `remaining connection
+//! slots are reserved`, `not currently accepting connections`): that client comes back, and in plaintext.
 
 /// The severity of these messages. Lines with it are looked at.
 pub(super) const SEVERITY: &str = "FATAL";
@@ -13,19 +16,12 @@ pub(crate) enum StartupFailure<'a> {
 }
 
 /// What stands around the name of a database, and of a user.
-const OF_DATABASE: [(&str, &str); 4] = [
-    ("database \"", "\" does not exist"),
-    ("database \"", "\" is not currently accepting connections"),
-    ("permission denied for database \"", "\""),
-    ("too many connections for database \"", "\""),
-];
-const OF_USER: [(&str, &str); 3] = [
-    ("role \"", "\" does not exist"),
-    ("role \"", "\" is not permitted to log in"),
-    ("too many connections for role \"", "\""),
-];
-/// What names neither begins so.
-const UNNAMED: [&str; 2] = ["remaining connection slots are reserved for ", "permission denied to start WAL sender"];
+const OF_DATABASE: [(&str, &str); 2] =
+    [("database \"", "\" does not exist"), ("permission denied for database \"", "\"")];
+const OF_USER: [(&str, &str); 2] = [("role \"", "\" does not exist"), ("role \"", "\" is not permitted to log in")];
+/// What names neither begins so: since PostgreSQL 16, and before.
+const UNNAMED: [&str; 2] =
+    ["permission denied to start WAL sender", "must be superuser or replication role to start walsender"];
 
 /// Reads a message of this severity; `None` if it is about something else.
 pub(super) fn startup_failure(message: &[u8]) -> Option<StartupFailure<'_>> {
@@ -48,14 +44,17 @@ mod tests {
         let database = Some(StartupFailure::Database(b"a\"b"));
         assert_eq!(read("database \"a\"b\" does not exist"), database);
         assert_eq!(read("permission denied for database \"a\"b\""), database);
-        assert_eq!(read("database \"a\"b\" is not currently accepting connections"), database);
-        assert_eq!(read("too many connections for role \"x\""), Some(StartupFailure::User(b"x")));
         assert_eq!(read("role \"x\" is not permitted to log in"), Some(StartupFailure::User(b"x")));
-        assert_eq!(
-            read("remaining connection slots are reserved for roles with the SUPERUSER attribute"),
-            Some(StartupFailure::Unnamed)
-        );
+        for unnamed in
+            ["permission denied to start WAL sender", "must be superuser or replication role to start walsender"]
+        {
+            assert_eq!(read(unnamed), Some(StartupFailure::Unnamed), "{unnamed}");
+        }
         for other in [
+            "database \"x\" is not currently accepting connections",
+            "too many connections for database \"x\"",
+            "too many connections for role \"x\"",
+            "remaining connection slots are reserved for roles with the SUPERUSER attribute",
             "terminating connection due to administrator command",
             "password authentication failed for user \"x\"",
             "database \"x\"",
