@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 ///
 /// These are the general categories Cc (control), Cf (format, with every mark of direction), Zl and Zp (line and
 /// paragraph separators), and the property `Default_Ignorable_Code_Point`, which is what fonts show as nothing (Unicode
-/// Character Database 16.0, `DerivedGeneralCategory.txt` and `DerivedCoreProperties.txt`). A test holds the categories
+/// Character Database 16.0, `DerivedGeneralCategory.txt` and `DerivedCoreProperties.txt`), and the 66 noncharacters, which no
+/// text may exchange and two of which no XML may have. A test holds the categories
 /// equal to the database.
 pub const HARMFUL: &[(char, char)] = &[
     ('\u{0}', '\u{1f}'),
@@ -26,16 +27,34 @@ pub const HARMFUL: &[(char, char)] = &[
     ('\u{2028}', '\u{202e}'),
     ('\u{2060}', '\u{206f}'),
     ('\u{3164}', '\u{3164}'),
+    ('\u{fdd0}', '\u{fdef}'),
     ('\u{fe00}', '\u{fe0f}'),
     ('\u{feff}', '\u{feff}'),
     ('\u{ffa0}', '\u{ffa0}'),
     ('\u{fff0}', '\u{fffb}'),
+    ('\u{fffe}', '\u{ffff}'),
     ('\u{110bd}', '\u{110bd}'),
     ('\u{110cd}', '\u{110cd}'),
     ('\u{13430}', '\u{1343f}'),
     ('\u{1bca0}', '\u{1bca3}'),
     ('\u{1d173}', '\u{1d17a}'),
+    ('\u{1fffe}', '\u{1ffff}'),
+    ('\u{2fffe}', '\u{2ffff}'),
+    ('\u{3fffe}', '\u{3ffff}'),
+    ('\u{4fffe}', '\u{4ffff}'),
+    ('\u{5fffe}', '\u{5ffff}'),
+    ('\u{6fffe}', '\u{6ffff}'),
+    ('\u{7fffe}', '\u{7ffff}'),
+    ('\u{8fffe}', '\u{8ffff}'),
+    ('\u{9fffe}', '\u{9ffff}'),
+    ('\u{afffe}', '\u{affff}'),
+    ('\u{bfffe}', '\u{bffff}'),
+    ('\u{cfffe}', '\u{cffff}'),
+    ('\u{dfffe}', '\u{dffff}'),
     ('\u{e0000}', '\u{e0fff}'),
+    ('\u{efffe}', '\u{effff}'),
+    ('\u{ffffe}', '\u{fffff}'),
+    ('\u{10fffe}', '\u{10ffff}'),
 ];
 
 /// Whether a character could steer a terminal, a log or a page, turn the direction of writing, or hide.
@@ -74,6 +93,14 @@ mod tests {
         }
         // 65 controls, 2 separators, and at least the 170 format characters of Unicode 15.
         assert!(counted >= 237, "{counted}");
+    }
+
+    #[test]
+    fn every_noncharacter_is_in_the_table() {
+        let last = (0..=16).flat_map(|plane| [0xfffe, 0xffff].map(|low| plane * 0x1_0000 + low));
+        let all: Vec<char> = (0xfdd0..=0xfdef).chain(last).filter_map(char::from_u32).collect();
+        assert_eq!(all.len(), 66);
+        all.into_iter().for_each(|c| assert!(is_harmful(c), "U+{:04X}", u32::from(c)));
     }
 
     #[test]
