@@ -1,7 +1,7 @@
 //! Reads a check of a file from its JSON, version 1, as far as a later check is compared with it.
 
 use crate::iac_json::SCHEMA;
-use hostssl_iac::IacBaseline;
+use hostssl_iac::{IacBaseline, IacBaselineFailure};
 use hostssl_model::{Advice, Fault, Hint, Outcome, WaiverState};
 use serde::Deserialize;
 use std::io;
@@ -48,14 +48,28 @@ struct CheckedServerRead {
 #[derive(Deserialize)]
 struct CheckedFindingRead {
     outcome: String,
+    before: Option<String>,
     after: Option<String>,
+    live: Option<LiveRead>,
     fingerprint: String,
     waiver: Option<StateRead>,
 }
 
 #[derive(Deserialize)]
+struct LiveRead {
+    value: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct StateRead {
     state: String,
+}
+
+impl CheckedFindingRead {
+    fn into_failure(self) -> (String, IacBaselineFailure) {
+        let now = self.live.and_then(|live| live.value).or(self.before);
+        (self.fingerprint, IacBaselineFailure { now, after: self.after })
+    }
 }
 
 /// Reads what failed, and by which rules. A failure that was waived is not among it.
@@ -80,6 +94,6 @@ pub fn read(text: impl io::Read) -> Result<IacBaseline, InvalidIacJson> {
         profile: check.profile,
         format: check.file.format,
         is_compared: check.live.is_some(),
-        failures: failures.map(|finding| (finding.fingerprint, finding.after)).collect(),
+        failures: failures.map(CheckedFindingRead::into_failure).collect(),
     })
 }

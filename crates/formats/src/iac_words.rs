@@ -134,5 +134,9 @@ pub fn doubts(report: &IacReport) -> Vec<String> {
     if !baseline.same_way {
         doubt("the baseline is of another format of file, or only one of the two was compared with the servers");
     }
+    if baseline.unnamed > 0 {
+        let what = "known failures are of servers whose id and name are not in the file, and may be of other servers";
+        doubts.push(format!("{} of the {what}, so this check does not pass", baseline.unnamed));
+    }
     doubts
 }

@@ -11,7 +11,7 @@ use hostssl_model::{
     ResourceId, Server, Tags,
 };
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The controls that one value of a file decides. The others need a server.
 const CONTROLS: [ControlId; 3] =
@@ -22,7 +22,9 @@ const CONTROLS: [ControlId; 3] =
 #[must_use]
 pub fn check(file: &IacFile, profile: &Profile, live: Option<&AuditReport>) -> IacReport {
     let servers = live.map(LiveServers::of);
-    let judging = Judging { file, profile, live: servers.as_ref() };
+    let destroyed = file.servers.iter().filter(|server| server.change == IacServerChange::Destroys);
+    let destroyed = destroyed.filter_map(|server| server.id.as_ref()).collect();
+    let judging = Judging { file, profile, live: servers.as_ref(), destroyed: &destroyed };
     let mut by_server: HashMap<usize, Vec<&SettingBlock>> = HashMap::new();
     for block in &file.settings {
         if let Some(server) = block.server {
@@ -57,6 +59,8 @@ struct Judging<'a> {
     file: &'a IacFile,
     profile: &'a Profile,
     live: Option<&'a LiveServers<'a>>,
+    /// The ids of the servers that an apply destroys.
+    destroyed: &'a HashSet<&'a ResourceId>,
 }
 
 /// What is live of one setting: nothing was compared, or what came of it.
@@ -80,11 +84,15 @@ impl Judging<'_> {
             change: server.change,
             findings: Vec::new(),
         };
+        // A server that is there already: Azure refuses to make it again, and nothing is written to it.
+        let is_refused = server.change == IacServerChange::Creates
+            && matches!(matched, Some(LiveMatch::Found(report)) if !self.destroyed.contains(&report.server.id));
         if server.change != IacServerChange::Destroys {
             for (control, name) in self.judged(server.kind) {
                 let blocks = of_setting(server, blocks, homeless, name);
                 if is_asked(control, &blocks) {
-                    let future = future(self.file, server, name, &blocks);
+                    let mut future = future(self.file, server, name, &blocks);
+                    future.is_written &= !is_refused;
                     let live = matched.map(|matched| live_of(matched, name));
                     found.findings.extend(self.findings(server, control, name, future, live));
                 }
@@ -216,7 +224,9 @@ fn outcome(
     live: LiveComparison,
     judge: &impl Fn(Meaning) -> Judged,
 ) -> Decided {
-    let is_new = matches!(server.change, IacServerChange::Creates | IacServerChange::Replaces);
+    // What the audit could not find of a server that is made is no gap; a value of one that it has is.
+    let is_new = matches!(server.change, IacServerChange::Creates | IacServerChange::Replaces)
+        && (future.is_written || live != Some(Err(IacReason::LiveUnknown)));
     let found = live.and_then(Result::ok);
     let difference = match (found, future.after, future.before) {
         (Some(live), Ok(after), _) if live == after => None,
@@ -263,11 +273,16 @@ fn every_floor_passes(kind: Kind, name: ParameterName, judge: &impl Fn(Meaning) 
 /// That a deleted block makes the server refuse clients, or may do so.
 fn refused(finding: &IacFinding, future: &Future, live: LiveComparison) -> Option<IacFinding> {
     let after = future.after.ok().filter(|_| future.effect == IacEffect::ResetsToDefault)?;
-    let now = live.and_then(Result::ok).or(future.before);
+    let now = match live {
+        // What the plan believes is not what the server has.
+        Some(Err(reason)) => Err(reason),
+        Some(Ok(now)) => Ok(now),
+        None => future.before.ok_or(IacReason::OtherValue),
+    };
     let (outcome, reason) = match now {
-        Some(now) if now.is_looser_than(after) => (Outcome::Fail, None),
-        Some(_) => return None,
-        None => (Outcome::Unknown, Some(IacReason::OtherValue)),
+        Ok(now) if now.is_looser_than(after) => (Outcome::Fail, None),
+        Ok(_) => return None,
+        Err(reason) => (Outcome::Unknown, Some(reason)),
     };
     Some(IacFinding { rule: IacRule::ResetRefusesClients, outcome, reason, expected: None, ..finding.clone() })
 }

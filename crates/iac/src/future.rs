@@ -61,7 +61,14 @@ fn of_block(file: &IacFile, server: &ServerBlock, name: ParameterName, block: &S
         true => default.filter(|_| !server.is_copy),
         false => block.before.meaning(),
     };
+    // Nothing is written to a server that is made anew when its block stays what it was.
+    let is_left = is_new(server) && block.act == BlockAct::Keep;
     let stated = match (block.act, block.after) {
+        _ if is_left && server.is_copy => Err(IacReason::Inherited),
+        // It starts with the default, and the next plan writes the value of the block: the weaker of the two decides.
+        (_, Stated::Value(meaning)) if is_left => {
+            Ok(default.filter(|default| default.is_looser_than(meaning)).unwrap_or(meaning))
+        }
         (BlockAct::Reset, _) => default.ok_or(IacReason::UnknownDeletion),
         (BlockAct::Delete, _) => Err(IacReason::UnknownDeletion),
         (_, Stated::Value(meaning)) => Ok(meaning),
@@ -78,8 +85,8 @@ fn of_block(file: &IacFile, server: &ServerBlock, name: ParameterName, block: &S
         BlockAct::Write if is_new(server) && stated.ok() == before => IacEffect::Sets,
         BlockAct::Write => stated.map_or(IacEffect::Unknown, |after| written(before, after)),
     };
-    let effect =
-        if matches!(stated, Err(reason) if reason == until(file.format)) { IacEffect::Unknown } else { effect };
+    let is_unknown = matches!(stated, Err(reason) if reason == until(file.format) || is_left);
+    let effect = if is_unknown { IacEffect::Unknown } else { effect };
     Future {
         effect,
         address: block.address.clone(),

@@ -2,9 +2,9 @@
 //!
 //! A gate chooses which failures count. It never makes what is not known a pass, and neither does a baseline of other rules.
 
-use crate::{IacFinding, IacFormat, IacReport, IacRule};
+use crate::{IacEffect, IacFinding, IacFormat, IacReport, IacRule};
 use hostssl_audit::WaiverLayer;
-use hostssl_model::{AuditEnd, FailOn, Outcome, Severity, Waiver, WaiverState};
+use hostssl_model::{AuditEnd, FailOn, Meaning, Outcome, Severity, Waiver, WaiverState};
 use std::collections::HashMap;
 
 /// An earlier check of a file, as far as another one is compared with it.
@@ -16,8 +16,27 @@ pub struct IacBaseline {
     pub format: String,
     /// Whether the file was compared with the servers.
     pub is_compared: bool,
-    /// What failed and was not waived: its fingerprint, and the value after an apply where that was known.
-    pub failures: HashMap<String, Option<String>>,
+    /// What failed and was not waived, by its fingerprint.
+    pub failures: HashMap<String, IacBaselineFailure>,
+}
+
+/// What failed in an earlier check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IacBaselineFailure {
+    /// The value that the server had, or before the apply as far as the file knew.
+    pub now: Option<String>,
+    /// The value after an apply, where that was known.
+    pub after: Option<String>,
+}
+
+impl IacBaselineFailure {
+    /// Whether a failure of now is this one: of the same value, and not made by a change that the earlier file did not make.
+    fn is_same(&self, finding: &IacFinding) -> bool {
+        let spelled = |value: Option<Meaning>| value.and_then(|value| finding.setting.spell(value));
+        let now = spelled(finding.live.map(|live| live.meaning).or(finding.before));
+        let changes = matches!(finding.effect, IacEffect::TurnsOff | IacEffect::Changes);
+        self.after.as_deref() == spelled(finding.after) && (!changes || self.now.as_deref() == now)
+    }
 }
 
 /// The earlier check against which new failures were identified, and whether it is comparable.
@@ -33,13 +52,15 @@ pub struct IacBaselineUse {
     pub same_way: bool,
     /// Failures that were in it already, with the same value.
     pub known: u64,
+    /// Of these, the ones of servers that have neither an id nor a name: they may be other servers at the same address.
+    pub unnamed: u64,
 }
 
 impl IacBaselineUse {
-    /// Whether what it does not contain is new.
+    /// Whether what it does not contain is new, and what it contains is known.
     #[must_use]
     pub const fn serves(&self) -> bool {
-        self.same_profile && self.same_way
+        self.same_profile && self.same_way && self.unnamed == 0
     }
 }
 
@@ -57,17 +78,18 @@ impl IacReport {
         self.waivers = Some(layer.into_file());
     }
 
-    /// Marks the failures that an earlier check had with the same value. What was accepted for a time is not known for good once
+    /// Marks the failures that an earlier check had with the same value, unless the file makes them by another change. What was accepted for a time is not known for good once
     /// that time is over.
     pub fn compare_with(&mut self, file: &str, baseline: &IacBaseline) {
-        let mut known = 0;
+        let (mut known, mut unnamed) = (0, 0);
         for server in &mut self.servers {
+            let is_named = server.id.is_some() || server.name.is_some();
             let prints: Vec<String> = server.findings.iter().map(|finding| server.fingerprint(finding)).collect();
             for (finding, print) in server.findings.iter_mut().zip(prints) {
-                let after = finding.after.and_then(|value| finding.setting.spell(value));
-                let was = baseline.failures.get(&print).is_some_and(|was| was.as_deref() == after);
+                let was = baseline.failures.get(&print).is_some_and(|was| was.is_same(finding));
                 finding.is_known = was && finding.outcome == Outcome::Fail && !has_expired(finding);
                 known += u64::from(finding.is_known);
+                unnamed += u64::from(finding.is_known && !is_named);
             }
         }
         self.baseline = Some(IacBaselineUse {
@@ -77,6 +99,7 @@ impl IacReport {
             same_way: IacFormat::from_code(&baseline.format) == Some(self.format)
                 && baseline.is_compared == self.live.is_some(),
             known,
+            unnamed,
         });
     }
 

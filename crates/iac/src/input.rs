@@ -51,12 +51,24 @@ pub enum InvalidIac {
     #[error("it is not JSON: {0}")]
     NotJson(String),
     /// A member has another type than the format gives it.
-    #[error("line {line}, column {column}: a value of another type than this format has there")]
+    #[error("line {line}, column {column}: a value of another type than this format has there{expected}")]
     Unexpected {
         /// Counted from 1.
         line: usize,
         /// Counted from 1.
         column: usize,
+        /// What this format has there, as the rest of the sentence; empty where that is not one thing.
+        expected: &'static str,
+    },
+    /// An object has a member twice.
+    #[error("line {line}, column {column}: an object has `{member}` twice, and which one counts cannot be told")]
+    Twice {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// The name of the member, which is one that hostssl reads.
+        member: String,
     },
     /// Terraform wrote another version of its format.
     #[error("its format_version is {0}, and hostssl knows version 1")]
@@ -92,6 +104,7 @@ impl Advice for InvalidIac {
                 "save the plan first: `terraform plan -out FILE`, then `terraform show -json FILE > plan.json`"
             }
             Self::ParameterFile => "name the template: parameters alone deploy nothing",
+            Self::Twice { .. } => "remove one of the two, or write the file again",
             Self::Empty | Self::NotJson(_) | Self::Unexpected { .. } | Self::Other => {
                 "write a plan with `terraform show -json FILE`, or a template with `bicep build FILE`"
             }
@@ -136,6 +149,26 @@ fn refusal(error: serde_json::Error) -> InvalidIac {
         // These name what was expected, and never what stands there.
         Category::Syntax | Category::Eof => InvalidIac::NotJson(error.to_string()),
         Category::Data if error.to_string().starts_with(TOO_MANY) => InvalidIac::TooMany,
-        Category::Data => InvalidIac::Unexpected { line: error.line(), column: error.column() },
+        Category::Data => {
+            let (line, column, text) = (error.line(), error.column(), error.to_string());
+            if let Some(member) = twice(&text) {
+                return InvalidIac::Twice { line, column, member };
+            }
+            let expected = text.rsplit_once(", expected ").and_then(|(_, rest)| {
+                EXPECTED
+                    .into_iter()
+                    .find(|(one, _)| rest.strip_prefix(one).is_some_and(|rest| rest.starts_with(" at ")))
+            });
+            InvalidIac::Unexpected { line, column, expected: expected.map_or("", |(_, words)| words) }
+        }
     }
+}
+
+/// What can be expected somewhere; whatever else an error says may be of the file.
+const EXPECTED: [(&str, &str); 2] = [("a list", ", which is a list"), ("an object", ", which is an object")];
+
+/// The member that is there twice, of those that are read: their names are not of the file.
+fn twice(text: &str) -> Option<String> {
+    let (name, _) = text.strip_prefix("duplicate field `")?.split_once('`')?;
+    Some(name.to_owned())
 }

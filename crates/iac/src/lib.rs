@@ -16,6 +16,6 @@ mod report;
 pub use check::check;
 pub use checked_file::{IacFile, IacFormat, IacGap, IacGapKind};
 pub use effect::{IacEffect, IacReason, IacServerChange};
-pub use iac_gate::{IacBaseline, IacBaselineUse};
+pub use iac_gate::{IacBaseline, IacBaselineFailure, IacBaselineUse};
 pub use input::{InvalidIac, MAX_BYTES, MAX_RESOURCES, read};
 pub use report::{ComparedAudit, IacFinding, IacReport, IacRule, IacServer, LiveDifference, LiveValue};

@@ -162,12 +162,19 @@ impl IacServer {
     }
 
     /// A stable name for a finding, the same in every run: 16 hexadecimal digits of the SHA-256 of the rule, the setting, and
-    /// the id in lower case, or the address where there is no id.
+    /// the id in lower case; where there is no id, of the address, and the name and resource group as far as they are known.
     #[must_use]
     pub fn fingerprint(&self, finding: &IacFinding) -> String {
-        let place = self.id.as_ref().map_or_else(|| self.address.to_string(), ResourceId::to_lowercase);
+        let place = match &self.id {
+            Some(id) => vec![id.to_lowercase()],
+            None => {
+                let known = |text: &Option<Box<str>>| text.as_deref().unwrap_or_default().to_ascii_lowercase();
+                vec![self.address.to_string(), known(&self.name), known(&self.resource_group)]
+            }
+        };
         let mut hash = Sha256::new();
-        for part in ["iac", finding.rule.as_str(), finding.setting.key(), &place] {
+        let rule = ["iac", finding.rule.as_str(), finding.setting.key()];
+        for part in rule.into_iter().chain(place.iter().map(String::as_str)) {
             hash.update(part.as_bytes());
             hash.update(b"\0");
         }

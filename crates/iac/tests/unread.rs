@@ -167,6 +167,17 @@ fn a_damaged_file_is_refused() {
     assert_eq!(end(&json!({"format_version": "1.0"}), None), AuditEnd::Pass);
 }
 
+#[test]
+fn an_error_says_which_member_is_there_twice_and_what_was_expected() {
+    let refused = |text: &str| read(text.as_bytes()).unwrap_err().to_string();
+    let twice = r#"{"format_version": "1.2", "resource_changes": [{"address": "S3cret", "address": "x"}]}"#;
+    let error = refused(twice);
+    assert!(error.starts_with("line 1, column") && error.contains("an object has `address` twice"), "{error}");
+    let list = refused(r#"{"format_version": "1.2", "resource_changes": "S3cret, expected a list"}"#);
+    assert!(list.ends_with("than this format has there, which is a list"), "{list}");
+    assert!(!list.contains("S3cret") && !error.contains("S3cret"), "{list} {error}");
+}
+
 /// A server whose name or group Terraform marks as sensitive: its id has them in it.
 #[test]
 fn a_sensitive_name_is_not_told_by_the_id() {

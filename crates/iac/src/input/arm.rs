@@ -3,7 +3,8 @@
 use super::arm_type::{CONFIGURATIONS, DEPLOYMENTS, STACKS, is_deployment, is_of_provider, kind_of_arm_type};
 use super::expression::{ArmScope, Piece, segments};
 use super::scalar::{
-    AnyCase, Kept, KeptList, Lenient, MaybeObject, NamedMembers, Scalar, identifier, is_word, word_or_expression,
+    AnyCase, Kept, KeptList, Lenient, MaybeObject, Members, NamedMembers, Scalar, identifier, is_word,
+    word_or_expression,
 };
 use crate::checked_file::{BlockAct, ServerBlock, SettingBlock, Stated};
 use crate::{IacFile, IacFormat, IacGap, IacGapKind, IacReason, IacServerChange};
@@ -37,7 +38,7 @@ pub(crate) struct ArmResource {
     name: Scalar,
     existing: Scalar,
     condition: Scalar,
-    copy: Option<IgnoredAny>,
+    copy: Option<Lenient<ArmCopy>>,
     properties: MaybeObject<ArmProperties>,
     resources: KeptList<AnyCase<ArmResource>>,
 }
@@ -55,9 +56,30 @@ struct ArmProperties {
     minimal_tls_version: Scalar,
     /// Of a deployment of another template.
     template: MaybeObject<Box<ArmTemplate>>,
-    parameters: NamedMembers<Lenient<ArmGiven>>,
+    parameters: MaybeObject<Members<Lenient<ArmGiven>>>,
+    /// Of parameters that are elsewhere.
+    #[serde(rename = "parameterslink")]
+    parameters_link: Option<IgnoredAny>,
     #[serde(rename = "expressionevaluationoptions")]
-    evaluation: Lenient<ArmEvaluation>,
+    evaluation: MaybeObject<ArmEvaluation>,
+}
+
+/// A loop that makes several of a resource.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ArmCopy {
+    count: ArmCount,
+}
+
+/// How often: a number, or an expression.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum ArmCount {
+    Number(u64),
+    Expression(Box<str>),
+    #[default]
+    Other,
+    Unknown(IgnoredAny),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -89,7 +111,7 @@ impl ArmTemplate {
     pub(crate) fn into_file(self) -> IacFile {
         let mut reading = Reading::default();
         let (variables, none) = (self.variables.0, BTreeMap::new());
-        let scope = ArmScope { template: 0, variables: &variables, given: None, defaults: &none };
+        let scope = ArmScope { template: 0, in_loop: 0, variables: &variables, given: None, defaults: &none };
         reading.resources(&self.resources.0, &scope, None, false);
         IacFile {
             format: IacFormat::ArmTemplate,
@@ -111,7 +133,10 @@ struct Reading {
     settings: Vec<SettingBlock>,
     gaps: Vec<IacGap>,
     named: BTreeMap<ServerName, usize>,
-    templates: usize,
+    /// How many templates and loops have a number of their own.
+    numbers: usize,
+    /// The numbers of loops, by the template and loop that they are in and by how often they are made.
+    loops: BTreeMap<(usize, usize, String), usize>,
 }
 
 impl Reading {
@@ -147,6 +172,7 @@ impl Reading {
         let arm_type = resource.arm_type.text().unwrap_or_default();
         let Some(kind) = kind_of_arm_type(arm_type) else { return };
         let may_be_left_out = may_be_left_out || is_conditional(resource);
+        let scope = &self.of_loop(resource, scope);
         let name = scope.pieces(resource.name.text().unwrap_or_default());
         let key = (kind.offering().arm_type.to_owned(), name.clone());
         if !resource.existing.is_true() {
@@ -189,6 +215,7 @@ impl Reading {
         let Some(kind) = kind_of_arm_type(&server_type).filter(|_| last.eq_ignore_ascii_case(CONFIGURATIONS)) else {
             return;
         };
+        let scope = &self.of_loop(resource, scope);
         let full = scope.pieces(resource.name.text().unwrap_or_default());
         let mut parts = segments(&full);
         let own = parts.pop().unwrap_or_default();
@@ -256,36 +283,79 @@ impl Reading {
         let Some((properties, template)) = found else {
             return self.gap(IacGapKind::LinkedTemplate, DEPLOYMENTS, resource, scope);
         };
-        let word = match &properties.evaluation.0.scope {
-            Scalar::Absent | Scalar::Null => "outer".to_owned(),
-            scope => scope.text().unwrap_or_default().to_ascii_lowercase(),
+        let word = match &properties.evaluation {
+            MaybeObject::Nothing => "outer".to_owned(),
+            MaybeObject::Object(ArmEvaluation { scope: Scalar::Absent | Scalar::Null }) => "outer".to_owned(),
+            MaybeObject::Object(evaluation) => evaluation.scope.text().unwrap_or_default().to_ascii_lowercase(),
+            MaybeObject::Other => String::new(),
         };
         match word.as_str() {
             "inner" => {}
             // Its expressions are those of the outer template.
             "outer" | "notspecified" => {
-                return self.resources(&template.resources.0, scope, None, may_be_left_out);
+                let scope = self.of_loop(resource, scope);
+                return self.resources(&template.resources.0, &scope, None, may_be_left_out);
             }
             // Whose expressions they are is decided at deployment.
             _ => return self.gap(IacGapKind::NotRead, DEPLOYMENTS, resource, scope),
         }
-        self.templates += 1;
+        let number = self.next_number();
         // A module in a loop is given something else each time, and is one template in the file.
         let in_loop = resource.copy.is_some();
-        let given = properties.parameters.0.iter().map(|(name, given)| {
-            let value = if in_loop { Scalar::Other } else { given.0.value.clone() };
+        let (parameters, is_known) = match &properties.parameters {
+            MaybeObject::Object(parameters) => (Some(parameters), properties.parameters_link.is_none()),
+            MaybeObject::Nothing => (None, properties.parameters_link.is_none()),
+            // An expression may give any of them.
+            MaybeObject::Other => (None, false),
+        };
+        let given = parameters.iter().flat_map(|Members(each)| each).map(|(name, given)| {
+            let value = if in_loop || !is_known { Scalar::Other } else { given.0.value.clone() };
             (name.clone(), value)
         });
         let given: BTreeMap<Box<str>, Scalar> = given.collect();
-        let defaults = template.parameters.0.iter().map(|(name, one)| (name.clone(), one.0.default_value.clone()));
+        // What is given is not known by name: no default is certain.
+        let defaults = template
+            .parameters
+            .0
+            .iter()
+            .filter(|_| is_known)
+            .map(|(name, one)| (name.clone(), one.0.default_value.clone()));
         let defaults: BTreeMap<Box<str>, Scalar> = defaults.collect();
         let inner = ArmScope {
-            template: self.templates,
+            template: number,
+            in_loop: number,
             variables: &template.variables.0,
             given: Some((&given, scope)),
             defaults: &defaults,
         };
         self.resources(&template.resources.0, &inner, None, may_be_left_out);
+    }
+
+    fn next_number(&mut self) -> usize {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// The scope within the loop of a resource. `copyIndex()` of two loops is one value only where both go equally far.
+    fn of_loop<'s>(&mut self, resource: &ArmResource, scope: &ArmScope<'s>) -> ArmScope<'s> {
+        let Some(Lenient(ArmCopy { count })) = &resource.copy else { return *scope };
+        let count = match count {
+            ArmCount::Number(number) => Some(number.to_string()),
+            ArmCount::Expression(text) => scope.text(text).or_else(|| Some(text.split_whitespace().collect())),
+            ArmCount::Other | ArmCount::Unknown(_) => None,
+        };
+        let number = match count {
+            Some(count) => {
+                let place = (scope.template, scope.in_loop, count);
+                self.loops.get(&place).copied().unwrap_or_else(|| {
+                    let number = self.next_number();
+                    self.loops.insert(place, number);
+                    number
+                })
+            }
+            None => self.next_number(),
+        };
+        ArmScope { in_loop: number, ..*scope }
     }
 
     fn gap(&mut self, kind: IacGapKind, arm_type: &str, resource: &ArmResource, scope: &ArmScope<'_>) {

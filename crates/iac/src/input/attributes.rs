@@ -38,6 +38,9 @@ pub(crate) struct TfAttributes {
     /// Of a deployment of a template: true where it may be about PostgreSQL, or links to what is not in the file.
     #[serde(deserialize_with = "may_have_servers")]
     pub(crate) template_content: Scalar,
+    /// The same before version 3 of the provider.
+    #[serde(deserialize_with = "may_have_servers")]
+    pub(crate) template_body: Scalar,
     /// Of one: the template is elsewhere.
     #[serde(deserialize_with = "is_there")]
     pub(crate) template_spec_version_id: Scalar,
@@ -45,8 +48,10 @@ pub(crate) struct TfAttributes {
 
 /// Reads the text of a template, of which nothing is kept but whether servers may be in it.
 fn may_have_servers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
-    let signs = ["dbforpostgresql", "templatelink", "\"template\":\"", "\"template\": \""];
+    // A template within it, or a type, that is a text or an expression may be any.
+    let signs = ["dbforpostgresql", "templatelink", "\"template\":\"", "\"type\":\"["];
     let is_sign = |text: &str| {
+        let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         let text = text.to_ascii_lowercase();
         signs.iter().any(|sign| text.contains(sign))
     };

@@ -17,6 +17,8 @@ pub(crate) enum Piece {
 pub(crate) struct ArmScope<'a> {
     /// Which template of the file.
     pub(crate) template: usize,
+    /// Which loop of the file, or the template where there is none.
+    pub(crate) in_loop: usize,
     /// By their names in lower case, as all that follow.
     pub(crate) variables: &'a BTreeMap<Box<str>, Scalar>,
     /// What a nested template is given, and where; the parameters of the file itself are given at deployment.
@@ -54,7 +56,11 @@ impl ArmScope<'_> {
     }
 
     fn call(&self, expression: &str, depth: usize) -> Vec<Piece> {
-        let unknown = || vec![Piece::Expression(self.template, without_spaces(expression))];
+        let unknown = || {
+            let text = without_spaces(expression);
+            let of_loop = text.to_ascii_lowercase().contains("copyindex");
+            vec![Piece::Expression(if of_loop { self.in_loop } else { self.template }, text)]
+        };
         if depth > DEEPEST {
             return unknown();
         }
@@ -204,7 +210,7 @@ mod tests {
     }
 
     fn root<'a>(variables: &'a BTreeMap<Box<str>, Scalar>, none: &'a BTreeMap<Box<str>, Scalar>) -> ArmScope<'a> {
-        ArmScope { template: 0, variables, given: None, defaults: none }
+        ArmScope { template: 0, in_loop: 0, variables, given: None, defaults: none }
     }
 
     #[test]
@@ -234,7 +240,8 @@ mod tests {
         let (given, defaults) =
             (texts(&[("server", "[variables('v')]"), ("late", "[parameters('p')]")]), texts(&[("d", "on")]));
         let outer = root(&outer, &none);
-        let inner = ArmScope { template: 1, variables: &none, given: Some((&given, &outer)), defaults: &defaults };
+        let given = Some((&given, &outer));
+        let inner = ArmScope { template: 1, in_loop: 1, variables: &none, given, defaults: &defaults };
         assert_eq!(inner.text("[parameters('server')]").as_deref(), Some("pg-a"));
         assert_eq!(inner.text("[parameters('d')]").as_deref(), Some("on"));
         assert_eq!(inner.text("[parameters('none')]"), None);

@@ -335,7 +335,9 @@ impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for NamedMembers<T> {
     }
 }
 
-struct Members<T>(BTreeMap<Box<str>, T>);
+/// The members of an object by their names.
+#[derive(Debug)]
+pub(crate) struct Members<T>(pub(crate) BTreeMap<Box<str>, T>);
 
 impl<T> Default for Members<T> {
     fn default() -> Self {

@@ -6,7 +6,7 @@ mod servers;
 use super::arm_type::{CONFIGURATIONS, is_deployment, is_of_provider, kind_of_arm_type};
 use super::attributes::{TfAttributes, TfMarks};
 use super::configuration::TfConfiguration;
-use super::scalar::{Kept, KeptList, Lenient, Scalar, TextList};
+use super::scalar::{Kept, KeptList, Lenient, MaybeObject, Scalar, TextList};
 use super::terraform_address::last_key;
 use crate::{IacFile, IacReason};
 use hostssl_model::{Kind, Meaning, ParameterName, ResourceId};
@@ -44,13 +44,18 @@ struct TfChangeValues {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct TfStateValues {
-    root_module: Lenient<TfModule>,
+    root_module: MaybeObject<TfModule>,
 }
 
 impl TfStateValues {
     /// Whether no module has a resource that is kept.
     pub(crate) fn is_empty(&self) -> bool {
-        self.root_module.0.is_empty()
+        self.root_module.object().is_none_or(TfModule::is_empty)
+    }
+
+    /// Whether something else stands where the resources are.
+    pub(crate) fn is_damaged(&self) -> bool {
+        matches!(self.root_module, MaybeObject::Other)
     }
 }
 
@@ -104,11 +109,13 @@ const AZAPI_UPDATE: &str = "azapi_update_resource";
 /// Sends any request to a resource, such as a write of a parameter.
 const AZAPI_ACTION: &str = "azapi_resource_action";
 /// Deployments of templates by `azurerm`.
-const TEMPLATES: [&str; 4] = [
+const TEMPLATES: [&str; 5] = [
     "azurerm_resource_group_template_deployment",
     "azurerm_subscription_template_deployment",
     "azurerm_management_group_template_deployment",
     "azurerm_tenant_template_deployment",
+    // Before version 3 of the provider.
+    "azurerm_template_deployment",
 ];
 impl Kept for TfChange {
     fn is_kept(&self) -> bool {
@@ -144,8 +151,13 @@ fn is_unread(resource_type: &str, values: [Option<&TfAttributes>; 2], unknown: &
     let mut attributes = values.into_iter().flatten();
     if TEMPLATES.contains(&resource_type) {
         return unknown.has(|one| &one.template_content)
+            || unknown.has(|one| &one.template_body)
             || unknown.has(|one| &one.template_spec_version_id)
-            || attributes.any(|one| one.template_content.is_true() || one.template_spec_version_id.is_true());
+            || attributes.any(|one| {
+                [&one.template_content, &one.template_body, &one.template_spec_version_id]
+                    .iter()
+                    .any(|one| one.is_true())
+            });
     }
     let is_azapi = AZAPI.contains(&resource_type);
     if !is_azapi && resource_type != AZAPI_ACTION {
@@ -203,7 +215,9 @@ pub(super) fn plan(file: &mut IacFile, changes: Vec<TfChange>, drift: &[TfChange
 /// Puts the resources of a state into a file.
 pub(super) fn state(file: &mut IacFile, values: TfStateValues) {
     let mut found = Vec::new();
-    collect(&values.root_module.0, &mut found);
+    if let Some(module) = values.root_module.object() {
+        collect(module, &mut found);
+    }
     let resources: Vec<Seen> = found.iter().map(|(module, resource)| Seen::of_state(module, resource)).collect();
     let configuration = TfConfiguration::default();
     let mut servers = servers::Servers::of(&resources, &configuration);

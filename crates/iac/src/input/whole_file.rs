@@ -19,7 +19,7 @@ pub(crate) struct IacDocument {
     resource_changes: Option<KeptList<TfChange>>,
     resource_drift: KeptList<TfChange>,
     planned_values: MaybeObject<TfStateValues>,
-    prior_state: Option<Lenient<TfPriorState>>,
+    prior_state: MaybeObject<TfPriorState>,
     values: MaybeObject<TfStateValues>,
     configuration: Option<Lenient<TfConfiguration>>,
     deferred_changes: Option<IgnoredAny>,
@@ -43,7 +43,7 @@ pub(crate) struct IacDocument {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct TfPriorState {
-    values: Lenient<TfStateValues>,
+    values: MaybeObject<TfStateValues>,
 }
 
 /// Longer texts are not versions.
@@ -82,7 +82,7 @@ impl IacDocument {
         let is_plan = self.resource_changes.is_some()
             || !matches!(self.planned_values, MaybeObject::Nothing)
             || self.configuration.is_some()
-            || self.prior_state.is_some();
+            || !matches!(self.prior_state, MaybeObject::Nothing);
         let mut gaps = Vec::new();
         let mut add = |found: bool, kind| gaps.extend(found.then_some(IacGap { kind, address: None }));
         add(self.errored.is_true(), IacGapKind::Errored);
@@ -103,17 +103,27 @@ impl IacDocument {
             }
             // A plan without changes is a state that is not changed. One that only refreshes has no planned values.
             None => {
-                let values = match (self.values, self.planned_values) {
-                    // Values of another type are those of a damaged file: a state without resources has none at all.
-                    (MaybeObject::Other, _) | (_, MaybeObject::Other) => return Err(InvalidIac::Other),
-                    (MaybeObject::Object(values), _) | (_, MaybeObject::Object(values)) => values,
-                    (MaybeObject::Nothing, MaybeObject::Nothing) => TfStateValues::default(),
-                };
-                let prior = self.prior_state.unwrap_or_default().0.values.0;
+                let own = undamaged(self.values)?;
+                let planned = undamaged(self.planned_values)?;
+                let prior = undamaged(undamaged(self.prior_state)?.unwrap_or_default().values)?;
+                let values = own.or(planned).unwrap_or_default();
+                let prior = prior.unwrap_or_default();
+                if values.is_damaged() || prior.is_damaged() {
+                    return Err(InvalidIac::Other);
+                }
                 state(&mut file, if values.is_empty() { prior } else { values });
             }
         }
         Ok(file)
+    }
+}
+
+/// An object that is there. A value of another type is one of a damaged file: a state without resources has none at all.
+fn undamaged<T>(object: MaybeObject<T>) -> Result<Option<T>, InvalidIac> {
+    match object {
+        MaybeObject::Object(object) => Ok(Some(object)),
+        MaybeObject::Nothing => Ok(None),
+        MaybeObject::Other => Err(InvalidIac::Other),
     }
 }
 

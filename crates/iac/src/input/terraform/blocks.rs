@@ -1,7 +1,7 @@
 //! Settings of a plan or a state: blocks of parameters, and attributes of single servers.
 
 use super::servers::Servers;
-use super::{AZAPI_UPDATE, Moment, Role, Seen};
+use super::{AZAPI_ACTION, AZAPI_UPDATE, Moment, Role, Seen};
 use crate::checked_file::{BlockAct, SettingBlock, Stated};
 use crate::input::attributes::TfAttributes;
 use crate::input::scalar::Scalar;
@@ -25,8 +25,8 @@ pub(super) fn add<'a>(file: &mut IacFile, resources: &[Seen<'a>], servers: &mut 
                 let address = Some(resource.address.into());
                 file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address });
             }
-            // What is not done changes nothing.
-            Role::Unread if !resource.has_action("no-op") => {
+            // An action that is not done changes nothing. A template that is not deployed again still says what the servers have.
+            Role::Unread if resource.resource_type != AZAPI_ACTION || !resource.has_action("no-op") => {
                 file.gaps.push(IacGap { kind: IacGapKind::NotRead, address: Some(resource.address.into()) });
             }
             Role::Other | Role::Unread => {}
@@ -88,7 +88,9 @@ fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, all: &[See
     let creates = resource.has_action("create");
     let before = resource.before.is_some().then(|| spot(Moment::Before));
     let is_left = resource.has_action("delete") || resource.has_action("forget") || resource.is_deposed;
-    let after = (resource.after.is_some() && (creates || !is_left)).then(|| spot(Moment::After));
+    // What is written is there after an apply, also when nothing of it is known yet: it may be about any setting.
+    let has_after = resource.after.is_some() || creates || resource.has_action("update");
+    let after = (has_after && (creates || !is_left)).then(|| spot(Moment::After));
     // With the server goes everything that is set on it.
     let server = before.and_then(|(_, server)| servers.get(server?)).map(|server| server.change);
     let is_gone = matches!(server, Some(IacServerChange::Replaces | IacServerChange::Destroys));
@@ -99,7 +101,14 @@ fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, all: &[See
         file.settings.extend(leaves(resource, kind, spot));
     }
     if let Some(spot) = after.filter(|_| !(same_spot && is_left_last)) {
-        file.settings.extend(becomes(resource, kind, spot, same_spot));
+        let block = becomes(resource, kind, spot, same_spot);
+        let owner = spot.1.and_then(|server| servers.get(server)).map(|server| server.change);
+        // Of a server that is destroyed nothing is judged, and a plan that writes to it has another one in mind.
+        if owner == Some(IacServerChange::Destroys) && block.as_ref().is_some_and(|one| one.act == BlockAct::Write) {
+            let address = Some(resource.address.into());
+            file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address });
+        }
+        file.settings.extend(block);
     }
 }
 

@@ -18,24 +18,37 @@ type Instances<'a> = Vec<(Option<&'a str>, usize)>;
 pub(super) struct Servers<'a> {
     blocks: Vec<ServerBlock>,
     by_id: HashMap<ResourceId, usize>,
+    /// Destroyed servers whose ids are those of servers that the plan makes anew.
+    predecessors: HashMap<ResourceId, usize>,
     by_name: HashMap<Place<'a>, Instances<'a>>,
     configuration: &'a TfConfiguration,
 }
 
 impl<'a> Servers<'a> {
     pub(super) fn of(resources: &[Seen<'a>], configuration: &'a TfConfiguration) -> Self {
-        let mut servers = Self { blocks: Vec::new(), by_id: HashMap::new(), by_name: HashMap::new(), configuration };
+        let mut servers = Self {
+            blocks: Vec::new(),
+            by_id: HashMap::new(),
+            predecessors: HashMap::new(),
+            by_name: HashMap::new(),
+            configuration,
+        };
+        let mut destroyed = Vec::new();
         for resource in resources {
             let Role::Server(kind) = resource.role else { continue };
             let index = servers.blocks.len();
             let block = block(resource, kind);
             // An id belongs to what is there after the apply, not to what is destroyed on the way.
-            if let Some(id) = block.id.clone().filter(|_| !resource.is_deposed) {
-                servers.by_id.insert(id, index);
-            }
-            // The blocks of a server that is replaced know the id of the old one.
-            if let Some(id) = resource.id(Moment::Before, |one| &one.id).filter(|_| !resource.is_deposed) {
-                servers.by_id.entry(id).or_insert(index);
+            if block.change != IacServerChange::Destroys {
+                if let Some(id) = block.id.clone() {
+                    servers.by_id.insert(id, index);
+                }
+                // The blocks of a server that is replaced know the id of the old one.
+                if let Some(id) = resource.id(Moment::Before, |one| &one.id) {
+                    servers.by_id.entry(id).or_insert(index);
+                }
+            } else if let Some(id) = block.id.clone().filter(|_| !resource.is_deposed) {
+                destroyed.push((id, index));
             }
             if !resource.is_deposed {
                 let name = (resource.module, resource.resource_type, resource.name);
@@ -43,7 +56,47 @@ impl<'a> Servers<'a> {
             }
             servers.blocks.push(block);
         }
+        servers.hand_over(destroyed);
         servers
+    }
+
+    /// Gives the ids of destroyed servers to those that have them after the apply. Azure makes the id of a new server of its
+    /// name, so that a block with a literal id is the new one's.
+    fn hand_over(&mut self, destroyed: Vec<(ResourceId, usize)>) {
+        let mut made: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, block) in self.blocks.iter().enumerate() {
+            let is_made = matches!(block.change, IacServerChange::Creates | IacServerChange::Replaces);
+            if let Some(name) = block.name.as_ref().filter(|_| is_made && block.id.is_none()) {
+                made.entry(name.to_ascii_lowercase()).or_default().push(index);
+            }
+        }
+        for (id, index) in destroyed {
+            if self.by_id.contains_key(&id) {
+                continue;
+            }
+            let named = made.get(&id.name().to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+            let kind = self.blocks.get(index).map(|block| block.kind);
+            let is_successor = |one: &&usize| {
+                self.blocks.get(**one).is_some_and(|block| {
+                    let group = block.resource_group.as_deref();
+                    Some(block.kind) == kind
+                        && group.is_none_or(|group| group.eq_ignore_ascii_case(id.resource_group()))
+                })
+            };
+            match named.iter().filter(is_successor).copied().collect::<Vec<_>>().as_slice() {
+                [] => {
+                    self.by_id.insert(id, index);
+                }
+                [successor] => {
+                    self.by_id.insert(id.clone(), *successor);
+                    self.predecessors.insert(id, index);
+                }
+                // Which of them is meant cannot be told: a block of this id is judged by itself.
+                [..] => {
+                    self.predecessors.insert(id, index);
+                }
+            }
+        }
     }
 
     pub(super) fn into_blocks(self) -> Vec<ServerBlock> {
@@ -62,6 +115,9 @@ impl<'a> Servers<'a> {
     /// resources, among which the other instances of the block are.
     pub(super) fn find(&mut self, block: &Seen<'a>, kind: Kind, moment: Moment, blocks: &[Seen<'a>]) -> Option<usize> {
         if let Some(id) = server_id(block, moment) {
+            if let Some(old) = self.predecessors.get(&id).filter(|_| moment == Moment::Before) {
+                return Some(*old);
+            }
             return Some(self.by_id(id, kind, block.address));
         }
         if moment == Moment::Before || block.is_state {
