@@ -69,6 +69,11 @@ impl GateArgs {
         self.waivers.is_some()
     }
 
+    /// The files that are read. A kept run that has the name of a file is that file.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.baseline.as_deref().map(Path::new).into_iter().chain(self.waivers.as_deref())
+    }
+
     /// The rules, if any were given.
     ///
     /// # Errors
@@ -179,7 +184,10 @@ pub(crate) fn audit_named(name: &str, state: &StateArgs, simulated: bool, noun: 
         return Err(unreadable(path, noun, &error));
     }
     let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
-    let none = || CliError::usage(format!("no audit is kept that could be the {noun}"), hint);
+    let none = || {
+        let what = if noun == "audit" { String::new() } else { format!(" that could be the {noun}") };
+        CliError::usage(format!("no audit is kept{what}"), hint)
+    };
     let reader = state.read_if_any(simulated)?.ok_or_else(none)?;
     let audit = find_audit(&reader, name)?;
     Ok(reader.audit_report(&audit)?)

@@ -51,6 +51,14 @@ impl<F: Copy> Outputs<F> {
         Ok(outputs)
     }
 
+    /// Refuses to replace a file that is read: what was in it would be lost.
+    pub(crate) fn refuse_inputs<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+        let places: Vec<Place> =
+            inputs.into_iter().filter(|input| input.is_file()).filter_map(|input| Place::of(input).ok()).collect();
+        let is_read = |output: &&Output<F>| matches!(output.place, Place::File(_)) && places.contains(&output.place);
+        self.files.iter().find(is_read).map_or(Ok(()), |output| Err(is_input(&output.path)))
+    }
+
     /// Every format, wherever it goes.
     pub(crate) fn formats(&self) -> impl Iterator<Item = F> {
         self.stdout.into_iter().chain(self.files.iter().map(|output| output.format))
@@ -87,9 +95,13 @@ pub(crate) fn check_beside(path: &Path, inputs: &[&Path], is_stdout_free: bool) 
         return Err(CliError::usage("- is not a file", "name a file, or /dev/stdout with -o none"));
     }
     if inputs.iter().any(|input| Place::of(input).is_ok_and(|input| input == place)) {
-        return Err(CliError::usage(format!("{shown} is read, so it cannot be written"), "name another file"));
+        return Err(is_input(path));
     }
     Ok(())
+}
+
+fn is_input(path: &Path) -> CliError {
+    CliError::usage(format!("{} is read, so it cannot be written", path.display()), "name another file")
 }
 
 /// The place behind a path, if it can be written and nothing else is written to it.

@@ -198,7 +198,10 @@ pub(crate) fn newest_pair(
 
 /// The error of a command that needs an audit.
 pub(crate) fn nothing_kept() -> CliError {
-    CliError::usage("no audit is kept", "run `hostssl audit` first")
+    CliError::usage(
+        "no audit is kept",
+        "run `hostssl audit` first; with --simulate, it is kept only where both have --state FOLDER",
+    )
 }
 
 /// The id that a text names among these, the newest first.

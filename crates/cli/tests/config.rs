@@ -108,7 +108,8 @@ fn check_lists_every_mistake() {
     let done = run_in(&right, &["config", "check", "hostssl.toml"], &[]);
     assert_eq!((done.code, done.stdout.as_str()), (0, "hostssl.toml: no problems found; it sets 1 key\n"));
     let none = tempfile::tempdir().unwrap();
-    assert_eq!(run_in(&none, &["config", "check"], &[]).code, 2);
+    let done = run_in(&none, &["config", "check"], &[]);
+    assert!(done.code == 2 && done.stderr.contains("--config or HOSTSSL_CONFIG"), "{}", done.stderr);
 }
 
 #[test]

@@ -223,6 +223,98 @@ fn a_snippet_of_an_id_and_of_a_name() {
 }
 
 #[test]
+fn a_snippet_weakens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let kept = run(&["audit", "--simulate", "--state", state, "-o", "json"]);
+    let kept: Value = serde_json::from_str(&kept.stdout).unwrap();
+    let mut higher = 0;
+    for server in kept["servers"].as_array().unwrap().iter().filter(|server| server["minimalTlsVersion"] == "TLS1_3") {
+        let name = server["name"].as_str().unwrap();
+        let done = run(&["iac", "snippet", name, "--simulate", "--state", state]);
+        assert!(
+            done.code == 0 && done.stdout.contains("TLSv1.3") && !done.stdout.contains("TLSv1.2"),
+            "{}",
+            done.stdout
+        );
+        assert!(!done.stderr.contains("not known here"), "{}", done.stderr);
+        higher += 1;
+    }
+    assert!(higher > 0, "the simulated estate has such a server");
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-a";
+    let said = "note: which minimum version pg-a has is not known here";
+    assert!(run(&["iac", "snippet", id]).stderr.contains(said));
+    assert!(!run(&["iac", "snippet", id, "--profile", "strict"]).stderr.contains(said), "nothing is above it");
+    assert_eq!(run(&["iac", "snippet", id, "-q"]).stderr, "");
+}
+
+#[test]
+fn an_output_replaces_no_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = file(folder.path(), "plan.json", &std::fs::read_to_string(fixture("plan-change.json")).unwrap());
+    let (plan, earlier) = (plan.to_str().unwrap(), folder.path().join("earlier.json"));
+    let earlier = earlier.to_str().unwrap();
+    assert_eq!(run(&["iac", "check", plan, "-o", &format!("json={earlier}"), "-q"]).code, 3);
+    let waivers = file(folder.path(), "waivers.toml", "");
+    let audit = folder.path().join("audit.json");
+    let audit = audit.to_str().unwrap();
+    let state = folder.path().join("state");
+    let state = ["--simulate", "--state", state.to_str().unwrap()];
+    run(&[&["audit", "-o", &format!("json={audit}")], &state[..]].concat());
+    let waivers = waivers.to_str().unwrap();
+    std::os::unix::fs::symlink(plan, folder.path().join("link.json")).unwrap();
+    let link = folder.path().join("link.json");
+    let link = link.to_str().unwrap();
+    for (arguments, output) in [
+        (vec!["iac", "check", plan], plan),
+        (vec!["iac", "check", plan], link),
+        (vec!["iac", "check", plan, "--baseline", earlier], earlier),
+        (vec!["iac", "check", plan, "--waivers", waivers], waivers),
+        (vec!["iac", "check", plan, &format!("--live={audit}")], audit),
+        ([&["audit", "--baseline", audit], &state[..]].concat(), audit),
+        ([&["audit", "--waivers", waivers], &state[..]].concat(), waivers),
+    ] {
+        let before = std::fs::read(output).unwrap();
+        let done = run(&[&arguments[..], &["-o", &format!("json={output}")]].concat());
+        assert!(
+            done.code == 2 && done.stderr.contains("is read, so it cannot be written"),
+            "{arguments:?}: {}",
+            done.stderr
+        );
+        assert_eq!(std::fs::read(output).unwrap(), before, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_scope_without_an_audit_of_now_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = fixture("plan-change.json");
+    let audit = format!("--live={}", folder.path().join("audit.json").display());
+    for option in ["--subscription", "--tenant", "--resource-group", "--management-group", "-g"] {
+        for live in [None, Some(audit.as_str()), Some("--live=latest")] {
+            let arguments: Vec<&str> = ["iac", "check", &plan, option, "x"].into_iter().chain(live).collect();
+            let done = run(&arguments);
+            assert!(done.code == 2 && done.stderr.contains("does nothing with"), "{arguments:?}: {}", done.stderr);
+        }
+    }
+    // A configuration file is for many commands.
+    let config = file(folder.path(), "hostssl.toml", "subscription = \"x\"\n");
+    let done = run(&["iac", "check", &plan, "--config", config.to_str().unwrap()]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+}
+
+#[test]
+fn no_audit_is_kept_is_said_with_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("none");
+    let none =
+        run(&["iac", "check", &fixture("plan-change.json"), "--live=latest", "--state", state.to_str().unwrap()]);
+    assert!(none.code == 2 && !none.stderr.contains("that could be the audit"), "{}", none.stderr);
+    let none = run(&["diff", "--simulate"]);
+    assert!(none.code == 2 && none.stderr.contains("--state FOLDER"), "{}", none.stderr);
+}
+
+#[test]
 fn a_gate_chooses_what_fails_and_a_page_of_a_pipeline_shows_it() {
     let change = fixture("plan-change.json");
     let code = |options: &[&str]| run(&[&["iac", "check", &change, "-o", "none"], options].concat()).code;

@@ -38,6 +38,13 @@ pub struct ServerClients {
 }
 
 impl ServerClients {
+    /// Whether every source contains every connection in its period.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let sources = &self.census.sources;
+        !sources.is_empty() && sources.iter().all(|source| source.is_complete)
+    }
+
     /// How many clients of this state there are, whether they are shown or not.
     #[must_use]
     pub fn count(&self, tls: SessionTls) -> u64 {
@@ -57,10 +64,7 @@ impl ClientsReport {
     /// Whether every source of every server contains every connection in its period.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.servers.iter().all(|server| {
-            let sources = &server.census.sources;
-            !sources.is_empty() && sources.iter().all(|source| source.is_complete)
-        })
+        self.servers.iter().all(ServerClients::is_complete)
     }
 
     /// Keeps clients of one state only. Verdicts stay: they rest on all.

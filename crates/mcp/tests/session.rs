@@ -168,6 +168,20 @@ async fn hostile_texts_of_clients_plans_and_explanations_are_named_too() {
     assert!(!format!("{}{}", document(&explained), self::text(&explained).replace('\n', "")).contains(is_harmful));
 }
 
+#[tokio::test]
+async fn clients_that_were_not_observed_are_a_warning() {
+    let mut report = clients_of(3, "");
+    report.servers.truncate(2);
+    report.servers[1].census.sources.clear();
+    let (client, _server) = session(Made { clients: Some((report, Vec::new())), ..Made::default() }).await;
+    let answer = call(&client, "clients", json!({})).await;
+    let (document, text) = (document(&answer), text(&answer));
+    assert_eq!((&document["complete"], &document["gaps"]), (&json!(false), &json!([])));
+    let warning = document["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("of 2 servers, no source has every connection"), "{warning}");
+    assert!(text.contains(warning), "{text}");
+}
+
 /// How many texts of a document have replaced characters, as those of the fixtures that come from outside have. Each is named.
 fn marked(answer: &CallToolResult) -> usize {
     let whole = format!("{}{}", serde_json::to_string(document(answer)).unwrap(), text(answer).replace('\n', ""));

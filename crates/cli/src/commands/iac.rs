@@ -1,10 +1,11 @@
 //! `hostssl iac`.
 
 mod check_writer;
+mod live_scope;
 mod server_snippet;
 
 use crate::args::{
-    ConnectArgs, FormatTo, FormatToParser, IacList, LimitArgs, ListArgs, ScopeArgs, SelectArgs, StateArgs, Suggested,
+    ConnectArgs, FormatTo, FormatToParser, IacList, LimitArgs, ListArgs, SelectArgs, StateArgs, Suggested,
     TerminalArgs, profiles,
 };
 use crate::commands::waivers;
@@ -22,6 +23,7 @@ use hostssl_iac::{IacBaseline, IacFile, check, read};
 use hostssl_model::{AuditReport, FailOn, Hint, Waiver};
 use hostssl_ops::{AuditRequest, Discovery, RunContext, audit_and_probe};
 use jiff::Timestamp;
+use live_scope::LiveScope;
 use server_snippet::{IacSnippetArgs, snippet};
 use std::fs::File;
 use std::io;
@@ -72,13 +74,22 @@ pub(crate) struct IacCheckArgs {
     #[command(flatten)]
     gate: IacGateArgs,
     #[command(flatten)]
-    scope: ScopeArgs,
+    scope: LiveScope,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
     connect: ConnectArgs,
+}
+
+impl IacCheckArgs {
+    /// The files that are read. The standard input is none, and neither is a kept run.
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let file = Some(self.file.as_path()).filter(|file| *file != Path::new("-"));
+        let live = self.live.as_deref().filter(|live| *live != NOW).map(Path::new);
+        file.into_iter().chain(live).chain(self.gate.baseline.as_deref()).chain(self.gate.waivers.as_deref())
+    }
 }
 
 /// The value of `--live` for an audit that is made now.
@@ -131,7 +142,7 @@ fn baseline(path: &Path) -> Result<IacBaseline, CliError> {
 pub(crate) fn run(command: &IacCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match command {
         IacCommand::Check(args) => check_file(args, terminal),
-        IacCommand::Snippet(args) => snippet(args),
+        IacCommand::Snippet(args) => snippet(args, terminal),
     }
 }
 
@@ -142,6 +153,7 @@ fn check_file(args: &IacCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     if args.live.is_none() && args.connect.simulate.is_some() {
         return Err(CliError::usage("--simulate does nothing without --live", "add --live, or leave --simulate out"));
     }
+    args.scope.refuse_unless(args.live.as_deref())?;
     let rules = args.gate.rules(&profile)?;
     // The file first: an audit that nothing is compared with would be in vain.
     let file = open(&args.file)?;
@@ -175,8 +187,8 @@ fn audit(args: &IacCheckArgs, live: &str, profile: Profile, terminal: &TerminalA
         return audit_named(live, &args.state, args.connect.simulate.is_some(), "audit");
     }
     block_on(async {
-        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
-        let scope = args.scope.scope(&SelectArgs::default());
+        let tenants = connect(&args.connect, &args.state, &args.scope.scope.tenant, &args.limits, terminal).await?;
+        let scope = args.scope.scope.scope(&SelectArgs::default());
         let request = AuditRequest { scope, profile, discovery: Discovery::Lists };
         let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
         let mut progress = AuditBar::new(terminal);

@@ -53,7 +53,7 @@ impl Config {
         let text = text(path).map_err(|error| {
             CliError::usage(
                 format!("the configuration file {} cannot be read: {error}", path.display()),
-                Hint::with("name a readable file with --config or {VARIABLE}, or leave it out", &[]),
+                Hint::with("name a readable file with --config or {}, or leave it out", &[&VARIABLE]),
             )
         })?;
         if !is_named && is_of_others(path) {

@@ -7,7 +7,7 @@ use crate::tool_result::{ToolAnswer, count_of, coverage, gaps_left, incomplete_g
 use crate::tool_source::ToolClients;
 use crate::tools::ToolName;
 use hostssl_census::SessionTls;
-use hostssl_formats::clients::ServerClients;
+use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::clients_json;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
 use hostssl_model::Hint;
@@ -78,6 +78,8 @@ pub(crate) fn clients<'a>(
         },
         gaps_left(&gaps, "`hostssl clients`"),
     ];
+    let mut warnings = seen.warnings.clone();
+    warnings.extend(not_observed(&seen.report));
     let head = vec![headline(seen), coverage(complete, &gaps)];
     let list = reported.map(line).collect();
     let output = ToolOutput {
@@ -86,13 +88,21 @@ pub(crate) fn clients<'a>(
         kept: seen.kept,
         complete: Some(complete),
         gaps,
-        warnings: seen.warnings.clone(),
+        warnings,
         page: Some(page),
         left_out,
         untrusted: UNTRUSTED,
         result,
     };
     Ok(ToolAnswer { output, head, list })
+}
+
+/// What keeps clients from being known although nothing failed: servers whose sources do not have every connection.
+fn not_observed(report: &ClientsReport) -> Option<String> {
+    let all = report.servers.len();
+    let missed = report.servers.iter().filter(|server| !server.is_complete()).count();
+    let what = "no source has every connection of its period, so that clients may be missing";
+    (missed > 0).then(|| format!("of {missed} of {}, {what}; each has its reason", count_of(all, "server")))
 }
 
 /// Clients that are not shown because another state was asked for.

@@ -9,6 +9,7 @@ use crate::tools::ToolName;
 use hostssl_formats::tool_json::{LeftAway, ToolOutput};
 use hostssl_remediation::{LeftOut, LeftOutReason};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// The members whose texts come from outside.
 const UNTRUSTED: &[&str] = &[
@@ -49,13 +50,15 @@ pub(crate) fn plan<'a>(
     let left = result.get_mut("leftOut").map_or(0, |list| keep_first(list, MOST));
     let waves = result.get_mut("waves").map_or(0, |list| keep_first(list, MOST));
     let gaps = incomplete_gaps(&made.gaps);
+    // Also those on which a person does the step.
+    let servers: HashSet<_> = plan.steps().iter().map(|step| &step.server).collect();
     let head = vec![
         format!(
             "Plan {} for {}: {} on {}; {} left out, {} of them because the value is right already.",
             plan.hash().as_str(),
             plan.cloud(),
             plan.count(),
-            count_of(plan.servers(), "server"),
+            count_of(servers.len(), "server"),
             count_of(plan.left_out().len(), "setting"),
             plan.left_out().iter().filter(|one| is_right(one)).count(),
         ),

@@ -40,6 +40,7 @@ impl<'a> ReportWriter<'a> {
     pub(super) fn new(args: &'a AuditArgs, profile: &Profile, terminal: &'a TerminalArgs) -> Result<Self, CliError> {
         let query = stdout::query(args.query.as_deref())?;
         let outputs = Outputs::of(&args.output)?;
+        outputs.refuse_inputs(args.gate.inputs())?;
         refuse_query(query.as_ref(), outputs.stdout)?;
         let is_table = query.is_none() && outputs.stdout.and_then(AuditFormat::format) == Some(Format::Table);
         let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));

@@ -80,6 +80,7 @@ impl<'a> CheckWriter<'a> {
     pub(super) fn new(args: &IacCheckArgs, name: &'a str, terminal: &'a TerminalArgs) -> Result<Self, CliError> {
         let query = stdout::query(args.query.as_deref())?;
         let outputs = Outputs::of(&args.output)?;
+        outputs.refuse_inputs(args.inputs())?;
         if query.is_some() && outputs.stdout.is_none_or(|format| format.format().is_none()) {
             return Err(CliError::usage(
                 "--query is for values that go to stdout",

@@ -1,14 +1,14 @@
 //! `hostssl iac snippet`: what to write into a file so that a server enforces TLS.
 
 use super::declared_profile;
-use crate::args::{SimulatedArgs, StateArgs, Suggested, profiles};
+use crate::args::{SimulatedArgs, StateArgs, Suggested, TerminalArgs, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::audit_named;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::iac_snippet::{self, NoSnippet, SnippetAim, SnippetLanguage};
-use hostssl_model::{Kind, ResourceId};
+use hostssl_model::{Floor, Kind, ResourceId, TlsVersion};
 
 #[derive(Debug, Args)]
 pub(crate) struct IacSnippetArgs {
@@ -37,15 +37,21 @@ enum SnippetOutput {
     Bicep,
 }
 
-pub(super) fn snippet(args: &IacSnippetArgs) -> Result<Exit, CliError> {
+pub(super) fn snippet(args: &IacSnippetArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = declared_profile(&args.profile)?;
-    let (kind, server) = server(args)?;
+    let SnippetServer { kind, id: server, floor } = server(args)?;
     let languages: &[SnippetLanguage] = match args.output {
         Some(SnippetOutput::Terraform) => &[SnippetLanguage::Terraform],
         Some(SnippetOutput::Bicep) => &[SnippetLanguage::Bicep],
         None => &[SnippetLanguage::Terraform, SnippetLanguage::Bicep],
     };
-    let aim = SnippetAim { minimum: profile.settings.minimum_tls, raises_maximum: args.raise_maximum };
+    let minimum = profile.settings.minimum_tls;
+    // Nothing that a server enforces is weakened.
+    let has = match floor {
+        Some(Floor::At(version)) => version,
+        Some(Floor::None) | None => minimum,
+    };
+    let aim = SnippetAim { minimum: minimum.max(has), raises_maximum: args.raise_maximum };
     let mut text = Vec::new();
     for (index, language) in languages.iter().enumerate() {
         if index > 0 {
@@ -55,6 +61,13 @@ pub(super) fn snippet(args: &IacSnippetArgs) -> Result<Exit, CliError> {
         written.map_err(|error| CliError::failed(&error, "free some memory"))?.map_err(no_snippet)?;
     }
     stdout::write(|out| out.write_all(&text))?;
+    let may_have_more = kind.client_floor().is_some() && minimum < TlsVersion::Tls1_3;
+    if floor.is_none() && may_have_more && !terminal.quiet {
+        stderr!(
+            "note: which minimum version {} has is not known here: if it is above {minimum}, keep it",
+            server.name()
+        );
+    }
     Ok(Exit::AllPass)
 }
 
@@ -67,19 +80,30 @@ fn no_snippet(error: NoSnippet) -> CliError {
     CliError::usage(error.to_string(), hint)
 }
 
-/// The server that is named, and its kind.
-fn server(args: &IacSnippetArgs) -> Result<(Kind, ResourceId), CliError> {
+/// The server that a snippet is for.
+struct SnippetServer {
+    kind: Kind,
+    id: ResourceId,
+    /// Its minimum version, where an audit read it.
+    floor: Option<Floor>,
+}
+
+/// The server that is named.
+fn server(args: &IacSnippetArgs) -> Result<SnippetServer, CliError> {
     if args.server.starts_with('/') {
         let invalid =
             |what: String| CliError::usage(what, "`hostssl server list --query '[].id'` lists the ids of servers");
         let id = ResourceId::try_from(args.server.as_str()).map_err(|error| invalid(error.to_string()))?;
         let kind = Kind::of_resource(&id).ok_or_else(|| invalid(format!("{id} is not the id of a server")))?;
-        return Ok((kind, id));
+        return Ok(SnippetServer { kind, id, floor: None });
     }
     let audit = audit_named("latest", &args.state, args.of.simulated(), "audit")?;
     let mut named = audit.servers.iter().filter(|report| report.server.name().eq_ignore_ascii_case(&args.server));
     match (named.next(), named.next()) {
-        (Some(one), None) => Ok((one.server.kind, one.server.id.clone())),
+        (Some(one), None) => {
+            let floor = one.minimal_tls_version;
+            Ok(SnippetServer { kind: one.server.kind, id: one.server.id.clone(), floor })
+        }
         (Some(_), Some(_)) => {
             Err(CliError::usage(format!("several servers are called {}", args.server), "give the id of the server"))
         }
