@@ -99,7 +99,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// Continues a run that was stopped, as it was loaded from this executor's journal: settles by reading what was in
     /// progress, then does `rest`. The undo of a run is completed. The servers to forget are not checked: their steps
-    /// end as they are. Of a run that has ended, it reads again what could not be read again, and nothing else.
+    /// end as they are. Of a run that has ended, it reads again what could not be read again, or
+    /// forgets it, and nothing else.
     ///
     /// # Errors
     ///
@@ -279,8 +280,20 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder.record(step, direction, vec![StepEvent::NotReadAgain { why }]).await
     }
 
+    /// Ends the steps whose value cannot be read again, and whose server is to be forgotten: it is gone, and reading it would
+    /// never succeed.
+    async fn forget_unread(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
+        let gone = recorder
+            .plan
+            .steps()
+            .iter()
+            .filter(|step| recorder.forgets(&step.server) && recorder.not_read_again(step, direction).is_some());
+        recorder.record_many(gone.map(|step| ended(step, direction, StepOutcome::Forgotten)).collect()).await
+    }
+
     /// Reads what an earlier look could not.
     async fn look_at_unread_again(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
+        self.forget_unread(recorder, direction).await?;
         let steps = recorder.plan.steps().iter();
         self.look_again(recorder, steps.filter(|step| recorder.not_read_again(step, direction).is_some()), direction)
             .await
@@ -302,7 +315,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
         } else {
             self.sleep_until_stopped(self.options.second_look).await;
         }
-        self.look_again(recorder, steps, direction).await
+        self.look_again(recorder, steps, direction).await?;
+        self.forget_unread(recorder, direction).await
     }
 
     /// Done when the run is to end.

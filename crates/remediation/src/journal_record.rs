@@ -127,7 +127,13 @@ impl StepEvent {
     /// Whether it is of a second look at a step that had ended well, so that it may follow the end of the run.
     #[must_use]
     pub fn is_second_look(&self) -> bool {
-        matches!(self, Self::Reverted { .. } | Self::NotReadAgain { .. } | Self::ReadAgain)
+        matches!(
+            self,
+            Self::Reverted { .. }
+                | Self::NotReadAgain { .. }
+                | Self::ReadAgain
+                | Self::Ended { ending: StepOutcome::Forgotten }
+        )
     }
 }
 

@@ -317,6 +317,30 @@ async fn a_second_look_that_fails_is_kept_until_a_resume_reads_it() {
     assert_eq!(loaded().await.report(), read);
 }
 
+/// The only way to end with a server that was deleted: its value can never be read again.
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_second_look_fails_can_be_forgotten() {
+    for (undo, killed) in [(false, false), (true, false), (false, true), (true, true)] {
+        let case = killed_in_the_second_look(undo).await;
+        let server = case.plan.steps()[0].server.clone();
+        case.world.set_fault(&server, InjectedFault::Unseen);
+        let forgetting = async || {
+            let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+            let executor = case.executor(&case.world, watch::channel(None).1);
+            executor.resume(loaded, OnResume::Continue, std::slice::from_ref(&server)).await
+        };
+        if !killed {
+            assert_eq!(case.resume(OnResume::Continue).await.summary.not_read_again, 1);
+        }
+        let report = forgetting().await.unwrap();
+        assert_eq!(statuses(&report), ["forgotten", if undo { "undone" } else { "applied" }], "{undo} {killed}");
+        assert_eq!((report.outcome, report.summary.not_read_again), (RunOutcome::Done, 0));
+        let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+        assert_eq!(loaded.report(), report);
+        assert!(matches!(forgetting().await, Err(ExecuteError::NothingToResume(_))));
+    }
+}
+
 /// A value that is another one when it can be read again was not kept.
 #[tokio::test(start_paused = true)]
 async fn a_resume_that_reads_again_sees_what_went_back_after_an_undo_too() {

@@ -141,13 +141,18 @@ impl Track {
                 next.touched |= self.unanswered > 0;
                 next.stage = Stage::Ended(ending.clone());
             }
-            // Only a second look may follow an end: what was a success is none any more, or no one knows, or is one again.
+            // Only a second look may follow an end: what was a success is none any more, or no one knows, or is one again. Who
+            // cannot look, because the server is gone, forgets it.
             (Stage::Ended(ending), StepEvent::Reverted { found }) if ending.is_success() => {
                 next.stage = Stage::Ended(StepOutcome::Reverted { found: found.clone() });
                 next.not_read_again = None;
             }
             (Stage::Ended(ending), StepEvent::NotReadAgain { why }) if ending.is_success() => {
                 next.not_read_again = Some(why.clone());
+            }
+            (Stage::Ended(_), StepEvent::Ended { ending: StepOutcome::Forgotten }) if self.not_read_again.is_some() => {
+                next.stage = Stage::Ended(StepOutcome::Forgotten);
+                next.not_read_again = None;
             }
             (Stage::Ended(_), StepEvent::ReadAgain) if self.not_read_again.is_some() => next.not_read_again = None,
             _ => return None,
