@@ -8,6 +8,8 @@ pub(crate) enum Tier {
     NonProduction,
     /// Nothing says what it is for.
     Unknown,
+    /// A name has a word of production in it, and does not say clearly that it is in production.
+    PerhapsProduction,
     /// It is in production use.
     Production,
 }
@@ -46,6 +48,51 @@ const NON_PRODUCTION_ENDS: [&str; 11] =
 const TEST_ENDS: [&str; 2] = ["test", "testing"];
 const PRODUCTION_ENDS: [&str; 3] = ["production", "prod", "prd"];
 
+/// The kind of resource before the rest of a word, as in `psqldevorders`.
+const KINDS: [&str; 9] = ["postgresql", "postgres", "pgsql", "psql", "mysql", "pgf", "sql", "pg", "db"];
+/// Short and long names of Azure's regions, as they stand in a word: `psqlordersdevweu02`. Those of two letters are in too
+/// many other words.
+const REGIONS: [&str; 38] = [
+    "weu",
+    "neu",
+    "gwc",
+    "gerwc",
+    "eus",
+    "wus",
+    "cus",
+    "ncus",
+    "scus",
+    "wcus",
+    "uks",
+    "ukw",
+    "frc",
+    "sdc",
+    "swc",
+    "chn",
+    "szn",
+    "plc",
+    "itn",
+    "noe",
+    "westeurope",
+    "northeurope",
+    "germanywestcentral",
+    "germanynorth",
+    "eastus",
+    "westus",
+    "centralus",
+    "uksouth",
+    "ukwest",
+    "francecentral",
+    "francesouth",
+    "swedencentral",
+    "switzerlandnorth",
+    "switzerlandwest",
+    "polandcentral",
+    "italynorth",
+    "spaincentral",
+    "norwayeast",
+];
+
 /// Beginnings and ends of words of English that say nothing: `product`, `device`, `latest`.
 const OTHER_BEGINNINGS: [&str; 12] =
     ["produc", "prodig", "devi", "deve", "deva", "devops", "devot", "devou", "testim", "testam", "testif", "testos"];
@@ -64,34 +111,78 @@ const OTHER_ENDS: [&str; 12] = [
     "hottest",
 ];
 
-/// What is said of a server: by its tags, then by each of its names.
-pub(crate) fn tier<'a>(tag: impl Fn(&str) -> Option<&'a str>, names: impl IntoIterator<Item = &'a str>) -> Tier {
-    let tags = TAGS.iter().filter_map(|name| tag(name));
-    tags.chain(names).map(said).find(|tier| *tier != Tier::Unknown).unwrap_or(Tier::Unknown)
+/// What one text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    NonProduction,
+    Nothing,
+    /// Nothing, but the letters of production are in it: `product-catalog`, `ledgerprodx`.
+    Resembles,
+    /// Both, as in `prodtest` or `prod-lab-results`: a test of production, a copy of it, or its laboratory.
+    Both,
+    Production,
 }
 
-/// What one text says. `non-prod` and `pre-prod` are not production.
-fn said(text: &str) -> Tier {
+/// What is said of a server: by its tags, then by each of its names. What says both is not outweighed by a name that says
+/// that it is for tests.
+pub(crate) fn tier<'a>(tag: impl Fn(&str) -> Option<&'a str>, names: impl IntoIterator<Item = &'a str>) -> Tier {
+    let tags = TAGS.iter().filter_map(|name| tag(name));
+    let (mut resembles, mut both) = (false, false);
+    for text in tags.chain(names) {
+        match said(text) {
+            Said::Production => return Tier::Production,
+            Said::NonProduction if both => return Tier::PerhapsProduction,
+            Said::NonProduction => return Tier::NonProduction,
+            Said::Both => both = true,
+            Said::Resembles => resembles = true,
+            Said::Nothing => {}
+        }
+    }
+    if both || resembles { Tier::PerhapsProduction } else { Tier::Unknown }
+}
+
+/// What one text says. `non-prod`, `pre-prod` and a copy of one are not production.
+fn said(text: &str) -> Said {
     let words = words(text);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let negated =
         words.windows(2).any(|pair| matches!(pair, ["non" | "pre" | "not", word] if PRODUCTION.contains(word)));
-    if negated || words.iter().any(|word| NON_PRODUCTION.contains(word)) {
-        return Tier::NonProduction;
+    let other = words.iter().any(|word| NON_PRODUCTION.contains(word));
+    let production = words.iter().any(|word| PRODUCTION.contains(word));
+    if negated || (other && words.contains(&"copy")) {
+        return Said::NonProduction;
     }
-    if words.iter().any(|word| PRODUCTION.contains(word)) {
-        return Tier::Production;
-    }
-    let (other, production) = words
-        .iter()
-        .map(|word| glued(word))
-        .fold((false, false), |all, one| (all.0 || one == Tier::NonProduction, all.1 || one == Tier::Production));
+    let (glued_other, glued_production) =
+        words.iter().map(|word| inside(word)).fold((false, false), |all, one| (all.0 || one.0, all.1 || one.1));
     match (other, production) {
-        (true, false) => Tier::NonProduction,
-        (false, true) => Tier::Production,
-        // Both, as in `prodtest`: it may be a test of production, or a copy of it.
-        (true, true) | (false, false) => Tier::Unknown,
+        (true, true) => Said::Both,
+        (true, false) if glued_production => Said::Both,
+        (true, false) => Said::NonProduction,
+        (false, true) => Said::Production,
+        (false, false) => match (glued_other, glued_production) {
+            (true, true) => Said::Both,
+            (true, false) => Said::NonProduction,
+            (false, true) => Said::Production,
+            (false, false) if words.iter().any(|word| word.contains("prod") || word.contains("prd")) => Said::Resembles,
+            (false, false) => Said::Nothing,
+        },
     }
+}
+
+/// Whether a longer word says that something is not production, and that it is: by itself, and by what is left of it
+/// without the kind of resource and beside the name of a region.
+fn inside(word: &str) -> (bool, bool) {
+    let beside = REGIONS.iter().filter_map(|region| word.split_once(region)).flat_map(|(head, tail)| [head, tail]);
+    let parts = std::iter::once(word).chain(beside);
+    let without_kind = |part| KINDS.iter().find_map(move |kind| str::strip_prefix(part, kind));
+    let tiers = parts.flat_map(|part| std::iter::once(part).chain(without_kind(part))).map(|part| {
+        match (NON_PRODUCTION.contains(&part), PRODUCTION.contains(&part)) {
+            (true, _) => Tier::NonProduction,
+            (_, true) => Tier::Production,
+            _ => glued(part),
+        }
+    });
+    tiers.fold((false, false), |all, one| (all.0 || one == Tier::NonProduction, all.1 || one == Tier::Production))
 }
 
 /// The words of a text in lower case: letters between anything else, and `OrdersProd` is two.
@@ -131,6 +222,10 @@ fn glued(word: &str) -> Tier {
 mod tests {
     use super::*;
 
+    fn alone(name: &'static str) -> Tier {
+        tier(|_| None, [name])
+    }
+
     #[test]
     fn words_say_what_a_server_is_for() {
         for production in [
@@ -146,8 +241,14 @@ mod tests {
             "prodorders",
             "PGPROD",
             "prdshop",
+            "psqlledgerprodweu01",
+            "psqlprodledger",
+            "weuprodledger",
+            "ledgerprodgwcorders",
+            "pglive",
+            "prod-pgtest",
         ] {
-            assert_eq!(said(production), Tier::Production, "{production}");
+            assert_eq!(alone(production), Tier::Production, "{production}");
         }
         for other in [
             "dev",
@@ -169,28 +270,54 @@ mod tests {
             "pgdev2",
             "OrdersDev",
             "uat2shop",
+            "psqlordersdevweu02",
+            "psqldevorders",
+            "orderstesteus2",
+            "ordersnonprodweu",
+            "pgint",
+            "psqlstgweu",
         ] {
-            assert_eq!(said(other), Tier::NonProduction, "{other}");
+            assert_eq!(alone(other), Tier::NonProduction, "{other}");
         }
         for nothing in [
             "",
             "orders",
-            "product-catalog",
-            "reproduction",
             "device",
             "contest",
-            "prodtest",
-            "testprod",
-            "products01",
             "devices",
             "latest",
             "testimonials",
             "Olive",
             "delivery",
             "developers2",
+            "psqldevices",
+            "latestweu",
+            "customers-weu",
         ] {
-            assert_eq!(said(nothing), Tier::Unknown, "{nothing}");
+            assert_eq!(alone(nothing), Tier::Unknown, "{nothing}");
         }
+    }
+
+    #[test]
+    fn production_beside_another_word_is_no_test() {
+        for perhaps in [
+            "prodtest",
+            "testprod",
+            "pg-prod-lab-results",
+            "prod-int",
+            "demo-live",
+            "psqlprodweu-test",
+            "ledgerprodx",
+            "product-catalog",
+            "products01",
+            "reproduction",
+        ] {
+            assert_eq!(alone(perhaps), Tier::PerhapsProduction, "{perhaps}");
+        }
+        let named = |names: [&'static str; 2]| tier(|_| None, names);
+        assert_eq!(named(["pg-prod-lab-results", "rg-test"]), Tier::PerhapsProduction);
+        assert_eq!(named(["pg-prod-lab-results", "rg-prod"]), Tier::Production);
+        assert_eq!(named(["product-catalog", "rg-test"]), Tier::NonProduction);
     }
 
     #[test]

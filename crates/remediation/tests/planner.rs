@@ -214,9 +214,33 @@ fn production_is_never_the_canary_by_accident() {
     assert!(known.try_plan().unwrap_err().to_string().contains("the plan does not change the canary `nobody`"));
 }
 
+/// A name that says both, or only seems to say production, is tried after what says nothing; and a limit keeps it last.
+#[test]
+fn what_may_be_production_is_the_canary_only_where_all_may_be() {
+    let mut known = PlannerKnowledge::new(vec![
+        named("a-prod-lab-results"),
+        named("psqlledgerprodweu01"),
+        named("psqlordersdevweu02"),
+        named("orders"),
+    ]);
+    known.options = PlanOptions { canary_size: 3, wave_size: 9, max_servers: None };
+    for (name, region) in [("psqlledgerprodweu01", "east"), ("a-prod-lab-results", "east")] {
+        let posture = known.postures.iter_mut().find(|one| one.server.name() == name).unwrap();
+        posture.server.location = region.into();
+    }
+    assert_eq!(waves(&known)[0], "psqlordersdevweu02 orders");
+    known.order.by = Some(WaveBy::Region);
+    assert_eq!(waves(&known)[0], "psqlordersdevweu02 orders");
+    (known.order.by, known.options.max_servers) = (None, Some(2));
+    assert_eq!(waves(&known).concat(), "psqlordersdevweu02orders");
+    known.options.max_servers = None;
+    known.postures.retain(|one| !one.server.name().contains("orders"));
+    assert_eq!(waves(&known), ["a-prod-lab-results", "psqlledgerprodweu01"]);
+}
+
 /// Servers with every way to be named, in every state, and every way to order them.
 fn any_fleet() -> impl Strategy<Value = (PlannerKnowledge, BTreeSet<String>)> {
-    const NAMES: [(&str, bool); 9] = [
+    const NAMES: [(&str, bool); 12] = [
         ("orders-prod", true),
         ("pgprod", true),
         ("live-shop", true),
@@ -226,6 +250,9 @@ fn any_fleet() -> impl Strategy<Value = (PlannerKnowledge, BTreeSet<String>)> {
         ("stgorders", false),
         ("pgtest", false),
         ("pre-prod", false),
+        ("psqlledgerprodweu", true),
+        ("psqlordersdevweu", false),
+        ("pg-prod-lab", false),
     ];
     let state = prop_oneof![Just("Ready"), Just("Updating"), Just("Starting")];
     let one = (0..NAMES.len(), state, 0..3_usize, any::<bool>(), any::<bool>());

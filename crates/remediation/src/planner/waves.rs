@@ -38,6 +38,10 @@ impl Turn<'_> {
     fn is_production(&self) -> bool {
         self.tier == Tier::Production
     }
+
+    fn may_be_production(&self) -> bool {
+        self.tier >= Tier::PerhapsProduction
+    }
 }
 
 impl<'a> Group<'a> {
@@ -91,7 +95,7 @@ pub(super) fn cap_servers<'a>(
     let ranks = buckets(groups, order);
     let turn = |set: &Vec<&ResourceId>| {
         let turns = set.iter().filter_map(|id| Some(groups.get(id)?.turn(order, &ranks)));
-        turns.map(|turn| (turn.not_chosen, turn.is_production(), turn)).min()
+        turns.map(|turn| (turn.not_chosen, turn.is_production(), turn.may_be_production(), turn)).min()
     };
     let mut sets: Vec<Vec<&ResourceId>> = sets.into_values().collect();
     sets.sort_by_cached_key(turn);
@@ -168,11 +172,14 @@ fn next_turns<'t, 'a: 't>(ready: impl Iterator<Item = &'t Turn<'a>>, size: usize
 
 /// The canary that no one chose. Production is none while there is another server, even if that one is busy, so that apply
 /// waits for it, or failed in the last run; and what is known not to be production comes before what is not known, in
-/// whatever group.
+/// whatever group. What may be production is one only where everything is.
 fn canary_turns<'a>(ready: &BTreeSet<Turn<'a>>, size: usize) -> Vec<Turn<'a>> {
     let mut others: Vec<&Turn<'a>> = ready.iter().filter(|turn| !turn.is_production()).collect();
     if others.is_empty() {
         return next_turns(ready.iter(), size);
+    }
+    if others.iter().any(|turn| !turn.may_be_production()) {
+        others.retain(|turn| !turn.may_be_production());
     }
     others.sort_by_key(|turn| (turn.failed_last, turn.busy, turn.tier));
     next_turns(others.into_iter(), size)
