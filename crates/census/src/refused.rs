@@ -82,7 +82,7 @@ impl Refusals {
     /// Counts an attempt, of `most` clients at most. Those of this program's own probes are left out.
     pub(crate) fn add(&mut self, key: RefusedKey, id: SessionId, at: Option<Millis>, most: usize) {
         if key.is_of_a_probe() {
-            if self.probes.len() < MOST_SUSPECTS {
+            if key.is_once_in_a_probe() && self.probes.len() < MOST_SUSPECTS {
                 self.probes.push((key.address, at));
             }
         } else if key.may_be_of_a_probe() && self.suspects.len() < MOST_SUSPECTS {
@@ -93,20 +93,25 @@ impl Refusals {
     }
 
     /// Decides which attempts with an everyday name were a probe's: those from the same address within a minute, and no more of
-    /// each name than the probes asked with their own.
+    /// each name than there were probes near. Every probe asks once with both of its own names, and explains one attempt of
+    /// each other name.
     pub(crate) fn settle(&mut self, most: usize) {
         let probes = std::mem::take(&mut self.probes);
-        let mut explained: BTreeMap<RefusedKey, usize> = BTreeMap::new();
-        for Suspect { key, id, at } in std::mem::take(&mut self.suspects) {
+        let mut explains: BTreeMap<RefusedKey, Vec<bool>> = BTreeMap::new();
+        let mut suspects = std::mem::take(&mut self.suspects);
+        // In their order in time: the earliest one takes the earliest probe that it can, so that none is wasted.
+        suspects.sort_by_key(|suspect| suspect.at);
+        for Suspect { key, id, at } in suspects {
             let is_near =
                 |when: Option<Millis>| when.zip(at).is_some_and(|(one, other)| (one - other).abs() <= PROBE_TIME);
-            let near = probes.iter().any(|(address, when)| *address == key.address && is_near(*when));
-            let asked = probes.iter().filter(|(address, _)| *address == key.address).count();
-            let used = explained.entry(key.clone()).or_default();
-            if near && *used < asked {
-                *used += 1;
-            } else {
-                self.list(key, id, at, most);
+            let used = explains.entry(key.clone()).or_insert_with(|| vec![false; probes.len()]);
+            let free = probes
+                .iter()
+                .zip(used)
+                .find(|((address, when), used)| !**used && *address == key.address && is_near(*when));
+            match free {
+                Some((_, used)) => *used = true,
+                None => self.list(key, id, at, most),
             }
         }
     }
@@ -191,6 +196,11 @@ impl RefusedKey {
         [&self.user, &self.database].into_iter().flatten().any(|name| is_unknown_name(name))
     }
 
+    /// Whether a probe asks with these names once: with a user and a database that cannot exist.
+    fn is_once_in_a_probe(&self) -> bool {
+        [&self.user, &self.database].into_iter().all(|name| name.as_deref().is_some_and(is_unknown_name))
+    }
+
     /// Whether a probe asks with this name, as others may.
     fn may_be_of_a_probe(&self) -> bool {
         let user = self.user.as_deref();
@@ -265,7 +275,7 @@ mod tests {
             (of("postgres", own, here), 2_000),
             (of(own, own, here), 3_000),
             (of("postgres", "postgres", here), 4_000),
-            // From elsewhere, at another time, and once too often.
+            // From elsewhere, at another time, and twice too often.
             (of("repmgr", "postgres", there), 4_000),
             (of("standby", "postgres", here), DAY),
             (of("postgres", "postgres", here), 5_000),
@@ -279,6 +289,32 @@ mod tests {
         let shown = refusals.shown(None, &[]);
         let mut users: Vec<_> = shown.iter().map(|one| (one.user.as_deref().unwrap(), one.attempts)).collect();
         users.sort_unstable();
-        assert_eq!(users, [("app", 1), ("postgres", 1), ("repmgr", 1), ("standby", 1)]);
+        assert_eq!(users, [("app", 1), ("postgres", 2), ("repmgr", 1), ("standby", 1)]);
+    }
+
+    /// Names of a probe beside the unknown ones, as of `postgres` in the unknown database, are no further probe.
+    #[test]
+    fn a_probe_explains_one_attempt_of_each_name_near_it() {
+        let own = "hostssl_0123456789ab";
+        let of = |user: &str, database: &str| RefusedKey { database: Some(database.to_owned()), ..key(user) };
+        let minute = |minute: i64| minute * PROBE_TIME;
+        let mut refusals = Refusals::default();
+        let mut add = |user: &str, database: &str, at: Millis| {
+            refusals.add(of(user, database), SessionId::of_process(1, Some(at)), Some(at), 9);
+        };
+        // Twelve probes, hours apart, each with four questions with one of its own names.
+        for probe in 0..12 {
+            for (user, database) in [(own, own), ("postgres", own), (own, "postgres"), (own, "shop")] {
+                add(user, database, minute(probe * 60));
+            }
+            add("postgres", "postgres", minute(probe * 60) + 1_000);
+        }
+        // Beside one of them, and far from all.
+        for at in [minute(60), minute(60) + 5_000, minute(60) + 9_000, minute(30), minute(90)] {
+            add("postgres", "postgres", at);
+        }
+        refusals.settle(9);
+        let shown: Vec<_> = refusals.shown(None, &[]).into_iter().map(|one| (one.user, one.attempts)).collect();
+        assert_eq!(shown, [(Some("postgres".to_owned()), 5)]);
     }
 }
