@@ -5,8 +5,9 @@
 
 use crate::Who;
 use hostssl_model::{
-    AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Scope, Server, ServerReport, WireObservation,
+    AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Reason, Scope, Server, ServerReport, WireObservation,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How something differs.
@@ -161,7 +162,9 @@ pub fn diff_knowing<'a>(before: &'a AuditReport, after: &'a AuditReport, known: 
     let mut diff = compared(before, after);
     for change in diff.changes.iter_mut().filter(|change| change.difference == Difference::New) {
         let was_unseen = change.before.is_none_or(|before| before.outcome == Outcome::Unknown);
-        if was_unseen && change.after.is_some_and(|after| known.failed(change.server, after)) {
+        // One that was made since is not the one that was known by this name.
+        let is_another = change.before.is_none() && made_after(change.server, before) == Some(true);
+        if was_unseen && !is_another && change.after.is_some_and(|after| known.failed(change.server, after)) {
             change.difference = Difference::Visible;
         }
     }
@@ -198,7 +201,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     for (id, new) in &news {
         match olds.get(id) {
             Some(old) => compare(&mut diff, old, new, differ, comparable),
-            None if !is_asked_for(&new.server, before, after) => {
+            None if !is_asked_for(&new.server, before, after) || was_left_out_by_tags(&new.server, before) => {
                 diff.not_in_scope.push(NotInScope { server: new, listed: ListedBy::After });
                 continue;
             }
@@ -210,8 +213,11 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
         if news.contains_key(id) {
             continue;
         }
-        if is_asked_for(&old.server, after, before) {
-            diff.changes.push(missing(&old.server, after));
+        let change = missing(&old.server, after);
+        // Tags come and go: a server that a scope by tags no longer lists may have lost them.
+        let may_lack_tags = change.difference == Difference::Gone && !after.run.scope.tags.is_empty();
+        if is_asked_for(&old.server, after, before) && !may_lack_tags {
+            diff.changes.push(change);
         } else {
             diff.not_in_scope.push(NotInScope { server: old, listed: ListedBy::Before });
         }
@@ -223,7 +229,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
 /// Whether an audit was asked for a server that the other one listed. Where that cannot be told, it was.
 fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool {
     let (scope, subscription) = (&by.run.scope, server.subscription());
-    if !scope.admits(server) || scope.excepts(server).is_some() {
+    if !scope.admits(server) || scope.excepts(server).is_some() || is_excepted(server, by) {
         return false;
     }
     let place = |scope: &Scope| {
@@ -246,6 +252,27 @@ fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool 
             || name.is_some_and(|name| hostssl_model::matches_pattern(selector, name))
     };
     scope.subscriptions.iter().any(is_named)
+}
+
+/// Whether an audit says that it left a server out on request. The tags for which it did so are not those of another day.
+fn is_excepted(server: &Server, by: &AuditReport) -> bool {
+    let id = server.id.to_lowercase();
+    by.gaps.iter().any(|gap| {
+        gap.unchecked.reason == Reason::Excepted
+            && matches!(&gap.scope, GapScope::Server(of) if of.to_lowercase() == id)
+    })
+}
+
+/// Whether a server that an audit by tags did not list was there already, where that audit saw everything: it lacked the tags.
+fn was_left_out_by_tags(server: &Server, by: &AuditReport) -> bool {
+    let is_older = made_after(server, by) == Some(false);
+    !by.run.scope.tags.is_empty() && is_older && missing(server, by).difference == Difference::Gone
+}
+
+/// Whether a server was made after an audit had begun, where that is known.
+fn made_after(server: &Server, audit: &AuditReport) -> Option<bool> {
+    let made: Timestamp = server.created_at.as_deref()?.parse().ok()?;
+    Some(made > audit.run.started_at.parse::<Timestamp>().ok()?)
 }
 
 fn by_id(report: &AuditReport) -> BTreeMap<String, &ServerReport> {

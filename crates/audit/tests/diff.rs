@@ -125,6 +125,41 @@ fn what_the_earlier_audit_was_not_asked_for_is_not_new() {
 }
 
 #[test]
+fn a_server_that_tags_put_out_of_scope_is_neither_gone_nor_new() {
+    let mut with = baseline(&[("a", Seen::Off), ("b", Seen::On)]);
+    with.servers[0].server.created_at = Some("2025-12-31T00:00:00Z".into());
+    let mut without = baseline(&[("b", Seen::On)]);
+    // Left out by a tag that the server had on that day alone.
+    for audit in [&mut with, &mut without] {
+        audit.run.scope.except = vec!["skip=yes".into()];
+    }
+    assert_eq!(changes_between(&with, &without), ["Gone a -"], "it was not left out, so it is not there");
+    let id = with.servers[0].server.id.clone();
+    let unchecked = Unchecked::new(Reason::Excepted, "left out on request: skip=yes");
+    without.gaps.push(Gap { scope: GapScope::Server(id), unchecked });
+    assert_eq!(left_out(&with, &without), [("a", ListedBy::Before)]);
+    assert_eq!(left_out(&without, &with), [("a", ListedBy::After)]);
+
+    // Chosen by a tag that the server has no longer, or has only now.
+    without.gaps.clear();
+    with.servers.iter_mut().for_each(|one| one.server.tags = [("env", "prod")].into_iter().collect());
+    for audit in [&mut with, &mut without] {
+        audit.run.scope.except.clear();
+        audit.run.scope.tags = vec!["env=prod".into()];
+    }
+    assert_eq!(left_out(&with, &without), [("a", ListedBy::Before)]);
+    assert_eq!(left_out(&without, &with), [("a", ListedBy::After)]);
+    let mut known = LastKnown::default();
+    known.learn(&with);
+    known.forget_gone(&diff(&with, &without));
+    with.servers[0].server.created_at = Some("2026-01-01T00:00:00.5Z".into());
+    let made_since = diff_knowing(&without, &with, &known);
+    assert_eq!(made_since.changes[0].difference, Difference::New, "it was made since: {made_since:?}");
+    without.subscriptions.clear();
+    assert_eq!(diff(&with, &without).changes[0].why, Some(NotLooked::SubscriptionNotSeen), "its place was not seen");
+}
+
+#[test]
 fn another_subscription_is_no_part_of_a_scope_that_names_one() {
     let after = baseline(&[("a", Seen::Off)]);
     let mut before = baseline(&[]);

@@ -70,6 +70,13 @@ fn below(after: &AuditReport, diff: &Diff<'_>) -> String {
         let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
         text += &format!("; not compared: {}", ids.join(", "));
     }
+    if !diff.not_in_scope.is_empty() {
+        let mut names: Vec<&str> = diff.not_in_scope.iter().map(|one| one.server.server.name()).collect();
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        text += &format!("; in the scope of one of the two audits alone: {}{more}", names.join(", "));
+    }
     text
 }
 

@@ -131,6 +131,12 @@ impl Receiver {
             let what = format!("{} cannot be appended to: {error}", path.display());
             CliError::usage(what, "name a file that can be written with --append")
         };
+        if path == Path::new("-") {
+            return Err(CliError::usage(
+                "--append: - is not a file",
+                "name a file, or use -o json for standard output",
+            ));
+        }
         change_log::open(path).map_err(failed)?;
         Ok(Self::at(Target::File(path.to_owned())))
     }
@@ -159,7 +165,8 @@ impl Receiver {
         if let Some(before) = self.told.clone() {
             let mut compared = diff_knowing(&before, after, &self.known);
             name_authors(&mut compared, &before, after, activity);
-            if !compared.changes.is_empty() || !compared.not_compared.is_empty() {
+            let are_alike = compared.changes.is_empty() && compared.not_compared.is_empty();
+            if !are_alike || !compared.not_in_scope.is_empty() {
                 self.is_behind = true;
                 self.send(&before, after, &compared).await?;
             }
