@@ -104,6 +104,11 @@ fn is_input(path: &Path) -> CliError {
     CliError::usage(format!("{} is read, so it cannot be written", path.display()), "name another file")
 }
 
+/// Whether two paths lead to the same place.
+pub(crate) fn is_same_place(one: &Path, other: &Path) -> bool {
+    Place::of(one).is_ok_and(|one| Place::of(other).is_ok_and(|other| one == other))
+}
+
 /// The place behind a path, if it can be written and nothing else is written to it.
 fn checked<F>(path: &Path, others: &[Output<F>]) -> Result<Place, CliError> {
     let shown = path.display();

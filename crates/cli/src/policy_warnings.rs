@@ -1,29 +1,37 @@
 //! Warnings of Azure Policy that would refuse clients.
 
-use crate::args::StateArgs;
+use crate::args::{StateArgs, TerminalArgs};
 use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_census::{Millis, Requirements};
 use hostssl_formats::{SubscriptionNames, safe};
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditReport, Gap};
 use hostssl_ops::{PolicyOverPlaintext, Tenant, policies_over_plaintext};
 use jiff::Timestamp;
 
 /// Servers that are told one by one.
 const TOLD: usize = 10;
 
-/// Warns, with --quiet too, of policies that turn enforcement on for servers whose kept clients connect in plaintext.
+/// What a warning told of, so that it is not repeated unchanged.
+pub(crate) type PoliciesTold = Option<(Vec<PolicyOverPlaintext>, Vec<Gap>)>;
+
+/// Warns, with --quiet too, of policies that turn enforcement on for servers whose kept clients connect in plaintext; unless that
+/// is what was told before.
 pub(crate) async fn warn_of_policies(
     tenants: &[Tenant],
     report: &AuditReport,
-    state: &StateArgs,
-    simulated: bool,
+    (state, simulated): (&StateArgs, bool),
     profile: &Profile,
+    terminal: &TerminalArgs,
+    told: &mut PoliciesTold,
 ) {
     let window = Millis::from(profile.settings.observation_days) * 24 * 60 * 60 * 1_000;
     let requirements = Requirements { window, now: Some(Timestamp::now().as_millisecond()) };
     let evidence = state.censuses(simulated);
     let (found, gaps) = policies_over_plaintext(tenants, report, evidence.as_deref(), requirements).await;
+    if told.as_ref().is_some_and(|(policies, unread)| *policies == found && *unread == gaps) {
+        return;
+    }
     for PolicyOverPlaintext { server, clients, policies } in found.iter().take(TOLD) {
         let name = safe(server.name());
         let clients = match clients {
@@ -41,8 +49,10 @@ pub(crate) async fn warn_of_policies(
         stderr!("warning: and for {more} more {servers}");
     }
     if !found.is_empty() {
-        stderr!("hint: `hostssl clients -o markdown` lists what each client has to change before that");
+        let command = terminal.again.command("hostssl clients -o markdown");
+        stderr!("hint: `{command}` lists what each client has to change before that");
     }
     let names = SubscriptionNames::new(report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)));
     stdout::warn_of_gaps(&gaps, &names);
+    *told = Some((found, gaps));
 }

@@ -280,13 +280,17 @@ fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
     }
     assert_eq!(watch(&files).code, 3);
     assert_eq!(std::fs::read_to_string(&changes).unwrap().lines().count(), 3);
+    let both = path("both");
     for (wrong, why) in [
         (vec!["watch", "--simulate", "--once", "--metrics", &*metrics], "keeps nothing"),
         (vec!["watch", "--simulate", "--once", "--append", "/no/such/folder/x"], "cannot be appended to"),
+        (vec!["watch", "--simulate", "--once", "--append", "-"], "- is not a file"),
+        (vec!["watch", "--simulate", "--once", "--append", &*both, "--metrics", &*both], "name the same file"),
     ] {
         let refused = run(&wrong);
         assert!(refused.code == 2 && refused.stderr.contains(why), "{}", refused.stderr);
     }
+    assert!(!std::path::Path::new(&both).exists(), "what is refused leaves no file");
 }
 
 #[test]

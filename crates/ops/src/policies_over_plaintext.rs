@@ -6,7 +6,10 @@ use futures::StreamExt as _;
 use futures::stream;
 use hostssl_azure::{EnforcingPolicy, list_enforcing_policies, permissions};
 use hostssl_census::{Requirements, SessionTls};
-use hostssl_model::{AuditReport, Gap, Reason, ResourceId, Server, SslEnforcement, SubscriptionId, Unchecked};
+use hostssl_model::{
+    AuditReport, Gap, GapScope, Reason, ResourceId, Server, SslEnforcement, SubscriptionId, Unchecked,
+};
+use hostssl_store::StoreError;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +31,7 @@ pub struct PolicyOverPlaintext {
 }
 
 /// Reads which policies would turn enforcement on for servers of an audit whose kept clients connect in plaintext. Without such
-/// a server, Azure is not asked. Where the assignments could not be read, that is a gap.
+/// a server, Azure is not asked. Where a census or the assignments could not be read, that is a gap.
 pub async fn policies_over_plaintext(
     tenants: &[Tenant],
     audit: &AuditReport,
@@ -38,10 +41,12 @@ pub async fn policies_over_plaintext(
     let Some(evidence) = evidence else { return (Vec::new(), Vec::new()) };
     let open = audit.servers.iter().filter(|report| report.ssl_enforcement == SslEnforcement::Disabled);
     let mut exposed: BTreeMap<SubscriptionId, Vec<(&Server, u64)>> = BTreeMap::new();
+    let mut unread = Vec::new();
     for server in open.map(|report| &report.server) {
-        let clients = clients_in_plaintext(evidence, server, requirements);
-        if clients > 0 {
-            exposed.entry(server.subscription()).or_default().push((server, clients));
+        match clients_in_plaintext(evidence, server, requirements) {
+            Ok(0) => {}
+            Ok(clients) => exposed.entry(server.subscription()).or_default().push((server, clients)),
+            Err(error) => unread.push(census_gap(server, &error)),
         }
     }
     let tenant_of: SubscriptionOf =
@@ -56,7 +61,8 @@ pub async fn policies_over_plaintext(
     });
     let read: Vec<_> = stream::iter(read.collect::<Vec<_>>()).buffered(SUBSCRIPTIONS_AT_ONCE).collect().await;
     let (found, gaps): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    (found.into_iter().flatten().collect(), gaps.into_iter().flatten().collect())
+    unread.extend(gaps.into_iter().flatten());
+    (found.into_iter().flatten().collect(), unread)
 }
 
 fn over(server: &Server, clients: u64, policies: &[EnforcingPolicy]) -> Option<PolicyOverPlaintext> {
@@ -65,13 +71,23 @@ fn over(server: &Server, clients: u64, policies: &[EnforcingPolicy]) -> Option<P
     (!policies.is_empty()).then(|| PolicyOverPlaintext { server: server.id.clone(), clients, policies })
 }
 
+/// A census that cannot be read is not one without clients.
+fn census_gap(server: &Server, error: &StoreError) -> Gap {
+    let detail = format!("its kept clients cannot be read, so no policy over them is known: {error}");
+    Gap { scope: GapScope::Server(server.id.clone()), unchecked: Unchecked::new(Reason::NotReturned, detail) }
+}
+
 /// The clients in plaintext of a server that is the one of the census: one that was made again has others.
-fn clients_in_plaintext(evidence: &dyn ClientEvidence, server: &Server, requirements: Requirements) -> u64 {
+fn clients_in_plaintext(
+    evidence: &dyn ClientEvidence,
+    server: &Server,
+    requirements: Requirements,
+) -> Result<u64, StoreError> {
     let since = server.created_at.as_deref().and_then(|at| at.parse().ok()).map(Timestamp::as_millisecond);
-    let Ok(Some(kept)) = evidence.census(&server.id) else { return 0 };
+    let Some(kept) = evidence.census(&server.id)? else { return Ok(0) };
     let report = kept.judge(requirements, since);
     let clients = report.clients.iter().chain(&report.earlier);
-    clients.filter(|client| client.tls == SessionTls::Plaintext).count() as u64
+    Ok(clients.filter(|client| client.tls == SessionTls::Plaintext).count() as u64)
 }
 
 /// The assignments of a subscription, by the tenant that it is of; by each of them where that is not known.

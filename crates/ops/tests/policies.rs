@@ -44,6 +44,16 @@ impl ClientEvidence for OneClient {
     }
 }
 
+/// What is kept of every server is damaged.
+#[derive(Debug)]
+struct Damaged;
+
+impl ClientEvidence for Damaged {
+    fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
+        Err(StoreError::NoState("/kept".into()))
+    }
+}
+
 /// Two servers, of which the first does not enforce TLS.
 async fn audited() -> (Simulation, Tenant, AuditReport) {
     let servers = ["pg-a", "pg-b"].map(|name| Server::new(Kind::Flexible, "rg", name));
@@ -85,6 +95,18 @@ async fn without_clients_in_plaintext_azure_is_not_asked() {
     let (over, gaps) = found(&tenant, &report, SessionTls::Tls).await;
     assert!(over.is_empty() && gaps.is_empty(), "{over:?} {gaps:?}");
     assert_eq!(simulation.requests().of(Operation::ListPolicies), 0);
+}
+
+#[tokio::test]
+async fn a_census_that_cannot_be_read_is_not_one_without_clients() {
+    let (simulation, tenant, report) = audited().await;
+    let requirements = Requirements { window: 7 * 86_400_000, now: Some(Timestamp::now().as_millisecond()) };
+    let (over, gaps) =
+        policies_over_plaintext(std::slice::from_ref(&tenant), &report, Some(&Damaged), requirements).await;
+    let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
+    let of = simulation.server_ids().remove(0);
+    assert!(over.is_empty() && gap.scope.to_string().eq_ignore_ascii_case(&of.to_string()), "{gap:?}");
+    assert!(gap.unchecked.detail.contains("clients cannot be read"), "{gap:?}");
 }
 
 #[tokio::test]

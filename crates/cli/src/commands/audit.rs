@@ -136,7 +136,8 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         if !args.run.wire.probe && !terminal.quiet {
             args.run.keep.print_earlier_probes(writer.simulated);
         }
-        warn_of_policies(&tenants, &report, &args.run.keep.state, writer.simulated, &profile).await;
+        let place = (&args.run.keep.state, writer.simulated);
+        warn_of_policies(&tenants, &report, place, &profile, terminal, &mut None).await;
         written?;
         writer.summarize(&report);
         if kept {

@@ -11,7 +11,7 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::looks::print_ended_looks;
-use crate::policy_warnings::warn_of_policies;
+use crate::policy_warnings::{PoliciesTold, warn_of_policies};
 use crate::signals::Signals;
 use crate::{outputs, stdout};
 use clap::{Args, ValueEnum};
@@ -32,8 +32,8 @@ use webhook::{Receiver, WebhookKind};
 
 pub(crate) const HELP: &str =
     "The first audit is compared with the newest kept audit of the same cloud, scope and controls; without one,
-there is nothing to compare and nothing is reported. Changes that a webhook or the file of --append did not accept are
-sent again with the next audit. With --once, such an audit is not kept.
+there is nothing to compare and nothing is reported. Changes that a webhook or the file of --append did not
+accept are sent again with the next audit. With --once, such an audit is not kept.
 
 Exit codes:
   0  stopped by a signal; with --once: nothing is worse than before
@@ -113,16 +113,30 @@ pub(crate) fn run(args: &WatchArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     }
     let of = receivers.len();
     receivers.iter_mut().enumerate().filter(|_| of > 1).for_each(|(index, one)| one.place = Some((index + 1, of)));
-    receivers.extend(args.append.as_deref().map(Receiver::of_file).transpose()?);
     if let Some(file) = &args.metrics {
-        outputs::check_beside(file, args.append.as_deref().as_slice(), args.output == WatchFormat::None)?;
+        outputs::check_beside(file, &[], args.output == WatchFormat::None)?;
+        if args.append.as_ref().is_some_and(|append| outputs::is_same_place(append, file)) {
+            let what = format!("--append and --metrics name the same file, {}", file.display());
+            return Err(CliError::usage(what, "give each a file of its own"));
+        }
         if !args.run.keep.keeps(args.run.connect.simulate.is_some()) {
             let what = "--metrics counts what is kept, and this watch keeps nothing";
             return Err(CliError::usage(what, "leave out --no-save, and name a --state with --simulate"));
         }
     }
+    // Last, as it makes the file.
+    receivers.extend(args.append.as_deref().map(Receiver::of_file).transpose()?);
     block_on(
-        Watch { args, terminal, receivers, before: None, known: LastKnown::default(), is_first: true }.watch(&profile),
+        Watch {
+            args,
+            terminal,
+            receivers,
+            before: None,
+            known: LastKnown::default(),
+            policies_told: None,
+            is_first: true,
+        }
+        .watch(&profile),
     )
 }
 
@@ -134,6 +148,7 @@ struct Watch<'a> {
     before: Option<Arc<AuditReport>>,
     /// What audits until then found, wherever something could be checked.
     known: LastKnown,
+    policies_told: PoliciesTold,
     is_first: bool,
 }
 
@@ -239,7 +254,8 @@ impl Watch<'_> {
             stderr!("note: this audit was not kept, so that the next one reports the changes again");
         }
         let keep = &self.args.run.keep.state;
-        warn_of_policies(tenants, &report, keep, self.args.run.connect.simulate.is_some(), profile).await;
+        let place = (keep, self.args.run.connect.simulate.is_some());
+        warn_of_policies(tenants, &report, place, profile, self.terminal, &mut self.policies_told).await;
         let measured = self.write_metrics();
         let mut shown = Ok(());
         let exit = match before {
@@ -331,7 +347,9 @@ fn write(
             let value = diff_json::value(before, after, &compared).map_err(|error| CliError::defect(&error))?;
             stdout::write(|out| write_json_line(out, &value).and_then(|()| writeln!(out)))
         }
-        WatchFormat::Table if compared.changes.is_empty() && compared.not_compared.is_empty() => {
+        WatchFormat::Table
+            if compared.changes.is_empty() && compared.not_compared.is_empty() && compared.not_in_scope.is_empty() =>
+        {
             let (when, unchanged) = (safe(&after.run.finished_at), compared.unchanged);
             stdout::write(|out| writeln!(out, "{when}  no change; {unchanged} findings unchanged"))
         }
