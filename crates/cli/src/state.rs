@@ -174,9 +174,21 @@ pub(crate) fn find_audit(reader: &StoreReader, text: &str) -> Result<AuditEntry,
     let ids: Vec<&str> = audits.iter().map(|audit| audit.id.as_str()).collect();
     match named(&ids, text)?.and_then(|id| ids.iter().position(|one| *one == id)) {
         Some(index) => Ok(*audits.swap_remove(index)),
-        None if text == LATEST => Err(nothing_kept()),
+        None if text == LATEST => Err(CliError::usage("no audit is kept", "run `hostssl audit` first")),
         None => Err(CliError::usage(format!("there is no audit {text}"), "`hostssl runs` lists the runs")),
     }
+}
+
+/// The same for a command whose hint names the state directory where that is needed.
+pub(crate) fn find_audit_in(
+    (state, simulated): (&StateArgs, bool),
+    reader: &StoreReader,
+    text: &str,
+) -> Result<AuditEntry, CliError> {
+    if text == LATEST && reader.newest_audit()?.is_none() {
+        return Err(nothing_kept(state, simulated));
+    }
+    find_audit(reader, text)
 }
 
 /// The newest two audits of one scope, the earlier one first. Says which newer one is left out, if any.
@@ -196,12 +208,13 @@ pub(crate) fn newest_pair(
     Ok(Some((before, after)))
 }
 
-/// The error of a command that needs an audit.
-pub(crate) fn nothing_kept() -> CliError {
-    CliError::usage(
-        "no audit is kept",
-        "run `hostssl audit` first; with --simulate, it is kept only where both have --state FOLDER",
-    )
+/// The error of a command that needs an audit. A simulation is kept only where a state directory is named.
+pub(crate) fn nothing_kept(state: &StateArgs, simulated: bool) -> CliError {
+    if simulated && state.state.is_none() {
+        let hint = "a simulation is kept with --state alone: run `hostssl audit --state DIR` first, and add the same --state here";
+        return CliError::usage("no audit is kept", hint);
+    }
+    CliError::usage("no audit is kept", "run `hostssl audit` first")
 }
 
 /// The id that a text names among these, the newest first.

@@ -109,6 +109,8 @@ fn plan_apply_verify_undo() {
     assert_eq!(json(&undone)["summary"]["undone"], report["summary"]["applied"]);
     assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
     assert_eq!(site.runs()[0]["phase"], "undo-finished");
+    let listed = site.run(&["runs"]).stdout;
+    assert!(listed.contains("undone, "), "the table says how it ended: {listed}");
     assert_eq!(site.run(&["resume", run]).code, 2);
 }
 

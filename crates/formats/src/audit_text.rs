@@ -4,10 +4,10 @@ use crate::headline::{UncheckedCount, plural};
 use crate::server_document::{after_restart, location_name};
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, Text, earlier_look, gate_text, portal_link, safe,
-    waiver_text, write_columns, write_list,
+    scope_words, waiver_text, write_columns, write_list,
 };
 use hostssl_model::{
-    AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Severity, Standing,
+    AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, Scope, ServerReport, Severity, Standing,
     Standings, Subscription, Unchecked, WorstListener,
 };
 use hostssl_remediation::FixableControl;
@@ -274,6 +274,9 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
     let summary = &report.summary;
     let subscriptions = plural(report.subscriptions.len() as u64, "subscription");
     writeln!(out, "{} in {subscriptions}", plural(summary.servers, "server"))?;
+    if report.run.scope != Scope::default() {
+        writeln!(out, "asked for: {}", safe(&scope_words(&report.run.scope)))?;
+    }
     write_standings(out, &Standings::of(&report.servers), palette)?;
     let count = |outcome: Outcome, count: u64| {
         let text = format!("{count} {}", outcome.as_str());

@@ -1,5 +1,6 @@
 //! The list of what was run, as JSON: frozen. Times are RFC 3339 in UTC.
 
+use hostssl_remediation::RunEnd;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -91,6 +92,9 @@ pub struct Apply<'a> {
     pub plan: &'a str,
     /// Where it stands.
     pub phase: &'static str,
+    /// How it ended, for [`runs_text`](crate::runs_text); `None` where its journal cannot be read.
+    #[serde(skip)]
+    pub end: Option<RunEnd>,
     /// How many steps the plan has.
     pub steps: u32,
     /// How many values were written and read back.

@@ -3,6 +3,7 @@
 use crate::headline::plural;
 use crate::runs_json::{Apply, Audit, Probe, Run};
 use crate::{Cell, Entry, Heading, Section, Shown, Text, write_list};
+use hostssl_remediation::RunEnd;
 use std::io::{self, Write};
 
 /// The columns of what was run.
@@ -83,5 +84,7 @@ fn of_probe(probe: &Probe<'_>) -> String {
 
 fn of_apply(apply: &Apply<'_>) -> String {
     let back = if apply.put_back > 0 { format!(", {} restored", apply.put_back) } else { String::new() };
-    format!("{}, {}: {} written{back}", apply.phase, plural(apply.steps.into(), "step"), apply.written)
+    // That a run has finished does not say how.
+    let stands = apply.end.map_or(apply.phase, RunEnd::words);
+    format!("{stands}, {}: {} written{back}", plural(apply.steps.into(), "step"), apply.written)
 }

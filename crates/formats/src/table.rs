@@ -121,7 +121,8 @@ pub fn write_list(
     let (mut sections, mixed) = shaped(headings, sections, text.shape);
     if sections.is_empty() {
         if listed > 0 {
-            writeln!(out, "none of {listed} rows is {}", text.shape.only.join(" or "))?;
+            let rows = if listed == 1 { "row" } else { "rows" };
+            writeln!(out, "none of {listed} {rows} is {}", text.shape.only.join(" or "))?;
         }
         return Ok(());
     }

@@ -25,6 +25,7 @@ mod planner;
 mod ports;
 mod purpose;
 mod report;
+mod run_end;
 mod setting;
 mod text;
 
@@ -50,4 +51,5 @@ pub use ports::{
     WriteError,
 };
 pub use report::{Report, RunOutcome, RunSummary, StepReport, StepStatus, report};
+pub use run_end::RunEnd;
 pub use text::{InvalidRequestId, RequestId, SafeText};

@@ -158,6 +158,7 @@ fn is_of_newer(audit: &AuditReport) -> bool {
 /// The audits to compare.
 fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, AuditReport), CliError> {
     let simulated = args.connect.simulate.is_some();
+    let none = || nothing_kept(&args.state, simulated);
     let (reader, before, after) = match (&args.before, &args.after) {
         (Some(before), Some(after)) => {
             let (reader, before) = find_audit(&args.state, simulated, before)?;
@@ -173,7 +174,7 @@ fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, Audi
         }
         (Some(before), None) => {
             let (reader, before) = find_audit(&args.state, simulated, before)?;
-            let after = newest(&reader)?;
+            let after = reader.newest_audit()?.ok_or_else(none)?;
             if before.id == after.id {
                 let what = format!("{} is the newest audit, and there is none after it to compare it with", before.id);
                 return Err(CliError::usage(
@@ -184,8 +185,8 @@ fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, Audi
             (reader, before, after)
         }
         (None, _) => {
-            let reader = args.state.read_if_any(simulated)?.ok_or_else(nothing_kept)?;
-            let newest = newest(&reader)?;
+            let reader = args.state.read_if_any(simulated)?.ok_or_else(none)?;
+            let newest = reader.newest_audit()?.ok_or_else(none)?;
             let (before, after) = newest_pair(&reader, terminal)?.ok_or_else(|| {
                 let what = format!("there is no audit of the same scope before {}", newest.id);
                 CliError::usage(what, "name both audits; `hostssl runs` lists them")
@@ -194,10 +195,6 @@ fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, Audi
         }
     };
     Ok((reader.audit_report(&before)?, reader.audit_report(&after)?))
-}
-
-fn newest(reader: &StoreReader) -> Result<AuditEntry, CliError> {
-    reader.newest_audit()?.ok_or_else(nothing_kept)
 }
 
 fn find_audit(state: &StateArgs, simulated: bool, text: &str) -> Result<(StoreReader, AuditEntry), CliError> {

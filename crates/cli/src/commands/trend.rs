@@ -3,7 +3,7 @@
 use crate::args::{ListArgs, SimulatedArgs, StateArgs, Suggested, TerminalArgs, TrendList, latest};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::{LATEST, find_audit, instant, newest_pair, nothing_kept};
+use crate::state::{LATEST, find_audit_in, instant, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::output::Format;
@@ -61,11 +61,14 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let query = stdout::query(args.query.as_deref())?;
     let is_table = matches!(args.output, TrendFormat::Table | TrendFormat::Wide) && query.is_none();
     let shape = args.list.shape(is_table, args.output == TrendFormat::Wide)?;
-    let reader = args.state.read_with_changes(args.of.simulated())?.ok_or_else(nothing_kept)?;
+    let reader = args
+        .state
+        .read_with_changes(args.of.simulated())?
+        .ok_or_else(|| nothing_kept(&args.state, args.of.simulated()))?;
     let pair = if args.run == LATEST { newest_pair(&reader, terminal)? } else { None };
     let audit = match pair {
         Some((_, after)) => after,
-        None => find_audit(&reader, &args.run)?,
+        None => find_audit_in((&args.state, args.of.simulated()), &reader, &args.run)?,
     };
     if audit.asked.is_narrowed() && !terminal.quiet {
         stderr!("note: these audits checked only {}", audit.asked.only_words());

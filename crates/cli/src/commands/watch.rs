@@ -262,7 +262,13 @@ impl Watch<'_> {
             None => {
                 if !self.terminal.quiet {
                     let (when, servers) = (safe(&report.run.finished_at), report.summary.servers);
-                    stderr!("{when}: the first audit, of {servers} servers: the next is compared with it");
+                    let next = if self.args.once && !self.args.run.keep.keeps(self.args.run.connect.simulate.is_some())
+                    {
+                        "it is not kept, so that the next has nothing to compare with; --state DIR keeps it"
+                    } else {
+                        "the next is compared with it"
+                    };
+                    stderr!("{when}: the first audit, of {servers} servers: {next}");
                 }
                 Exit::of_audit(&report)
             }

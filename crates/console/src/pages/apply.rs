@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
-    Consent, Direction, LoadedRun, Plan, RunId, RunOutcome, RunPhase, Step, StepEffect, StepReport, StepState,
+    Consent, Direction, LoadedRun, Plan, RunEnd, RunId, RunOutcome, RunPhase, Step, StepEffect, StepReport, StepState,
     StepStatus as RunStatus,
 };
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
@@ -28,8 +28,8 @@ use in_progress::live;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-pub(super) use words::outcome_words;
-use words::{NOT_READ_AGAIN, step_badge};
+pub(super) use words::end_words;
+use words::step_badge;
 
 /// Steps on a page.
 const SHOWN: usize = 200;
@@ -344,11 +344,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
     let manual = u32::try_from(manual).unwrap_or(u32::MAX);
     let way =
         if matches!(phase, RunPhase::Undoing | RunPhase::UndoFinished) { Direction::Undo } else { Direction::Apply };
-    let (badge, said, todo) = if summary.not_read_again > 0 && report.outcome == RunOutcome::Incomplete {
-        NOT_READ_AGAIN
-    } else {
-        outcome_words(report.outcome, way, manual_only)
-    };
+    let (badge, said, todo) = end_words(RunEnd::of(&report, way));
     let mut steps = step_rows(&loaded.plan, report.steps, receipts);
     let more = steps.len().saturating_sub(SHOWN);
     steps.truncate(SHOWN);

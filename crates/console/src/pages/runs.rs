@@ -1,8 +1,7 @@
 //! Runs: every audit, probe and change that is kept, and the way to a new audit.
 
-use super::apply::outcome_words;
+use super::apply::end_words;
 use super::{Asked, Paging, offers_probe};
-use crate::endings::RunEnding;
 use crate::guard::{Fields, Session};
 use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
@@ -12,7 +11,8 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_remediation::{RunId, RunPhase};
+use hostssl_model::Scope;
+use hostssl_remediation::{RunEnd, RunId, RunPhase};
 use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPurpose};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -139,7 +139,7 @@ pub(crate) async fn start(
 }
 
 impl Entry {
-    fn of(run: KeptRun, endings: &HashMap<RunId, RunEnding>) -> Self {
+    fn of(run: KeptRun, endings: &HashMap<RunId, RunEnd>) -> Self {
         match run {
             KeptRun::Audit(audit) => Self::Audit(Box::new(AuditRow::from(*audit))),
             KeptRun::Probe(probe) => Self::Probe(Box::new(ProbeRow::from(*probe))),
@@ -176,7 +176,7 @@ fn rfc3339(ms: i64) -> String {
 }
 
 impl ApplyRow {
-    fn of(run: RunEntry, ending: Option<RunEnding>) -> Self {
+    fn of(run: RunEntry, ending: Option<RunEnd>) -> Self {
         Self {
             at: When(run.started_at_ms),
             steps: steps_of(&run),
@@ -191,9 +191,9 @@ impl ApplyRow {
 
 /// How an apply ended, in the words of its own page; else where it stands, in the word of `hostssl runs`. That it has finished
 /// does not say that every step went well, so that is not green.
-fn badge_of(phase: RunPhase, ending: Option<RunEnding>) -> Badge {
+fn badge_of(phase: RunPhase, ending: Option<RunEnd>) -> Badge {
     if let Some(ending) = ending {
-        return outcome_words(ending.outcome, ending.way, ending.manual).0;
+        return end_words(ending).0;
     }
     let (class, shape) = if phase.is_unfinished() { ("unknown", "?") } else { ("none", "–") };
     Badge { class, shape, word: phase.as_str() }
@@ -219,6 +219,10 @@ impl From<AuditEntry> for AuditRow {
 
 /// Where an audit looked, as short as a list wants it: the servers, when they were named.
 fn scope_brief(audit: &AuditEntry) -> String {
+    // What is left out, or chosen by tags, is told in words: the servers that are named are not all that there is to it.
+    if !audit.scope.except.is_empty() || !audit.scope.tags.is_empty() {
+        return scope_words(audit);
+    }
     match audit.scope.servers.as_slice() {
         [] if audit.whole => "everything".to_owned(),
         [] => scope_words(audit),
@@ -229,16 +233,11 @@ fn scope_brief(audit: &AuditEntry) -> String {
 
 /// Where an audit looked, in words.
 pub(crate) fn scope_words(audit: &AuditEntry) -> String {
-    let scope = &audit.scope;
-    let parts = [
-        ("management group", &scope.management_groups),
-        ("subscription", &scope.subscriptions),
-        ("resource group", &scope.resource_groups),
-        ("server", &scope.servers),
-    ];
-    let told = parts.into_iter().filter(|(_, names)| !names.is_empty());
-    let told: Vec<String> = told.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
-    if told.is_empty() { "everything visible".to_owned() } else { told.join("; ") }
+    if audit.scope == Scope::default() {
+        "everything visible".to_owned()
+    } else {
+        hostssl_formats::scope_words(&audit.scope)
+    }
 }
 
 /// How many steps its plan has, and what came of them.

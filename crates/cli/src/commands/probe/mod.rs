@@ -104,6 +104,8 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             next: NextProbes::new(args.transcript, args.thorough),
         };
         let (stream, unread) = targets.stream();
+        let noting = running.next.noting();
+        let stream = stream.inspect(noting);
         let reports = probe_stream(prober, stream, parallel + connecting);
         running.take_all(reports, &mut signals).await?;
         if unread.any() {

@@ -3,6 +3,9 @@
 use crate::azure_hosts::is_azure;
 use hostssl_model::Outcome;
 use hostssl_probe::report::{EndpointReport, WireVerdict};
+use hostssl_probe::target::ProbeTarget;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the commands rest on, collected as endpoints are done: the worst of them, the first of several.
 #[derive(Debug)]
@@ -13,11 +16,29 @@ pub(super) struct NextProbes {
     worst: Option<(Outcome, String)>,
     /// The name of an Azure server that fails.
     azure: Option<String>,
+    /// The targets with an address of their own: their names alone may lead elsewhere, or nowhere.
+    addressed: Arc<Mutex<HashSet<(String, u16)>>>,
 }
 
 impl NextProbes {
     pub(super) fn new(transcript: bool, thorough: bool) -> Self {
-        Self { transcript, thorough, worst: None, azure: None }
+        Self { transcript, thorough, worst: None, azure: None, addressed: Arc::default() }
+    }
+
+    /// What notes each target that is about to be probed.
+    pub(super) fn noting(&self) -> impl Fn(&ProbeTarget) + use<> {
+        let addressed = self.addressed.clone();
+        move |target| {
+            if target.address.is_some() {
+                let mut addressed = addressed.lock().unwrap_or_else(PoisonError::into_inner);
+                addressed.insert((target.host.clone(), target.port));
+            }
+        }
+    }
+
+    fn is_addressed(&self, report: &EndpointReport) -> bool {
+        let addressed = self.addressed.lock().unwrap_or_else(PoisonError::into_inner);
+        !addressed.is_empty() && addressed.contains(&(report.host.clone(), report.port))
     }
 
     /// Takes an endpoint and what it counts as. One that no connection reached has nothing to show.
@@ -26,7 +47,7 @@ impl NextProbes {
         if report.verdict == WireVerdict::Unreachable || !spelt || report.target.starts_with('-') {
             return;
         }
-        if self.worst.as_ref().is_none_or(|(worst, _)| found > *worst) {
+        if self.worst.as_ref().is_none_or(|(worst, _)| found > *worst) && !self.is_addressed(report) {
             self.worst = Some((found, report.target.clone()));
         }
         if found == Outcome::Fail && self.azure.is_none() && is_azure(&report.host) {
@@ -70,6 +91,22 @@ mod tests {
             next.consider(&report, *found);
         }
         next.commands().into_iter().map(|(command, _)| command).collect()
+    }
+
+    #[test]
+    fn a_target_with_an_address_is_not_named_without_it() {
+        let mut next = NextProbes::new(false, false);
+        let target = ProbeTarget::parse("host=db port=5432 hostaddr=192.0.2.1").unwrap().remove(0);
+        next.noting()(&target);
+        let of = |host: &str| EndpointReport {
+            host: host.to_owned(),
+            target: format!("{host}:5432"),
+            ..report(WireVerdict::Optional, None, &[])
+        };
+        next.consider(&of("db"), Outcome::Fail);
+        assert!(next.commands().is_empty(), "{:?}", next.commands());
+        next.consider(&of("other"), Outcome::Fail);
+        assert_eq!(next.commands().len(), 1);
     }
 
     #[test]

@@ -231,9 +231,12 @@ impl Lines {
             };
             let targets = match line {
                 Line::TooLong => Err("the line is too long".to_owned()),
-                Line::Text(text) if text.trim().is_empty() || text.trim_start().starts_with('#') => Ok(Vec::new()),
-                // Editors of Windows begin a file with a byte order mark.
-                Line::Text(text) => reading.parse(text.strip_prefix('\u{feff}').unwrap_or(&text)),
+                Line::Text(text) => {
+                    // Editors of Windows begin a file with a byte order mark.
+                    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                    let is_no_target = text.trim().is_empty() || text.trim_start().starts_with('#');
+                    if is_no_target { Ok(Vec::new()) } else { reading.parse(text) }
+                }
             };
             match targets {
                 Ok(targets) => {

@@ -10,7 +10,9 @@ use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::{runs_json, runs_text, safe};
 use hostssl_model::Word;
+use hostssl_remediation::{RunEnd, RunId};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -28,11 +30,16 @@ pub(super) fn write(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
             directory = simulated;
         }
     }
+    let (mut ends, mut kept) = (HashMap::new(), 0);
     let (runs, total, unfinished) = match StoreReader::open(&directory) {
         Ok(reader) => {
             let (runs, total) = newest(&reader, args, size)?;
             // It may be older than what is listed.
             let unfinished = reader.unfinished()?.map(|run| (of_cloud(terminal, &cloud_of(&reader, &run)), run));
+            ends = ends_of(&reader, &runs);
+            if runs.is_empty() {
+                kept = reader.kept_runs(Page { number: 0, size: 1 })?.1;
+            }
             (runs, total, unfinished)
         }
         Err(StoreError::NoState(_)) => (Vec::new(), 0, None),
@@ -40,9 +47,13 @@ pub(super) fn write(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
     };
     let palette = stdout::palette(terminal);
     let format = Format::from(args.value.output);
-    let listed: Vec<_> = runs.iter().map(of).collect();
+    let listed: Vec<_> = runs.iter().map(|run| of(run, &ends)).collect();
     if query.is_none() && format == Format::Table {
         stdout::write_text(terminal, &shape, |out, text| match listed.as_slice() {
+            [] if kept > 0 => {
+                let rows = if kept == 1 { "row" } else { "rows" };
+                writeln!(out, "none of {kept} {rows} is {}", text.shape.only.join(" or "))
+            }
             [] => write_none(out, &directory),
             listed => runs_text::write(out, listed, text),
         })?;
@@ -68,7 +79,8 @@ fn newest(reader: &StoreReader, args: &RunsArgs, size: u32) -> Result<(Vec<KeptR
         return reader.kept_runs(Page { number: 0, size });
     }
     let (mut runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
-    runs.retain(|run| args.list.shows(of(run).kind()));
+    let none = HashMap::new();
+    runs.retain(|run| args.list.shows(of(run, &none).kind()));
     let total = runs.len() as u64;
     runs.truncate(usize::try_from(size).unwrap_or(usize::MAX));
     Ok((runs, total))
@@ -96,7 +108,16 @@ fn write_none(out: &mut dyn Write, directory: &Path) -> io::Result<()> {
     )
 }
 
-fn of(run: &KeptRun) -> runs_json::Run<'_> {
+/// How the runs that changed servers ended. A run whose journal cannot be read is left out: `runs show` reports why.
+fn ends_of(reader: &StoreReader, runs: &[KeptRun]) -> HashMap<RunId, RunEnd> {
+    let changes = runs.iter().filter_map(|run| match run {
+        KeptRun::Apply(run) => Some(&run.id),
+        KeptRun::Audit(_) | KeptRun::Probe(_) => None,
+    });
+    changes.filter_map(|id| Some((id.clone(), reader.load(id).ok()?.load().ok()?.end()))).collect()
+}
+
+fn of<'a>(run: &'a KeptRun, ends: &HashMap<RunId, RunEnd>) -> runs_json::Run<'a> {
     match run {
         KeptRun::Audit(audit) => runs_json::Run::Audit(runs_json::Audit {
             run: &audit.id,
@@ -126,6 +147,7 @@ fn of(run: &KeptRun) -> runs_json::Run<'_> {
             run: apply.id.as_str(),
             plan: apply.plan.as_str(),
             phase: apply.phase.as_str(),
+            end: ends.get(&apply.id).copied(),
             steps: apply.steps,
             written: apply.written,
             put_back: apply.restored,

@@ -1,0 +1,72 @@
+//! How a run stands, in the words that every list and page has for it.
+
+use crate::{Direction, LoadedRun, Report, RunOutcome, RunPhase};
+
+/// How a run ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every value was written and read back.
+    Verified,
+    /// What it had changed was restored.
+    Undone,
+    /// All that hostssl writes is done; steps for people are left.
+    ManualLeft,
+    /// Values were read back, and could not be read again before the end.
+    NotReadAgain,
+    /// Some steps were not started or were left alone.
+    Incomplete,
+    /// The same on the way back.
+    UndoIncomplete,
+    /// Some steps were refused, failed or timed out.
+    Failed,
+    /// A write is, or may be, in progress.
+    Open,
+    /// The same on the way back.
+    UndoOpen,
+    /// Something could not be restored.
+    Stuck,
+}
+
+impl RunEnd {
+    /// The word for it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Undone => "undone",
+            Self::ManualLeft => "manual steps left",
+            Self::NotReadAgain => "not read again",
+            Self::Incomplete | Self::UndoIncomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::Open => "not ended",
+            Self::UndoOpen => "undo not ended",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// How the run of a report stands, on its way.
+    #[must_use]
+    pub fn of(report: &Report, way: Direction) -> Self {
+        match (report.outcome, way) {
+            (RunOutcome::Done, Direction::Apply) => Self::Verified,
+            (RunOutcome::Done, Direction::Undo) => Self::Undone,
+            (RunOutcome::Incomplete, _) if report.summary.not_read_again > 0 => Self::NotReadAgain,
+            (RunOutcome::Incomplete, Direction::Apply) if report.is_manual_only() => Self::ManualLeft,
+            (RunOutcome::Incomplete, Direction::Apply) => Self::Incomplete,
+            (RunOutcome::Incomplete, Direction::Undo) => Self::UndoIncomplete,
+            (RunOutcome::Failed, _) => Self::Failed,
+            (RunOutcome::Open, Direction::Apply) => Self::Open,
+            (RunOutcome::Open, Direction::Undo) => Self::UndoOpen,
+            (RunOutcome::Stuck, _) => Self::Stuck,
+        }
+    }
+}
+
+impl LoadedRun {
+    /// How the run stands.
+    #[must_use]
+    pub fn end(&self) -> RunEnd {
+        let is_undo = matches!(self.state.phase(), RunPhase::Undoing | RunPhase::UndoFinished);
+        RunEnd::of(&self.report(), if is_undo { Direction::Undo } else { Direction::Apply })
+    }
+}
