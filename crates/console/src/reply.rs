@@ -95,6 +95,13 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "Not found", what, todo)
     }
 
+    pub(crate) fn no_such_run() -> Self {
+        Self::nothing_kept(
+            "There is no such run.",
+            "It may have been deleted by --retain, or be in another state directory. Search all runs.",
+        )
+    }
+
     pub(crate) fn signed_out() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,

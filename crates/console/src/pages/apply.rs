@@ -4,7 +4,6 @@ mod in_progress;
 mod words;
 
 use super::plan::{effect, plan_of, reason};
-use super::runs::no_such_run;
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::{JobStatus, StopCause};
@@ -168,7 +167,7 @@ pub(crate) async fn show(
 
 /// How far it is, as server-sent events.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let job = shared.changes.find(&id).ok_or_else(no_such_run)?;
+    let job = shared.changes.find(&id).ok_or_else(Failure::no_such_run)?;
     let mut before = Arc::new(BTreeMap::new());
     follow(&shared, job.follow(), move |now| update(now, &mut before))
 }
@@ -227,7 +226,7 @@ async fn start_change(
 ) -> Result<Response, Failure> {
     let address = format!("/applies/{id}");
     let asked = id.clone();
-    let (loaded, _) = shared.ask(move |store| read(store, &asked)).await?.ok_or_else(no_such_run)?;
+    let (loaded, _) = shared.ask(move |store| read(store, &asked)).await?.ok_or_else(Failure::no_such_run)?;
     // A form that is posted twice, or from a page that is not how the run stands any more, does nothing.
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));

@@ -1,6 +1,5 @@
 //! Two audits side by side: what of the later one is not as in the earlier one.
 
-use super::runs::no_such_run;
 use crate::reply::{Failure, page};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
@@ -74,7 +73,7 @@ pub(crate) async fn show(
     let _turn = shared.reports.acquire().await.map_err(|_| Failure::defect())?;
     let source = shared.options.waivers.clone();
     let found = shared.ask(move |store| compare(store, &one, &other, source.as_ref())).await?;
-    let (before, after, compared) = found.ok_or_else(no_such_run)?;
+    let (before, after, compared) = found.ok_or_else(Failure::no_such_run)?;
     let compared = compared.map_err(|trouble| Failure::of_waivers(&trouble))?;
     page(&ComparePage {
         shell: shell.titled("Two audits compared", "runs"),

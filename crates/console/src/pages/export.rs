@@ -2,7 +2,6 @@
 
 use super::Asked;
 use super::resources::{View, audit_of};
-use super::runs::no_such_run;
 use crate::reply::Failure;
 use crate::shared::Shared;
 use axum::body::Body;
@@ -71,7 +70,7 @@ async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter
             None => Ok(None),
         })
         .await?
-        .ok_or_else(no_such_run)?;
+        .ok_or_else(Failure::no_such_run)?;
     if let Some(source) = shared.options.waivers.clone() {
         let laid = tokio::task::spawn_blocking(move || source.apply_to(&mut report).map(|()| report)).await;
         report = laid.map_err(|_| Failure::defect())?.map_err(|trouble| Failure::of_waivers(&trouble))?;

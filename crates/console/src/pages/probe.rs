@@ -1,6 +1,5 @@
 //! A probe that `hostssl probe` kept: its endpoints and their verdicts. All that was seen of them is in its JSON.
 
-use super::runs::no_such_run;
 use super::{Asked, PageQuery, Paging};
 use crate::reply::{Failure, page};
 use crate::shared::Shared;
@@ -57,7 +56,7 @@ pub(crate) async fn show(
             Ok(Some((probe, documents)))
         })
         .await?;
-    let Some((probe, documents)) = found else { return Err(no_such_run()) };
+    let Some((probe, documents)) = found else { return Err(Failure::no_such_run()) };
     let endpoints: Vec<EndpointSummary> = documents
         .iter()
         .map(|document| probe_json::read_summary(document))

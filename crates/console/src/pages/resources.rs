@@ -122,7 +122,7 @@ pub(crate) async fn show(
     let asker = shared.clone();
     let found = shared.ask(move |store| look(&asker, store, &asked)).await?;
     if found.is_none() && !view.run.is_empty() {
-        return Err(super::runs::no_such_run());
+        return Err(Failure::no_such_run());
     }
     let mut response = page(&Resources { shell: shell.titled("All resources", "resources"), view, found })?;
     if let Some(link) = by_script.then(|| HeaderValue::from_str(&link).ok()).flatten() {

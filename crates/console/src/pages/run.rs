@@ -1,7 +1,7 @@
 //! One run: live while it goes on, then what it found; and the same facts judged by other rules.
 
 use super::overview::{change_words, definition};
-use super::runs::{no_such_run, scope_words};
+use super::runs::scope_words;
 use super::{Asked, CHANGES, PageQuery, Paging};
 use crate::follow::follow;
 use crate::guard::Session;
@@ -209,7 +209,7 @@ async fn kept(
         })
         .await?;
     let (seen, (controls, waivers, has_waivers), groups, (gaps, gaps_in_all), previous, (changes, all_changes), audit) =
-        found.ok_or_else(no_such_run)?;
+        found.ok_or_else(Failure::no_such_run)?;
     let known = audit.known_standings();
     let changes = changes.into_iter().map(|change| {
         let (words, badge) = change_words(&change);
@@ -284,7 +284,7 @@ pub(crate) async fn judged(
             Ok(Some((audit, judged)))
         })
         .await?;
-    let (audit, JudgedAgain { summary, total, differ }) = found.ok_or_else(no_such_run)?;
+    let (audit, JudgedAgain { summary, total, differ }) = found.ok_or_else(Failure::no_such_run)?;
     let row = |one: JudgedServer| (one.key, one.name, Badge::from(one.before), Badge::from(one.after));
     let differ: Vec<_> = differ.into_iter().map(row).collect();
     let (at, more) = (When(audit.started_ms), total.saturating_sub(differ.len() as u64));
@@ -306,6 +306,6 @@ pub(crate) async fn stop(
 
 /// The progress of the audit in progress, as server-sent events. The last one says that it ended.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let job = shared.audits.find(&id).ok_or_else(no_such_run)?;
+    let job = shared.audits.find(&id).ok_or_else(Failure::no_such_run)?;
     follow(&shared, job.follow(), |now| now.update(&now.progress))
 }

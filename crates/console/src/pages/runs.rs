@@ -249,10 +249,3 @@ fn steps_of(run: &RunEntry) -> String {
         (written, back) => format!("{steps}: {written} written, {back} restored{open}"),
     }
 }
-
-pub(crate) fn no_such_run() -> Failure {
-    Failure::nothing_kept(
-        "There is no such run.",
-        "It may have been deleted by --retain, or be in another state directory. Search all runs.",
-    )
-}
