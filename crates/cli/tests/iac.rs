@@ -311,7 +311,7 @@ fn no_audit_is_kept_is_said_with_what_helps() {
         run(&["iac", "check", &fixture("plan-change.json"), "--live=latest", "--state", state.to_str().unwrap()]);
     assert!(none.code == 2 && !none.stderr.contains("that could be the audit"), "{}", none.stderr);
     let none = run(&["diff", "--simulate"]);
-    assert!(none.code == 2 && none.stderr.contains("--state FOLDER"), "{}", none.stderr);
+    assert!(none.code == 2 && none.stderr.contains("--state DIR"), "{}", none.stderr);
 }
 
 #[test]

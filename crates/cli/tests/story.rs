@@ -293,7 +293,11 @@ fn the_simulated_commands_of_the_pages_work() {
         let state = site.state();
         for command in shown_commands(&text).iter().filter(|command| command.contains("--simulate")) {
             let mut arguments = words(command).split_off(1);
-            arguments.extend(["--state".to_owned(), state.clone()]);
+            // A page that names a state directory gets the one of this test.
+            match arguments.iter().position(|argument| argument == "--state") {
+                Some(option) => arguments[option + 1].clone_from(&state),
+                None => arguments.extend(["--state".to_owned(), state.clone()]),
+            }
             match arguments[0].as_str() {
                 // It would not end.
                 "serve" => arguments.push("--help".to_owned()),
