@@ -34,7 +34,8 @@ impl IacBaselineFailure {
     fn is_same(&self, finding: &IacFinding) -> bool {
         let spelled = |value: Option<Meaning>| value.and_then(|value| finding.setting.spell(value));
         let now = spelled(finding.live.map(|live| live.meaning).or(finding.before));
-        let changes = matches!(finding.effect, IacEffect::TurnsOff | IacEffect::Changes);
+        // What was there before a value is set may not be in the file: then it is known only where it was not in the other either.
+        let changes = matches!(finding.effect, IacEffect::TurnsOff | IacEffect::Changes | IacEffect::Sets);
         self.after.as_deref() == spelled(finding.after) && (!changes || self.now.as_deref() == now)
     }
 }
@@ -78,8 +79,8 @@ impl IacReport {
         self.waivers = Some(layer.into_file());
     }
 
-    /// Marks the failures that an earlier check had with the same value, unless the file makes them by another change. What was accepted for a time is not known for good once
-    /// that time is over.
+    /// Marks the failures that an earlier check had with the same value, unless the file makes them by another change. What was
+    /// accepted for a time is not known for good once that time is over.
     pub fn compare_with(&mut self, file: &str, baseline: &IacBaseline) {
         let (mut known, mut unnamed) = (0, 0);
         for server in &mut self.servers {

@@ -224,12 +224,30 @@ fn a_baseline_has_no_change_that_it_did_not_have() {
     assert_eq!(known(&kept, turned_off()), 0, "the server enforces now");
     assert_eq!(known(&turned_off(), turned_off()), 1, "the same plan again");
     assert_eq!(known(&turned_off(), kept.clone()), 1, "it was applied");
+    // What was there before is not in this plan.
+    let set = || checked(&plan(&[written(Value::Null, "off")]));
+    assert_eq!(known(&kept, set()), 0, "the server may enforce now");
+    assert_eq!(known(&set(), set()), 1, "the same plan again");
     // The plan believes off, and the server has on.
     let (off, on) = (audit("off"), audit("on"));
     let id = off.servers[0].server.id.to_string();
     let block = json!({"name": "require_secure_transport", "server_id": id, "value": "off"});
     let of = |audit: &AuditReport| of_audit(audit, json!(["update"]), PARAMETER, block.clone(), block.clone());
     assert_eq!((known(&of(&off), of(&off)), known(&of(&off), of(&on))), (1, 0));
+}
+
+#[test]
+fn an_id_without_a_name_is_not_that_of_another_parameter() {
+    let id = format!("{ID}/configurations/");
+    let of = |id: &str| {
+        let body = json!({"properties": {"value": "off"}});
+        let block = json!({"type": "Microsoft.DBforPostgreSQL/flexibleServers/configurations@2024-08-01", "resource_id": id, "body": body});
+        checked(&plan(&[resource("azapi_update_resource", "u", json!(["create"]), Value::Null, block, json!({}))]))
+            .end()
+    };
+    assert_eq!(of(&format!("{id}require_secure_transport")), AuditEnd::Findings);
+    assert_eq!(of(&format!("{id}require_secure_transport/")), AuditEnd::Findings);
+    assert_eq!(of(&id), AuditEnd::Incomplete);
 }
 
 #[test]

@@ -29,11 +29,15 @@ pub(crate) struct ArmScope<'a> {
 
 /// Expressions within expressions: deeper ones are left as they are.
 const DEEPEST: usize = 24;
+/// Calls and bytes of text that one value may take. A name of Azure has at most some hundred characters, and variables that name
+/// each other twice would take any amount.
+const MOST_WORK: usize = 64 * 1024;
 
 impl ArmScope<'_> {
     /// The pieces of a value: one text where all of it is known.
     pub(crate) fn pieces(&self, value: &str) -> Vec<Piece> {
-        joined(self.evaluate(value, 0))
+        let mut work = MOST_WORK;
+        joined(self.evaluate(value, 0, &mut work))
     }
 
     /// The text of a value that is known as a whole.
@@ -45,58 +49,67 @@ impl ArmScope<'_> {
         }
     }
 
-    fn evaluate(&self, value: &str, depth: usize) -> Vec<Piece> {
+    fn evaluate(&self, value: &str, depth: usize, work: &mut usize) -> Vec<Piece> {
+        *work = work.saturating_sub(value.len() + 1);
         let inner = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         match inner {
             // Two brackets stand for one.
             Some(inner) if inner.starts_with('[') => vec![Piece::Text(value.get(1..).unwrap_or_default().to_owned())],
-            Some(inner) => self.call(inner.trim(), depth),
+            Some(inner) => self.call(inner.trim(), depth, work),
             None => vec![Piece::Text(value.to_owned())],
         }
     }
 
-    fn call(&self, expression: &str, depth: usize) -> Vec<Piece> {
+    fn call(&self, expression: &str, depth: usize, work: &mut usize) -> Vec<Piece> {
+        *work = work.saturating_sub(1);
         let unknown = || {
             let text = without_spaces(expression);
             let of_loop = text.to_ascii_lowercase().contains("copyindex");
             vec![Piece::Expression(if of_loop { self.in_loop } else { self.template }, text)]
         };
-        if depth > DEEPEST {
+        if depth > DEEPEST || *work == 0 {
             return unknown();
         }
         if let Some(text) = literal(expression) {
             return vec![Piece::Text(text)];
         }
         let Some((function, arguments)) = parsed(expression) else { return unknown() };
-        let first = arguments.first().map(|argument| self.call(argument, depth + 1));
+        let first = arguments.first().map(|argument| self.call(argument, depth + 1, work));
         let name = first.as_deref().and_then(|pieces| match pieces {
             [Piece::Text(name)] => Some(name.as_str()),
             _ => None,
         });
         match (function.to_ascii_lowercase().as_str(), name) {
-            ("concat", _) => arguments.iter().flat_map(|argument| self.call(argument, depth + 1)).collect(),
+            ("concat", _) => {
+                let mut pieces = first.unwrap_or_default();
+                for argument in arguments.iter().skip(1) {
+                    pieces.extend(self.call(argument, depth + 1, work));
+                }
+                pieces
+            }
             ("format", Some(format)) => {
-                let rest: Vec<_> = arguments.iter().skip(1).map(|argument| self.call(argument, depth + 1)).collect();
+                let rest: Vec<_> =
+                    arguments.iter().skip(1).map(|argument| self.call(argument, depth + 1, work)).collect();
                 filled(format, &rest).unwrap_or_else(unknown)
             }
             ("variables", Some(name)) => match self.variables.get(name.to_ascii_lowercase().as_str()) {
-                Some(Scalar::Text(value)) => self.evaluate(value, depth + 1),
+                Some(Scalar::Text(value)) => self.evaluate(value, depth + 1, work),
                 _ => unknown(),
             },
-            ("parameters", Some(name)) => self.parameter(name, depth).unwrap_or_else(unknown),
+            ("parameters", Some(name)) => self.parameter(name, depth, work).unwrap_or_else(unknown),
             _ => unknown(),
         }
     }
 
     /// The value of a parameter of a nested template.
-    fn parameter(&self, name: &str, depth: usize) -> Option<Vec<Piece>> {
+    fn parameter(&self, name: &str, depth: usize, work: &mut usize) -> Option<Vec<Piece>> {
         let (given, outer) = self.given?;
         let name = name.to_ascii_lowercase();
         match given.get(name.as_str()) {
-            Some(Scalar::Text(value)) => Some(outer.evaluate(value, depth + 1)),
+            Some(Scalar::Text(value)) => Some(outer.evaluate(value, depth + 1, work)),
             Some(_) => None,
             None => match self.defaults.get(name.as_str()) {
-                Some(Scalar::Text(value)) => Some(self.evaluate(value, depth + 1)),
+                Some(Scalar::Text(value)) => Some(self.evaluate(value, depth + 1, work)),
                 _ => None,
             },
         }
@@ -211,6 +224,21 @@ mod tests {
 
     fn root<'a>(variables: &'a BTreeMap<Box<str>, Scalar>, none: &'a BTreeMap<Box<str>, Scalar>) -> ArmScope<'a> {
         ArmScope { template: 0, in_loop: 0, variables, given: None, defaults: none }
+    }
+
+    #[test]
+    fn a_value_that_would_take_any_amount_of_work_is_not_evaluated() {
+        let names: Vec<(String, String)> = (0..23)
+            .map(|at| (format!("v{at}"), format!("[concat(variables('v{0}'), variables('v{0}'))]", at + 1)))
+            .chain([("v23".to_owned(), "pg".to_owned())])
+            .collect();
+        let members: Vec<(&str, &str)> = names.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let (variables, none) = (texts(&members), texts(&[]));
+        let scope = root(&variables, &none);
+        assert_eq!(scope.text("[variables('v0')]"), None);
+        assert_eq!(scope.text("[variables('v21')]").as_deref(), Some("pgpgpgpg"));
+        let nested = format!("[{}'a'{}]", "concat(".repeat(20), ")".repeat(20));
+        assert_eq!(scope.text(&nested).as_deref(), Some("a"));
     }
 
     #[test]

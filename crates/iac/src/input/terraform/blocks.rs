@@ -187,7 +187,9 @@ impl Named {
 fn named(resource: &Seen<'_>, kind: Kind, moment: Moment) -> Named {
     let of_id = || {
         let id = resource.text(moment, |one| &one.resource_id)?;
-        id.rsplit('/').next()
+        // A slash at the end ends the id and begins no name, and the word for the list of parameters is none.
+        let name = id.trim_end_matches('/').rsplit('/').next()?;
+        (!name.is_empty() && !name.to_ascii_lowercase().ends_with("configurations")).then_some(name)
     };
     match resource.text(moment, |one| &one.name).or_else(of_id) {
         Some(name) => kind.setting_named(name).map_or(Named::Other, Named::One),
