@@ -289,9 +289,9 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
         ended(&visitor, &visitor.post("/plans", "&accept=agreed&view=enforcement%3Dnot-enforced&all=1").await).await;
     let address = ended(&visitor, &apply(&visitor, &plan).await).await.0;
     let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
-    {
+    let step = {
         let store = Store::open(served.directory.path()).unwrap();
-        store.load(&run).await.unwrap();
+        let step = store.load(&run).await.unwrap().load().unwrap().plan.steps()[0].clone();
         let text = || SafeText::new("on");
         let of_step = |act| JournalEvent::Step { step: 1, direction: Direction::Undo, act };
         let events = [
@@ -303,7 +303,10 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
         ];
         let at_ms = jiff::Timestamp::now().as_millisecond();
         store.append(&run, &events.map(|event| JournalRecord { at_ms, event })).await.unwrap();
-    }
+        step
+    };
+    // The journal above says so, and a resume looks again.
+    simulation.set_parameter(step.server.as_str(), step.parameter.key(), &step.undo).unwrap();
     gate.send_replace(false);
     let page = visitor.get(&address).await.body;
     let resumed =
