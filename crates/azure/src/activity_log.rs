@@ -54,16 +54,9 @@ pub async fn list_activity(
     // A space is `+` in forms alone.
     let query = url.query().unwrap_or_default().replace('+', "%20");
     url.set_query(Some(&query));
-    let listing = list(arm, url, &Quota::Reads(subscription.clone()), read_event).await;
-    let mut error = listing.error;
+    let Listing { items, error } = list(arm, url, &Quota::Reads(subscription.clone()), read_event).await.readable();
     let mut operations = Operations::default();
-    for event in listing.items {
-        match event {
-            Ok(Some(event)) => operations.add(event),
-            Ok(None) => {}
-            Err(odd) => error = error.or(Some(odd)),
-        }
-    }
+    items.into_iter().flatten().for_each(|event| operations.add(event));
     Listing { items: operations.newest_first(), error }
 }
 

@@ -16,16 +16,7 @@ const LOCK_SUFFIX: &str = "/providers/Microsoft.Authorization/locks/";
 /// Lists the locks of a subscription and of everything below it.
 pub async fn list_locks(arm: &Arm, subscription: &SubscriptionId) -> Listing<ManagementLock> {
     let path = ["subscriptions", subscription.as_str(), "providers", "Microsoft.Authorization", "locks"];
-    let listing = list(arm, arm.url(path, LOCKS), &Quota::Reads(subscription.clone()), read_lock).await;
-    let mut error = listing.error;
-    let mut items = Vec::with_capacity(listing.items.len());
-    for lock in listing.items {
-        match lock {
-            Ok(lock) => items.push(lock),
-            Err(odd) => error = error.or(Some(odd)),
-        }
-    }
-    Listing { items, error }
+    list(arm, arm.url(path, LOCKS), &Quota::Reads(subscription.clone()), read_lock).await.readable()
 }
 
 fn read_lock(entry: &str) -> Result<ManagementLock, ArmError> {

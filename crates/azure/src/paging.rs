@@ -15,6 +15,21 @@ pub struct Listing<T> {
     pub error: Option<ArmError>,
 }
 
+impl<T> Listing<Result<T, ArmError>> {
+    /// The entries that could be read. The first that could not is why there may be more, where nothing else is.
+    pub(crate) fn readable(self) -> Listing<T> {
+        let mut error = self.error;
+        let mut items = Vec::with_capacity(self.items.len());
+        for item in self.items {
+            match item {
+                Ok(item) => items.push(item),
+                Err(odd) => error = error.or(Some(odd)),
+            }
+        }
+        Listing { items, error }
+    }
+}
+
 #[derive(Deserialize)]
 struct Page {
     value: Vec<Box<RawValue>>,

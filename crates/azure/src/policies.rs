@@ -52,16 +52,9 @@ fn is_within(server: &ResourceId, scope: &str) -> bool {
 /// included. Initiatives are not opened.
 pub async fn list_enforcing_policies(arm: &Arm, subscription: &SubscriptionId) -> Listing<EnforcingPolicy> {
     let path = ["subscriptions", subscription.as_str(), "providers", "Microsoft.Authorization", "policyAssignments"];
-    let listing = list(arm, arm.url(path, ASSIGNMENTS), &Quota::Reads(subscription.clone()), read_assignment).await;
-    let mut error = listing.error;
-    let mut items = Vec::new();
-    for assignment in listing.items {
-        match assignment {
-            Ok(assignment) => items.extend(assignment),
-            Err(odd) => error = error.or(Some(odd)),
-        }
-    }
-    Listing { items, error }
+    let quota = Quota::Reads(subscription.clone());
+    let Listing { items, error } = list(arm, arm.url(path, ASSIGNMENTS), &quota, read_assignment).await.readable();
+    Listing { items: items.into_iter().flatten().collect(), error }
 }
 
 /// An assignment, if it turns enforcement on.
