@@ -131,13 +131,7 @@ impl RunPhase {
 
     /// Whether an act of a step may be recorded now: only a second look follows the end of a run.
     fn takes(self, direction: Direction, act: &StepEvent) -> bool {
-        match self {
-            Self::Applying => direction == Direction::Apply,
-            Self::Undoing => direction == Direction::Undo,
-            Self::Finished => direction == Direction::Apply && act.is_second_look(),
-            Self::UndoFinished => direction == Direction::Undo && act.is_second_look(),
-            Self::New => false,
-        }
+        self != Self::New && direction == self.direction() && (self.is_unfinished() || act.is_second_look())
     }
 }
 

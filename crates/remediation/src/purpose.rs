@@ -43,9 +43,9 @@ const NON_PRODUCTION: [&str; 22] = [
 const PRODUCTION: [&str; 6] = ["production", "prod", "prd", "live", "critical", "missioncritical"];
 
 /// Words that are also found at an end of a longer word, as in `pgprod01` and `stgorders`.
-const NON_PRODUCTION_ENDS: [&str; 11] =
-    ["nonproduction", "nonprod", "preproduction", "preprod", "staging", "stg", "sandbox", "sbx", "uat", "tst", "dev"];
-const TEST_ENDS: [&str; 2] = ["test", "testing"];
+const NON_PRODUCTION_ENDS: [&str; 9] = ["staging", "stg", "sandbox", "sbx", "uat", "tst", "dev", "test", "testing"];
+/// The same, with production in them.
+const NEGATED_ENDS: [&str; 4] = ["nonproduction", "nonprod", "preproduction", "preprod"];
 const PRODUCTION_ENDS: [&str; 3] = ["production", "prod", "prd"];
 
 /// The kind of resource before the rest of a word, as in `psqldevorders`.
@@ -208,10 +208,10 @@ fn glued(word: &str) -> Tier {
     let ends = |end: &&str| word.ends_with(*end) && !OTHER_ENDS.iter().any(|other| word.ends_with(other));
     let either = |list: &[&str]| list.iter().any(|end| begins(end) || ends(end));
     // `ordersnonprod` ends with `prod` too.
-    if either(&NON_PRODUCTION_ENDS[..4]) {
+    if either(&NEGATED_ENDS) {
         return Tier::NonProduction;
     }
-    match (either(&NON_PRODUCTION_ENDS) || either(&TEST_ENDS), either(&PRODUCTION_ENDS)) {
+    match (either(&NON_PRODUCTION_ENDS), either(&PRODUCTION_ENDS)) {
         (true, false) => Tier::NonProduction,
         (false, true) => Tier::Production,
         (true, true) | (false, false) => Tier::Unknown,

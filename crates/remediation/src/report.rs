@@ -1,7 +1,7 @@
 //! The result of a run, derived from the plan and the state that the journal gives.
 
 use crate::{
-    Consent, LoadedRun, Plan, RefusedBy, RunId, RunPhase, RunState, SafeText, Stage, Step, StepOutcome, StepState,
+    Consent, Direction, LoadedRun, Plan, RefusedBy, RunId, RunState, SafeText, Stage, Step, StepOutcome, StepState,
     Track,
 };
 use hostssl_model::{ParameterName, coded};
@@ -178,7 +178,7 @@ impl LoadedRun {
 pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     let mut summary = RunSummary::default();
     let mut outcome = RunOutcome::Done;
-    let undoing = matches!(state.phase(), RunPhase::Undoing | RunPhase::UndoFinished);
+    let undoing = state.phase().direction() == Direction::Undo;
     let mut steps = Vec::with_capacity(plan.steps().len());
     for (step, at) in plan.steps().iter().zip(state.steps()) {
         let (status, reason) = judge(at);
@@ -195,7 +195,7 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
         steps.push(step_report(step, at, status, reason));
     }
     // A run that has not ended must be resumed, also when no write of it is in progress.
-    if matches!(state.phase(), RunPhase::Applying | RunPhase::Undoing) {
+    if state.phase().is_unfinished() {
         outcome = outcome.max(RunOutcome::Open);
     }
     let words = |reason: Option<&SafeText>| reason.map(ToString::to_string);

@@ -1,6 +1,6 @@
 //! How a run stands, in the words that every list and page has for it.
 
-use crate::{Direction, LoadedRun, Report, RunOutcome, RunPhase};
+use crate::{Direction, LoadedRun, Report, RunOutcome};
 
 /// How a run ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,6 @@ impl LoadedRun {
     /// How the run stands.
     #[must_use]
     pub fn end(&self) -> RunEnd {
-        let is_undo = matches!(self.state.phase(), RunPhase::Undoing | RunPhase::UndoFinished);
-        RunEnd::of(&self.report(), if is_undo { Direction::Undo } else { Direction::Apply })
+        RunEnd::of(&self.report(), self.state.phase().direction())
     }
 }

@@ -19,7 +19,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
-    Consent, Direction, LoadedRun, Plan, RunEnd, RunId, RunOutcome, RunPhase, Step, StepEffect, StepReport, StepState,
+    Consent, Direction, LoadedRun, Plan, RunEnd, RunId, RunOutcome, Step, StepEffect, StepReport, StepState,
     StepStatus as RunStatus,
 };
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
@@ -341,8 +341,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
     let manual_only = report.is_manual_only();
     let manual = report.steps.iter().filter(|step| step.manual).count();
     let manual = u32::try_from(manual).unwrap_or(u32::MAX);
-    let way =
-        if matches!(phase, RunPhase::Undoing | RunPhase::UndoFinished) { Direction::Undo } else { Direction::Apply };
+    let way = phase.direction();
     let (badge, said, todo) = end_words(RunEnd::of(&report, way));
     let mut steps = step_rows(&loaded.plan, report.steps, receipts);
     let more = steps.len().saturating_sub(SHOWN);
