@@ -2,9 +2,10 @@
 //! order, what it leaves out, and which clients it would refuse.
 
 use crate::earlier_look::{age, instant};
+use crate::headline::plural;
 use crate::plan_text::{is_right, write_clients, write_unplanned};
 use crate::{Column, SubscriptionNames, Text, safe, scope_words, write_columns};
-use hostssl_model::{AuditReport, GapScope};
+use hostssl_model::{AuditReport, Gap, GapScope, ResourceId};
 use hostssl_remediation::{LeftOutReason, Plan, Step};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,7 @@ fn place(plan: &Plan) -> String {
     format!("cloud {}, tenant {tenant}", plan.cloud())
 }
 
-/// How much it changes, and in which subscriptions.
+/// How much it changes, and in which subscriptions. Steps for people are not among it.
 fn changes(review: &PlanReview<'_>) -> String {
     let plan = review.plan;
     let mut of: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -103,9 +104,9 @@ fn changes(review: &PlanReview<'_>) -> String {
     let words: Vec<String> = subscriptions.iter().map(|(name, count)| format!("{name} ({count})")).collect();
     format!(
         "{} of {} by {}: {}",
-        counted(plan.servers(), "server"),
-        counted(words.len(), "subscription"),
-        plan.count(),
+        plural(plan.servers() as u64, "server"),
+        plural(words.len() as u64, "subscription"),
+        plural(plan.steps().iter().filter(|step| step.is_executable()).count() as u64, "step"),
         listed(&words)
     )
 }
@@ -120,7 +121,7 @@ fn waves(plan: &Plan) -> Vec<(&'static str, String)> {
     if !later.is_empty() {
         let sizes: Vec<String> = later.iter().take(WAVES).map(ToString::to_string).collect();
         let more = if later.len() > WAVES { ", …" } else { "" };
-        let waves = counted(later.len(), "wave");
+        let waves = plural(later.len() as u64, "wave");
         let servers = if later == [1] { "server" } else { "servers" };
         lines.push(("then", format!("{waves} of {}{more} {servers}", sizes.join(", "))));
     }
@@ -150,7 +151,7 @@ fn left_out(plan: &Plan) -> Vec<(&'static str, String)> {
         .get(&LeftOutReason::AlreadyRight)
         .map_or(0, |servers| servers.iter().filter(|id| !kept_out.contains(*id) && !not_right.contains(*id)).count());
     if right > 0 {
-        lines.push(("as wanted", format!("{} already", counted(right, "server"))));
+        lines.push(("as wanted", format!("{} already", plural(right as u64, "server"))));
     }
     lines
 }
@@ -158,24 +159,32 @@ fn left_out(plan: &Plan) -> Vec<(&'static str, String)> {
 /// What could not be read. A plan has that of servers only; what an audit could not list is in the audit.
 fn not_read(review: &PlanReview<'_>, text: &Text<'_>) -> String {
     let unknown = review.plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Unknown);
-    let unknown = unknown.map(|one| &one.server).collect::<BTreeSet<_>>().len();
-    let of_plan = if unknown > 0 { format!("{} (above); ", counted(unknown, "server")) } else { String::new() };
+    let unknown: BTreeSet<&ResourceId> = unknown.map(|one| &one.server).collect();
+    let of_plan = match unknown.len() as u64 {
+        0 => String::new(),
+        count => format!("{} (above); ", plural(count, "server")),
+    };
     let Some(audit) = review.audit else {
         let command = (text.command)("hostssl plan check PLAN --audit RUN");
         return format!("{of_plan}lists that could not be read are not in a plan: `{command}` adds those of an audit");
     };
-    let gaps = audit.gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete());
+    // A server of which the plan says it already is not counted twice.
+    let is_said = |scope: &GapScope| matches!(scope, GapScope::Server(id) if unknown.contains(id));
+    let (said, gaps): (Vec<&Gap>, Vec<&Gap>) =
+        audit.gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete()).partition(|gap| is_said(&gap.scope));
     let place = |scope: &GapScope| match scope {
         GapScope::Subscription(id) => review.names.of(id).to_owned(),
         GapScope::Server(id) => id.name().to_owned(),
         other => other.to_string(),
     };
-    let mut gaps: Vec<String> = gaps.map(|gap| format!("{} ({})", place(&gap.scope), gap.unchecked.reason)).collect();
+    let mut gaps: Vec<String> =
+        gaps.iter().map(|gap| format!("{} ({})", place(&gap.scope), gap.unchecked.reason)).collect();
     gaps.dedup();
     match gaps.len() {
+        0 if !said.is_empty() => format!("{of_plan}nothing else, by audit {}", audit.run.id),
         0 if audit.run.complete => format!("{of_plan}nothing, by audit {}", audit.run.id),
         0 => format!("{of_plan}audit {} is not complete", audit.run.id),
-        count => format!("{of_plan}{} in audit {}: {}", counted(count, "place"), audit.run.id, listed(&gaps)),
+        count => format!("{of_plan}{} in audit {}: {}", plural(count as u64, "place"), audit.run.id, listed(&gaps)),
     }
 }
 
@@ -231,17 +240,14 @@ fn listed(names: &[String]) -> String {
     format!("{}{more}", first.join(", "))
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hostssl_model::{Kind, ParameterName as Name, Reason, Unchecked};
     use hostssl_remediation::{
         AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, FixableControl, SafeText,
     };
-    use hostssl_test_support::fleet::{NOW_MS, PlannerKnowledge, flexible, in_state};
+    use hostssl_test_support::fleet::{NOW_MS, PlannerKnowledge, flexible, in_state, server};
 
     fn reviewed(known: &PlannerKnowledge, audit: Option<&AuditReport>) -> String {
         let plan = known.plan();
@@ -252,18 +258,22 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    #[test]
-    fn a_reviewer_reads_who_what_when_and_what_is_left_out() {
-        let client = AffectedClient {
+    fn plaintext_client() -> AffectedClient {
+        AffectedClient {
             user: Some(SafeText::new("report")),
             database: None,
             application: None,
             address: None,
             tls: ClientEncryption::Plaintext,
             last_seen: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_reviewer_reads_who_what_when_and_what_is_left_out() {
         let reason = SafeText::new("one connects in plaintext");
-        let impact = ClientImpact { verdict: ClientVerdict::Breaks, reason, clients: vec![client], more: 2 };
+        let impact =
+            ClientImpact { verdict: ClientVerdict::Breaks, reason, clients: vec![plaintext_client()], more: 2 };
         let mut known = PlannerKnowledge::new(vec![
             flexible("a", "off", "TLSv1.2"),
             flexible("b", "off", "TLSv1.2"),
@@ -290,5 +300,34 @@ mod tests {
         assert!(reviewed(&known, Some(&audit)).contains("not read   nothing, by audit r\n"));
         audit.run.complete = false;
         assert!(reviewed(&known, Some(&audit)).contains("not read   audit r is not complete\n"));
+    }
+    #[test]
+    fn a_server_is_counted_once_and_a_step_for_people_is_no_change() {
+        let unread = server(Kind::Flexible, "c", &[]);
+        let mut known = PlannerKnowledge::new(vec![
+            flexible("a", "off", "TLSv1.2"),
+            server(
+                Kind::Horizon,
+                "h",
+                &[(Name::RequireSecureTransport, "off"), (Name::SslMinProtocolVersion, "TLSv1.2")],
+            ),
+            unread,
+        ]);
+        let left_out = known.postures[2].server.id.clone();
+        let impact = |name: &str| ClientImpact {
+            verdict: ClientVerdict::Breaks,
+            reason: SafeText::new(name),
+            clients: vec![plaintext_client()],
+            more: 0,
+        };
+        known.clients.insert((left_out.clone(), FixableControl::RequireSecureTransport), impact("c"));
+        let mut audit = known.audit();
+        audit.run.complete = false;
+        let gap = |scope| Gap { scope, unchecked: Unchecked::new(Reason::Throttled, "late") };
+        audit.gaps = vec![gap(GapScope::Server(left_out))];
+        let text = reviewed(&known, Some(&audit));
+        assert!(text.contains("changes    1 server of 1 subscription by 1 step: Payments (1)\n"), "{text}");
+        assert!(text.contains("manual     h; hostssl does not write these\n"), "{text}");
+        assert!(text.contains("not read   1 server (above); nothing else, by audit r\n"), "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! A plan as text: what would be written, in which order, and what is left out and why.
 
+use crate::headline::plural;
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, portal_link, safe, write_columns,
     write_list,
@@ -90,7 +91,7 @@ fn wave(plan: &Plan, steps: &[Step], names: &SubscriptionNames, palette: Palette
     let wave = steps.first().map_or(0, |step| step.wave);
     let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
     let canary = if wave == 1 { ", the canary" } else { "" };
-    let title = palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers, "server")));
+    let title = palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers as u64, "server")));
     Section { title: Some(title), entries: steps.iter().map(|step| entry(plan, step, names)).collect() }
 }
 
@@ -156,9 +157,9 @@ const AFFECTED_CLIENTS: usize = 5;
 
 /// The clients that are refused, or would be.
 pub(crate) fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
-    let steps = plan.steps().iter().map(|step| (step.server.name(), step.clients.as_ref()));
-    let left = plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()));
-    let concerned: Vec<(&str, &ClientImpact)> = steps
+    let steps = plan.steps().iter().map(|step| (step.server.name().to_owned(), step.clients.as_ref()));
+    let left = plan.left_out().iter().map(|one| (format!("{} (left out)", one.server.name()), one.clients.as_ref()));
+    let concerned: Vec<(String, &ClientImpact)> = steps
         .chain(left)
         .filter_map(|(name, impact)| Some((name, impact.filter(|impact| !impact.clients.is_empty())?)))
         .collect();
@@ -175,7 +176,10 @@ pub(crate) fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) 
     }
     let more = concerned.len().saturating_sub(AFFECTED_SERVERS);
     if more > 0 {
-        rows.push(vec![Column::plain(format!("and {}", plural(more, "server"))), Column::plain("hostssl clients")]);
+        rows.push(vec![
+            Column::plain(format!("and {}", plural(more as u64, "server"))),
+            Column::plain("hostssl clients"),
+        ]);
     }
     write_columns(out, "  ", &rows)?;
     writeln!(out)
@@ -238,7 +242,8 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Resul
     let palette = text.palette;
     let waves = plan.waves().count();
     let (left, right) = left_out_counts(plan);
-    let what = format!("{}, {} in {}", plural(plan.servers(), "server"), plan.count(), plural(waves, "wave"));
+    let what =
+        format!("{}, {} in {}", plural(plan.servers() as u64, "server"), plan.count(), plural(waves as u64, "wave"));
     let manual = plan.steps().iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
     let what = match (plan.is_empty(), manual) {
         (false, _) => what,
@@ -287,8 +292,4 @@ pub(crate) fn write_unplanned(out: &mut dyn Write, plan: &Plan, text: &Text<'_>)
     }
     let audit = (text.command)("hostssl audit");
     writeln!(out, "not looked at for this plan: {}; `{audit}` lists the servers that fail them", others.join(", "))
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,5 +1,6 @@
 //! Waivers as text: what they cover, and above all which of them do not hold or are unused.
 
+use crate::headline::plural;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_audit::RefusedWaiver;
 use hostssl_model::{AuditReport, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};
@@ -178,8 +179,4 @@ fn why_unused(unused: UnusedWaiver) -> &'static str {
 
 fn last(scope: &str) -> &str {
     scope.trim_end_matches('/').rsplit('/').next().unwrap_or(scope)
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
