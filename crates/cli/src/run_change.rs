@@ -14,7 +14,7 @@ use hostssl_formats::run_sessions::{self, RunSessions};
 use hostssl_formats::{Shape, SubscriptionNames, Text, apply_json, run_text, safe};
 use hostssl_model::{Hint, ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
-use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, Step, SystemClock};
+use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, LoadedRun, Plan, Report, Step, SystemClock};
 use hostssl_store::Store;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write as _};
@@ -203,6 +203,20 @@ pub(crate) fn servers_of(plan: &Plan, names: &[String]) -> Result<Vec<ResourceId
         }
     }
     Ok(found)
+}
+
+/// Refuses a server of which a run that has ended has nothing left to read: to forget it would do nothing.
+pub(crate) fn refuse_idle_forgetting(loaded: &LoadedRun, forgotten: &[ResourceId]) -> Result<(), CliError> {
+    if loaded.state.phase().is_unfinished() || !loaded.state.can_resume() {
+        return Ok(());
+    }
+    let idle = forgotten.iter().find(|server| !loaded.unread().any(|step| step.server == **server));
+    idle.map_or(Ok(()), |server| {
+        Err(CliError::usage(
+            format!("the run has ended, and nothing of `{}` is left to read or to forget", server.name()),
+            Hint::with("`hostssl runs show {}` lists what could not be read again", &[&loaded.id]),
+        ))
+    })
 }
 
 impl TableArgs {

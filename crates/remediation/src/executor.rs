@@ -170,7 +170,11 @@ impl<W: ParameterWriter> Executor<'_, W> {
         open.for_each(|step| pool.push(self.drive_all(recorder, vec![step], Direction::Apply)));
         pool.until_done().await?;
         match rest {
-            OnResume::Continue => self.walk_and_finish(recorder).await,
+            OnResume::Continue => {
+                // A canary that could not be read again held up the rest.
+                self.look_at_unread_again(recorder, Direction::Apply).await?;
+                self.walk_and_finish(recorder).await
+            }
             OnResume::SettleOnly => {
                 // A run that was killed or stopped kept no note of what was still to be looked at.
                 self.look_at_all_again(recorder, recorder.plan.steps(), Direction::Apply).await?;
@@ -210,10 +214,13 @@ impl<W: ParameterWriter> Executor<'_, W> {
             }
         }
         pool.until_done().await?;
+        let held_up = self.halted(recorder, true) == Some(NotStarted::Interrupted);
         self.look_at_all_again(recorder, recorder.plan.steps(), Direction::Apply).await?;
         let why = self.halted(recorder, true);
-        // Stopped, or with a write that could not be settled: a resumed run continues with the rest.
-        if why == Some(NotStarted::Interrupted) && !recorder.all_ended(Direction::Apply) || recorder.has_open() {
+        // Stopped, held up by a canary that could not be read again in time, or with a write that could not be settled:
+        // a resumed run continues with the rest.
+        let interrupted = why == Some(NotStarted::Interrupted) || held_up && why.is_none();
+        if interrupted && !recorder.all_ended(Direction::Apply) || recorder.has_open() {
             return Ok(());
         }
         self.end_waiting(recorder, why.unwrap_or(NotStarted::Interrupted)).await

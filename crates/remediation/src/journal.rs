@@ -91,6 +91,15 @@ impl LoadedRun {
         steps.filter(|(_, at)| at.is_undoable()).map(|(step, _)| step)
     }
 
+    /// The steps whose value was read back, and could not be read again.
+    pub fn unread(&self) -> impl Iterator<Item = &Step> {
+        let way = self.state.phase().direction();
+        let steps = self.plan.steps().iter().zip(self.state.steps());
+        steps
+            .filter(move |(_, at)| at.track(way).is_some_and(|track| track.not_read_again.is_some()))
+            .map(|(step, _)| step)
+    }
+
     /// Whether restoring what the run changed may make a server less strict.
     #[must_use]
     pub fn undo_may_loosen(&self) -> bool {

@@ -303,6 +303,9 @@ async fn a_second_look_that_fails_is_kept_until_a_resume_reads_it() {
     assert!(!report.steps[0].is_done() && !report.is_manual_only());
     assert_eq!(report.outcome, RunOutcome::Incomplete);
 
+    let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+    assert_eq!(loaded.unread().map(|step| step.id).collect::<Vec<_>>(), [1]);
+
     // As long as it cannot be read, nothing changes; the run has ended all the same, and holds up no other.
     let again = case.resume(OnResume::SettleOnly).await;
     assert_eq!((again.outcome, again.summary.not_read_again), (RunOutcome::Incomplete, 1));
@@ -315,6 +318,42 @@ async fn a_second_look_that_fails_is_kept_until_a_resume_reads_it() {
     let nothing = executor.resume(loaded().await, OnResume::Continue, &[]).await;
     assert!(matches!(nothing, Err(ExecuteError::NothingToResume(_))), "{nothing:?}");
     assert_eq!(loaded().await.report(), read);
+}
+
+/// A canary that was not seen to stay says nothing for the servers behind it.
+#[tokio::test(start_paused = true)]
+async fn a_canary_that_cannot_be_read_again_holds_up_the_next_wave() {
+    let gated = ExecutorOptions { max_failures: usize::MAX, ..ExecutorOptions::default() };
+    // Blind for the look after the first wave; the last look before the report may see it.
+    for seen_at_last in [false, true] {
+        let case = Case::new(&[InjectedFault::None; 3]);
+        let canary = case.plan.steps()[0].server.clone();
+        let blind = |event: &ExecutionEvent<'_>| match event {
+            ExecutionEvent::Recorded(JournalRecord {
+                event: JournalEvent::Step { step: 1, act: StepEvent::Ended { .. }, .. },
+                ..
+            }) => case.world.set_fault(&canary, InjectedFault::Unseen),
+            ExecutionEvent::NotReadAgain { .. } if seen_at_last => case.world.clear_faults(),
+            _ => {}
+        };
+        let executor =
+            Executor { events: &blind, options: gated.clone(), ..case.executor(&case.world, watch::channel(None).1) };
+        let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+        let report = executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
+        assert_eq!(statuses(&report), ["applied", "not-started", "not-started"], "{seen_at_last}");
+        assert_eq!((report.outcome, case.world.accepted().len()), (RunOutcome::Open, 1), "{seen_at_last}");
+
+        let resume = async || {
+            let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+            let executor = Executor { options: gated.clone(), ..case.executor(&case.world, watch::channel(None).1) };
+            executor.resume(loaded, OnResume::Continue, &[]).await.unwrap()
+        };
+        if !seen_at_last {
+            assert_eq!(statuses(&resume().await), ["applied", "not-started", "not-started"]);
+            case.world.clear_faults();
+        }
+        assert_eq!((statuses(&resume().await), case.world.accepted().len()), (vec!["applied"; 3], 3));
+    }
 }
 
 /// The only way to end with a server that was deleted: its value can never be read again.

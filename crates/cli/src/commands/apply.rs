@@ -11,7 +11,8 @@ use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
 use crate::loosening::{Loosening, LooseningArgs};
 use crate::run_change::{
-    ask, change, connect_tenant, refuse_without_terminal, servers_of, write_report, write_report_with,
+    ask, change, connect_tenant, refuse_idle_forgetting, refuse_without_terminal, servers_of, write_report,
+    write_report_with,
 };
 use crate::simulated::scenario_of;
 use crate::state::{find_change, new_run};
@@ -226,6 +227,7 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
         let rest = if args.settle_only { OnResume::SettleOnly } else { OnResume::Continue };
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
+        refuse_idle_forgetting(&loaded, &forgotten)?;
         let plan = loaded.plan.clone();
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;

@@ -221,10 +221,11 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         self.lock().failures
     }
 
-    /// Whether a step of the first wave ended, or stands, otherwise than well.
+    /// Whether a step of the first wave ended, or stands, otherwise than well. A value that could not be read again has
+    /// not been seen to stay.
     pub(super) fn canary_failed(&self) -> bool {
         let canary = self.plan.waves().next().unwrap_or_default();
-        canary.iter().any(|step| !self.succeeded(step.id))
+        canary.iter().any(|step| !self.succeeded(step.id) || self.not_read_again(step, Direction::Apply).is_some())
     }
 
     /// Whether a step of the plan is open.
@@ -237,12 +238,12 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         step.needs.iter().filter_map(|id| self.plan.step(*id)).any(|needed| self.is_open(needed))
     }
 
-    /// Whether a step of the first wave has not ended, for whatever reason.
+    /// Whether the end of a step of the first wave is not known: it has not ended, for whatever reason, or could not be
+    /// read again.
     pub(super) fn canary_is_open(&self) -> bool {
         let canary = self.plan.waves().next().unwrap_or_default();
-        canary
-            .iter()
-            .any(|step| self.with_track(step, Direction::Apply, |track| track.ending().is_none()) == Some(true))
+        let is_open = |track: &Track| track.ending().is_none() || track.not_read_again.is_some();
+        canary.iter().any(|step| self.with_track(step, Direction::Apply, is_open) == Some(true))
     }
 
     /// Whether a step ended well in this direction, so that its value should be there still.
