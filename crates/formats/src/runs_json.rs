@@ -82,6 +82,23 @@ pub struct Probe<'a> {
     pub last_at: Option<String>,
 }
 
+/// How a run that changed servers ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ending {
+    /// In one word, such as `verified`, `undone`, `failed` or `open`.
+    #[serde(serialize_with = "code")]
+    pub end: RunEnd,
+    /// How many steps were refused, failed or timed out, or could not be restored.
+    pub failed: u32,
+    /// How many values were read back and could not be read again before the end.
+    pub not_read_again: u32,
+}
+
+fn code<S: serde::Serializer>(end: &RunEnd, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(end.as_str())
+}
+
 /// A run that changed servers.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,9 +109,9 @@ pub struct Apply<'a> {
     pub plan: &'a str,
     /// Where it stands.
     pub phase: &'static str,
-    /// How it ended, for [`runs_text`](crate::runs_text); `None` where its journal cannot be read.
-    #[serde(skip)]
-    pub end: Option<RunEnd>,
+    /// How it ended; absent where its journal cannot be read.
+    #[serde(flatten)]
+    pub ending: Option<Ending>,
     /// How many steps the plan has.
     pub steps: u32,
     /// How many values were written and read back.

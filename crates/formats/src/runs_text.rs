@@ -3,7 +3,6 @@
 use crate::headline::plural;
 use crate::runs_json::{Apply, Audit, Probe, Run};
 use crate::{Cell, Entry, Heading, Section, Shown, Text, write_list};
-use hostssl_remediation::RunEnd;
 use std::io::{self, Write};
 
 /// The columns of what was run.
@@ -85,6 +84,43 @@ fn of_probe(probe: &Probe<'_>) -> String {
 fn of_apply(apply: &Apply<'_>) -> String {
     let back = if apply.put_back > 0 { format!(", {} restored", apply.put_back) } else { String::new() };
     // That a run has finished does not say how.
-    let stands = apply.end.map_or(apply.phase, RunEnd::words);
-    format!("{stands}, {}: {} written{back}", plural(apply.steps.into(), "step"), apply.written)
+    let stands = apply.ending.map_or(apply.phase, |ending| ending.end.words());
+    let (failed, unread) = apply.ending.map_or((0, 0), |ending| (ending.failed, ending.not_read_again));
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let unread = if unread > 0 { format!(", {unread} not read again") } else { String::new() };
+    format!("{stands}, {}: {} written{back}{failed}{unread}", plural(apply.steps.into(), "step"), apply.written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs_json::{Ending, value};
+    use hostssl_remediation::RunEnd;
+
+    #[test]
+    fn a_run_that_changed_servers_says_what_of_it_did_not_end_well() {
+        let apply = |ending| Apply {
+            run: "r",
+            plan: "p",
+            phase: "finished",
+            ending,
+            steps: 4,
+            written: 3,
+            put_back: 0,
+            principal: "a",
+            started_at: String::new(),
+            last_at: String::new(),
+        };
+        let ending = |end, failed, not_read_again| Some(Ending { end, failed, not_read_again });
+        assert_eq!(of_apply(&apply(None)), "finished, 4 steps: 3 written");
+        assert_eq!(of_apply(&apply(ending(RunEnd::Verified, 0, 0))), "verified, 4 steps: 3 written");
+        let failed = apply(ending(RunEnd::Failed, 1, 2));
+        assert_eq!(of_apply(&failed), "failed, 4 steps: 3 written, 1 failed, 2 not read again");
+        let json = value(&[Run::Apply(failed), Run::Apply(apply(None))]).unwrap();
+        assert_eq!(
+            (&json[0]["end"], &json[0]["failed"], &json[0]["notReadAgain"]),
+            (&"failed".into(), &1.into(), &2.into())
+        );
+        assert!(json[1].get("end").is_none() && json[1].get("failed").is_none(), "{json}");
+    }
 }

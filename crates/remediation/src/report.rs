@@ -59,6 +59,14 @@ pub struct RunSummary {
     pub not_read_again: u32,
 }
 
+impl RunSummary {
+    /// The steps that were refused, failed or timed out, or that could not be restored.
+    #[must_use]
+    pub fn not_done(&self) -> u32 {
+        self.refused.saturating_add(self.failed).saturating_add(self.timed_out).saturating_add(self.stuck)
+    }
+}
+
 coded! {
     /// The status of a step.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,30 +1,33 @@
 //! How a run stands, in the words that every list and page has for it.
 
 use crate::{Direction, LoadedRun, Report, RunOutcome};
+use hostssl_model::coded;
 
-/// How a run ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnd {
-    /// Every value was written and read back.
-    Verified,
-    /// What it had changed was restored.
-    Undone,
-    /// All that hostssl writes is done; steps for people are left.
-    ManualLeft,
-    /// Values were read back, and could not be read again before the end.
-    NotReadAgain,
-    /// Some steps were not started or were left alone.
-    Incomplete,
-    /// The same on the way back.
-    UndoIncomplete,
-    /// Some steps were refused, failed or timed out.
-    Failed,
-    /// A write is, or may be, in progress.
-    Open,
-    /// The same on the way back.
-    UndoOpen,
-    /// Something could not be restored.
-    Stuck,
+coded! {
+    /// How a run ended, or that it has not.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum RunEnd {
+        /// Every value was written and read back.
+        Verified = "verified",
+        /// What it had changed was restored.
+        Undone = "undone",
+        /// All that hostssl writes is done; steps for people are left.
+        ManualLeft = "manual-left",
+        /// Values were read back, and could not be read again before the end.
+        NotReadAgain = "not-read-again",
+        /// Some steps were not started or were left alone.
+        Incomplete = "incomplete",
+        /// The same on the way back.
+        UndoIncomplete = "undo-incomplete",
+        /// Some steps were refused, failed or timed out.
+        Failed = "failed",
+        /// A write is, or may be, in progress.
+        Open = "open",
+        /// The same on the way back.
+        UndoOpen = "undo-open",
+        /// Something could not be restored.
+        Stuck = "stuck",
+    }
 }
 
 impl RunEnd {

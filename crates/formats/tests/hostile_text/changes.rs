@@ -124,7 +124,7 @@ pub(crate) fn runs(text: &str) -> [Run<'_>; 3] {
         last_at: Some(text.into()),
     };
     let apply = Apply {
-        end: None,
+        ending: None,
         run: text,
         plan: text,
         phase: "finished",

@@ -10,7 +10,7 @@ use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::{runs_json, runs_text, safe};
 use hostssl_model::Word;
-use hostssl_remediation::{RunEnd, RunId};
+use hostssl_remediation::{LoadedRun, RunEnd, RunId};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -109,15 +109,21 @@ fn write_none(out: &mut dyn Write, directory: &Path) -> io::Result<()> {
 }
 
 /// How the runs that changed servers ended. A run whose journal cannot be read is left out: `runs show` reports why.
-fn ends_of(reader: &StoreReader, runs: &[KeptRun]) -> HashMap<RunId, RunEnd> {
+fn ends_of(reader: &StoreReader, runs: &[KeptRun]) -> HashMap<RunId, runs_json::Ending> {
     let changes = runs.iter().filter_map(|run| match run {
         KeptRun::Apply(run) => Some(&run.id),
         KeptRun::Audit(_) | KeptRun::Probe(_) => None,
     });
-    changes.filter_map(|id| Some((id.clone(), reader.load(id).ok()?.load().ok()?.end()))).collect()
+    changes.filter_map(|id| Some((id.clone(), ending_of(&reader.load(id).ok()?.load().ok()?)))).collect()
 }
 
-fn of<'a>(run: &'a KeptRun, ends: &HashMap<RunId, RunEnd>) -> runs_json::Run<'a> {
+fn ending_of(run: &LoadedRun) -> runs_json::Ending {
+    let report = run.report();
+    let (failed, not_read_again) = (report.summary.not_done(), report.summary.not_read_again);
+    runs_json::Ending { end: RunEnd::of(&report, run.state.phase().direction()), failed, not_read_again }
+}
+
+fn of<'a>(run: &'a KeptRun, ends: &HashMap<RunId, runs_json::Ending>) -> runs_json::Run<'a> {
     match run {
         KeptRun::Audit(audit) => runs_json::Run::Audit(runs_json::Audit {
             run: &audit.id,
@@ -147,7 +153,7 @@ fn of<'a>(run: &'a KeptRun, ends: &HashMap<RunId, RunEnd>) -> runs_json::Run<'a>
             run: apply.id.as_str(),
             plan: apply.plan.as_str(),
             phase: apply.phase.as_str(),
-            end: ends.get(&apply.id).copied(),
+            ending: ends.get(&apply.id).copied(),
             steps: apply.steps,
             written: apply.written,
             put_back: apply.restored,
