@@ -50,6 +50,7 @@ fn store_errors() -> Vec<Said> {
     every! {
         StoreError::LockedByAnother { .. } => StoreError::LockedByAnother { pid: Some(1) },
         StoreError::Busy(_) => StoreError::Busy(sqlite()),
+        StoreError::KeyHeld(_) => StoreError::KeyHeld(run()),
         StoreError::NewerVersion { .. } => StoreError::NewerVersion { found: 9, known: 3 },
         StoreError::OlderVersion { .. } => StoreError::OlderVersion { found: 1, known: 3 },
         StoreError::NoState(_) => StoreError::NoState(path()),

@@ -11,11 +11,12 @@ use hostssl_model::{AuditReport, Hint, Reason, Scope};
 use hostssl_remediation::RunId;
 use hostssl_store::{AuditKeyLock, AuditStore, KeptRun, Page, StoreReader};
 use jiff::Timestamp;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunKeyArgs {
     /// The id of this one audit, such as nightly-2026-11-29. If the audit is kept already, it is shown again, and Azure is not
-    /// asked; while another process is making it, this one waits.
+    /// asked; while another process is making it, this one waits, up to --deadline.
     #[arg(long, value_name = "KEY", value_parser = run_key, conflicts_with = "no_save", help_heading = "State options")]
     run_key: Option<RunId>,
 }
@@ -32,6 +33,8 @@ pub(crate) struct AskedAudit<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) profile: &'a Profile,
     pub(crate) connect: &'a ConnectArgs,
+    /// How long another process that makes it is waited for.
+    pub(crate) patience: Duration,
     /// Whether it is to know which servers are probed from which zone.
     pub(crate) by_zones: bool,
 }
@@ -55,7 +58,8 @@ impl RunKeyArgs {
     ///
     /// # Errors
     ///
-    /// When what is kept under it is something else, and when nothing can be kept.
+    /// When what is kept under it is something else, when another process makes it for too long, and when nothing can be
+    /// kept.
     pub(crate) fn find(&self, keep: &KeepArgs, asked: &AskedAudit<'_>, quiet: bool) -> Result<AuditUnderKey, CliError> {
         let Some(key) = &self.run_key else { return Ok(AuditUnderKey::ToMake(None)) };
         let simulated = asked.connect.simulate.is_some();
@@ -68,7 +72,7 @@ impl RunKeyArgs {
         let directory = keep.state.directory(simulated)?;
         // Whatever the lock waited for is kept in here.
         let store = AuditStore::open(&directory)?;
-        let lock = store.lock_key(key, || {
+        let lock = store.lock_key(key, asked.patience, || {
             if !quiet {
                 stderr!("note: another process is making the audit {key}; waiting for it");
             }

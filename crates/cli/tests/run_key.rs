@@ -94,6 +94,21 @@ fn of_two_at_once_the_second_shows_what_the_first_kept() {
 }
 
 #[test]
+fn a_process_that_never_ends_is_waited_for_until_the_deadline() {
+    let (directory, state) = state();
+    let arguments = ["audit", "--simulate", "--state", &state, "-o", "none", "--run-key"];
+    assert_eq!(run(&[&arguments[..], &["first"]].concat()).code, 3);
+    let lock = directory.path().join("simulated/audit-nightly.lock");
+    let frozen = std::fs::File::create(lock).unwrap();
+    frozen.lock().unwrap();
+    let waits = run(&[&arguments[..], &["nightly", "--deadline", "1s"]].concat());
+    assert_eq!(waits.code, 1, "{}", waits.stderr);
+    assert!(waits.stderr.contains("another process is still making the audit nightly"), "{}", waits.stderr);
+    drop(frozen);
+    assert_eq!(run(&[&arguments[..], &["nightly", "--deadline", "1m"]].concat()).code, 3);
+}
+
+#[test]
 fn an_audit_that_was_killed_or_stopped_is_made_again() {
     let (_directory, state) = state();
     let slow = simulator(&["fleet", "--subscriptions", "20", "--servers", "400", "--latency", "400"]);

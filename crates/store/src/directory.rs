@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The lock file's name.
 const LOCK: &str = "hostssl.lock";
@@ -75,20 +76,36 @@ impl AuditKeyLock {
     }
 }
 
-/// Takes the lock of an audit's key, and waits for it where another process has it; `waits` is called before.
-pub(crate) fn lock_key(directory: &Path, key: &RunId, waits: impl FnOnce()) -> Result<AuditKeyLock, StoreError> {
+/// How often a lock that another process has is tried again. No call of the system waits for a lock and for the time.
+const LOCK_TRIED_EVERY: Duration = Duration::from_millis(100);
+
+/// Takes the lock of an audit's key. While another process has it, it waits up to `patience`; `waits` is called before.
+pub(crate) fn lock_key(
+    directory: &Path,
+    key: &RunId,
+    patience: Duration,
+    waits: impl FnOnce(),
+) -> Result<AuditKeyLock, StoreError> {
+    let began = Instant::now();
+    let mut waits = Some(waits);
     let path = directory.join(format!("audit-{key}.lock"));
     let fail = |source| StoreError::Directory { path: path.clone(), source: Arc::new(source) };
     let file = open_private(&path).map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            waits();
-            file.lock().map_err(fail)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(AuditKeyLock { file, path }),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= patience => {
+                return Err(StoreError::KeyHeld(key.clone()));
+            }
+            Err(TryLockError::WouldBlock) => {
+                if let Some(waits) = waits.take() {
+                    waits();
+                }
+                std::thread::sleep(LOCK_TRIED_EVERY);
+            }
+            Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(fail(source)),
     }
-    Ok(AuditKeyLock { file, path })
 }
 
 /// Who holds the lock, without making its file. To find out, it is taken for a moment, and shared, so that two who ask do not

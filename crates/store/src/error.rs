@@ -19,6 +19,9 @@ pub enum StoreError {
     /// Another process is writing to the database, for longer than this one waited. Nothing was saved.
     #[error("another process has been writing to the state for some time")]
     Busy(#[source] Arc<rusqlite::Error>),
+    /// Another process makes the audit of a key, for longer than this one waited.
+    #[error("another process is still making the audit {0}")]
+    KeyHeld(RunId),
     /// A newer hostssl wrote it.
     #[error("the state has version {found}, this hostssl supports versions up to {known}")]
     NewerVersion {
@@ -92,6 +95,9 @@ impl Advice for StoreError {
     fn advice(&self) -> Hint {
         Hint::from(match self {
             Self::Busy(_) => "wait until the other process has ended, then retry",
+            Self::KeyHeld(_) => {
+                "wait until the other process has ended, or end it if it is frozen; then retry with the same --run-key"
+            }
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
             Self::OlderVersion { .. } => {

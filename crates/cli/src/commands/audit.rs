@@ -104,7 +104,13 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     }
     let scope = args.run.scope.scope(&args.run.select);
     let by_zones = args.run.wire.probe && args.run.wire.vantage.has_zones();
-    let asked = AskedAudit { scope: &scope, profile: &profile, connect: &args.run.connect, by_zones };
+    let asked = AskedAudit {
+        scope: &scope,
+        profile: &profile,
+        connect: &args.run.connect,
+        patience: args.run.limits.deadline,
+        by_zones,
+    };
     let key = match args.key.find(&args.run.keep, &asked, terminal.quiet)? {
         AuditUnderKey::ToMake(key) => key,
         AuditUnderKey::Kept(report) => return writer.write_kept(*report, gate),

@@ -61,6 +61,7 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Connections for reading that are kept open.
 const READERS: usize = 4;
@@ -130,14 +131,14 @@ impl AuditStore {
         matches!(locked(&self.directory), Ok(Some(_)))
     }
 
-    /// Takes the lock of an audit's key, and waits as long as another process has it; `waits` is called before. The audit may be
-    /// kept by then.
+    /// Takes the lock of an audit's key. While another process has it, it waits up to `patience`; `waits` is called before.
+    /// The audit may be kept by then.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the state directory takes no lock.
-    pub fn lock_key(&self, key: &RunId, waits: impl FnOnce()) -> Result<AuditKeyLock, StoreError> {
-        lock_key(&self.directory, key, waits)
+    /// [`StoreError::KeyHeld`] when the other process has it still; others when the state directory takes no lock.
+    pub fn lock_key(&self, key: &RunId, patience: Duration, waits: impl FnOnce()) -> Result<AuditKeyLock, StoreError> {
+        lock_key(&self.directory, key, patience, waits)
     }
 
     /// Keeps an audit, whole or not at all.
