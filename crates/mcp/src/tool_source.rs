@@ -4,7 +4,7 @@ use crate::asks::{AuditAsk, ClientsAsk, PlanAsk};
 use crate::tool_error::ToolTrouble;
 use async_trait::async_trait;
 use hostssl_formats::clients::ClientsReport;
-use hostssl_model::{AuditReport, Gap, Stop};
+use hostssl_model::{AuditReport, Gap, ResourceId, Stop};
 use hostssl_remediation::Plan;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -77,4 +77,6 @@ pub struct ToolPlan {
     pub gaps: Vec<Gap>,
     /// Whether everything in scope was checked.
     pub complete: bool,
+    /// The production servers that go first, because no other can.
+    pub production_first: Vec<ResourceId>,
 }

@@ -157,7 +157,12 @@ async fn what_is_hostile_is_visible_and_every_text_from_outside_is_named() {
 async fn hostile_texts_of_clients_plans_and_explanations_are_named_too() {
     let postures = vec![flexible("pg-a", "off", "TLSv1.2")];
     // A plan refuses such a text itself.
-    let plan = ToolPlan { plan: PlannerKnowledge::new(postures).plan(), gaps: vec![hostile_gap()], complete: true };
+    let plan = ToolPlan {
+        plan: PlannerKnowledge::new(postures).plan(),
+        gaps: vec![hostile_gap()],
+        complete: true,
+        production_first: vec![],
+    };
     let clients = Some((clients_of(3, &hostile::hostile().replace('\n', "")), vec![hostile_gap()]));
     let (client, _server) = session(Made { plan: Some(plan), clients, ..Made::default() }).await;
     let seen = call(&client, "clients", json!({})).await;
@@ -257,7 +262,12 @@ async fn what_could_not_be_read_stands_in_every_document_and_before_every_list()
     let mut report = fleet(300);
     (report.gaps, report.run.complete) = (gaps(25), false);
     let postures = (0..300).map(|number| flexible(&format!("pg-{number:03}-{}", "x".repeat(50)), "off", "TLSv1.2"));
-    let plan = ToolPlan { plan: PlannerKnowledge::new(postures.collect()).plan(), gaps: gaps(25), complete: true };
+    let plan = ToolPlan {
+        plan: PlannerKnowledge::new(postures.collect()).plan(),
+        gaps: gaps(25),
+        complete: true,
+        production_first: vec![],
+    };
     let clients = Some((clients_of(0, ""), gaps(25)));
     let source = Made { audit: Mutex::new(Some(report)), plan: Some(plan), clients, ..Made::default() };
     let (client, _server) = session(source).await;
@@ -418,11 +428,16 @@ async fn a_plan_is_read_on_by_its_hash() {
     let postures = (0..60).map(|number| flexible(&format!("pg-{number:03}"), "off", "TLSv1.2"));
     let plan = PlannerKnowledge::new(postures.collect()).plan();
     let hash = plan.hash().as_str().to_owned();
-    let source = Made { plan: Some(ToolPlan { plan, gaps: Vec::new(), complete: true }), ..Made::default() };
+    let production_first = vec![plan.steps()[0].server.clone()];
+    let source =
+        Made { plan: Some(ToolPlan { plan, gaps: Vec::new(), complete: true, production_first }), ..Made::default() };
     let (client, _server) = session(source).await;
     let first = call(&client, "plan", json!({})).await;
     assert_eq!(document(&first)["page"]["nextOffset"], 20);
     assert!(text(&first).contains("Nothing was written."), "{}", text(&first));
+    let warning = "pg-000 goes first and is a production server: the plan has no other that can go first";
+    assert_eq!(document(&first)["warnings"], json!([warning]));
+    assert!(text(&first).contains(warning), "{}", text(&first));
     let next = call(&client, "plan", json!({"hash": hash, "offset": 40, "limit": 50})).await;
     assert_eq!(
         (&document(&next)["page"]["returned"], &document(&next)["page"]["nextOffset"]),

@@ -10,7 +10,8 @@ use hostssl_ops::{
     failed_last_time, make_plan,
 };
 use hostssl_remediation::{
-    FailedFindings, Goal, Plan, PlanOptions, RunId, ServerTags, WaveOrder, failed_findings, server_tags,
+    FailedFindings, Goal, Plan, PlanOptions, RunId, ServerTags, WaveOrder, failed_findings, production_canary,
+    server_tags,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -61,6 +62,8 @@ pub(crate) struct PlanToReview {
     pub(crate) unchecked: Vec<String>,
     /// The servers whose last change did not succeed.
     pub(crate) failed_before: Vec<FailedBefore>,
+    /// The production servers that go first, because no other can.
+    pub(crate) production_first: Vec<ResourceId>,
 }
 
 /// What earlier runs say, and why it is not known where they could not be read.
@@ -207,7 +210,13 @@ impl Planning {
         let failed = failed_findings(&planned.audit.servers);
         let tags = server_tags(&planned.audit.servers);
         let subscriptions = planned.audit.subscriptions;
-        Ok(PlanToReview { plan: planned.plan, subscriptions, failed, tags, unchecked, failed_before })
+        let mut production_first = Vec::new();
+        // Who chose the canary knows what it is.
+        if order.canary.is_empty() {
+            production_first.extend(production_canary(&planned.plan, &subscriptions, &tags).into_iter().cloned());
+        }
+        let plan = planned.plan;
+        Ok(PlanToReview { plan, subscriptions, failed, tags, unchecked, failed_before, production_first })
     }
 
     /// What the plan could not consider, one line each.

@@ -75,6 +75,9 @@ pub(crate) fn plan<'a>(
     let open = open.map(|one| format!("- left out: {}: {}: {}", one.server.name(), one.reason.as_str(), one.detail));
     let list = steps.chain(open).collect();
     let by_cli = || "`hostssl plan`".to_owned();
+    let warnings = made.production_first.iter().map(|server| {
+        format!("{} goes first and is a production server: the plan has no other that can go first", server.name())
+    });
     let left_out = vec![
         LeftAway { what: "settings-left-out", count: left, how: by_cli() },
         LeftAway { what: "waves", count: waves, how: by_cli() },
@@ -86,7 +89,7 @@ pub(crate) fn plan<'a>(
         kept: None,
         complete: Some(made.complete && gaps.is_empty()),
         gaps,
-        warnings: Vec::new(),
+        warnings: warnings.collect(),
         page: Some(page),
         left_out,
         untrusted: UNTRUSTED,

@@ -21,6 +21,7 @@ use hostssl_mcp::{
 };
 use hostssl_model::{Hint, REPORT_DEFECT, Stop};
 use hostssl_ops::{AuditRequest, RunContext, Tenant, audit_and_probe, make_plan, take_census};
+use hostssl_remediation::{production_canary, server_tags};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,9 +272,12 @@ impl CallShared {
                 tenant.ok_or_else(|| CliError::usage("there is no tenant to sign in to", "name one in tenants"))?;
             let planned = make_plan(&tenant, &request, context(), &mut |_| {}).await?;
             let complete = planned.audit.run.complete && planned.unseen.is_empty();
+            let tags = server_tags(&planned.audit.servers);
+            let first = production_canary(&planned.plan, &planned.audit.subscriptions, &tags);
+            let production_first = first.into_iter().cloned().collect();
             // A server that could not be checked is among those left out of the plan too: a model reads the gaps.
             let gaps = planned.unseen.into_iter().chain(planned.audit.gaps).collect();
-            Ok(ToolPlan { complete, plan: planned.plan, gaps })
+            Ok(ToolPlan { complete, plan: planned.plan, gaps, production_first })
         })
     }
 }
