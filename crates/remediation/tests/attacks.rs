@@ -337,7 +337,7 @@ async fn a_canary_that_cannot_be_read_again_holds_up_the_next_wave() {
             _ => {}
         };
         let executor =
-            Executor { events: &blind, options: gated.clone(), ..case.executor(&case.world, watch::channel(None).1) };
+            Executor { events: &blind, options: gated, ..case.executor(&case.world, watch::channel(None).1) };
         let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
         let report = executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
         assert_eq!(statuses(&report), ["applied", "not-started", "not-started"], "{seen_at_last}");
@@ -345,7 +345,7 @@ async fn a_canary_that_cannot_be_read_again_holds_up_the_next_wave() {
 
         let resume = async || {
             let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
-            let executor = Executor { options: gated.clone(), ..case.executor(&case.world, watch::channel(None).1) };
+            let executor = Executor { options: gated, ..case.executor(&case.world, watch::channel(None).1) };
             executor.resume(loaded, OnResume::Continue, &[]).await.unwrap()
         };
         if !seen_at_last {
