@@ -8,7 +8,7 @@ mod common;
 use common::{hostssl, run, start};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
 /// A receiver that answers these codes, one after the other, and hands on what it was sent.
@@ -291,6 +291,36 @@ fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
         assert!(refused.code == 2 && refused.stderr.contains(why), "{}", refused.stderr);
     }
     assert!(!std::path::Path::new(&both).exists(), "what is refused leaves no file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_watch_answers_metrics_on_a_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let arguments = ["watch", "--simulate", "--state", &state, "--metrics-listen", "127.0.0.1:0", "-o", "none"];
+    let mut watching = start(hostssl().args(arguments));
+    let line = watching.wait_for_stderr("metrics on http://");
+    let address = line.trim().strip_prefix("metrics on http://").unwrap().strip_suffix("/metrics").unwrap();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: prometheus.invalid\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    // The time of the first audit, which is kept by then.
+    watching.wait_for_stderr("20");
+    let answer = get("/metrics");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("hostssl_servers{status=\"not-enforced\"} 7"), "{answer}");
+    assert!(get("/").starts_with("HTTP/1.1 404"));
+    let taken = run(&["watch", "--simulate", "--state", &state, "--metrics-listen", address]);
+    assert!(taken.code == 1 && taken.stderr.contains("cannot listen on"), "{}", taken.stderr);
+    watching.signal("TERM");
+    assert_eq!(watching.finish().code, 0);
+    let unkept = run(&["watch", "--simulate", "--metrics-listen", "127.0.0.1:0"]);
+    assert!(unkept.code == 2 && unkept.stderr.contains("keeps nothing"), "{}", unkept.stderr);
 }
 
 #[test]

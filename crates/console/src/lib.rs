@@ -12,6 +12,7 @@ mod guard;
 mod http_server;
 mod job;
 mod jobs;
+mod metrics_port;
 mod options;
 mod page_frame;
 mod pages;
@@ -30,6 +31,7 @@ mod zones_cache;
 
 pub use guard::is_name;
 pub use http_server::{Console, LinkMaker, ServeError, SignInLink};
+pub use metrics_port::MetricsPort;
 pub use options::{
     Connect, ConsoleOptions, Exchange, Preparation, Proxies, PublicUrl, RoleHeader, ShownSimulation, TakeExchange,
     TlsFiles, TranscriptMessage, WireLook,

@@ -17,16 +17,18 @@ use crate::{outputs, stdout};
 use clap::{Args, ValueEnum};
 use futures::FutureExt as _;
 use hostssl_audit::{ActivityRead, Diff, LastKnown, Profile, apply_waivers, diff_knowing, gate, name_authors};
-use hostssl_console::fleet_figures;
+use hostssl_console::{MetricsPort, fleet_figures};
 use hostssl_formats::{Shape, diff_json, diff_text, fleet_metrics, safe, waiver_text, write_json_line};
 use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
 use hostssl_ops::{Tenant, Vantages, rules_of};
 use hostssl_store::{AuditEntry, AuditStore, Page};
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use webhook::{Receiver, WebhookKind};
 
@@ -73,6 +75,10 @@ pub(crate) struct WatchArgs {
     /// those of `serve --metrics`. It is replaced as a whole.
     #[arg(long, value_name = "FILE", help_heading = "Watch options")]
     metrics: Option<PathBuf>,
+    /// Answer /metrics for Prometheus on this address: those of `serve --metrics`, by what is kept. Nothing else is answered
+    /// there, and there is no sign-in.
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once", help_heading = "Watch options")]
+    metrics_listen: Option<SocketAddr>,
     /// Post changes to this URL (repeatable), and to the one in HOSTSSL_WEBHOOK, which no list of processes shows.
     #[arg(long, value_name = "URL", help_heading = "Watch options")]
     webhook: Vec<String>,
@@ -119,10 +125,11 @@ pub(crate) fn run(args: &WatchArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             let what = format!("--append and --metrics name the same file, {}", file.display());
             return Err(CliError::usage(what, "give each a file of its own"));
         }
-        if !args.run.keep.keeps(args.run.connect.simulate.is_some()) {
-            let what = "--metrics counts what is kept, and this watch keeps nothing";
-            return Err(CliError::usage(what, "leave out --no-save, and name a --state with --simulate"));
-        }
+    }
+    let measures = args.metrics.is_some() || args.metrics_listen.is_some();
+    if measures && !args.run.keep.keeps(args.run.connect.simulate.is_some()) {
+        let what = "metrics count what is kept, and this watch keeps nothing";
+        return Err(CliError::usage(what, "leave out --no-save, and name a --state with --simulate"));
     }
     // Last, as it makes the file.
     receivers.extend(args.append.as_deref().map(Receiver::of_file).transpose()?);
@@ -154,6 +161,11 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     async fn watch(mut self, profile: &Profile) -> Result<Exit, CliError> {
+        // It answers from before the first audit on, and ends with the watch.
+        let mut answering = JoinSet::new();
+        if let Some(port) = self.metrics_port().await? {
+            answering.spawn(port.serve());
+        }
         let mut signals = Signals::of_an_end();
         // Who is signed in is told once.
         let quiet = TerminalArgs { quiet: true, ..self.terminal.clone() };
@@ -297,6 +309,20 @@ impl Watch<'_> {
         waiver_text::doubts(report).iter().for_each(|doubt| stderr!("warning: {doubt}"));
         report.overlay.gate = Some(gate(report, &[], None));
         Ok(())
+    }
+
+    /// The port for metrics, if one is wanted.
+    async fn metrics_port(&self) -> Result<Option<MetricsPort>, CliError> {
+        let Some(address) = self.args.metrics_listen else { return Ok(None) };
+        let directory = self.args.run.keep.state.directory(self.args.run.connect.simulate.is_some())?;
+        let port = MetricsPort::bind(address, AuditStore::open(&directory)?, env!("CARGO_PKG_VERSION").to_owned());
+        let port = port.await.map_err(|error| {
+            CliError::failed(&error, "another program may have the port: choose one with --metrics-listen ADDR:PORT")
+        })?;
+        if let (Ok(address), false) = (port.address(), self.terminal.quiet) {
+            stderr!("metrics on http://{address}/metrics");
+        }
+        Ok(Some(port))
     }
 
     /// Writes what is known now, in numbers.

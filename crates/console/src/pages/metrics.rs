@@ -13,6 +13,7 @@ use hostssl_model::ControlId;
 use hostssl_ops::Profile;
 use hostssl_store::{AuditEntry, AuditStore, Page, StoreError};
 use jiff::Timestamp;
+use std::io;
 
 /// Audits among which the newest complete one is looked for.
 const RECENT: Page = Page { number: 0, size: 100 };
@@ -22,9 +23,14 @@ pub(crate) async fn show(State(shared): State<Shared>) -> Result<Response, Failu
         return Ok((StatusCode::SERVICE_UNAVAILABLE, "preparing\n").into_response());
     }
     let version = shared.options.version.clone();
-    let metrics = shared.ask(move |store| fleet_figures(store, version)).await?;
+    let figures = shared.ask(move |store| fleet_figures(store, version)).await?;
+    answer(&figures).map_err(|_| Failure::defect())
+}
+
+/// What Prometheus reads.
+pub(crate) fn answer(figures: &FleetMetrics) -> io::Result<Response> {
     let mut body = Vec::new();
-    write(&mut body, &metrics).map_err(|_| Failure::defect())?;
+    write(&mut body, figures)?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], body).into_response())
 }
 
