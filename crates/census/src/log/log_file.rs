@@ -14,7 +14,7 @@ use super::json_record;
 use super::line_facts::LineFacts;
 use super::message::LogMessage;
 use super::prefix::Prefix;
-use super::unread::{Unread, each_candidate};
+use super::unread::{PlainMessages, Unread, each_candidate};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::log_time::stamp;
 use crate::refused::RefusedKey;
@@ -83,6 +83,7 @@ pub(super) struct LogFile {
     bytes: u64,
     long_lines: u64,
     unread: Unread,
+    plain: PlainMessages,
     other_prefix: u64,
     is_zone_unknown: bool,
     /// The last line is about a connection, and has no end.
@@ -111,6 +112,7 @@ impl LogFile {
             bytes: 0,
             long_lines: 0,
             unread: Unread::default(),
+            plain: PlainMessages::default(),
             other_prefix: 0,
             is_zone_unknown: false,
             is_half: false,

@@ -7,7 +7,7 @@ use super::super::message::{ConnectionOrigin, LogMessage, parse};
 use super::super::prefix::Prefix;
 use super::super::record_fields::Columns;
 use super::super::unread::{has_message_inside, is_of_a_language, is_whole_format};
-use super::super::wording::{NEEDLES, is_log_severity};
+use super::super::wording::{NEEDLES, WORDINGS, is_log_severity};
 use super::{LogFile, MOST_PREFIXES};
 use crate::Census;
 
@@ -29,7 +29,7 @@ impl LogFile {
         };
         let columns = Columns { user: split.head.user, database: split.head.database };
         let message = parse(split.severity, split.message, columns);
-        if has_message_inside(split.message, message.as_ref()) {
+        if self.plain.has_message_inside(split.message, message.as_ref()) {
             self.unread.glued += 1;
             if message == Some(LogMessage::Damaged) {
                 return;
@@ -80,10 +80,17 @@ impl LogFile {
 
     /// A line that ends as a message does which has no known words.
     pub(super) fn foreign_stderr_line(&mut self, line: &[u8], joiner: &mut Joiner) {
-        if line.first() == Some(&b'\t') || NEEDLES.is_match(line) {
+        if line.first() == Some(&b'\t') {
             return;
         }
-        let is_foreign = match self.prefixes.iter().find_map(|prefix| prefix.split(line)) {
+        let split = self.prefixes.iter().find_map(|prefix| prefix.split(line));
+        // Nearly all lines that end so are these two, and their words need not be searched for.
+        let [received, disconnection] = [WORDINGS[0].received, WORDINGS[0].disconnection].map(str::as_bytes);
+        let is_known = |message: &[u8]| message.starts_with(received) || message.starts_with(disconnection);
+        if split.is_some_and(|split| is_known(split.message)) || NEEDLES.is_match(line) {
+            return;
+        }
+        let is_foreign = match split {
             Some(split) => is_log_severity(split.severity) && is_of_a_language(split.message),
             // A severity that is not known either.
             None => is_whole_format(line),
