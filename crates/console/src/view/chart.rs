@@ -227,25 +227,34 @@ impl Trend {
                 words: format!("{values} {what} by a run"),
             }
         };
-        let moment = |index: i64| When(first + (now_ms - first) * index / DATES);
-        let date = |index: i64| {
-            let at = moment(index);
-            let (words, anchor) = match index {
-                0 => (at.day(), "start"),
-                DATES => ("now".to_owned(), "end"),
-                _ => (day_or_hour(at, moment(index - 1)), "middle"),
-            };
-            Tick { at: Share(place(at.0)), words, anchor }
-        };
         let number =
             |servers: u64| Tick { at: Share(ALL - servers * ALL / most), words: count(servers), anchor: "start" };
         Self {
             marks: marks.iter().filter(|mark| mark.at_ms >= first).map(mark).collect(),
-            dates: (0..=DATES).map(date).collect(),
+            dates: moments(first, now_ms),
             numbers: if most > 1 { vec![number(most), number(most / 2)] } else { vec![number(most)] },
             points,
         }
     }
+}
+
+/// The moments of an axis from the first one to now. Within minutes, several have the same words: these are told once.
+fn moments(first: i64, now_ms: i64) -> Vec<Tick> {
+    let span = (now_ms - first).max(1);
+    let moment = |index: i64| When(first + span * index / DATES);
+    let tick = |index: i64| {
+        let at = moment(index);
+        let (words, anchor) = match index {
+            0 => (at.day(), "start"),
+            DATES => ("now".to_owned(), "end"),
+            _ => (day_or_hour(at, moment(index - 1)), "middle"),
+        };
+        let share = u64::try_from(index * i64::try_from(ALL).unwrap_or(i64::MAX) / DATES).unwrap_or_default();
+        Tick { at: Share(share), words, anchor }
+    };
+    let mut ticks: Vec<Tick> = (0..=DATES).map(tick).collect();
+    ticks.dedup_by(|tick, before| tick.words == before.words);
+    ticks
 }
 
 /// The words for a moment of the axis: a day is said once, and what follows on it is an hour.
@@ -343,6 +352,14 @@ mod tests {
         const HOUR: i64 = 3_600_000;
         assert_eq!(day_or_hour(When(30 * HOUR), When(25 * HOUR)), "06:00 UTC");
         assert_eq!(day_or_hour(When(50 * HOUR), When(25 * HOUR)), "3 Jan");
+    }
+
+    #[test]
+    fn no_two_moments_of_an_axis_have_the_same_words() {
+        let words = |now_ms: i64| -> Vec<String> { moments(0, now_ms).into_iter().map(|tick| tick.words).collect() };
+        assert_eq!(words(60_000), ["1 Jan", "00:00 UTC", "now"]);
+        let days = words(4 * 86_400_000);
+        assert_eq!((days.first(), days.last(), days.len()), (Some(&"1 Jan".to_owned()), Some(&"now".to_owned()), 5));
     }
 
     #[test]
