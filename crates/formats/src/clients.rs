@@ -14,6 +14,8 @@ pub struct ClientsReport {
     pub finished_at: String,
     /// The signed-in identity, if there was a sign-in.
     pub principal: Option<String>,
+    /// The cloud of the servers, if there was a sign-in.
+    pub cloud: Option<String>,
     /// The observation that `safe` needs.
     pub window: Millis,
     /// Sightings before this time do not count.

@@ -3,7 +3,7 @@
 use crate::clients::{ClientsReport, ServerClients, minute};
 use crate::clients_sheet::{SHEET_HINT, by_driver};
 use crate::table::write_rows;
-use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use crate::{Cell, Entry, Heading, Section, Shown, Text, portal_link, safe, write_list};
 use hostssl_census::{
     CensusReport, CensusVerdict, Client, Doubt, Missing, RefusedClient, SessionTls, Source, SourceKind,
 };
@@ -69,7 +69,7 @@ fn outcome(verdict: CensusVerdict) -> Outcome {
 pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io::Result<()> {
     let mut servers: Vec<&ServerClients> = report.servers.iter().collect();
     servers.sort_by(|a, b| (a.census.verdict, &a.name).cmp(&(b.census.verdict, &b.name)));
-    let entries = servers.iter().map(|server| verdict(server)).collect();
+    let entries = servers.iter().map(|server| verdict(server, report.cloud.as_deref())).collect();
     write_list(out, &COLUMNS, vec![Section { title: None, entries }], &text.of_another_list())?;
     // Of the others, the table says everything.
     let told: Vec<&ServerClients> = servers.iter().copied().filter(|server| has_more(&server.census)).collect();
@@ -159,10 +159,11 @@ impl<'a> SharedNotes<'a> {
     }
 }
 
-fn verdict(server: &ServerClients) -> Entry {
+fn verdict(server: &ServerClients, cloud: Option<&str>) -> Entry {
     let census = &server.census;
     let word = census.verdict.as_str();
-    let line = [Cell::outcome(outcome(census.verdict), word), Cell::plain(&server.name)]
+    let portal = cloud.zip(server.id.as_deref()).and_then(|(cloud, id)| portal_link(cloud, None, id));
+    let line = [Cell::outcome(outcome(census.verdict), word), Cell::plain(&server.name).linked(portal)]
         .into_iter()
         .chain(SessionTls::ALL.map(|tls| Cell::number(server.count(tls))))
         .chain([Cell::plain(&census.reason)]);

@@ -44,6 +44,7 @@ fn report() -> ClientsReport {
         started_at: "2026-09-17T00:00:00Z".to_owned(),
         finished_at: "2026-09-17T00:00:01Z".to_owned(),
         principal: None,
+        cloud: None,
         window: 7 * 86_400_000,
         since: None,
         servers: vec![
@@ -127,4 +128,18 @@ fn a_client_that_was_not_observed_since_is_named_with_its_change() {
     assert_eq!((&server["earlier"][0]["user"], &server["earlier"][0]["tls"]), (&"nightly".into(), &"plaintext".into()));
     report.keep_only(hostssl_census::SessionTls::Tls);
     assert!(clients_json::value(&report).unwrap()["servers"][0].get("earlier").is_none());
+}
+
+#[test]
+fn a_server_in_azure_leads_to_its_page_where_the_terminal_has_links() {
+    let mut report = report();
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-safe";
+    report.servers[0].id = Some(id.to_owned());
+    let links = |cloud: Option<&str>| {
+        let report = ClientsReport { cloud: cloud.map(str::to_owned), ..report.clone() };
+        let mut out = Vec::new();
+        clients_text::write(&mut out, &report, &Text { links: true, ..Text::plain() }).unwrap();
+        String::from_utf8(out).unwrap().matches(&format!("https://portal.azure.com/#resource{id}")).count()
+    };
+    assert_eq!((links(Some("AzureCloud")), links(Some("simulated:demo")), links(None)), (1, 0, 0));
 }

@@ -66,6 +66,7 @@ pub(crate) fn clients() -> ClientsReport {
         started_at: hostile(),
         finished_at: hostile(),
         principal: word(),
+        cloud: word(),
         window: 1,
         since: None,
         servers: vec![server],

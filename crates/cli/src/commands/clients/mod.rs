@@ -159,6 +159,7 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
         id: uuid::Uuid::now_v7().to_string(),
         started_at: started.to_string(),
         finished_at: Timestamp::now().to_string(),
+        cloud: seen.principal.is_some().then(|| args.connect.cloud_name()).transpose()?,
         principal: seen.principal,
         window: args.window,
         since,

@@ -354,6 +354,8 @@ pub(super) fn clients_report(
         started_at: started.to_string(),
         finished_at: Timestamp::now().to_string(),
         principal,
+        // A tool's answer has no links.
+        cloud: None,
         window: requirements.window,
         since: None,
         servers,
