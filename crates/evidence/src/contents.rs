@@ -179,6 +179,7 @@ fn add_clients(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
         started_at: run.started_at.clone(),
         finished_at: run.finished_at.clone(),
         principal: None,
+        cloud: Some(run.cloud.clone()),
         window: *window,
         since: None,
         servers: servers.clone(),

@@ -240,6 +240,7 @@ fn clients_of(clients: usize, name: &str) -> ClientsReport {
         started_at: "2026-01-01T00:00:00Z".to_owned(),
         finished_at: "2026-01-01T00:00:01Z".to_owned(),
         principal: Some(hostile::hostile()),
+        cloud: None,
         window: 1,
         since: None,
         servers: (0..200).map(server).collect(),
