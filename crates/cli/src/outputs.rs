@@ -55,7 +55,10 @@ impl<F: Copy> Outputs<F> {
     pub(crate) fn refuse_inputs<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
         let places: Vec<Place> =
             inputs.into_iter().filter(|input| input.is_file()).filter_map(|input| Place::of(input).ok()).collect();
-        let is_read = |output: &&Output<F>| matches!(output.place, Place::File(_)) && places.contains(&output.place);
+        let is_read = |output: &&Output<F>| {
+            let is_file = matches!(output.place, Place::File(_));
+            is_file && (places.contains(&output.place) || output.place.is_standard_input())
+        };
         self.files.iter().find(is_read).map_or(Ok(()), |output| Err(is_input(&output.path)))
     }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{hostssl, run};
+use common::{hostssl, run, start};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -283,6 +283,12 @@ fn an_output_replaces_no_input() {
         );
         assert_eq!(std::fs::read(output).unwrap(), before, "{arguments:?}");
     }
+    let before = std::fs::read(plan).unwrap();
+    let mut redirected = hostssl();
+    redirected.args(["iac", "check", "-", "-o", &format!("json={plan}")]).stdin(std::fs::File::open(plan).unwrap());
+    let done = start(&mut redirected).finish();
+    assert!(done.code == 2 && done.stderr.contains("is read, so it cannot be written"), "{}", done.stderr);
+    assert_eq!(std::fs::read(plan).unwrap(), before);
 }
 
 #[test]

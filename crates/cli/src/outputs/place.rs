@@ -51,6 +51,11 @@ impl Place {
         Err(io::Error::other("its links form a loop"))
     }
 
+    /// Whether it is the file that the standard input of this process is read from.
+    pub(crate) fn is_standard_input(&self) -> bool {
+        matches!(self, Self::File(path) if stream::is_standard_input(path))
+    }
+
     /// What no link stands for.
     fn at_end(path: PathBuf) -> Self {
         // The same place has the same name, however it was given.
@@ -213,6 +218,14 @@ mod stream {
         }
     }
 
+    /// Whether the standard input of this process is this file.
+    pub(super) fn is_standard_input(path: &Path) -> bool {
+        let same = |stdin: &fs::Metadata, found: &fs::Metadata| {
+            found.is_file() && (stdin.dev(), stdin.ino()) == (found.dev(), found.ino())
+        };
+        metadata(&io::stdin()).is_ok_and(|stdin| fs::metadata(path).is_ok_and(|found| same(&stdin, &found)))
+    }
+
     fn metadata(stream: &impl AsFd) -> io::Result<fs::Metadata> {
         File::from(stream.as_fd().try_clone_to_owned()?).metadata()
     }
@@ -267,6 +280,10 @@ mod stream {
 
     pub(super) fn behind(_: &Path) -> Option<Place> {
         None
+    }
+
+    pub(super) fn is_standard_input(_: &Path) -> bool {
+        false
     }
 
     pub(super) fn descriptor(_: &Path) -> Option<u32> {
