@@ -22,8 +22,7 @@ const CONTROLS: [ControlId; 3] =
 #[must_use]
 pub fn check(file: &IacFile, profile: &Profile, live: Option<&AuditReport>) -> IacReport {
     let servers = live.map(LiveServers::of);
-    let destroyed = file.servers.iter().filter(|server| server.change == IacServerChange::Destroys);
-    let destroyed = destroyed.filter_map(|server| server.id.as_ref()).collect();
+    let destroyed = file.servers.iter().filter_map(|server| server.destroys.as_ref()).collect();
     let judging = Judging { file, profile, live: servers.as_ref(), destroyed: &destroyed };
     let mut by_server: HashMap<usize, Vec<&SettingBlock>> = HashMap::new();
     for block in &file.settings {
@@ -85,14 +84,18 @@ impl Judging<'_> {
             findings: Vec::new(),
         };
         // A server that is there already: Azure refuses to make it again, and nothing is written to it.
-        let is_refused = server.change == IacServerChange::Creates
-            && matches!(matched, Some(LiveMatch::Found(report)) if !self.destroyed.contains(&report.server.id));
+        let is_made = matches!(server.change, IacServerChange::Creates | IacServerChange::Replaces);
+        let is_refused =
+            is_made && matches!(matched, Some(LiveMatch::Found(report)) if !self.destroyed.contains(&report.server.id));
         if server.change != IacServerChange::Destroys {
             for (control, name) in self.judged(server.kind) {
                 let blocks = of_setting(server, blocks, homeless, name);
                 if is_asked(control, &blocks) {
                     let mut future = future(self.file, server, name, &blocks);
-                    future.is_written &= !is_refused;
+                    if is_refused {
+                        future.is_written = false;
+                        future.effect = IacEffect::Unknown;
+                    }
                     let live = matched.map(|matched| live_of(matched, name));
                     found.findings.extend(self.findings(server, control, name, future, live));
                 }
@@ -111,6 +114,7 @@ impl Judging<'_> {
             resource_group: None,
             hides_id: false,
             change: IacServerChange::Elsewhere,
+            destroys: None,
             is_copy: false,
             inline: Vec::new(),
         };

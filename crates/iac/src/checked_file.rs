@@ -79,6 +79,8 @@ pub(crate) struct ServerBlock {
     /// Whether the id is for matching alone, because the file marks a part of it as sensitive.
     pub(crate) hides_id: bool,
     pub(crate) change: IacServerChange,
+    /// The id of the server that an apply destroys: its own, or that of the one in whose place it is made.
+    pub(crate) destroys: Option<ResourceId>,
     /// Whether a new server starts with values other than Azure's defaults.
     pub(crate) is_copy: bool,
     /// Settings that are attributes of the server itself.

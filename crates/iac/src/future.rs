@@ -108,16 +108,32 @@ pub(crate) fn written(before: Option<Meaning>, after: Meaning) -> IacEffect {
     }
 }
 
-/// Several blocks of one setting: only what all of them come to is certain.
+/// Several blocks of one setting: only what all of them come to is certain, and what one of them changes is no state of long ago.
 fn several(first: &Future, futures: &[Future]) -> Future {
     let agree = futures.iter().all(|one| one.after.is_ok() && one.after == first.after);
     let unclear = futures.iter().find_map(|one| one.after.err());
+    let told = futures.iter().min_by_key(|one| rank(one.effect)).unwrap_or(first);
     Future {
-        effect: if agree { first.effect } else { IacEffect::Unknown },
+        effect: if agree { told.effect } else { IacEffect::Unknown },
         after: if agree { first.after } else { Err(unclear.unwrap_or(IacReason::Conflict)) },
-        before: first.before,
+        before: if agree { told.before } else { first.before },
         is_written: futures.iter().all(|one| one.is_written),
-        ..first.clone()
+        ..told.clone()
+    }
+}
+
+/// Which effect of several is told: what makes a server less strict first, and what changes nothing last.
+fn rank(effect: IacEffect) -> u8 {
+    match effect {
+        IacEffect::TurnsOff => 0,
+        IacEffect::Unknown => 1,
+        IacEffect::Changes => 2,
+        IacEffect::Sets => 3,
+        IacEffect::ResetsToDefault => 4,
+        IacEffect::TurnsOn => 5,
+        IacEffect::Releases => 6,
+        IacEffect::LeavesDefault | IacEffect::NotManaged => 7,
+        IacEffect::Keeps | IacEffect::Records => 8,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reads files: whichever format one has, in one pass and without keeping what is not asked for.
 
 mod arm;
+mod arm_doubt;
+mod arm_resource;
 mod arm_type;
 mod attributes;
 mod configuration;

@@ -143,7 +143,7 @@ fn terraform_resources_that_are_not_read_are_gaps() {
     // What is not done changes nothing, and a template of other resources says nothing about servers.
     for file in [
         plan("azapi_resource_action", json!(["no-op"]), action, json!({})),
-        plan(group, json!(["create"]), of_template("{\"type\":\"Microsoft.Web/sites\"}"), json!({})),
+        plan(group, json!(["create"]), of_template("{\"resources\":[{\"type\":\"Microsoft.Web/sites\"}]}"), json!({})),
         plan(
             "aws_thing",
             json!(["create"]),

@@ -1,11 +1,10 @@
 //! ARM templates, and Bicep files that were compiled to them: servers, their parameters, and templates within templates.
 
+use super::arm_doubt::{ArmDoubt, is_left_out};
+use super::arm_resource::{ArmCopy, ArmCount, ArmEvaluation, ArmResource, ArmTemplate};
 use super::arm_type::{CONFIGURATIONS, DEPLOYMENTS, STACKS, is_deployment, is_of_provider, kind_of_arm_type};
 use super::expression::{ArmScope, Piece, segments};
-use super::scalar::{
-    AnyCase, Kept, KeptList, Lenient, MaybeObject, Members, NamedMembers, Scalar, identifier, is_word,
-    word_or_expression,
-};
+use super::scalar::{AnyCase, Lenient, MaybeObject, Members, Scalar, is_word};
 use crate::checked_file::{BlockAct, ServerBlock, SettingBlock, Stated};
 use crate::{IacFile, IacFormat, IacGap, IacGapKind, IacReason, IacServerChange};
 use hostssl_model::{Kind, ParameterName};
@@ -13,97 +12,21 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
-/// A template, or one within another.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ArmTemplate {
-    pub(crate) resources: KeptList<AnyCase<ArmResource>>,
-    pub(crate) variables: NamedMembers<Scalar>,
-    pub(crate) parameters: NamedMembers<Lenient<ArmDefault>>,
-}
-
-/// A parameter of a template, as far as a nested one needs it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ArmDefault {
-    #[serde(rename = "defaultvalue")]
-    default_value: Scalar,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ArmResource {
-    #[serde(rename = "type", deserialize_with = "identifier")]
-    arm_type: Scalar,
-    name: Scalar,
-    existing: Scalar,
-    condition: Scalar,
-    copy: Option<Lenient<ArmCopy>>,
-    properties: MaybeObject<ArmProperties>,
-    resources: KeptList<AnyCase<ArmResource>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ArmProperties {
-    /// Of a parameter of a server.
-    #[serde(deserialize_with = "word_or_expression")]
-    value: Scalar,
-    /// Of a single server.
-    #[serde(rename = "sslenforcement", deserialize_with = "word_or_expression")]
-    ssl_enforcement: Scalar,
-    #[serde(rename = "minimaltlsversion", deserialize_with = "word_or_expression")]
-    minimal_tls_version: Scalar,
-    /// Of a deployment of another template.
-    template: MaybeObject<Box<ArmTemplate>>,
-    parameters: MaybeObject<Members<Lenient<ArmGiven>>>,
-    /// Of parameters that are elsewhere.
-    #[serde(rename = "parameterslink")]
-    parameters_link: Option<IgnoredAny>,
-    #[serde(rename = "expressionevaluationoptions")]
-    evaluation: MaybeObject<ArmEvaluation>,
-}
-
-/// A loop that makes several of a resource.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ArmCopy {
-    count: ArmCount,
-}
-
-/// How often: a number, or an expression.
-#[derive(Debug, Default, Deserialize)]
-#[serde(untagged)]
-enum ArmCount {
-    Number(u64),
-    Expression(Box<str>),
-    #[default]
-    Other,
-    Unknown(IgnoredAny),
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ArmGiven {
-    value: Scalar,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ArmEvaluation {
-    scope: Scalar,
-}
-
-impl Kept for ArmResource {
-    fn is_kept(&self) -> bool {
-        // A child in its parent has a type of one part only.
-        match &self.arm_type {
-            Scalar::Text(one) => is_of_provider(one) || is_deployment(one) || one.eq_ignore_ascii_case(CONFIGURATIONS),
-            // A type that is an expression may be any.
-            Scalar::Other => true,
-            Scalar::Absent | Scalar::Null | Scalar::Bool(_) => false,
-        }
+/// Whether the text of a template has anything that is, or may be, about servers. One that cannot be read may have.
+pub(super) fn may_have_servers(text: &str) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Whole {
+        resources: Option<IgnoredAny>,
     }
+    let is_whole = serde_json::from_str(text).is_ok_and(|AnyCase(Whole { resources })| resources.is_some());
+    let Some(AnyCase(template)) = serde_json::from_str::<AnyCase<ArmTemplate>>(text).ok().filter(|_| is_whole) else {
+        return true;
+    };
+    let file = template.into_file();
+    let is_silent = file.servers.is_empty() && file.settings.is_empty() && file.gaps.is_empty();
+    // A template may also stand in what is not read, such as the definition of a policy.
+    !is_silent || text.to_ascii_lowercase().contains("dbforpostgresql")
 }
 
 impl ArmTemplate {
@@ -112,7 +35,7 @@ impl ArmTemplate {
         let mut reading = Reading::default();
         let (variables, none) = (self.variables.0, BTreeMap::new());
         let scope = ArmScope { template: 0, in_loop: 0, variables: &variables, given: None, defaults: &none };
-        reading.resources(&self.resources.0, &scope, None, false);
+        reading.resources(&self.resources.0, &scope, None, &ArmDoubt::default());
         IacFile {
             format: IacFormat::ArmTemplate,
             tool_version: None,
@@ -145,39 +68,64 @@ impl Reading {
         resources: &[AnyCase<ArmResource>],
         scope: &ArmScope<'_>,
         parent: Option<&ServerName>,
-        may_be_left_out: bool,
+        doubt: &ArmDoubt,
     ) {
         // Servers first: a parameter may stand before its server.
-        let deployed = || resources.iter().map(|AnyCase(resource)| resource).filter(|one| !is_left_out(one));
-        for resource in deployed().filter(|one| kind_of(one, parent).is_some()) {
-            self.server(resource, scope, may_be_left_out);
+        let all = || resources.iter().map(|AnyCase(resource)| resource);
+        for resource in all().filter(|one| kind_of(one, parent).is_some()) {
+            self.server(resource, scope, doubt);
         }
-        for resource in deployed().filter(|one| kind_of(one, parent).is_none()) {
-            let may_be_left_out = may_be_left_out || is_conditional(resource);
-            let Some(arm_type) = resource.arm_type.text() else {
-                self.gap(IacGapKind::NotRead, "a type that is an expression", resource, scope);
-                continue;
-            };
-            if arm_type.eq_ignore_ascii_case(STACKS) {
-                self.gap(IacGapKind::NotRead, STACKS, resource, scope);
-            } else if arm_type.eq_ignore_ascii_case(DEPLOYMENTS) {
-                self.deployment(resource, scope, may_be_left_out);
-            } else if !resource.existing.is_true() {
-                self.parameter(resource, arm_type, scope, parent, may_be_left_out);
+        for resource in all().filter(|one| kind_of(one, parent).is_none()) {
+            // A condition is that of the resource alone: what is declared in it is deployed all the same.
+            if !is_left_out(resource) {
+                self.other(resource, scope, parent, doubt);
             }
+            self.below_other(resource, scope);
         }
     }
 
-    fn server(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, may_be_left_out: bool) {
+    /// A resource that is no server.
+    fn other(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, parent: Option<&ServerName>, doubt: &ArmDoubt) {
+        let Some(arm_type) = resource.arm_type.text() else {
+            if resource.arm_type == Scalar::Other {
+                self.gap(IacGapKind::NotRead, "a type that is an expression", resource, scope);
+            }
+            return;
+        };
+        if arm_type.eq_ignore_ascii_case(STACKS) {
+            self.gap(IacGapKind::NotRead, STACKS, resource, scope);
+        } else if arm_type.eq_ignore_ascii_case(DEPLOYMENTS) {
+            self.deployment(resource, scope, doubt);
+        } else if !resource.existing.is_true() {
+            self.parameter(resource, arm_type, scope, parent, doubt);
+        }
+    }
+
+    /// What is declared in a resource that is no server: of PostgreSQL nothing belongs there, and what Azure makes of it is not
+    /// known.
+    fn below_other(&mut self, resource: &ArmResource, scope: &ArmScope<'_>) {
+        let is_foreign = resource.arm_type.text().is_some_and(|one| !is_of_provider(one) && !is_deployment(one));
+        for AnyCase(child) in &resource.resources.0 {
+            match child.arm_type.text() {
+                // Of one part: its type goes on from that of the resource above.
+                Some(one) if !one.contains('/') && is_foreign => {}
+                Some(one) if one.contains('/') && !is_of_provider(one) && !is_deployment(one) => {}
+                one => self.gap(IacGapKind::NotUnderstood, one.unwrap_or("a type that is an expression"), child, scope),
+            }
+            self.below_other(child, scope);
+        }
+    }
+
+    fn server(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, doubt: &ArmDoubt) {
         let arm_type = resource.arm_type.text().unwrap_or_default();
         let Some(kind) = kind_of_arm_type(arm_type) else { return };
-        let may_be_left_out = may_be_left_out || is_conditional(resource);
         let scope = &self.of_loop(resource, scope);
+        let doubt = &doubt.within(resource, scope.in_loop);
         let name = scope.pieces(resource.name.text().unwrap_or_default());
         let key = (kind.offering().arm_type.to_owned(), name.clone());
-        if !resource.existing.is_true() {
+        if !resource.existing.is_true() && !is_left_out(resource) {
             let address: Box<str> = address(kind.offering().arm_type, &name).into();
-            let inline = inline(resource, kind, scope, &address, may_be_left_out);
+            let inline = inline(resource, kind, scope, &address, doubt.is_conditional);
             let block = ServerBlock {
                 address,
                 kind,
@@ -186,6 +134,7 @@ impl Reading {
                 resource_group: None,
                 hides_id: false,
                 change: IacServerChange::Deploys,
+                destroys: None,
                 is_copy: false,
                 inline,
             };
@@ -196,7 +145,7 @@ impl Reading {
                 self.named.entry(key.clone()).or_insert(index);
             }
         }
-        self.resources(&resource.resources.0, scope, Some(&key), may_be_left_out);
+        self.resources(&resource.resources.0, scope, Some(&key), doubt);
     }
 
     fn parameter(
@@ -205,7 +154,7 @@ impl Reading {
         arm_type: &str,
         scope: &ArmScope<'_>,
         parent: Option<&ServerName>,
-        may_be_left_out: bool,
+        doubt: &ArmDoubt,
     ) {
         let (server_type, last) = match (arm_type.rsplit_once('/'), parent) {
             (Some((server, last)), _) => (server.to_owned(), last),
@@ -213,9 +162,16 @@ impl Reading {
             (None, None) => return,
         };
         let Some(kind) = kind_of_arm_type(&server_type).filter(|_| last.eq_ignore_ascii_case(CONFIGURATIONS)) else {
+            // A kind of server that is not known, or a server in another one.
+            let is_whole = arm_type.matches('/').count() == 1;
+            let is_known = Kind::of_arm_type(arm_type).is_some() && parent.is_none();
+            if is_whole && is_of_provider(arm_type) && !is_known {
+                self.gap(IacGapKind::NotUnderstood, arm_type, resource, scope);
+            }
             return;
         };
         let scope = &self.of_loop(resource, scope);
+        let doubt = doubt.within(resource, scope.in_loop);
         let full = scope.pieces(resource.name.text().unwrap_or_default());
         let mut parts = segments(&full);
         let own = parts.pop().unwrap_or_default();
@@ -225,6 +181,7 @@ impl Reading {
             (None, parent) => parent.cloned(),
         };
         let address = address(&format!("{}/{CONFIGURATIONS}", kind.offering().arm_type), &full);
+        let may_be_left_out = doubt.may_leave_out(server.as_ref().map(|(_, name)| name.as_slice()));
         // Its server is one of the file, whatever the parameter is.
         let server = server.map(|server| self.server_named(server, kind, &address));
         let name = match known(&own) {
@@ -269,6 +226,7 @@ impl Reading {
             resource_group: None,
             hides_id: false,
             change: IacServerChange::Elsewhere,
+            destroys: None,
             is_copy: false,
             inline: Vec::new(),
         });
@@ -276,7 +234,7 @@ impl Reading {
         index
     }
 
-    fn deployment(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, may_be_left_out: bool) {
+    fn deployment(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, doubt: &ArmDoubt) {
         // A link, or an expression that comes to a template or to all the properties: it is not in the file as such.
         let found =
             resource.properties.object().and_then(|properties| Some((properties, properties.template.object()?)));
@@ -287,14 +245,15 @@ impl Reading {
             MaybeObject::Nothing => "outer".to_owned(),
             MaybeObject::Object(ArmEvaluation { scope: Scalar::Absent | Scalar::Null }) => "outer".to_owned(),
             MaybeObject::Object(evaluation) => evaluation.scope.text().unwrap_or_default().to_ascii_lowercase(),
-            MaybeObject::Other => String::new(),
+            MaybeObject::Bool(_) | MaybeObject::Other => String::new(),
         };
         match word.as_str() {
             "inner" => {}
             // Its expressions are those of the outer template.
             "outer" | "notspecified" => {
                 let scope = self.of_loop(resource, scope);
-                return self.resources(&template.resources.0, &scope, None, may_be_left_out);
+                let doubt = doubt.within(resource, scope.in_loop);
+                return self.resources(&template.resources.0, &scope, None, &doubt);
             }
             // Whose expressions they are is decided at deployment.
             _ => return self.gap(IacGapKind::NotRead, DEPLOYMENTS, resource, scope),
@@ -306,7 +265,7 @@ impl Reading {
             MaybeObject::Object(parameters) => (Some(parameters), properties.parameters_link.is_none()),
             MaybeObject::Nothing => (None, properties.parameters_link.is_none()),
             // An expression may give any of them.
-            MaybeObject::Other => (None, false),
+            MaybeObject::Bool(_) | MaybeObject::Other => (None, false),
         };
         let given = parameters.iter().flat_map(|Members(each)| each).map(|(name, given)| {
             let value = if in_loop || !is_known { Scalar::Other } else { given.0.value.clone() };
@@ -328,7 +287,7 @@ impl Reading {
             given: Some((&given, scope)),
             defaults: &defaults,
         };
-        self.resources(&template.resources.0, &inner, None, may_be_left_out);
+        self.resources(&template.resources.0, &inner, None, &doubt.within(resource, number));
     }
 
     fn next_number(&mut self) -> usize {
@@ -369,14 +328,6 @@ fn kind_of(resource: &ArmResource, parent: Option<&ServerName>) -> Option<Kind> 
     kind_of_arm_type(resource.arm_type.text()?).filter(|_| parent.is_none())
 }
 
-fn is_left_out(resource: &ArmResource) -> bool {
-    resource.condition == Scalar::Bool(false)
-}
-
-fn is_conditional(resource: &ArmResource) -> bool {
-    !resource.condition.is_nothing() && !resource.condition.is_true()
-}
-
 /// The settings that are properties of the server.
 fn inline(
     resource: &ArmResource,
@@ -395,7 +346,7 @@ fn inline(
             stated(value, name, scope, may_be_left_out)
         }
         MaybeObject::Nothing => Stated::Unclear(IacReason::NotManaged),
-        MaybeObject::Other => Stated::Unclear(IacReason::UntilDeployment),
+        MaybeObject::Bool(_) | MaybeObject::Other => Stated::Unclear(IacReason::UntilDeployment),
     };
     let block = |name| SettingBlock {
         address: address.into(),

@@ -1,6 +1,7 @@
 //! The attributes of a resource in Terraform that are read, and no others.
 
-use super::scalar::{Lenient, Scalar, identifier, of_any_length, word};
+use super::arm;
+use super::scalar::{Lenient, MaybeObject, Scalar, identifier, of_any_length, word};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -48,15 +49,9 @@ pub(crate) struct TfAttributes {
 
 /// Reads the text of a template, of which nothing is kept but whether servers may be in it.
 fn may_have_servers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
-    // A template within it, or a type, that is a text or an expression may be any.
-    let signs = ["dbforpostgresql", "templatelink", "\"template\":\"", "\"type\":\"["];
-    let is_sign = |text: &str| {
-        let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        let text = text.to_ascii_lowercase();
-        signs.iter().any(|sign| text.contains(sign))
-    };
     Ok(match of_any_length(deserializer)? {
-        Scalar::Text(text) => Scalar::Bool(is_sign(&text)),
+        Scalar::Text(text) if text.trim().is_empty() => Scalar::Bool(false),
+        Scalar::Text(text) => Scalar::Bool(arm::may_have_servers(&text)),
         value => value,
     })
 }
@@ -88,7 +83,28 @@ pub(crate) struct AzapiProperties {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct BodyObject {
-    properties: Lenient<AzapiProperties>,
+    properties: BodyProperties,
+}
+
+/// The properties of a body, or a mark that is for all of them.
+#[derive(Debug, Default)]
+struct BodyProperties(AzapiProperties);
+
+impl AzapiProperties {
+    fn all(mark: bool) -> Self {
+        let mark = || Scalar::Bool(mark);
+        Self { value: mark(), ssl_enforcement: mark(), minimal_tls_version: mark() }
+    }
+}
+
+impl<'de> Deserialize<'de> for BodyProperties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match MaybeObject::deserialize(deserializer)? {
+            MaybeObject::Object(properties) => properties,
+            MaybeObject::Bool(all) => AzapiProperties::all(all),
+            MaybeObject::Nothing | MaybeObject::Other => AzapiProperties::default(),
+        }))
+    }
 }
 
 impl<'de> Deserialize<'de> for AzapiBody {
@@ -107,9 +123,7 @@ impl<'de> Deserialize<'de> for AzapiBody {
 
             fn visit_bool<E>(self, all: bool) -> Result<AzapiBody, E> {
                 // Of marks: the whole body is.
-                let mark = || Scalar::Bool(all);
-                let (value, ssl_enforcement, minimal_tls_version) = (mark(), mark(), mark());
-                Ok(AzapiBody(AzapiProperties { value, ssl_enforcement, minimal_tls_version }))
+                Ok(AzapiBody(AzapiProperties::all(all)))
             }
 
             fn visit_i64<E>(self, _: i64) -> Result<AzapiBody, E> {

@@ -1,8 +1,9 @@
 //! The configuration in a plan: which server a block of a new server belongs to, whose id Terraform does not know yet.
 
-use super::scalar::{Kept, KeptList, Lenient, NamedMembers, Scalar, TextList};
+use super::scalar::{CaseSensitive, Kept, KeptList, Lenient, Members, Scalar, TextList};
 use super::terraform_address::{AddressStep, modules, steps};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -14,8 +15,8 @@ pub(crate) struct TfConfiguration {
 #[serde(default)]
 struct TfConfigModule {
     resources: KeptList<ConfigResource>,
-    module_calls: NamedMembers<Lenient<ModuleCall>>,
-    outputs: NamedMembers<Lenient<ModuleOutput>>,
+    module_calls: CaseSensitive<Members<Lenient<ModuleCall>>>,
+    outputs: CaseSensitive<Members<Lenient<ModuleOutput>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +41,7 @@ struct ServerExpressions {
 #[serde(default)]
 struct ModuleCall {
     module: Lenient<TfConfigModule>,
-    expressions: NamedMembers<Lenient<ConfigExpression>>,
+    expressions: CaseSensitive<Members<Lenient<ConfigExpression>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +85,8 @@ pub(crate) enum NamedInstance {
 
 /// Modules within modules and outputs of outputs: no configuration of people goes deeper.
 const DEEPEST: usize = 16;
+/// References that are followed for one block at most: no configuration of people has so many for one id.
+const MOST_REFERENCES: usize = 1_000;
 
 impl TfConfiguration {
     /// The one server that a block names, if it names exactly one resource. `module_address` is that of the block.
@@ -102,7 +105,7 @@ impl TfConfiguration {
         let mut found = Vec::new();
         match of_each_value(&expression.0) {
             true => self.resolve_each(&path, &block.for_each_expression.0, &mut found)?,
-            false => self.resolve(&path, &expression.0, true, 0, &mut found)?,
+            false => self.resolve(&path, &expression.0, true, 0, &mut { MOST_REFERENCES }, &mut found)?,
         }
         found.dedup();
         match found.as_slice() {
@@ -113,13 +116,13 @@ impl TfConfiguration {
 
     fn module(&self, path: &[String]) -> Option<&TfConfigModule> {
         path.iter().try_fold(&self.root_module.0, |module, name| {
-            module.module_calls.0.get(name.as_str()).map(|call| &call.0.module.0)
+            module.module_calls.0.0.get(name.as_str()).map(|call| &call.0.module.0)
         })
     }
 
     /// Adds the resource that a block repeats for each of: `for_each = azurerm_postgresql_flexible_server.main`.
     fn resolve_each(&self, path: &[String], repeated: &ConfigExpression, found: &mut Vec<NamedResource>) -> Option<()> {
-        self.resolve(path, repeated, false, 0, found)?;
+        self.resolve(path, repeated, false, 0, &mut { MOST_REFERENCES }, found)?;
         // Each instance of the block is for the instance of the same key.
         found.iter_mut().filter(|one| one.instance == NamedInstance::Key(None)).for_each(|one| {
             one.instance = NamedInstance::Own;
@@ -134,12 +137,17 @@ impl TfConfiguration {
         expression: &ConfigExpression,
         is_own: bool,
         depth: usize,
+        left: &mut usize,
         found: &mut Vec<NamedResource>,
     ) -> Option<()> {
+        // Terraform lists `var.a.id` and `var.a` for one expression: the same place is gone to once.
+        let mut seen = BTreeSet::new();
+        let references = expression.references.0.iter().map(|one| steps(one));
+        let references: Vec<Vec<AddressStep<'_>>> = references.filter(|steps| is_new_place(steps, &mut seen)).collect();
+        *left = left.checked_sub(references.len())?;
         if depth > DEEPEST {
             return None;
         }
-        let references: Vec<Vec<AddressStep<'_>>> = expression.references.0.iter().map(|one| steps(one)).collect();
         let names_own_key =
             references.iter().any(|steps| is_path(steps, &["each", "key"]) || is_path(steps, &["count", "index"]));
         let names_other = references.iter().any(|steps| is_path(steps, &["each", "value"]));
@@ -147,18 +155,18 @@ impl TfConfiguration {
             match steps.as_slice() {
                 [one, two, ..] if one.name == "var" => {
                     let (call, above) = path.split_last()?;
-                    let call = self.module(above)?.module_calls.0.get(call.as_str())?;
-                    let passed = call.0.expressions.0.get(two.name)?;
-                    self.resolve(above, &passed.0, false, depth + 1, found)?;
+                    let call = self.module(above)?.module_calls.0.0.get(call.as_str())?;
+                    let passed = call.0.expressions.0.0.get(two.name)?;
+                    self.resolve(above, &passed.0, false, depth + 1, left, found)?;
                 }
                 [one, module, output, ..] if one.name == "module" => {
                     let below: Vec<String> = path.iter().cloned().chain([module.name.to_owned()]).collect();
                     // Of a module with several instances, which one is not known.
-                    let expression = &self.module(&below)?.outputs.0.get(output.name)?.0.expression.0;
+                    let expression = &self.module(&below)?.outputs.0.0.get(output.name)?.0.expression.0;
                     if module.key.is_some() {
                         return None;
                     }
-                    self.resolve(&below, expression, false, depth + 1, found)?;
+                    self.resolve(&below, expression, false, depth + 1, left, found)?;
                 }
                 // The module as a whole stands behind its output.
                 [one, _] if one.name == "module" => {}
@@ -184,6 +192,19 @@ impl TfConfiguration {
         }
         Some(())
     }
+}
+
+/// Whether a reference leads to a variable or an output that no earlier one of the expression has led to. Every other kind
+/// of reference is looked at as it is.
+fn is_new_place(steps: &[AddressStep<'_>], seen: &mut BTreeSet<String>) -> bool {
+    let place = match steps {
+        [one, two, ..] if one.name == "var" => format!("var.{}", two.name),
+        [one, module, output, ..] if one.name == "module" => {
+            format!("module.{}[{}].{}", module.name, module.key.unwrap_or_default(), output.name)
+        }
+        _ => return true,
+    };
+    seen.insert(place)
 }
 
 /// Whether an expression is made of `each.value` alone.

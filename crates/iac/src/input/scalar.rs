@@ -214,7 +214,7 @@ impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match MaybeObject::deserialize(deserializer)? {
             MaybeObject::Object(object) => object,
-            MaybeObject::Nothing | MaybeObject::Other => T::default(),
+            MaybeObject::Nothing | MaybeObject::Bool(_) | MaybeObject::Other => T::default(),
         }))
     }
 }
@@ -226,6 +226,8 @@ pub(crate) enum MaybeObject<T> {
     #[default]
     Nothing,
     Object(T),
+    /// A mark that is for the whole of it.
+    Bool(bool),
     /// A value of another type: in templates an expression, which says nothing before a deployment.
     Other,
 }
@@ -234,56 +236,80 @@ impl<T> MaybeObject<T> {
     pub(crate) fn object(&self) -> Option<&T> {
         match self {
             Self::Object(object) => Some(object),
-            Self::Nothing | Self::Other => None,
+            Self::Nothing | Self::Bool(_) | Self::Other => None,
         }
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for MaybeObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-            type Value = MaybeObject<T>;
+        deserializer.deserialize_any(ObjectVisitor { folds_case: true, of: PhantomData })
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+/// Reads an object, and what stands in its place.
+struct ObjectVisitor<T> {
+    /// Whether the names of its members are read in any letter case.
+    folds_case: bool,
+    of: PhantomData<T>,
+}
 
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(MaybeObject::Nothing)
-            }
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = MaybeObject<T>;
 
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(MaybeObject::Other)
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(MaybeObject::Other)
-            }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(MaybeObject::Nothing)
+    }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(MaybeObject::Other)
-            }
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(MaybeObject::Bool(value))
+    }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(MaybeObject::Other)
-            }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(MaybeObject::Other)
+    }
 
-            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-                Ok(MaybeObject::Other)
-            }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(MaybeObject::Other)
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(MaybeObject::Other)
-            }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(MaybeObject::Other)
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-                let members = MapAccessDeserializer::new(LowerCaseKeys(members));
-                T::deserialize(members).map(MaybeObject::Object)
-            }
-        }
-        deserializer.deserialize_any(Object(PhantomData))
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(MaybeObject::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(MaybeObject::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        let object = match self.folds_case {
+            true => T::deserialize(MapAccessDeserializer::new(LowerCaseKeys(members))),
+            false => T::deserialize(MapAccessDeserializer::new(members)),
+        };
+        object.map(MaybeObject::Object)
+    }
+}
+
+/// As [`Lenient`], but for names that differ by their letter case: those of Terraform.
+#[derive(Debug, Default)]
+pub(crate) struct CaseSensitive<T>(pub(crate) T);
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for CaseSensitive<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = deserializer.deserialize_any(ObjectVisitor { folds_case: false, of: PhantomData })?;
+        Ok(Self(match read {
+            MaybeObject::Object(object) => object,
+            MaybeObject::Nothing | MaybeObject::Bool(_) | MaybeObject::Other => T::default(),
+        }))
     }
 }
 
@@ -318,7 +344,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for AnyCase<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match MaybeObject::deserialize(deserializer)? {
             MaybeObject::Object(object) => Ok(Self(object)),
-            MaybeObject::Nothing | MaybeObject::Other => Err(D::Error::custom("not an object")),
+            MaybeObject::Nothing | MaybeObject::Bool(_) | MaybeObject::Other => Err(D::Error::custom("not an object")),
         }
     }
 }

@@ -55,7 +55,7 @@ impl TfStateValues {
 
     /// Whether something else stands where the resources are.
     pub(crate) fn is_damaged(&self) -> bool {
-        matches!(self.root_module, MaybeObject::Other)
+        matches!(self.root_module, MaybeObject::Bool(_) | MaybeObject::Other)
     }
 }
 
@@ -135,7 +135,8 @@ fn is_ours(mode: &Scalar, resource_type: &Scalar, values: [Option<&TfAttributes>
     if mode.text().is_some_and(|mode| mode != "managed") {
         return false;
     }
-    let Some(name) = resource_type.text() else { return false };
+    // A type that is no text is none that Terraform writes.
+    let Some(name) = resource_type.text() else { return true };
     if AZAPI.contains(&name) {
         let is_of_provider = |values: &TfAttributes| arm_type(values).is_some_and(|one| is_of_provider(&one));
         return is_unread(name, values, unknown) || values.into_iter().flatten().any(is_of_provider);
@@ -188,7 +189,7 @@ fn role_of_arm_type(arm_type: &str) -> Role {
 }
 
 fn role(resource_type: &str, values: [Option<&TfAttributes>; 2], unknown: &TfMarks) -> Role {
-    if is_unread(resource_type, values, unknown) {
+    if resource_type.is_empty() || is_unread(resource_type, values, unknown) {
         return Role::Unread;
     }
     let of_type = |arm_type: &str| role_of_arm_type(arm_type);
@@ -320,6 +321,11 @@ impl<'a> Seen<'a> {
             is_state: true,
             outside: Vec::new(),
         }
+    }
+
+    /// Whether nothing is said of what it is, neither now nor after an apply.
+    fn has_no_values(&self) -> bool {
+        self.before.is_none() && self.after.is_none() && !matches!(self.unknown, TfMarks::All(true))
     }
 
     fn has_action(&self, action: &str) -> bool {

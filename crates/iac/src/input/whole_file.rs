@@ -1,7 +1,7 @@
 //! A file as a whole: which format it has is known when all of it was read, because members may come in any order.
 
 use super::InvalidIac;
-use super::arm::{ArmResource, ArmTemplate};
+use super::arm_resource::{ArmResource, ArmTemplate};
 use super::configuration::TfConfiguration;
 use super::scalar::{AnyCase, KeptList, Lenient, MaybeObject, NamedMembers, Scalar};
 use super::terraform::{TfChange, TfStateValues, plan, state};
@@ -123,7 +123,7 @@ fn undamaged<T>(object: MaybeObject<T>) -> Result<Option<T>, InvalidIac> {
     match object {
         MaybeObject::Object(object) => Ok(Some(object)),
         MaybeObject::Nothing => Ok(None),
-        MaybeObject::Other => Err(InvalidIac::Other),
+        MaybeObject::Bool(_) | MaybeObject::Other => Err(InvalidIac::Other),
     }
 }
 

@@ -12,6 +12,10 @@ use hostssl_model::{Kind, Meaning, ParameterName};
 pub(super) fn add<'a>(file: &mut IacFile, resources: &[Seen<'a>], servers: &mut Servers<'a>) {
     let mut server = 0;
     for resource in resources {
+        // Terraform writes no resource without its values: the file is damaged, and what it had said is not known.
+        if resource.has_no_values() && resource.role != Role::Unread {
+            file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address: Some(resource.address.into()) });
+        }
         match resource.role {
             Role::Server(kind) => {
                 let inline = inline(resource, kind);
@@ -20,7 +24,7 @@ pub(super) fn add<'a>(file: &mut IacFile, resources: &[Seen<'a>], servers: &mut 
                 }
                 server += 1;
             }
-            Role::Parameter(kind) => parameter(file, resource, kind, resources, servers),
+            Role::Parameter(kind) => parameter(file, resource, kind, servers),
             Role::Other if resource.is_azapi() && is_about_servers(resource) => {
                 let address = Some(resource.address.into());
                 file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address });
@@ -83,8 +87,8 @@ fn outside(resource: &Seen<'_>, name: ParameterName) -> Option<Meaning> {
 type Spot = (Named, Option<usize>);
 
 /// A block of one parameter. One that is replaced leaves what it was and becomes something else, which may be two settings.
-fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, all: &[Seen<'a>], servers: &mut Servers<'a>) {
-    let mut spot = |moment| (named(resource, kind, moment), servers.find(resource, kind, moment, all));
+fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, servers: &mut Servers<'a>) {
+    let mut spot = |moment| (named(resource, kind, moment), servers.find(resource, kind, moment));
     let creates = resource.has_action("create");
     let before = resource.before.is_some().then(|| spot(Moment::Before));
     let is_left = resource.has_action("delete") || resource.has_action("forget") || resource.is_deposed;
@@ -103,8 +107,8 @@ fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, all: &[See
     if let Some(spot) = after.filter(|_| !(same_spot && is_left_last)) {
         let block = becomes(resource, kind, spot, same_spot);
         let owner = spot.1.and_then(|server| servers.get(server)).map(|server| server.change);
-        // Of a server that is destroyed nothing is judged, and a plan that writes to it has another one in mind.
-        if owner == Some(IacServerChange::Destroys) && block.as_ref().is_some_and(|one| one.act == BlockAct::Write) {
+        // Of a server that is destroyed nothing is judged, and a plan that has a block of it afterwards has another one in mind.
+        if owner == Some(IacServerChange::Destroys) && block.is_some() {
             let address = Some(resource.address.into());
             file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address });
         }

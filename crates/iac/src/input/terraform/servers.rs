@@ -6,7 +6,7 @@ use crate::checked_file::ServerBlock;
 use crate::input::configuration::NamedInstance;
 use crate::input::terraform_address::modules;
 use hostssl_model::{Kind, ResourceId};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Where a resource is declared: the address of its module, its type and its name.
 type Place<'a> = (&'a str, &'a str, &'a str);
@@ -21,6 +21,12 @@ pub(super) struct Servers<'a> {
     /// Destroyed servers whose ids are those of servers that the plan makes anew.
     predecessors: HashMap<ResourceId, usize>,
     by_name: HashMap<Place<'a>, Instances<'a>>,
+    /// The ids of servers of which the file marks a part as sensitive, whatever else names them.
+    hidden: HashSet<ResourceId>,
+    /// The keys of the instances of every resource.
+    keys: HashMap<Place<'a>, BTreeSet<Option<&'a str>>>,
+    /// Of a block and a server: whether their instances have the same keys.
+    same_keys: HashMap<(Place<'a>, Place<'a>), bool>,
     configuration: &'a TfConfiguration,
 }
 
@@ -31,13 +37,22 @@ impl<'a> Servers<'a> {
             by_id: HashMap::new(),
             predecessors: HashMap::new(),
             by_name: HashMap::new(),
+            hidden: HashSet::new(),
+            keys: HashMap::new(),
+            same_keys: HashMap::new(),
             configuration,
         };
         let mut destroyed = Vec::new();
         for resource in resources {
+            let place = (resource.module, resource.resource_type, resource.name);
+            servers.keys.entry(place).or_default().insert(resource.key());
             let Role::Server(kind) = resource.role else { continue };
             let index = servers.blocks.len();
             let block = block(resource, kind);
+            if block.hides_id {
+                let ids = [Moment::Before, Moment::After].map(|moment| resource.id(moment, |one| &one.id));
+                servers.hidden.extend(ids.into_iter().flatten().chain(block.id.clone()));
+            }
             // An id belongs to what is there after the apply, not to what is destroyed on the way.
             if block.change != IacServerChange::Destroys {
                 if let Some(id) = block.id.clone() {
@@ -111,9 +126,8 @@ impl<'a> Servers<'a> {
         self.blocks.get(index)
     }
 
-    /// The server of a block: by its id, or where that is not known yet by what the configuration names. `blocks` are all
-    /// resources, among which the other instances of the block are.
-    pub(super) fn find(&mut self, block: &Seen<'a>, kind: Kind, moment: Moment, blocks: &[Seen<'a>]) -> Option<usize> {
+    /// The server of a block: by its id, or where that is not known yet by what the configuration names.
+    pub(super) fn find(&mut self, block: &Seen<'a>, kind: Kind, moment: Moment) -> Option<usize> {
         if let Some(id) = server_id(block, moment) {
             if let Some(old) = self.predecessors.get(&id).filter(|_| moment == Moment::Before) {
                 return Some(*old);
@@ -132,8 +146,7 @@ impl<'a> Servers<'a> {
         // A module with several instances has several such servers: the one in the block's own instance is meant.
         let in_own_module = |name: &&Place<'_>| {
             let (own, other) = (modules(block.module), modules(name.0));
-            let shared = own.len().min(other.len());
-            own.iter().take(shared).eq(other.iter().take(shared))
+            own.iter().zip(&other).take_while(|(own, other)| own.name == other.name).all(|(own, other)| own == other)
         };
         let places: Vec<_> = self.by_name.keys().filter(is_named).filter(in_own_module).copied().collect();
         let [place] = places.as_slice() else { return None };
@@ -145,12 +158,13 @@ impl<'a> Servers<'a> {
             }
             (NamedInstance::Own, _) => {
                 // `main[count.index]` is the server of that number only if there is one block for each server.
-                let own = blocks.iter().filter(|other| {
-                    (other.module, other.resource_type, other.name) == (block.module, block.resource_type, block.name)
+                let own = (block.module, block.resource_type, block.name);
+                let keys = self.keys.get(&own)?;
+                let same = *self.same_keys.entry((own, *place)).or_insert_with(|| {
+                    let servers: BTreeSet<_> = instances.iter().map(|(key, _)| *key).collect();
+                    *keys == servers
                 });
-                let keys: BTreeSet<_> = own.map(Seen::key).collect();
-                let servers: BTreeSet<_> = instances.iter().map(|(key, _)| *key).collect();
-                let found = instances.iter().find(|(key, _)| *key == block.key() && keys == servers);
+                let found = instances.iter().find(|(key, _)| same && *key == block.key());
                 found.map(|(_, index)| *index)
             }
             _ => None,
@@ -163,14 +177,17 @@ impl<'a> Servers<'a> {
             return *index;
         }
         let index = self.blocks.len();
+        let hides_id = self.hidden.contains(&id);
+        let shown = |part: &str| (!hides_id).then(|| part.into());
         self.blocks.push(ServerBlock {
             address: address.into(),
             kind,
-            name: Some(id.name().into()),
-            resource_group: Some(id.resource_group().into()),
+            name: shown(id.name()),
+            resource_group: shown(id.resource_group()),
             id: Some(id.clone()),
-            hides_id: false,
+            hides_id,
             change: IacServerChange::Elsewhere,
+            destroys: None,
             is_copy: false,
             inline: Vec::new(),
         });
@@ -218,6 +235,7 @@ fn block(resource: &Seen<'_>, kind: Kind) -> ServerBlock {
         id,
         hides_id,
         change,
+        destroys: resource.has_action("delete").then(|| resource.id(Moment::Before, |one| &one.id)).flatten(),
         // With azapi, the mode is in the body, which is not read as far.
         is_copy: !is_default || resource.unknown.has(|one| &one.create_mode) || (resource.is_azapi() && is_new),
         inline: Vec::new(),
