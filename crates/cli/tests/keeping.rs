@@ -600,3 +600,13 @@ fn an_argument_that_is_no_text_is_a_mistake() {
     assert_eq!(done.status.code(), Some(2), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(String::from_utf8_lossy(&done.stderr).contains("hint:"));
 }
+
+#[test]
+fn a_kind_of_run_of_which_none_is_kept_is_told_apart_from_no_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().display().to_string();
+    run(&["audit", "--simulate", "--state", &state, "-q"]);
+    let listed = |kind: &str| run(&["runs", "--simulate", "--state", &state, "--only", kind]).stdout;
+    assert_eq!(listed("apply"), "none of 1 row is apply\n");
+    assert!(listed("audit").contains("24 servers"), "{}", listed("audit"));
+}

@@ -338,4 +338,12 @@ fn a_policy_that_would_refuse_known_clients_is_told() {
         assert!(told.contains(warning), "{told}");
         assert!(!told.contains("for pg-keycloak"), "its clients use TLS: {told}");
     }
+    // The hint names the clients of this state, and not of another one.
+    let told = run(&["audit", "--simulate", "--state", &state]).stderr;
+    let hint = told.lines().find(|line| line.starts_with("hint: `hostssl clients")).unwrap_or_default();
+    let command = hint.split('`').nth(1).unwrap_or_default();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let sheet = run(&words);
+    assert!(sheet.stdout.contains("pg-catalog-prod"), "{hint}: {}", sheet.stderr);
+    assert!(words.contains(&state.as_str()), "{hint}");
 }
