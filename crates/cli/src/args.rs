@@ -18,6 +18,7 @@ use crate::again::Again;
 use clap::{Args, ValueEnum};
 use hostssl_azure::RequestLimits;
 use hostssl_model::untrusted::is_harmful;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -261,6 +262,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("expected a time above zero, such as 90s, 10m or 1h".to_owned()),
     }
+}
+
+/// Where to listen. A name could lead anywhere, and a port alone would be open to everyone.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:9188 or [::1]:9188".to_owned())
 }
 
 #[cfg(test)]

@@ -289,6 +289,27 @@ fn servers_are_named_by_their_ids_as_the_azure_cli_takes_them() {
     assert_eq!(several.len(), ids.len());
     for (arguments, words) in [
         (&["server", "show", "--simulate", "--ids", "nonsense"][..], "--ids nonsense"),
+        // The name of a part, or of another product, is not that of a server.
+        (
+            &["server", "show", "--simulate", "--ids", &format!("{}/databases/pg-keycloak", ids[0])],
+            "not the id of a PostgreSQL server",
+        ),
+        (
+            &[
+                "server",
+                "update",
+                "--simulate",
+                "--ssl-enforcement",
+                "Enabled",
+                "--ids",
+                &ids[0].replace("DBforPostgreSQL", "Sql"),
+            ],
+            "not the id of a PostgreSQL server",
+        ),
+        (
+            &["server", "show", "--simulate", "--ids", &format!("{},{}", ids[0], ids[1])],
+            "not the id of a PostgreSQL server",
+        ),
         (&["server", "show", "--simulate", "--ids", ids[0], "-n", "x"], "cannot be used with"),
         (&["server", "show", "--simulate", "-g", "x"], "--name"),
     ] {

@@ -319,6 +319,8 @@ fn a_watch_answers_metrics_on_a_port() {
     assert!(taken.code == 1 && taken.stderr.contains("cannot listen on"), "{}", taken.stderr);
     watching.signal("TERM");
     assert_eq!(watching.finish().code, 0);
+    let nameless = run(&["watch", "--simulate", "--state", &state, "--metrics-listen", "localhost:9188"]);
+    assert!(nameless.code == 2 && nameless.stderr.contains("such as 127.0.0.1:9188"), "{}", nameless.stderr);
     let unkept = run(&["watch", "--simulate", "--metrics-listen", "127.0.0.1:0"]);
     assert!(unkept.code == 2 && unkept.stderr.contains("keeps nothing"), "{}", unkept.stderr);
 }

@@ -85,10 +85,10 @@ fn of_apply(apply: &Apply<'_>) -> String {
     let back = if apply.put_back > 0 { format!(", {} restored", apply.put_back) } else { String::new() };
     // That a run has finished does not say how.
     let stands = apply.ending.map_or(apply.phase, |ending| ending.end.words());
-    let (failed, unread) = apply.ending.map_or((0, 0), |ending| (ending.failed, ending.not_read_again));
-    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-    let unread = if unread > 0 { format!(", {unread} not read again") } else { String::new() };
-    format!("{stands}, {}: {} written{back}{failed}{unread}", plural(apply.steps.into(), "step"), apply.written)
+    let figures = apply.ending.map_or([0; 3], |ending| [ending.failed, ending.open, ending.not_read_again]);
+    let more = figures.iter().zip(["failed", "open", "not read again"]).filter(|(count, _)| **count > 0);
+    let more: String = more.map(|(count, what)| format!(", {count} {what}")).collect();
+    format!("{stands}, {}: {} written{back}{more}", plural(apply.steps.into(), "step"), apply.written)
 }
 
 #[cfg(test)]
@@ -111,16 +111,18 @@ mod tests {
             started_at: String::new(),
             last_at: String::new(),
         };
-        let ending = |end, failed, not_read_again| Some(Ending { end, failed, not_read_again });
+        let ending = |end, failed, open, not_read_again| Some(Ending { end, failed, open, not_read_again });
         assert_eq!(of_apply(&apply(None)), "finished, 4 steps: 3 written");
-        assert_eq!(of_apply(&apply(ending(RunEnd::Verified, 0, 0))), "verified, 4 steps: 3 written");
-        let failed = apply(ending(RunEnd::Failed, 1, 2));
+        assert_eq!(of_apply(&apply(ending(RunEnd::Verified, 0, 0, 0))), "verified, 4 steps: 3 written");
+        let failed = apply(ending(RunEnd::Failed, 1, 0, 2));
         assert_eq!(of_apply(&failed), "failed, 4 steps: 3 written, 1 failed, 2 not read again");
         let json = value(&[Run::Apply(failed), Run::Apply(apply(None))]).unwrap();
         assert_eq!(
             (&json[0]["end"], &json[0]["failed"], &json[0]["notReadAgain"]),
             (&"failed".into(), &1.into(), &2.into())
         );
+        let open = apply(ending(RunEnd::Open, 0, 2, 0));
+        assert_eq!(of_apply(&open), "not ended, 4 steps: 3 written, 2 open");
         assert!(json[1].get("end").is_none() && json[1].get("failed").is_none(), "{json}");
     }
 }

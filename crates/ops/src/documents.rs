@@ -8,9 +8,9 @@ use futures::future::join_all;
 use futures::stream;
 use hostssl_audit::{minimal_tls_version, ssl_enforcement};
 use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_server};
-use hostssl_model::{Advice, Fault, Hint};
 use hostssl_model::{
-    Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, Server, SslEnforcement, SubscriptionId, Unchecked,
+    Advice, Fault, Floor, Gap, GapScope, Hint, Kind, ParameterName, Reading, Reason, Scope, Server, SslEnforcement,
+    SubscriptionId, Unchecked,
 };
 use serde_json::Value;
 
@@ -43,7 +43,8 @@ pub enum ShowError {
     #[error(transparent)]
     Scope(#[from] ScopeError),
     /// No such server.
-    #[error("there is no PostgreSQL server `{name}` in resource group `{group}` of {subscriptions} subscriptions{}",
+    #[error("there is no PostgreSQL server `{name}` in resource group `{group}` of {}{}",
+        if *.subscriptions == 1 { "1 subscription".to_owned() } else { format!("{} subscriptions", .subscriptions) },
         .nearest.as_ref().map(|(group, name)| format!(" (did you mean `{name}` in `{group}`?)")).unwrap_or_default())]
     NotFound {
         /// The server.
@@ -126,7 +127,7 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
     }
 }
 
-/// Shows one server, which is searched for in every subscription in scope.
+/// Shows one server, which is searched for in every subscription in scope, and among the servers of one kind if that is known.
 ///
 /// # Errors
 ///
@@ -134,13 +135,14 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
 pub async fn show_server_document(
     tenants: &[Tenant],
     scope: &Scope,
-    group: &str,
-    name: &str,
+    (group, name): (&str, &str),
+    kind: Option<Kind>,
 ) -> Result<Documents, ShowError> {
     let visible = resolve_scope(tenants, scope).await?;
     let subscriptions = visible.subscriptions.len();
     let looks = visible.subscriptions.iter().flat_map(|(subscription, tenant)| {
-        ResourceType::ALL.into_iter().map(move |resource_type| async move {
+        let wanted = move |one: &ResourceType| kind.is_none_or(|kind| *one == ResourceType::of(kind));
+        ResourceType::ALL.into_iter().filter(wanted).map(move |resource_type| async move {
             let document = get_document(&tenant.arm, &subscription.id, group, resource_type, name).await;
             (resource_type, subscription, tenant, document)
         })

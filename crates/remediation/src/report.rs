@@ -59,14 +59,6 @@ pub struct RunSummary {
     pub not_read_again: u32,
 }
 
-impl RunSummary {
-    /// The steps that were refused, failed or timed out, or that could not be restored.
-    #[must_use]
-    pub fn not_done(&self) -> u32 {
-        self.refused.saturating_add(self.failed).saturating_add(self.timed_out).saturating_add(self.stuck)
-    }
-}
-
 coded! {
     /// The status of a step.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,6 +155,14 @@ pub struct StepReport {
 }
 
 impl Report {
+    /// How many steps were refused, failed or timed out, or could not be restored. What is, or may be, in progress has not
+    /// failed.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        let is_failure = |status| matches!(outcome_of(status), RunOutcome::Failed | RunOutcome::Stuck);
+        self.steps.iter().filter(|step| !step.open && is_failure(step.status)).count()
+    }
+
     /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
     pub fn is_manual_only(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::name;
 use crate::error::CliError;
 use clap::Args;
-use hostssl_model::ResourceId;
+use hostssl_model::{Kind, ResourceId};
 
 /// Which servers, as the Azure CLI names them.
 #[derive(Debug, Args)]
@@ -27,10 +27,22 @@ pub(crate) struct ServerNameArgs {
 pub(crate) struct ServerName {
     pub(crate) name: String,
     pub(crate) resource_group: String,
-    /// Its resource id, where it was named by that.
-    pub(crate) id: Option<ResourceId>,
+    /// Its resource id and its kind, where it was named by that.
+    pub(crate) id: Option<(ResourceId, Kind)>,
     /// Where to search for it; everywhere by default.
     pub(crate) subscriptions: Vec<String>,
+}
+
+impl ServerName {
+    /// Its kind, where that is known by its id.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.id.as_ref().map(|(_, kind)| *kind)
+    }
+
+    /// Its resource group and its name.
+    pub(crate) fn pair(&self) -> (&str, &str) {
+        (&self.resource_group, &self.name)
+    }
 }
 
 impl ServerNameArgs {
@@ -50,15 +62,19 @@ impl ServerNameArgs {
             }]);
         }
         let named = self.ids.iter().map(|text| {
-            let id = ResourceId::try_from(text.as_str()).map_err(|error| {
+            let invalid = |what: String| {
                 let hint = "`hostssl server list --query '[].id'` lists the ids of servers";
-                CliError::usage(format!("--ids {text}: {error}"), hint)
-            })?;
+                CliError::usage(format!("--ids {text}: {what}"), hint)
+            };
+            let id = ResourceId::try_from(text.as_str()).map_err(|error| invalid(error.to_string()))?;
+            // A database has a name too, and a server of PostgreSQL in its group may be called so.
+            let kind = Kind::of_resource(&id);
+            let kind = kind.ok_or_else(|| invalid("it is not the id of a PostgreSQL server".to_owned()))?;
             Ok(ServerName {
                 name: id.name().to_owned(),
                 resource_group: id.resource_group().to_owned(),
                 subscriptions: vec![id.subscription().to_string()],
-                id: Some(id),
+                id: Some((id, kind)),
             })
         });
         named.collect()

@@ -1,6 +1,6 @@
 //! `hostssl serve`: the console in a browser.
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, duration};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, duration, listen_address};
 use crate::commands::waivers;
 use crate::connect::{block_on, connect_until};
 use crate::error::CliError;
@@ -36,10 +36,10 @@ const MAX_PLAN_AGE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
     /// Where to listen; loopback by default. Everyone must sign in, wherever it listens.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8443", value_parser = listen_address)]
     pub(crate) listen: SocketAddr,
     /// Also listen here for probers in zones, enrolled by `hostssl zones enrol`. TLS must end here, not in something in front.
-    #[arg(long, value_name = "ADDR", requires = "zones")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address, requires = "zones")]
     pub(crate) prober_listen: Option<SocketAddr>,
     /// Another name under which browsers reach the console, such as console.example; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = host)]

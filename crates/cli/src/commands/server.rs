@@ -124,7 +124,7 @@ fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
         for server in &servers {
             let subscriptions = server.subscriptions.clone();
             let scope = Scope { tenants: args.tenant.clone(), subscriptions, ..Scope::default() };
-            let found = show_server_document(&tenants, &scope, &server.resource_group, &server.name).await?;
+            let found = show_server_document(&tenants, &scope, server.pair(), server.kind()).await?;
             documents.extend(found.documents.first().map(shape));
             gaps.extend(found.gaps);
         }

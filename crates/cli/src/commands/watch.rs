@@ -3,7 +3,7 @@
 mod change_log;
 mod webhook;
 
-use crate::args::{TerminalArgs, duration};
+use crate::args::{TerminalArgs, duration, listen_address};
 use crate::changed_by;
 use crate::commands::audit::{self, AuditEnded, AuditRunArgs};
 use crate::commands::{diff, waivers};
@@ -77,7 +77,7 @@ pub(crate) struct WatchArgs {
     metrics: Option<PathBuf>,
     /// Answer /metrics for Prometheus on this address: those of `serve --metrics`, by what is kept. Nothing else is answered
     /// there, and there is no sign-in.
-    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "once", help_heading = "Watch options")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address, conflicts_with = "once", help_heading = "Watch options")]
     metrics_listen: Option<SocketAddr>,
     /// Post changes to this URL (repeatable), and to the one in HOSTSSL_WEBHOOK, which no list of processes shows.
     #[arg(long, value_name = "URL", help_heading = "Watch options")]
@@ -268,7 +268,8 @@ impl Watch<'_> {
         let keep = &self.args.run.keep.state;
         let place = (keep, self.args.run.connect.simulate.is_some());
         warn_of_policies(tenants, &report, place, profile, self.terminal, &mut self.policies_told).await;
-        let measured = self.write_metrics();
+        // They count what is kept.
+        let measured = if is_told || !self.args.once { self.write_metrics() } else { Ok(()) };
         let mut shown = Ok(());
         let exit = match before {
             None => {

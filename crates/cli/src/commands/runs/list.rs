@@ -119,8 +119,12 @@ fn ends_of(reader: &StoreReader, runs: &[KeptRun]) -> HashMap<RunId, runs_json::
 
 fn ending_of(run: &LoadedRun) -> runs_json::Ending {
     let report = run.report();
-    let (failed, not_read_again) = (report.summary.not_done(), report.summary.not_read_again);
-    runs_json::Ending { end: RunEnd::of(&report, run.state.phase().direction()), failed, not_read_again }
+    runs_json::Ending {
+        end: RunEnd::of(&report, run.state.phase().direction()),
+        failed: u32::try_from(report.failed()).unwrap_or(u32::MAX),
+        open: report.summary.open,
+        not_read_again: report.summary.not_read_again,
+    }
 }
 
 fn of<'a>(run: &'a KeptRun, ends: &HashMap<RunId, runs_json::Ending>) -> runs_json::Run<'a> {

@@ -97,13 +97,13 @@ async fn read(args: &ServerHistoryArgs, terminal: &TerminalArgs) -> Result<Vec<F
 async fn servers(args: &ServerHistoryArgs, tenants: &[Tenant]) -> Result<Vec<ResourceId>, CliError> {
     let mut found = Vec::new();
     for named in args.server.servers()? {
-        if let Some(id) = named.id {
+        if let Some((id, _)) = named.id {
             found.push(id);
             continue;
         }
         let scope =
             Scope { tenants: args.tenant.clone(), subscriptions: named.subscriptions.clone(), ..Scope::default() };
-        let shown = show_server_document(tenants, &scope, &named.resource_group, &named.name).await?;
+        let shown = show_server_document(tenants, &scope, named.pair(), named.kind()).await?;
         let ids = shown.documents.iter().filter_map(|document| document.raw["id"].as_str());
         found.extend(ids.filter_map(|id| ResourceId::try_from(id).ok()));
     }

@@ -18,7 +18,7 @@ use hostssl_formats::output::Format;
 use hostssl_formats::plan_text::client_text;
 use hostssl_formats::run_text::restart_command;
 use hostssl_formats::safe;
-use hostssl_model::{ResourceId, Scope, TlsVersion};
+use hostssl_model::{Hint, ResourceId, Scope, TlsVersion};
 use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
 use hostssl_remediation::{
     Approved, ClientVerdict, Direction, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, StepStatus,
@@ -112,6 +112,7 @@ fn update(
         let server = find(&site, named).await?;
         let subscription = [server.subscription().to_string()];
         let plan = plan_for(&site.reading, &request(args, named, &subscription)?, terminal).await?.plan;
+        refuse_others(&plan, &server)?;
         refuse_loosening(&plan, args, terminal)?;
         warn_of_clients(&plan, terminal);
         let as_asked = [LeftOutReason::AlreadyRight, LeftOutReason::NeedsRestart];
@@ -137,6 +138,15 @@ fn update(
         Err(error) if exit == Exit::AllPass => Err(error),
         Err(_) => Ok((None, exit)),
     }
+}
+
+/// A scope has names, and a server of another kind may have the same one in the same group.
+fn refuse_others(plan: &Plan, server: &ResourceId) -> Result<(), CliError> {
+    let other = plan.steps().iter().map(|step| &step.server).find(|other| *other != server);
+    other.map_or(Ok(()), |other| {
+        let what = format!("{} would be changed, which has the name of {}", other.as_str(), server.as_str());
+        Err(CliError::refused(what, Hint::with("plan for it by `hostssl plan --server {}`", &[&server.name()])))
+    })
 }
 
 /// What makes a server less strict is a decision that must have a reason.
@@ -225,7 +235,7 @@ async fn find(site: &SignedInTenant, named: &ServerName) -> Result<ResourceId, C
 async fn show(tenant: &Tenant, named: &ServerName, subscription: &[String]) -> Result<Document, CliError> {
     let tenants = std::slice::from_ref(tenant);
     let scope = Scope { subscriptions: subscription.to_vec(), ..Scope::default() };
-    let found = show_server_document(tenants, &scope, &named.resource_group, &named.name).await?;
+    let found = show_server_document(tenants, &scope, named.pair(), named.kind()).await?;
     found.documents.into_iter().next().ok_or_else(|| {
         CliError::usage(
             format!("there is no server `{}`", named.name),
