@@ -177,10 +177,10 @@ pub(crate) enum AuditFormat {
     /// A table with every column, however wide the terminal is.
     Wide,
     Json,
-    /// JSON in colour, where the terminal has colours.
+    /// JSON in color, where the terminal has colors.
     Jsonc,
     Yaml,
-    /// YAML in colour, where the terminal has colours.
+    /// YAML in color, where the terminal has colors.
     Yamlc,
     Tsv,
     Csv,
@@ -199,16 +199,28 @@ pub(crate) enum AuditFormat {
     None,
 }
 
+impl AuditFormat {
+    /// The formats that only audits have, in a list of words.
+    pub(crate) fn of_audits_alone(last: &str) -> String {
+        let alone = Self::value_variants().iter().filter(|one| one.format().is_none() && **one != Self::None);
+        let words: Vec<String> = alone.filter_map(|one| Some(one.to_possible_value()?.get_name().to_owned())).collect();
+        match words.split_last() {
+            Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+            None => String::new(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ValueFormat {
     Table,
     /// A table with every column, however wide the terminal is.
     Wide,
     Json,
-    /// JSON in colour, where the terminal has colours.
+    /// JSON in color, where the terminal has colors.
     Jsonc,
     Yaml,
-    /// YAML in colour, where the terminal has colours.
+    /// YAML in color, where the terminal has colors.
     Yamlc,
     Tsv,
     None,

@@ -98,14 +98,6 @@ pub(crate) const ALL_HELP: &str = "Exit codes:
 141  the reader of standard output ended first
 Each command's own --help says what its codes mean.";
 
-/// For commands that judge servers.
-pub(crate) const HELP: &str = "Exit codes:
-  0  everything was checked and passes
-  1  the tool failed (no sign-in, no Azure)
-  2  wrong usage, or a selector that matches nothing
-  3  at least one control fails
-  4  nothing fails, but not everything could be checked";
-
 /// For `audit`, where the command line can say what counts.
 pub(crate) const AUDIT_HELP: &str = "Exit codes:
   0  everything was checked, and no finding counts (--fail-on)
@@ -120,6 +112,14 @@ pub(crate) const READ_HELP: &str = "Exit codes:
   1  the tool failed (no sign-in, no Azure)
   2  wrong usage, or a name that matches nothing
   4  not everything could be read; the rest was written";
+
+/// For what judges an audit that is kept.
+pub(crate) const JUDGE_HELP: &str = "Exit codes:
+  0  everything was checked and passes
+  1  the tool failed (nothing kept, or the state cannot be read)
+  2  wrong usage, or no such audit
+  3  at least one control fails
+  4  nothing fails, but not everything could be checked";
 
 /// For commands that call nothing outside.
 pub(crate) const LOCAL_HELP: &str = "Exit codes:

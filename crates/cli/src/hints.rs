@@ -1,16 +1,23 @@
 //! Hints can be carried out as printed: every variant of every error that knows what to do is walked here, and every command
 //! that any message, page or hint of the program names is given to the real parser of arguments.
 
+mod walked;
+
 use crate::command_line::Cli;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _, Parser as _};
+use hostssl_audit::InvalidWaivers;
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
 use hostssl_console::ServeError;
-use hostssl_evidence::{InvalidKey, InvalidPack};
+use hostssl_evidence::{AllowedSigners, InvalidKey, InvalidPack, TooLarge};
+use hostssl_formats::audit_json::InvalidAuditJson;
 use hostssl_formats::iac_baseline::InvalidIacJson;
 use hostssl_iac::InvalidIac;
-use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
-use hostssl_ops::{ClientsSeen, NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
+use hostssl_model::{Advice, FileMistake, Gap, Reason, ResourceId, Unchecked};
+use hostssl_ops::{
+    ClientsSeen, InvalidLooks, InvalidZones, NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector,
+    ShowError,
+};
 use hostssl_prober::{ConsoleError, KeyError, KeyPin, MemoryError, ProberRunError};
 use hostssl_remediation::{
     ContextMismatch, DamagedRun, ExecuteError, InvalidPlan, InvalidPlanHash, InvalidTransition, JournalError,
@@ -250,7 +257,33 @@ fn evidence_errors() -> Vec<Said> {
         InvalidKey::OtherKind(_) => InvalidKey::OtherKind("ssh-rsa".into()),
         InvalidKey::Damaged => InvalidKey::Damaged,
     };
-    [packs, keys].concat()
+    let signers = said(&AllowedSigners::read("nobody").unwrap_err());
+    let large = said(&TooLarge { files: 1, bytes: 1 });
+    [packs, keys, vec![signers, large]].concat()
+}
+
+/// What an error of one variant says and advises.
+fn said(error: &(impl Advice + std::fmt::Display)) -> Said {
+    (error.to_string(), error.advice().to_string())
+}
+
+/// Errors of files that people write, or carry from one machine to another.
+fn carried_file_errors() -> Vec<Said> {
+    let looks = every! {
+        InvalidLooks::NoZone => InvalidLooks::NoZone,
+        InvalidLooks::ZoneName => InvalidLooks::ZoneName,
+        InvalidLooks::NoTime => InvalidLooks::NoTime,
+        InvalidLooks::Future(_) => InvalidLooks::Future(jiff::Timestamp::UNIX_EPOCH),
+        InvalidLooks::Contradiction => InvalidLooks::Contradiction,
+    };
+    let audits = every! {
+        InvalidAuditJson::Json(_) => InvalidAuditJson::Json(serde_json::from_str::<u8>("x").unwrap_err()),
+        InvalidAuditJson::Schema(_) => InvalidAuditJson::Schema("x".into()),
+        InvalidAuditJson::Id(_) => InvalidAuditJson::Id(ResourceId::try_from("x").unwrap_err()),
+    };
+    let mistake = |what: &str| FileMistake { line: 1, column: 1, what: what.to_owned() };
+    let (waivers, zones) = (said(&InvalidWaivers(mistake("x"))), said(&InvalidZones(mistake("x"))));
+    [looks, audits, vec![waivers, zones]].concat()
 }
 
 fn serve_errors() -> Vec<Said> {
@@ -308,6 +341,7 @@ fn all_errors() -> Vec<Said> {
         run_errors(),
         evidence_errors(),
         file_errors(),
+        carried_file_errors(),
         serve_errors(),
         prober_errors(),
     ]

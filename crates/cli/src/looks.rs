@@ -57,7 +57,7 @@ impl VantageArgs {
         let by_variable = std::env::var_os("HOSTSSL_ZONES").map(PathBuf::from);
         match &self.zones {
             Some(zones) if Some(zones) != by_variable.as_ref() => Err(CliError::usage(
-                "--zones says from where listeners are probed, and without --probe none is",
+                "--zones needs --probe: it says from where listeners are probed",
                 "add --probe, or leave --zones out",
             )),
             _ => Ok(()),

@@ -85,7 +85,7 @@ impl<'a> Loosening<'a> {
         let answer = prompt("Why? The reason is kept in the journal:")?;
         // The end of the line is no part of it.
         reason(answer.trim()).map_err(|_| {
-            CliError::refused("no reason was given, so nothing was written", "say in words why, or add --reason TEXT")
+            CliError::refused("no reason was given, so nothing was written", "enter a reason, or add --reason TEXT")
         })
     }
 }

@@ -142,8 +142,25 @@ pub(crate) fn find_change(state: &StateArgs, simulated: bool, store: &Store, tex
             Hint::with("add --simulate {}", &[&scenario]),
         )),
         None if text == LATEST => Err(CliError::usage("no run has changed servers", "`hostssl runs` lists the runs")),
-        None => Err(StoreError::NoSuchRun(run_id(text)?).into()),
+        None => match kept_otherwise(store.reader(), text)? {
+            Some(other) => {
+                Err(CliError::usage(other, "`hostssl runs --only apply` lists the runs that changed servers"))
+            }
+            None => Err(StoreError::NoSuchRun(run_id(text)?).into()),
+        },
     }
+}
+
+/// What a text names among the runs that changed nothing, in words.
+fn kept_otherwise(reader: &StoreReader, text: &str) -> Result<Option<String>, CliError> {
+    let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
+    let ids: Vec<&str> = runs.iter().map(KeptRun::id).collect();
+    let found = named(&ids, text)?.and_then(|id| runs.iter().find(|run| run.id() == id));
+    Ok(found.and_then(|run| match run {
+        KeptRun::Audit(_) => Some(format!("run {} is an audit, which changed nothing", run.id())),
+        KeptRun::Probe(_) => Some(format!("run {} is a probe, which changed nothing", run.id())),
+        KeptRun::Apply(_) => None,
+    }))
 }
 
 /// The run that changed servers and that a text names.

@@ -217,7 +217,7 @@ impl AuditFormat {
 pub(crate) fn refuse_query(query: Option<&Query>, output: AuditFormat) -> Result<(), CliError> {
     if query.is_some() && output.format().is_none() {
         return Err(CliError::usage(
-            "--query cannot be used with --output csv, sarif, ocsf, junit, markdown or html",
+            format!("--query cannot be used with --output {}", AuditFormat::of_audits_alone("or")),
             "use --output json or tsv, or leave --query out",
         ));
     }

@@ -377,8 +377,8 @@ fn what_ends_tls_in_between_is_named() {
     let mut prober = start(&mut command);
     let line = prober.wait_for_stderr("warning: what answers at ");
     assert!(line.contains(&between.pin.to_string()) && line.contains(&console), "{line}");
-    let hint = prober.wait_for_stderr("hint: something between ends TLS");
-    assert!(hint.contains("pass this connection on"), "{hint}");
+    let hint = prober.wait_for_stderr("hint: a device on the path terminates TLS");
+    assert!(hint.contains("exempt this connection"), "{hint}");
     prober.signal("TERM");
     assert_eq!(prober.finish().code, 0, "it was asked to end");
     assert!(between.asked.try_recv().is_err(), "nothing was said to it");
@@ -407,7 +407,7 @@ fn what_speaks_no_tls_of_the_console_is_named() {
     let mut prober = start(&mut command);
     let line = prober.wait_for_stderr("warning: what answers at ");
     assert!(line.contains("is not the console"), "{line}");
-    let hint = prober.wait_for_stderr("hint: something between ends TLS");
+    let hint = prober.wait_for_stderr("hint: a device on the path terminates TLS");
     assert!(hint.contains("or the port is another one"), "{hint}");
     prober.signal("TERM");
     assert_eq!(prober.finish().code, 0, "it was asked to end");

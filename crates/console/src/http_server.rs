@@ -91,6 +91,9 @@ impl Advice for ServeError {
         Hint::from(match self {
             Self::Store(error) => return error.advice(),
             Self::ProberKey(error) => return error.advice(),
+            Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                "this machine does not have that address: name one of its own"
+            }
             Self::Bind { .. } => {
                 "another program, or another hostssl serve, may have the port: choose one with --listen ADDR:PORT"
             }

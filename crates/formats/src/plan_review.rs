@@ -151,7 +151,7 @@ fn left_out(plan: &Plan) -> Vec<(&'static str, String)> {
         .get(&LeftOutReason::AlreadyRight)
         .map_or(0, |servers| servers.iter().filter(|id| !kept_out.contains(*id) && !not_right.contains(*id)).count());
     if right > 0 {
-        lines.push(("as wanted", format!("{} already", plural(right as u64, "server"))));
+        lines.push(("compliant", plural(right as u64, "server")));
     }
     lines
 }
@@ -289,7 +289,7 @@ mod tests {
             "canary     a",
             "then       1 wave of 1 server\n",
             "left out   1 stopped: c",
-            "as wanted  1 server already",
+            "compliant  1 server",
             "clients    3 clients of servers that it changes would be refused, or might be: b (3)",
             "`hostssl plan check PLAN --audit RUN` adds those of an audit",
         ] {

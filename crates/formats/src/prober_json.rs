@@ -165,7 +165,7 @@ pub enum InvalidProberJson {
     #[error("it asks `{0}`, which this version does not know")]
     Ask(String),
     /// A member holds what it cannot.
-    #[error("`{0}` is not what it should be")]
+    #[error("`{0}` has an invalid value")]
     Member(&'static str),
 }
 

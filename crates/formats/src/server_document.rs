@@ -87,10 +87,11 @@ pub fn entry(server: &Value, cloud: &str) -> Entry {
     let waiting = waiting_of(server);
     let waits = |which: fn(ParameterName) -> bool| waiting.iter().copied().any(which);
     // What waits for a restart is not in effect: until then clients may connect without TLS.
-    let (word, outcome) = match (text("/sslEnforcement"), waits(ParameterName::is_switch)) {
-        ("Enabled", false) => ("enabled", Outcome::Pass),
-        ("Enabled" | "Disabled", _) => ("disabled", Outcome::Fail),
-        _ => ("unknown", Outcome::Unknown),
+    let enforcement = SslEnforcement::from_code(text("/sslEnforcement"));
+    let (word, outcome) = match (enforcement, waits(ParameterName::is_switch)) {
+        (Some(SslEnforcement::Enabled), false) => ("enabled", Outcome::Pass),
+        (Some(SslEnforcement::Enabled | SslEnforcement::Disabled), _) => ("disabled", Outcome::Fail),
+        (Some(SslEnforcement::Unknown) | None, _) => ("unknown", Outcome::Unknown),
     };
     line.push(Cell::outcome(outcome, after_restart(text("/sslEnforcement"), waits(ParameterName::is_switch))));
     line.push(Cell::plain(after_restart(text("/minimalTlsVersion"), waits(ParameterName::is_floor))));

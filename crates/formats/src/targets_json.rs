@@ -75,7 +75,7 @@ pub enum InvalidTargets {
     #[error("target {0}: {1}")]
     Host(usize, TargetError),
     /// A target has a name that PostgreSQL would not take.
-    #[error("target {0}: the name of the user or of a database cannot be one")]
+    #[error("target {0}: the name of the user or of a database is invalid")]
     Name(usize),
 }
 

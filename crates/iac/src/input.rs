@@ -53,7 +53,7 @@ pub enum InvalidIac {
     #[error("it is not JSON: {0}")]
     NotJson(String),
     /// A member has another type than the format gives it.
-    #[error("line {line}, column {column}: a value of another type than this format has there{expected}")]
+    #[error("line {line}, column {column}: a value of an unexpected type{expected}")]
     Unexpected {
         /// Counted from 1.
         line: usize,

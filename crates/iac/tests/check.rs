@@ -402,7 +402,7 @@ fn what_is_no_such_file_is_refused_with_what_it_is() {
     assert!(refused(b"[\"1.2\"]").contains("no Terraform plan"));
     assert_eq!(
         refused(b"{\"format_version\": \"1.2\",\n \"resource_changes\": 1}"),
-        "line 2, column 23: a value of another type than this format has there, which is a list"
+        "line 2, column 23: a value of an unexpected type, which is a list"
     );
     let mark = [b"\xEF\xBB\xBF".as_slice(), STATE.as_bytes()].concat();
     assert_eq!(

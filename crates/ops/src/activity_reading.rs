@@ -5,7 +5,7 @@ use futures::StreamExt;
 use futures::stream;
 use hostssl_audit::{ActivityRead, SubscriptionActivity};
 use hostssl_azure::{ACTIVITY_KEPT, list_activity, permissions};
-use hostssl_model::{Act, Activity, ParameterName, Reason, ResourceId, SubscriptionId, Unchecked};
+use hostssl_model::{Act, Activity, Reason, ResourceId, SubscriptionId, Unchecked};
 use hostssl_store::ServerWrite;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,10 +118,9 @@ pub fn own_write<'a>(activity: &Activity, writes: &'a [ServerWrite]) -> Option<&
 fn is_alike(activity: &Activity, write: &ServerWrite) -> bool {
     let Ok(at) = activity.at.parse::<Timestamp>() else { return false };
     let around = write.intended_ms - SKEW..=write.at_ms + SKEW;
-    let setting = ParameterName::from_key(write.setting);
     let is_setting = match &activity.act {
-        Act::Setting(name) => setting.is_some_and(|setting| setting.as_str().eq_ignore_ascii_case(name)),
-        Act::Write => setting.is_some_and(ParameterName::is_of_document),
+        Act::Setting(name) => write.setting.as_str().eq_ignore_ascii_case(name),
+        Act::Write => write.setting.is_of_document(),
         Act::Delete | Act::Action(_) | Act::Part(_) => false,
     };
     let (caller, identity) = (activity.caller.object_id.as_deref(), write.identity.as_deref());
@@ -132,7 +131,7 @@ fn is_alike(activity: &Activity, write: &ServerWrite) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{ActivityEnd, Caller, CallerKind};
+    use hostssl_model::{ActivityEnd, Caller, CallerKind, ParameterName};
 
     fn operation(at: &str, object: &str, request: &str) -> Activity {
         let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg";
@@ -159,7 +158,7 @@ mod tests {
             run: "run-1".into(),
             by: "ada".into(),
             at_ms: at.as_millisecond() + 5_000,
-            setting: "require_secure_transport",
+            setting: ParameterName::RequireSecureTransport,
             before: "off".into(),
             after: "on".into(),
             undo: false,

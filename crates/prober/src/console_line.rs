@@ -62,12 +62,12 @@ impl Advice for ConsoleError {
     fn advice(&self) -> Hint {
         Hint::from(match self {
             Self::Stranger { .. } => {
-                "something between ends TLS, such as a proxy that inspects it or a balancer with its own certificate: let it \
-                 pass this connection on as it is; if the console's key was replaced, enrol again"
+                "a device on the path terminates TLS, such as a proxy that inspects it or a balancer with its own certificate: exempt \
+                 this connection; if the console's key was replaced, enrol again"
             }
             Self::OtherTls(..) => {
-                "something between ends TLS, such as a proxy that inspects it, or the port is another one: let it pass this \
-                 connection on as it is, and name the port of --prober-listen"
+                "a device on the path terminates TLS, such as a proxy that inspects it, or the port is another one: exempt this \
+                 connection, and name the port of --prober-listen"
             }
             Self::UnreachableByProxy(..) => {
                 "check that this proxy is reached and lets connections to the console pass, or name the console in NO_PROXY; \

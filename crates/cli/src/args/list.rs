@@ -116,7 +116,7 @@ impl<T: NamedList> OrderArgs<T> {
 
 fn no_table(option: &str) -> CliError {
     CliError::usage(
-        format!("{option} is for tables, and no table is written"),
+        format!("{option} applies only to table output"),
         "add -o table or -o wide, or use --query, which filters and sorts the other formats",
     )
 }

@@ -166,7 +166,7 @@ fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, Audi
             let (reader, after) = find_audit(&args.state, simulated, after)?;
             if before.run.id == after.id {
                 return Err(CliError::usage(
-                    "both names are of one audit",
+                    "both names mean the same audit",
                     "name another one; `hostssl runs` lists them",
                 ));
             }

@@ -12,6 +12,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::AuditBar;
 use crate::run_change::connect_tenant;
+use crate::simulated::scenario_of;
 use crate::state::find_audit;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
         Some(PlanCommand::Show(args)) => {
             let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
             let plan = plan_file::read(&args.plan)?;
-            let names = names::kept(&args.state, plan.cloud().starts_with("simulated:"));
+            let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some());
             write(&plan, &names, &args.value, &shape, terminal)?;
             Ok(Exit::AllPass)
         }
@@ -335,7 +336,7 @@ fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
             tags: tags.as_ref(),
         },
     );
-    let names = names::kept(&args.state, plan.cloud().starts_with("simulated:"));
+    let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some());
     let review = PlanReview { plan: &plan, names: &names, now_ms: SystemClock::new().now_ms(), audit: audit.as_ref() };
     write_complaints(&review, &complaints, &args.value, terminal)?;
     let bad = complaints.iter().any(|one| !one.code.is_warning() && !args.allow.contains(&one.code));

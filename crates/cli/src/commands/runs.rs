@@ -9,7 +9,7 @@ pub(crate) use args::RunsArgs;
 use args::{RunsCommand, RunsShowArgs};
 pub(crate) use hostssl_formats::runs_text::COLUMNS;
 
-use crate::args::{RunList, TerminalArgs};
+use crate::args::{AuditFormat, RunList, TerminalArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::of_cloud;
@@ -106,7 +106,7 @@ fn write_run(
     let palette = stdout::palette(terminal);
     let format = args.value.output.format().ok_or_else(|| {
         CliError::usage(
-            "csv, sarif, ocsf, junit, markdown and html are for audits, and this run changed servers",
+            format!("{} are for audits, and this run changed servers", AuditFormat::of_audits_alone("and")),
             "use --output tsv, or json for all of it",
         )
     })?;

@@ -14,8 +14,10 @@ use std::io::Write as _;
 #[derive(Debug, thiserror::Error)]
 #[error("the pack would have {files} files and more than {bytes} bytes; at most 65,534 files and 4 GiB fit")]
 pub struct TooLarge {
-    files: usize,
-    bytes: usize,
+    /// How many files it would have.
+    pub files: usize,
+    /// How many bytes.
+    pub bytes: usize,
 }
 
 impl Advice for TooLarge {

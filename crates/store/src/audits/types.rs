@@ -364,8 +364,8 @@ pub struct ServerWrite {
     pub by: String,
     /// When it was read back, in milliseconds since 1970-01-01T00:00:00Z.
     pub at_ms: i64,
-    /// The setting, under its key.
-    pub setting: &'static str,
+    /// The setting.
+    pub setting: ParameterName,
     /// The value before, as Azure spelled it.
     pub before: String,
     /// The value that was read back.

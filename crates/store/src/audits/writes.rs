@@ -76,7 +76,7 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
                     run: run.clone(),
                     by: person.clone().unwrap_or_else(|| principal.name.clone()),
                     at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or_default(),
-                    setting: step.parameter.key(),
+                    setting: step.parameter,
                     before: row.get(1)?,
                     after: row.get(2)?,
                     undo,

@@ -12,8 +12,8 @@ use hostssl_store::{AuditStore, KeptCensusOf};
 
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
-    /// The server, by name or resource id, or the name that its clients were kept under (named:NAME, where a server in Azure has
-    /// the same).
+    /// The server, by name or resource id; or, for clients that were kept under a name of your own, that name, or named:NAME where a
+    /// server has it too.
     #[arg(value_name = "SERVER", value_parser = name)]
     pub(crate) server: String,
     /// Do not ask.

@@ -34,7 +34,7 @@ pub(crate) enum RunsCommand {
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Show(RunsShowArgs),
     /// Evaluate a kept audit again with other rules, without calling Azure.
-    #[command(after_help = crate::exit::HELP)]
+    #[command(after_help = crate::exit::JUDGE_HELP)]
     Judge(RunsJudgeArgs),
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct RunsJudgeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct KeptArgs {
-    /// Output format. Only audits have csv, sarif, ocsf, junit, markdown and html.
+    /// Output format. Only audits have csv, standards-csv, sarif, ocsf, junit, markdown and html.
     #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true)]
     pub(crate) output: AuditFormat,
     /// JMESPath query over the JSON report.

@@ -1,7 +1,7 @@
 //! Probes that are kept, shown as they were.
 
 use super::args::RunsShowArgs;
-use crate::args::{ProbeList, TerminalArgs};
+use crate::args::{AuditFormat, ProbeList, TerminalArgs};
 use crate::commands::probe::EndpointSink;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -23,7 +23,7 @@ pub(super) fn show(
     let query = stdout::query(value.query.as_deref())?;
     let format = value.output.format().ok_or_else(|| {
         CliError::usage(
-            "csv, sarif, ocsf, junit, markdown and html are for audits, and this run is a probe",
+            format!("{} are for audits, and this run is a probe", AuditFormat::of_audits_alone("and")),
             "use --output tsv, or json for all of it",
         )
     })?;

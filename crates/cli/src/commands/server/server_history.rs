@@ -140,7 +140,7 @@ fn run_write(write: &ServerWrite) -> RunWrite<'_> {
         run: &write.run,
         by: &write.by,
         at: instant(write.at_ms),
-        setting: write.setting,
+        setting: write.setting.key(),
         before: &write.before,
         after: &write.after,
         undo: write.undo,

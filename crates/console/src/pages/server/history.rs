@@ -205,7 +205,7 @@ mod tests {
             run: "run".into(),
             by: "ada".into(),
             at_ms: at.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
-            setting: "enforcement",
+            setting: ParameterName::RequireSecureTransport,
             before: "off".into(),
             after: "on".into(),
             undo: false,
