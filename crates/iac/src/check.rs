@@ -2,7 +2,7 @@
 
 use crate::audited_servers::{LiveMatch, LiveServers, live_meaning};
 use crate::checked_file::{IacFile, ServerBlock, SettingBlock};
-use crate::future::{Blocks, Future, future, written};
+use crate::future::{Blocks, Future, Stray, future, written};
 use crate::report::{ComparedAudit, IacFinding, IacReport, IacRule, IacServer, LiveDifference, LiveValue};
 use crate::{IacEffect, IacReason, IacServerChange};
 use hostssl_audit::{Control, ControlInput, ControlResult, Profile, Settings};
@@ -31,10 +31,12 @@ pub fn check(file: &IacFile, profile: &Profile, live: Option<&AuditReport>) -> I
         }
     }
     let homeless: Vec<&SettingBlock> = file.settings.iter().filter(|block| block.server.is_none()).collect();
+    // Each kind and setting once: whether there is one is asked of every server.
+    let strays: HashSet<Stray> = homeless.iter().map(|block| (block.kind, block.name)).collect();
     let none = Vec::new();
     let known = file.servers.iter().enumerate().map(|(index, server)| {
         let blocks = by_server.get(&index).unwrap_or(&none);
-        judging.server(server, blocks, &homeless)
+        judging.server(server, blocks, &strays)
     });
     let alone = homeless.iter().map(|block| judging.homeless(block));
     IacReport {
@@ -66,7 +68,7 @@ struct Judging<'a> {
 type LiveComparison = Option<Result<Meaning, IacReason>>;
 
 impl Judging<'_> {
-    fn server(&self, server: &ServerBlock, blocks: &[&SettingBlock], homeless: &[&SettingBlock]) -> IacServer {
+    fn server(&self, server: &ServerBlock, blocks: &[&SettingBlock], strays: &HashSet<Stray>) -> IacServer {
         let matched = self.live.map(|live| live.find(server));
         let id = match (&server.id, matched) {
             _ if server.hides_id => None,
@@ -89,7 +91,7 @@ impl Judging<'_> {
             is_made && matches!(matched, Some(LiveMatch::Found(report)) if !self.destroyed.contains(&report.server.id));
         if server.change != IacServerChange::Destroys {
             for (control, name) in self.judged(server.kind) {
-                let blocks = of_setting(server, blocks, homeless, name);
+                let blocks = of_setting(server, blocks, strays, name);
                 if is_asked(control, &blocks) {
                     let mut future = future(self.file, server, name, &blocks);
                     if is_refused {
@@ -119,7 +121,7 @@ impl Judging<'_> {
             inline: Vec::new(),
         };
         // What is live of a server that is not known was not compared.
-        let mut found = Judging { live: None, ..*self }.server(&server, &[block], &[]);
+        let mut found = Judging { live: None, ..*self }.server(&server, &[block], &HashSet::new());
         if self.live.is_some() && block.name.is_some() {
             found.findings.iter_mut().filter(|one| one.outcome == Outcome::Pass).for_each(|one| {
                 one.outcome = Outcome::Unknown;
@@ -179,14 +181,14 @@ impl Judging<'_> {
 fn of_setting<'a>(
     server: &'a ServerBlock,
     blocks: &[&'a SettingBlock],
-    homeless: &[&'a SettingBlock],
+    strays: &'a HashSet<Stray>,
     name: ParameterName,
 ) -> Blocks<'a> {
     let inline = server.inline.iter().filter(|block| block.name == Some(name));
     Blocks {
         of_setting: blocks.iter().copied().filter(|block| block.name == Some(name)).chain(inline).collect(),
         nameless: blocks.iter().copied().filter(|block| block.name.is_none()).collect(),
-        homeless: homeless.iter().copied().filter(|block| block.kind == server.kind).collect(),
+        strays,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::checked_file::{BlockAct, IacFile, ServerBlock, SettingBlock, Stated};
 use crate::{IacEffect, IacFormat, IacReason, IacServerChange};
-use hostssl_model::{Meaning, ParameterName};
+use hostssl_model::{Kind, Meaning, ParameterName};
+use std::collections::HashSet;
 
 /// What a file makes of one setting of a server.
 #[derive(Debug, Clone)]
@@ -20,9 +21,12 @@ pub(crate) struct Future {
 pub(crate) struct Blocks<'a> {
     pub(crate) of_setting: Vec<&'a SettingBlock>,
     pub(crate) nameless: Vec<&'a SettingBlock>,
-    /// Blocks of which it is not known which server of the file they are of.
-    pub(crate) homeless: Vec<&'a SettingBlock>,
+    /// The blocks of which it is not known which server of the file they are of.
+    pub(crate) strays: &'a HashSet<Stray>,
 }
+
+/// The kind and the setting of a block whose server is not known; no setting where its name is not known either.
+pub(crate) type Stray = (Kind, Option<ParameterName>);
 
 /// What becomes of a setting.
 pub(crate) fn future(file: &IacFile, server: &ServerBlock, name: ParameterName, blocks: &Blocks<'_>) -> Future {
@@ -153,7 +157,7 @@ fn without_block(file: &IacFile, server: &ServerBlock, name: ParameterName, bloc
         return nothing(IacEffect::Unknown, Err(IacReason::Inherited));
     }
     // A block whose server is not known yet may be this server's.
-    if blocks.homeless.iter().any(|block| block.name.is_none_or(|other| other == name)) {
+    if [None, Some(name)].iter().any(|one| blocks.strays.contains(&(server.kind, *one))) {
         return nothing(IacEffect::Unknown, Err(until(file.format)));
     }
     match server.kind.default_of(name) {

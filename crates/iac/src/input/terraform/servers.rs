@@ -6,13 +6,19 @@ use crate::checked_file::ServerBlock;
 use crate::input::configuration::NamedInstance;
 use crate::input::terraform_address::modules;
 use hostssl_model::{Kind, ResourceId};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Where a resource is declared: the address of its module, its type and its name.
 type Place<'a> = (&'a str, &'a str, &'a str);
 
-/// The instances of a resource: their keys, and which servers they are.
-type Instances<'a> = Vec<(Option<&'a str>, usize)>;
+/// A declaration in the code: the names of its modules, its type and its name.
+type Declaration<'a> = (Vec<&'a str>, &'a str, &'a str);
+
+/// The keys of the modules of an address, from the root on.
+type ModuleKeys<'a> = Vec<Option<&'a str>>;
+
+/// The instances of a resource: their keys, and which servers they are. Two of one key are of a damaged file.
+type Instances<'a> = BTreeMap<Option<&'a str>, Vec<usize>>;
 
 /// The servers, each found by its id and by its address.
 pub(super) struct Servers<'a> {
@@ -20,13 +26,14 @@ pub(super) struct Servers<'a> {
     by_id: HashMap<ResourceId, usize>,
     /// Destroyed servers whose ids are those of servers that the plan makes anew.
     predecessors: HashMap<ResourceId, usize>,
-    by_name: HashMap<Place<'a>, Instances<'a>>,
+    /// In the order of the keys of modules, so that those in one instance of a module are next to each other.
+    by_name: HashMap<Declaration<'a>, BTreeMap<ModuleKeys<'a>, Instances<'a>>>,
     /// The ids of servers of which the file marks a part as sensitive, whatever else names them.
     hidden: HashSet<ResourceId>,
     /// The keys of the instances of every resource.
     keys: HashMap<Place<'a>, BTreeSet<Option<&'a str>>>,
-    /// Of a block and a server: whether their instances have the same keys.
-    same_keys: HashMap<(Place<'a>, Place<'a>), bool>,
+    /// Of a block and the first instance of a server: whether their instances have the same keys.
+    same_keys: HashMap<(Place<'a>, usize), bool>,
     configuration: &'a TfConfiguration,
 }
 
@@ -66,8 +73,9 @@ impl<'a> Servers<'a> {
                 destroyed.push((id, index));
             }
             if !resource.is_deposed {
-                let name = (resource.module, resource.resource_type, resource.name);
-                servers.by_name.entry(name).or_default().push((resource.key(), index));
+                let (names, keys) = modules(resource.module).iter().map(|step| (step.name, step.key)).unzip();
+                let declared = servers.by_name.entry((names, resource.resource_type, resource.name)).or_default();
+                declared.entry(keys).or_default().entry(resource.key()).or_default().push(index);
             }
             servers.blocks.push(block);
         }
@@ -78,27 +86,25 @@ impl<'a> Servers<'a> {
     /// Gives the ids of destroyed servers to those that have them after the apply. Azure makes the id of a new server of its
     /// name, so that a block with a literal id is the new one's.
     fn hand_over(&mut self, destroyed: Vec<(ResourceId, usize)>) {
-        let mut made: HashMap<String, Vec<usize>> = HashMap::new();
+        let folded = str::to_ascii_lowercase;
+        let mut made: HashMap<(Kind, String, Option<String>), Vec<usize>> = HashMap::new();
         for (index, block) in self.blocks.iter().enumerate() {
             let is_made = matches!(block.change, IacServerChange::Creates | IacServerChange::Replaces);
-            if let Some(name) = block.name.as_ref().filter(|_| is_made && block.id.is_none()) {
-                made.entry(name.to_ascii_lowercase()).or_default().push(index);
+            if let Some(name) = block.name.as_deref().filter(|_| is_made && block.id.is_none()) {
+                let group = block.resource_group.as_deref().map(folded);
+                made.entry((block.kind, folded(name), group)).or_default().push(index);
             }
         }
         for (id, index) in destroyed {
+            let Some(kind) = self.blocks.get(index).map(|block| block.kind) else { continue };
             if self.by_id.contains_key(&id) {
                 continue;
             }
-            let named = made.get(&id.name().to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
-            let kind = self.blocks.get(index).map(|block| block.kind);
-            let is_successor = |one: &&usize| {
-                self.blocks.get(**one).is_some_and(|block| {
-                    let group = block.resource_group.as_deref();
-                    Some(block.kind) == kind
-                        && group.is_none_or(|group| group.eq_ignore_ascii_case(id.resource_group()))
-                })
-            };
-            match named.iter().filter(is_successor).copied().collect::<Vec<_>>().as_slice() {
+            // One whose resource group is not known may be this one as well.
+            let groups = [Some(folded(id.resource_group())), None];
+            let named = groups.into_iter().filter_map(|group| made.get(&(kind, folded(id.name()), group)));
+            // Two of them are as little certain as more.
+            match named.flatten().copied().take(2).collect::<Vec<_>>().as_slice() {
                 [] => {
                     self.by_id.insert(id, index);
                 }
@@ -138,35 +144,30 @@ impl<'a> Servers<'a> {
             return None;
         }
         let named = self.configuration.server_of(block.module, block.resource_type, block.name)?;
-        let is_named = |name: &&Place<'_>| {
-            let path = modules(name.0);
-            let same_path = path.iter().map(|step| step.name).eq(named.modules.iter().map(String::as_str));
-            same_path && name.1 == named.resource_type && name.2 == named.name
-        };
+        let names = named.modules.iter().map(String::as_str).collect();
+        let declared = self.by_name.get(&(names, named.resource_type.as_str(), named.name.as_str()))?;
         // A module with several instances has several such servers: the one in the block's own instance is meant.
-        let in_own_module = |name: &&Place<'_>| {
-            let (own, other) = (modules(block.module), modules(name.0));
-            own.iter().zip(&other).take_while(|(own, other)| own.name == other.name).all(|(own, other)| own == other)
-        };
-        let places: Vec<_> = self.by_name.keys().filter(is_named).filter(in_own_module).copied().collect();
-        let [place] = places.as_slice() else { return None };
-        let instances = self.by_name.get(place)?;
-        match (&named.instance, instances.as_slice()) {
-            (NamedInstance::Key(None), [(_, only)]) => Some(*only),
-            (NamedInstance::Key(Some(key)), _) => {
-                instances.iter().find(|(other, _)| *other == Some(key.as_str())).map(|(_, index)| *index)
-            }
-            (NamedInstance::Own, _) => {
+        let own = modules(block.module);
+        let shared = own.iter().zip(&named.modules).take_while(|(own, other)| own.name == other.as_str());
+        let shared: ModuleKeys<'_> = shared.map(|(own, _)| own.key).collect();
+        let mut places = declared.range(shared.clone()..).take_while(|(keys, _)| keys.starts_with(&shared));
+        let (Some((_, instances)), None) = (places.next(), places.next()) else { return None };
+        let found = match &named.instance {
+            NamedInstance::Key(None) if instances.len() == 1 => instances.values().next(),
+            NamedInstance::Key(None) | NamedInstance::Unclear => None,
+            NamedInstance::Key(Some(key)) => instances.get(&Some(key.as_str())),
+            NamedInstance::Own => {
                 // `main[count.index]` is the server of that number only if there is one block for each server.
                 let own = (block.module, block.resource_type, block.name);
                 let keys = self.keys.get(&own)?;
-                let same = *self.same_keys.entry((own, *place)).or_insert_with(|| {
-                    let servers: BTreeSet<_> = instances.iter().map(|(key, _)| *key).collect();
-                    *keys == servers
-                });
-                let found = instances.iter().find(|(key, _)| same && *key == block.key());
-                found.map(|(_, index)| *index)
+                let first = *instances.values().flatten().next()?;
+                let same = || keys.len() == instances.len() && keys.iter().eq(instances.keys());
+                let same = *self.same_keys.entry((own, first)).or_insert_with(same);
+                instances.get(&block.key()).filter(|_| same)
             }
+        };
+        match found?.as_slice() {
+            [only] => Some(*only),
             _ => None,
         }
     }
