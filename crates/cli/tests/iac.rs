@@ -120,7 +120,7 @@ fn rows_that_are_asked_for() {
     assert_eq!(done.code, 3, "{}", done.stderr);
     assert!(done.stdout.contains("pg-late") && !done.stdout.contains("pg-legacy"), "{}", done.stdout);
     let done = run(&["iac", "check", &plan, "-o", "json", "--sort", "server"]);
-    assert!(done.code == 2 && done.stderr.contains("--sort is for tables"), "{}", done.stderr);
+    assert!(done.code == 2 && done.stderr.contains("--sort applies only to table output"), "{}", done.stderr);
     let partial = r#"{"format_version": "1.2", "complete": false, "resource_changes": []}"#;
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "partial.json", partial);

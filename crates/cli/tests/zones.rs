@@ -290,7 +290,7 @@ fn mistakes_are_said_where_they_are() {
     for (arguments, why) in [
         (vec!["audit", "--simulate", "--probe", "--zones", &zones], "has no rule"),
         (vec!["audit", "--simulate", "--looks", "a"], "--probe"),
-        (vec!["audit", "--simulate", "--zones", "a"], "without --probe none is"),
+        (vec!["audit", "--simulate", "--zones", "a"], "--zones needs --probe"),
         (vec!["probe", "pg-a", "--simulate"], "a list that was made for a zone"),
     ] {
         let done = run(&arguments);

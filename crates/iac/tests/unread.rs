@@ -174,7 +174,7 @@ fn an_error_says_which_member_is_there_twice_and_what_was_expected() {
     let error = refused(twice);
     assert!(error.starts_with("line 1, column") && error.contains("an object has `address` twice"), "{error}");
     let list = refused(r#"{"format_version": "1.2", "resource_changes": "S3cret, expected a list"}"#);
-    assert!(list.ends_with("than this format has there, which is a list"), "{list}");
+    assert!(list.ends_with("a value of an unexpected type, which is a list"), "{list}");
     assert!(!list.contains("S3cret") && !error.contains("S3cret"), "{list} {error}");
 }
 
