@@ -146,6 +146,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 self.end_waiting(&recorder, NotStarted::NotContinued).await?;
             }
             recorder.record_run(JournalEvent::UndoStarted { reason: reason.map(SafeText::new) }).await?;
+            self.end_forgotten(&recorder, Direction::Undo).await?;
             self.walk_back(&recorder, false).await
         };
         let walked = recorder.timing_a_stop(walked).await;
@@ -161,6 +162,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             return self.look_at_unread_again(recorder, phase.direction()).await;
         }
         recorder.record_run(JournalEvent::RunResumed).await?;
+        self.end_forgotten(recorder, phase.direction()).await?;
         if phase == RunPhase::Undoing {
             return self.walk_back(recorder, true).await;
         }
@@ -285,6 +287,17 @@ impl<W: ParameterWriter> Executor<'_, W> {
             self.events.emit(&ExecutionEvent::NotReadAgain { step, why: why.as_str() });
         }
         recorder.record(step, direction, vec![StepEvent::NotReadAgain { why }]).await
+    }
+
+    /// Ends the steps of the servers to forget before anything else: a run that is stopped or held up before it comes to them
+    /// would leave them to the next resume, which was not told.
+    async fn end_forgotten(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
+        let is_left = |step: &&Step| match direction {
+            Direction::Apply => recorder.is_open(step) || step.is_executable() && recorder.is_waiting(step),
+            Direction::Undo => recorder.is_undoing(step),
+        };
+        let gone = recorder.plan.steps().iter().filter(|step| recorder.forgets(&step.server)).filter(is_left);
+        recorder.record_many(gone.map(|step| ended(step, direction, StepOutcome::Forgotten)).collect()).await
     }
 
     /// Ends the steps whose value cannot be read again, and whose server is to be forgotten: it is gone, and reading it would

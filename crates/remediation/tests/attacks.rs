@@ -356,6 +356,59 @@ async fn a_canary_that_cannot_be_read_again_holds_up_the_next_wave() {
     }
 }
 
+/// A run that is held up or stopped keeps what a person said: the next resume is not told again, and must not write there.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_forgotten_is_not_written_to_by_a_later_resume() {
+    for stopped in [false, true] {
+        let case = Case::new(&[InjectedFault::None; 3]);
+        let canary = case.plan.steps()[0].server.clone();
+        let last = case.plan.steps()[2].server.clone();
+        let gated = ExecutorOptions { max_failures: usize::MAX, ..ExecutorOptions::default() };
+        let blind = |event: &ExecutionEvent<'_>| {
+            if let ExecutionEvent::Recorded(JournalRecord {
+                event: JournalEvent::Step { step: 1, act: StepEvent::Ended { .. }, .. },
+                ..
+            }) = event
+            {
+                case.world.set_fault(&canary, InjectedFault::Unseen);
+            }
+        };
+        let executor =
+            Executor { events: &blind, options: gated, ..case.executor(&case.world, watch::channel(None).1) };
+        let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+        executor.apply(&approved, &run(), case.plan.principal()).await.unwrap();
+        let resume = async |forgotten: &[ResourceId], stop| {
+            let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+            let executor = Executor { options: gated, ..case.executor(&case.world, stop) };
+            executor.resume(loaded, OnResume::Continue, forgotten).await.unwrap()
+        };
+        // The canary cannot be read still, or the person stops it at once.
+        let stop = watch::channel(stopped.then_some(Stop::Interrupted));
+        let held_up = resume(std::slice::from_ref(&last), stop.1).await;
+        assert_eq!(statuses(&held_up), ["applied", "not-started", "forgotten"], "{stopped}");
+        case.world.clear_faults();
+        let rest = resume(&[], watch::channel(None).1).await;
+        assert_eq!(statuses(&rest), ["applied", "applied", "forgotten"], "{stopped}");
+        assert!(case.world.accepted().iter().all(|write| write.place.0 != last), "{stopped}");
+    }
+}
+
+/// The same on the way back.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_an_undo_was_to_forget_is_left_alone_by_a_later_resume() {
+    let case = Case::new(&[InjectedFault::None; 2]);
+    assert_eq!(case.apply().await.outcome, RunOutcome::Done);
+    let first = case.plan.steps()[0].server.clone();
+    let (_stop, stopped) = watch::channel(Some(Stop::Interrupted));
+    let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+    let executor = case.executor(&case.world, stopped);
+    let undone = executor.undo(loaded, std::slice::from_ref(&first), None).await.unwrap();
+    assert_eq!(undone.outcome, RunOutcome::Open);
+    let rest = case.resume(OnResume::Continue).await;
+    assert_eq!(statuses(&rest), ["forgotten", "undone"]);
+    assert_eq!(case.world.accepted().iter().filter(|write| write.place.0 == first).count(), 1, "by the apply alone");
+}
+
 /// The only way to end with a server that was deleted: its value can never be read again.
 #[tokio::test(start_paused = true)]
 async fn a_server_whose_second_look_fails_can_be_forgotten() {

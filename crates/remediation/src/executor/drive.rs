@@ -94,11 +94,6 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
 
     /// Drives the step to its end, or until the patience ends.
     pub(super) async fn run(mut self) -> Result<DriveResult, Abort> {
-        let ended = self.recorder.track(self.step, self.direction)?.ending().is_some();
-        if !ended && self.recorder.forgets(&self.step.server) {
-            self.end(StepOutcome::Forgotten).await?;
-            return Ok(DriveResult::Ended);
-        }
         if self.wait_for_earlier_writes().await?.is_leave() {
             return Ok(DriveResult::Open);
         }
