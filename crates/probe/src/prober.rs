@@ -167,9 +167,11 @@ impl Prober {
     async fn probe_place(&self, target: &ProbeTarget, place: &Place) -> EndpointReport {
         let startups = self.options.startups(target, &self.random_user);
         let address = place.address;
-        let permits = self.limiter.server(&place.host, address);
-        // The clock starts when the server has a place free: to wait for our own other probes is not a delay of its.
-        drop(permits.acquire().await);
+        let limit = self.limiter.server(&place.host, address);
+        // The clock starts when the server has a place free: to wait for our own other probes is not a delay of its. The
+        // semaphores are never closed.
+        let _turn = limit.endpoints.acquire().await;
+        drop(limit.connections.acquire().await);
         let recorder = TranscriptRecorder::new(self.options.transcript);
         let endpoint = Endpoint {
             options: &self.options,
@@ -177,7 +179,7 @@ impl Prober {
             address,
             dialled: &place.host,
             host: &target.host,
-            permits,
+            permits: Arc::clone(&limit.connections),
             turn: EndpointTurn::new(Arc::clone(&self.places), self.options.endpoint_timeout),
             recorder: recorder.clone(),
             told: SharedFacts::default(),

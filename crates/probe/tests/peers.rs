@@ -694,3 +694,23 @@ async fn hosts_that_do_not_answer_take_no_place_of_a_conversation() {
     assert_eq!((count(WireVerdict::Unreachable), count(WireVerdict::Enforced)), (100, 3));
     assert!(peer.at_once.load(Ordering::SeqCst) <= 8, "one after the other: {:?}", peer.at_once);
 }
+
+/// With more targets of one server than conversations, those that waited for a place held the connections for which those
+/// with a place waited.
+#[tokio::test]
+async fn many_targets_of_one_server_do_not_keep_each_other_from_it() {
+    let peer = Script::enforcing(modern()).peer().await;
+    for (conversations, connections_per_server) in [(1, 4), (1, 1), (3, 2)] {
+        let options = ProbeOptions {
+            conversations,
+            connections_per_server,
+            names: StartupNames::Fewest,
+            ..ProbeOptions::default()
+        };
+        let targets: Vec<_> = (0..20).map(|_| ProbeTarget::new("127.0.0.1", peer.address.port())).collect();
+        let reports: Vec<_> = probe_many(Arc::new(Prober::new(options).unwrap()), targets, 200).collect().await;
+        let enforced = reports.iter().filter(|report| report.verdict == WireVerdict::Enforced).count();
+        assert_eq!(enforced, 20, "{conversations} conversations, {connections_per_server} connections");
+    }
+    assert!(peer.at_once.load(Ordering::SeqCst) <= 4, "{:?}", peer.at_once);
+}
