@@ -93,6 +93,8 @@ pub struct Ending {
     pub failed: u32,
     /// How many have a write that is, or may be, still in progress.
     pub open: u32,
+    /// How many were forgotten on request.
+    pub forgotten: u32,
     /// How many values were read back and could not be read again before the end.
     pub not_read_again: u32,
 }

@@ -1,7 +1,7 @@
 //! The list of what was run, as text.
 
 use crate::headline::plural;
-use crate::runs_json::{Apply, Audit, Probe, Run};
+use crate::runs_json::{Apply, Audit, Ending, Probe, Run};
 use crate::{Cell, Entry, Heading, Section, Shown, Text, write_list};
 use std::io::{self, Write};
 
@@ -85,8 +85,9 @@ fn of_apply(apply: &Apply<'_>) -> String {
     let back = if apply.put_back > 0 { format!(", {} restored", apply.put_back) } else { String::new() };
     // That a run has finished does not say how.
     let stands = apply.ending.map_or(apply.phase, |ending| ending.end.words());
-    let figures = apply.ending.map_or([0; 3], |ending| [ending.failed, ending.open, ending.not_read_again]);
-    let more = figures.iter().zip(["failed", "open", "not read again"]).filter(|(count, _)| **count > 0);
+    let count = |ending: Ending| [ending.failed, ending.open, ending.forgotten, ending.not_read_again];
+    let figures = apply.ending.map_or([0; 4], count);
+    let more = figures.iter().zip(["failed", "open", "forgotten", "not read again"]).filter(|(count, _)| **count > 0);
     let more: String = more.map(|(count, what)| format!(", {count} {what}")).collect();
     format!("{stands}, {}: {} written{back}{more}", plural(apply.steps.into(), "step"), apply.written)
 }
@@ -94,7 +95,7 @@ fn of_apply(apply: &Apply<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runs_json::{Ending, value};
+    use crate::runs_json::value;
     use hostssl_remediation::RunEnd;
 
     #[test]
@@ -111,7 +112,8 @@ mod tests {
             started_at: String::new(),
             last_at: String::new(),
         };
-        let ending = |end, failed, open, not_read_again| Some(Ending { end, failed, open, not_read_again });
+        let ending =
+            |end, failed, open, not_read_again| Some(Ending { end, failed, open, forgotten: 0, not_read_again });
         assert_eq!(of_apply(&apply(None)), "finished, 4 steps: 3 written");
         assert_eq!(of_apply(&apply(ending(RunEnd::Verified, 0, 0, 0))), "verified, 4 steps: 3 written");
         let failed = apply(ending(RunEnd::Failed, 1, 0, 2));
@@ -123,6 +125,8 @@ mod tests {
         );
         let open = apply(ending(RunEnd::Open, 0, 2, 0));
         assert_eq!(of_apply(&open), "not ended, 4 steps: 3 written, 2 open");
+        let forgotten = Ending { end: RunEnd::Verified, failed: 0, open: 0, forgotten: 1, not_read_again: 0 };
+        assert_eq!(of_apply(&apply(Some(forgotten))), "verified, 4 steps: 3 written, 1 forgotten");
         assert!(json[1].get("end").is_none() && json[1].get("failed").is_none(), "{json}");
     }
 }

@@ -1,9 +1,12 @@
 //! A file whose verdict was once better than what it says.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod common;
+
+use common::baseline;
 use hostssl_audit::Profile;
-use hostssl_iac::{IacBaseline, IacBaselineFailure, IacReport, check, read};
-use hostssl_model::{AuditEnd, AuditReport, FailOn, Outcome};
+use hostssl_iac::{IacReport, check, read};
+use hostssl_model::{AuditEnd, AuditReport, FailOn};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use serde_json::{Value, json};
 
@@ -187,23 +190,6 @@ fn a_server_that_is_there_cannot_be_made() {
         resource(SERVER, "x", json!(["create"]), Value::Null, after.clone(), json!({"id": true})),
     ];
     assert_eq!(live(&plan(&both), Some(&found)).end(), AuditEnd::Pass);
-}
-
-/// The check of a file as a baseline, as its JSON has it.
-fn baseline(report: &IacReport) -> IacBaseline {
-    let failures = report.servers.iter().flat_map(|server| {
-        server.findings.iter().filter(|one| one.outcome == Outcome::Fail).map(|one| {
-            let spelled = |value: Option<_>| value.and_then(|value| one.setting.spell(value)).map(str::to_owned);
-            let now = spelled(one.live.map(|live| live.meaning).or(one.before));
-            (server.fingerprint(one), IacBaselineFailure { now, after: spelled(one.after) })
-        })
-    });
-    IacBaseline {
-        profile: report.profile.clone(),
-        format: report.format.as_str().to_owned(),
-        is_compared: report.live.is_some(),
-        failures: failures.collect(),
-    }
 }
 
 fn compared(earlier: &IacReport, mut report: IacReport) -> IacReport {

@@ -1,12 +1,14 @@
 //! What a file does not prove of every server is never a pass.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+mod common;
+
+use common::baseline;
 use hostssl_audit::Profile;
-use hostssl_iac::{IacBaseline, IacBaselineFailure, IacReport, check, read};
-use hostssl_model::{AuditEnd, AuditReport, FailOn, Outcome};
+use hostssl_iac::{IacReport, check, read};
+use hostssl_model::{AuditEnd, AuditReport, FailOn};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 const SERVER: &str = "Microsoft.DBforPostgreSQL/flexibleServers";
 const CONFIGURATION: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations";
@@ -74,23 +76,6 @@ fn deployment(resources: Value, more: Value) -> Value {
                               "properties": {"template": template(resources)}});
     resource.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     resource
-}
-
-/// The failures of a report, as the file of a baseline has them.
-fn baseline(report: &IacReport) -> IacBaseline {
-    let failed = report.servers.iter().flat_map(|server| {
-        server.findings.iter().filter(|one| one.outcome == Outcome::Fail).map(|one| {
-            let spelled = |value: Option<_>| value.and_then(|value| one.setting.spell(value)).map(str::to_owned);
-            let now = spelled(one.live.map(|live| live.meaning).or(one.before));
-            (server.fingerprint(one), IacBaselineFailure { now, after: spelled(one.after) })
-        })
-    });
-    IacBaseline {
-        profile: report.profile.clone(),
-        format: report.format.as_str().to_owned(),
-        is_compared: false,
-        failures: failed.collect::<HashMap<_, _>>(),
-    }
 }
 
 #[test]

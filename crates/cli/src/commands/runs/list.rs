@@ -123,6 +123,7 @@ fn ending_of(run: &LoadedRun) -> runs_json::Ending {
         end: RunEnd::of(&report, run.state.phase().direction()),
         failed: u32::try_from(report.failed()).unwrap_or(u32::MAX),
         open: report.summary.open,
+        forgotten: report.summary.forgotten,
         not_read_again: report.summary.not_read_again,
     }
 }
