@@ -14,7 +14,7 @@ const SWEEP_AT: usize = 1024;
 pub(crate) struct ServerLimit {
     /// Connections.
     pub(crate) connections: Arc<Semaphore>,
-    /// Endpoints that are probed. Each waits for its place among all conversations with one connection open, and goes on with
+    /// Endpoints that are probed. Each waits for its place among all conversations with one connection open, and continues with
     /// several: as there are as many of these turns as connections, one that has its place finds a connection for it.
     pub(crate) endpoints: Semaphore,
 }
