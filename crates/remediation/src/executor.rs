@@ -7,6 +7,7 @@ mod event;
 mod options;
 mod pool;
 mod recorder;
+mod second_look;
 
 pub(crate) use error::Abort;
 pub use error::ExecuteError;
@@ -15,12 +16,11 @@ pub use options::ExecutorOptions;
 
 use crate::{
     Approved, Clock, Direction, Journal, JournalError, JournalEvent, JournalRecord, Judge, LoadedRun, NewRun,
-    NotStarted, ParameterRef, ParameterWriter, Plan, Report, RunId, RunPhase, RunState, SafeText, Step, StepEvent,
-    StepOutcome,
+    NotStarted, ParameterWriter, Plan, Report, RunId, RunPhase, RunState, SafeText, Step, StepEvent, StepOutcome,
 };
 use drive::{Drive, DriveResult};
 use futures::{TryStreamExt, stream};
-use hostssl_model::{Principal, ResourceId, Stop, same_value};
+use hostssl_model::{Principal, ResourceId, Stop};
 use pool::Pool;
 use recorder::RunRecorder;
 use std::collections::BTreeMap;
@@ -235,60 +235,6 @@ impl<W: ParameterWriter> Executor<'_, W> {
         }
     }
 
-    /// Reads the values of steps that ended well once more: what something else has set meanwhile is not success.
-    async fn look_again<'s>(
-        &self,
-        recorder: &RunRecorder<'_, W>,
-        steps: impl IntoIterator<Item = &'s Step>,
-        direction: Direction,
-    ) -> Result<(), Abort> {
-        let held = steps.into_iter().filter(|step| recorder.holds(step, direction));
-        self.in_parallel(held.map(|step| async move {
-            let found = tokio::select! {
-                biased;
-                // Who resumes a run that has not ended looks at all of it; one that is only settled ends now.
-                () = self.stopped() => return match recorder.all_ended(direction) || recorder.only_settles() {
-                    true => self.note_unread(recorder, step, direction, "the run was stopped before that").await,
-                    false => Ok(()),
-                },
-                found = self.writer.read(ParameterRef::from(step)) => found,
-                () = self.clock.sleep(self.options.read_patience) => {
-                    return self.note_unread(recorder, step, direction, "no answer in time").await;
-                }
-            };
-            let act = match found {
-                Ok(parameter) if !same_value(parameter.value(), step.values(direction).1) => {
-                    StepEvent::Reverted { found: SafeText::new(parameter.value()) }
-                }
-                Ok(_) if recorder.not_read_again(step, direction).is_some() => StepEvent::ReadAgain,
-                Ok(_) => return Ok(()),
-                Err(unchecked) => return self.note_unread(recorder, step, direction, &unchecked.detail).await,
-            };
-            recorder.record(step, direction, vec![act]).await
-        }))
-        .await
-    }
-
-    /// Keeps that a value could not be read again. It was read once, and this says nothing else about it; but no one has
-    /// seen that it stayed.
-    async fn note_unread(
-        &self,
-        recorder: &RunRecorder<'_, W>,
-        step: &Step,
-        direction: Direction,
-        why: &str,
-    ) -> Result<(), Abort> {
-        let known = recorder.not_read_again(step, direction);
-        let why = SafeText::new(why);
-        if known.as_ref() == Some(&why) {
-            return Ok(());
-        }
-        if known.is_none() {
-            self.events.emit(&ExecutionEvent::NotReadAgain { step, why: why.as_str() });
-        }
-        recorder.record(step, direction, vec![StepEvent::NotReadAgain { why }]).await
-    }
-
     /// Ends the steps of the servers to forget before anything else: a run that is stopped or held up before it comes to them
     /// would leave them to the next resume, which was not told.
     async fn end_forgotten(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
@@ -298,45 +244,6 @@ impl<W: ParameterWriter> Executor<'_, W> {
         };
         let gone = recorder.plan.steps().iter().filter(|step| recorder.forgets(&step.server)).filter(is_left);
         recorder.record_many(gone.map(|step| ended(step, direction, StepOutcome::Forgotten)).collect()).await
-    }
-
-    /// Ends the steps whose value cannot be read again, and whose server is to be forgotten: it is gone, and reading it would
-    /// never succeed.
-    async fn forget_unread(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
-        let gone = recorder
-            .plan
-            .steps()
-            .iter()
-            .filter(|step| recorder.forgets(&step.server) && recorder.not_read_again(step, direction).is_some());
-        recorder.record_many(gone.map(|step| ended(step, direction, StepOutcome::Forgotten)).collect()).await
-    }
-
-    /// Reads what an earlier look could not.
-    async fn look_at_unread_again(&self, recorder: &RunRecorder<'_, W>, direction: Direction) -> Result<(), Abort> {
-        self.forget_unread(recorder, direction).await?;
-        let steps = recorder.plan.steps().iter();
-        self.look_again(recorder, steps.filter(|step| recorder.not_read_again(step, direction).is_some()), direction)
-            .await
-    }
-
-    /// Before the report. The last wave of an apply gets the time of every other one, so that a requested soak reports
-    /// its result.
-    async fn look_at_all_again<'s>(
-        &self,
-        recorder: &RunRecorder<'_, W>,
-        steps: impl IntoIterator<Item = &'s Step> + Clone,
-        direction: Direction,
-    ) -> Result<(), Abort> {
-        if !steps.clone().into_iter().any(|step| recorder.holds(step, direction)) {
-            return Ok(());
-        }
-        if direction == Direction::Apply && self.options.soak > self.options.second_look {
-            self.soak(self.options.soak).await;
-        } else {
-            self.sleep_until_stopped(self.options.second_look).await;
-        }
-        self.look_again(recorder, steps, direction).await?;
-        self.forget_unread(recorder, direction).await
     }
 
     /// Done when the run is to end.
