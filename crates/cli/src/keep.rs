@@ -4,6 +4,7 @@ use crate::args::StateArgs;
 use crate::azure_hosts::is_azure;
 use crate::error::CliError;
 use crate::state::instant;
+use crate::state_patience::StatePatience;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ProbeAsked};
 use hostssl_formats::safe;
@@ -38,36 +39,52 @@ impl KeepArgs {
 
     /// Keeps the report, and says whether it is kept. A failure to keep it is reported, with --quiet too, and the report is
     /// written anyway.
-    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool) -> bool {
+    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool, patience: StatePatience) -> bool {
         if !self.keeps(simulated) {
             return false;
         }
-        let kept = self.state.directory(simulated).and_then(|directory| Ok(save(&directory, report, self.retain)?));
-        if let Err(error) = kept {
-            stderr!("warning: this audit was not kept: {}", error.on_one_line());
-            return false;
+        let directory = match self.state.directory(simulated) {
+            Ok(directory) => directory,
+            Err(error) => {
+                stderr!("warning: this audit was not kept: {}", error.on_one_line());
+                return false;
+            }
+        };
+        match save(&directory, report, self.retain, patience) {
+            Ok(()) => return true,
+            Err(StoreError::Busy(_)) if patience.is_over() => stderr!(
+                "warning: this audit was not kept, and the report here is all there is of it: another process was writing \
+                 to the state when --deadline was reached (wait until it has ended, or end it if it is frozen; then audit \
+                 again)"
+            ),
+            Err(error) => stderr!("warning: this audit was not kept: {}", CliError::from(error).on_one_line()),
         }
-        true
+        false
     }
 
     /// Says of each server of a report that is not kept yet where it stands by all that is kept, so that what people read
     /// counts as the console does. Without a state there is no more than the audit saw; one that cannot be read is reported.
-    pub(crate) fn learn(&self, report: &mut AuditReport, simulated: bool) {
+    pub(crate) fn learn(&self, report: &mut AuditReport, simulated: bool, patience: StatePatience) {
         if simulated && self.state.state.is_none() {
             return;
         }
-        if let Err(error) = self.learn_from_state(report, simulated) {
+        if let Err(error) = self.learn_from_state(report, simulated, patience) {
             stderr!("warning: the figures leave out what earlier runs saw: {}", error.on_one_line());
         }
     }
 
-    fn learn_from_state(&self, report: &mut AuditReport, simulated: bool) -> Result<(), CliError> {
+    fn learn_from_state(
+        &self,
+        report: &mut AuditReport,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> Result<(), CliError> {
         let directory = self.state.directory(simulated)?;
         // Keeping the audit brings the state up to date anyway.
         if self.keeps(simulated) && matches!(StoreReader::open(&directory), Err(StoreError::OlderVersion { .. })) {
-            drop(AuditStore::open(&directory)?);
+            drop(AuditStore::open_within(&directory, patience.left())?);
         }
-        match self.state.read_with_changes(simulated)? {
+        match self.state.read_with_changes(simulated, patience)? {
             Some(reader) => Ok(reader.learn(report)?),
             None => Ok(()),
         }
@@ -75,12 +92,12 @@ impl KeepArgs {
 
     /// Says what earlier probes found of the servers that are kept, behind an audit that did not probe: its report rests on
     /// what Azure declares alone.
-    pub(crate) fn print_earlier_probes(&self, simulated: bool) {
+    pub(crate) fn print_earlier_probes(&self, simulated: bool, patience: StatePatience) {
         if simulated && self.state.state.is_none() {
             return;
         }
         // Without a state, or with one that cannot be read, there is nothing to tell.
-        let Ok(Some((probed_ms, open))) = self.earlier_probes(simulated) else { return };
+        let Ok(Some((probed_ms, open))) = self.earlier_probes(simulated, patience) else { return };
         match plaintext_words(probed_ms, &open) {
             Some(words) => {
                 stderr!("warning: {words}");
@@ -92,19 +109,23 @@ impl KeepArgs {
 
     /// What earlier probes found worse of the servers that are kept than an audit that did not probe, in words.
     #[cfg(feature = "mcp")]
-    pub(crate) fn probed_plaintext(&self, simulated: bool) -> Result<Option<String>, CliError> {
-        let found = self.earlier_probes(simulated)?;
+    pub(crate) fn probed_plaintext(
+        &self,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> Result<Option<String>, CliError> {
+        let found = self.earlier_probes(simulated, patience)?;
         Ok(found.and_then(|(probed_ms, open)| plaintext_words(probed_ms, &open)))
     }
 
     /// When the newest kept probe was made, and what the kept probes found worse than is declared; nothing without any.
-    fn earlier_probes(&self, simulated: bool) -> Result<Option<(i64, ServerPage)>, CliError> {
+    fn earlier_probes(&self, simulated: bool, patience: StatePatience) -> Result<Option<(i64, ServerPage)>, CliError> {
         let directory = self.state.directory(simulated)?;
         match StoreReader::open(&directory) {
             Err(StoreError::NoState(_)) => return Ok(None),
             opened => drop(opened?),
         }
-        let (probed_ms, open) = earlier_probes(&AuditStore::open(&directory)?)?;
+        let (probed_ms, open) = earlier_probes(&AuditStore::open_within(&directory, patience.left())?)?;
         Ok(probed_ms.map(|probed_ms| (probed_ms, open)))
     }
 }
@@ -222,8 +243,13 @@ impl ProbeKeeper {
     }
 }
 
-fn save(directory: &Path, report: &AuditReport, retain: Option<u32>) -> Result<(), StoreError> {
-    let store = AuditStore::open(directory)?;
+fn save(
+    directory: &Path,
+    report: &AuditReport,
+    retain: Option<u32>,
+    patience: StatePatience,
+) -> Result<(), StoreError> {
+    let store = AuditStore::open_within(directory, patience.left())?;
     store.save(report)?;
     if let Some(retain) = retain {
         store.prune(retain)?;

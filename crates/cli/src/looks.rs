@@ -2,6 +2,7 @@
 
 use crate::args::{StateArgs, duration};
 use crate::error::CliError;
+use crate::state_patience::StatePatience;
 use clap::Args;
 use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource, looks_of_probers, read_looks};
 use hostssl_formats::safe;
@@ -66,7 +67,12 @@ impl VantageArgs {
 
     /// What was seen from elsewhere, and what should have been; the state has the changes that were made since, and what zones
     /// saw before.
-    pub(crate) fn vantages(&self, state: &StateArgs, simulated: bool) -> Result<Arc<Vantages>, CliError> {
+    pub(crate) fn vantages(
+        &self,
+        state: &StateArgs,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> Result<Arc<Vantages>, CliError> {
         refuse_empty(&self.looks)?;
         let brought = brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
         if self.zones.is_none() && self.looks.is_empty() {
@@ -82,7 +88,8 @@ impl VantageArgs {
         let reader = state.read_before_keeping(simulated)?;
         if reader.is_some() {
             // What runs wrote since is taken in; a state that cannot be written says what it has.
-            if let Err(error) = AuditStore::open(&state.directory(simulated)?).and_then(|store| store.latest()) {
+            let store = AuditStore::open_within(&state.directory(simulated)?, patience.left());
+            if let Err(error) = store.and_then(|store| store.latest()) {
                 let what = "a look from before a change by hostssl may count: what runs wrote could not be taken in";
                 warn_of_state(what, &error.into());
             }

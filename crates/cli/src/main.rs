@@ -46,6 +46,7 @@ mod signals;
 mod simulated;
 mod simulated_azure;
 mod state;
+mod state_patience;
 mod stdout;
 mod usage;
 

@@ -71,7 +71,7 @@ impl RunKeyArgs {
         }
         let directory = keep.state.directory(simulated)?;
         // Whatever the lock waited for is kept in here.
-        let store = AuditStore::open(&directory)?;
+        let store = AuditStore::open_within(&directory, asked.patience)?;
         let lock = store.lock_key(key, asked.patience, || {
             if !quiet {
                 stderr!("note: another process is making the audit {key}; waiting for it");

@@ -3,6 +3,7 @@
 use crate::args::{StateArgs, TerminalArgs};
 use crate::error::CliError;
 use crate::simulated::scenario_of;
+use crate::state_patience::StatePatience;
 use etcetera::BaseStrategy as _;
 use hostssl_model::Hint;
 use hostssl_ops::ClientEvidence;
@@ -76,10 +77,15 @@ impl StateArgs {
     }
 
     /// The same, once what runs have changed is taken in. A state that cannot be written is read as it is, and that is said.
-    pub(crate) fn read_with_changes(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
+    pub(crate) fn read_with_changes(
+        &self,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> Result<Option<StoreReader>, CliError> {
         let Some(reader) = self.read_if_any(simulated)? else { return Ok(None) };
         if reader.has_changes()? {
-            let taken = AuditStore::open(&self.directory(simulated)?).and_then(|store| store.fold_changes());
+            let store = AuditStore::open_within(&self.directory(simulated)?, patience.left());
+            let taken = store.and_then(|store| store.fold_changes());
             if let Err(error) = taken.map_err(CliError::from) {
                 stderr!("warning: the figures leave out what runs have changed: {}", error.on_one_line());
             }

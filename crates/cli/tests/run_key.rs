@@ -108,6 +108,24 @@ fn a_process_that_never_ends_is_waited_for_until_the_deadline() {
     assert_eq!(run(&[&arguments[..], &["nightly", "--deadline", "1m"]].concat()).code, 3);
 }
 
+/// A process that is frozen while it writes has the database to itself.
+#[test]
+fn a_frozen_writer_is_waited_for_until_the_deadline() {
+    let (directory, state) = state();
+    let arguments = ["audit", "--simulate", "--state", &state, "-o", "csv", "--run-key"];
+    assert_eq!(run(&[&arguments[..], &["first"]].concat()).code, 3);
+    let frozen = rusqlite::Connection::open(directory.path().join("simulated/hostssl.db")).unwrap();
+    frozen.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let unkept = run(&[&arguments[..], &["nightly", "--deadline", "1s"]].concat());
+    assert!(unkept.code == 3 && unkept.stdout.contains("pg-orders-prod"), "{} {}", unkept.code, unkept.stdout);
+    let why = "warning: this audit was not kept, and the report here is all there is of it: another process was writing to the \
+               state when --deadline was reached";
+    assert!(unkept.stderr.contains(why), "{}", unkept.stderr);
+    frozen.execute_batch("ROLLBACK").unwrap();
+    let made = run(&[&arguments[..], &["nightly", "--deadline", "1m"]].concat());
+    assert!(made.code == 3 && !made.stderr.contains("is kept since"), "{}", made.stderr);
+}
+
 #[test]
 fn an_audit_that_was_killed_or_stopped_is_made_again() {
     let (_directory, state) = state();

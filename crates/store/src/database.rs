@@ -33,8 +33,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// so that a person who stopped a run does not wait for it.
 const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long an audit that is to be kept waits for another one, or for a journal's commit.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an audit that is to be kept waits for another one, or for a journal's commit, where its caller has the time.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The version that this program writes.
 pub(crate) fn version() -> i64 {
@@ -62,15 +62,15 @@ pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreErro
 }
 
 /// Opens the database to keep audits in it. That needs no lock: an audit changes no server, and SQLite lets one
-/// transaction at a time write.
-pub(crate) fn open_for_audits(directory: &Path) -> Result<Connection, StoreError> {
+/// transaction at a time write, for which each other one waits up to `patience`.
+pub(crate) fn open_for_audits(directory: &Path, patience: Duration) -> Result<Connection, StoreError> {
     let path = database_path(directory);
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&path, flags)?;
     check_writable(&connection, &path)?;
     configure(&connection)?;
-    connection.busy_timeout(WRITE_TIMEOUT)?;
+    connection.busy_timeout(patience.min(WRITE_TIMEOUT))?;
     let found = check_identity(&connection, &path)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -21,6 +21,7 @@ use crate::probing::probe_of_audit;
 use crate::progress::AuditBar;
 use crate::route::RouteArgs;
 use crate::run_key::{AskedAudit, AuditUnderKey, RunKeyArgs};
+use crate::state_patience::StatePatience;
 use clap::Args;
 use hostssl_audit::Profile;
 use hostssl_model::{AuditReport, Hint};
@@ -30,6 +31,7 @@ use ordered_rows::OrderedRows;
 use report_writer::ReportWriter;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -117,7 +119,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     };
     block_on(async {
         let id = key.as_ref().map_or_else(new_id, |key| key.id().to_owned());
-        let Some(AuditEnded { mut report, tenants, vantages, rows, .. }) =
+        let Some(AuditEnded { mut report, tenants, vantages, rows, began, .. }) =
             audit(&args.run, id, profile.clone(), writer.outputs.stdout.filter(|_| !args.gate.has_waivers()), terminal)
                 .await?
         else {
@@ -127,12 +129,13 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         if let Some(gate) = gate {
             gate.apply_to(&mut report);
         }
-        args.run.keep.learn(&mut report, writer.simulated);
+        let patience = StatePatience::of(began, args.run.limits.deadline, Instant::now());
+        args.run.keep.learn(&mut report, writer.simulated, patience);
         let report = report;
         let written = writer.write(&report, rows);
         // Behind the output, which someone waits for, and whether or not that could be written.
         let admitted = key.as_ref().is_none_or(|key| key.admits(&report));
-        let kept = admitted && args.run.keep.keep(&report, writer.simulated);
+        let kept = admitted && args.run.keep.keep(&report, writer.simulated, patience);
         if let Some(key) = key.filter(|_| kept) {
             key.release();
         }
@@ -140,7 +143,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             print_ended_looks(&vantages, &args.run.keep.state, writer.simulated);
         }
         if !args.run.wire.probe && !terminal.quiet {
-            args.run.keep.print_earlier_probes(writer.simulated);
+            args.run.keep.print_earlier_probes(writer.simulated, patience);
         }
         let place = (&args.run.keep.state, writer.simulated);
         warn_of_policies(&tenants, &report, place, &profile, terminal, &mut None).await;
@@ -179,6 +182,8 @@ pub(crate) struct AuditEnded {
     rows: Option<OrderedRows<io::Stdout>>,
     /// What listens for the deadline and for interrupts.
     pub(crate) listener: AbortHandle,
+    /// When it began, from when its deadline counts.
+    pub(crate) began: Instant,
 }
 
 /// Audits; `None` when the reader of standard output is gone.
@@ -189,13 +194,16 @@ pub(crate) async fn audit(
     output: Option<AuditFormat>,
     terminal: &TerminalArgs,
 ) -> Result<Option<AuditEnded>, CliError> {
+    let began = Instant::now();
     // Before anyone is asked: a file that cannot be understood ends the audit.
     let vantages = if args.wire.probe {
-        args.wire.vantage.vantages(&args.keep.state, args.connect.simulate.is_some())?
+        let patience = StatePatience::of(began, args.limits.deadline, began);
+        args.wire.vantage.vantages(&args.keep.state, args.connect.simulate.is_some(), patience)?
     } else {
         Arc::default()
     };
-    let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, terminal).await?;
+    let limits = LimitArgs { deadline: args.limits.deadline.saturating_sub(began.elapsed()), ..args.limits.clone() };
+    let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &limits, terminal).await?;
     let listener = connected.listener.clone();
     let wire = args
         .wire
@@ -234,7 +242,7 @@ pub(crate) async fn audit(
         args.wire.vantage.print_notes(&vantages, report);
     }
     let tenants = connected.tenants;
-    Ok(report.map(|report| AuditEnded { report, tenants, vantages, rows, listener }))
+    Ok(report.map(|report| AuditEnded { report, tenants, vantages, rows, listener, began }))
 }
 
 pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {

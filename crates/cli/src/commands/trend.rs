@@ -4,6 +4,7 @@ use crate::args::{ListArgs, SimulatedArgs, StateArgs, Suggested, TerminalArgs, T
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::{LATEST, find_audit_in, instant, newest_pair, nothing_kept};
+use crate::state_patience::StatePatience;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::output::Format;
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let shape = args.list.shape(is_table, args.output == TrendFormat::Wide)?;
     let reader = args
         .state
-        .read_with_changes(args.of.simulated())?
+        .read_with_changes(args.of.simulated(), StatePatience::without_end())?
         .ok_or_else(|| nothing_kept(&args.state, args.of.simulated()))?;
     let pair = if args.run == LATEST { newest_pair(&reader, terminal)? } else { None };
     let audit = match pair {

@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::looks::print_ended_looks;
 use crate::policy_warnings::{PoliciesTold, warn_of_policies};
 use crate::signals::Signals;
+use crate::state_patience::StatePatience;
 use crate::{outputs, stdout};
 use clap::{Args, ValueEnum};
 use futures::FutureExt as _;
@@ -175,11 +176,11 @@ impl Watch<'_> {
             let terminal = if self.is_first { self.terminal } else { &quiet };
             match audit::audit(&self.args.run, audit::new_id(), profile.clone(), None, terminal).await {
                 Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
-                Ok(Some(AuditEnded { report, vantages, listener, tenants, .. })) => {
+                Ok(Some(AuditEnded { report, vantages, listener, tenants, began, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
                     listener.abort();
                     let ended = tokio::select! {
-                        ended = self.end_of_round(report, profile, &vantages, &tenants) => ended,
+                        ended = self.end_of_round(report, profile, (&vantages, &tenants), began) => ended,
                         () = signals.next() => return Ok(self.stopped(Exit::Failed)),
                     };
                     match ended {
@@ -219,13 +220,20 @@ impl Watch<'_> {
         }
     }
 
+    /// Keeps an audit that began at `began`.
+    fn keep(&self, report: &AuditReport, began: std::time::Instant) {
+        let run = &self.args.run;
+        let patience = StatePatience::of(began, run.limits.deadline, std::time::Instant::now());
+        run.keep.keep(report, run.connect.simulate.is_some(), patience);
+    }
+
     /// Says what changed, keeps the audit, and how a single round ends.
     async fn end_of_round(
         &mut self,
         mut report: AuditReport,
         profile: &Profile,
-        vantages: &Vantages,
-        tenants: &[Tenant],
+        (vantages, tenants): (&Vantages, &[Tenant]),
+        began: std::time::Instant,
     ) -> Result<Exit, CliError> {
         if self.before.is_none() {
             let (before, known) = earlier(self.args, &report)?;
@@ -239,7 +247,7 @@ impl Watch<'_> {
         if ended_early(&report) {
             // It says little of any server, so that it is neither news nor what the next is compared with.
             stderr!("warning: the audit ended at its deadline and is not compared; raise --deadline");
-            self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
+            self.keep(&report, began);
             return Ok(Exit::Incomplete);
         }
         self.lay_waivers_over(&mut report)?;
@@ -258,7 +266,7 @@ impl Watch<'_> {
         let is_told = futures::future::join_all(told).await.into_iter().all(|told| told);
         // A single round that was not told must not be what the next one is compared with.
         if is_told || !self.args.once {
-            self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
+            self.keep(&report, began);
             if self.args.run.wire.probe && self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) {
                 print_ended_looks(vantages, &self.args.run.keep.state, self.args.run.connect.simulate.is_some());
             }

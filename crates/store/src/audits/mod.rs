@@ -19,6 +19,7 @@ mod known;
 mod listener;
 mod narrowed;
 mod newer;
+mod open;
 mod outcomes;
 mod report;
 mod rows;
@@ -53,8 +54,8 @@ pub use types::{
 pub use unchecked::StoredUnchecked;
 
 use crate::StoreError;
-use crate::database::{open_for_audits, open_for_reading};
-use crate::directory::{AuditKeyLock, DatabaseFile, lock_key, locked, prepare};
+use crate::database::open_for_reading;
+use crate::directory::{AuditKeyLock, DatabaseFile, lock_key, locked};
 use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
 use hostssl_remediation::RunId;
 use rusqlite::Connection;
@@ -89,26 +90,6 @@ type Compared = (Viewed, i64, u32);
 type Changes = (Vec<ServerChange>, u64);
 
 impl AuditStore {
-    /// Opens a state directory; makes it, or brings it up to date.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the directory is not this user's alone to write, or is of a newer version, or of another
-    /// program, or when the disk says no.
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        prepare(directory)?;
-        let writer = open_for_audits(directory)?;
-        Ok(Self {
-            directory: directory.into(),
-            file: DatabaseFile::of(directory),
-            writer: Mutex::new(writer),
-            readers: Mutex::default(),
-            facets: Mutex::default(),
-            tags: Mutex::default(),
-            changes: Mutex::default(),
-        })
-    }
-
     /// The state directory.
     #[must_use]
     pub fn directory(&self) -> &Path {

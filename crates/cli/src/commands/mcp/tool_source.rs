@@ -11,6 +11,7 @@ use crate::probing::probe_of;
 use crate::simulated::kept_azure::{named_scenario, open};
 use crate::simulated::scenario_of;
 use crate::simulated_azure::Simulation;
+use crate::state_patience::StatePatience;
 use async_trait::async_trait;
 use hostssl_azure::StopSignal;
 use hostssl_census::{Millis, Requirements, SessionTls};
@@ -24,7 +25,7 @@ use hostssl_ops::{AuditRequest, RunContext, Tenant, audit_and_probe, make_plan, 
 use hostssl_remediation::{production_canary, server_tags};
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 const MS_PER_DAY: Millis = 86_400_000;
@@ -131,6 +132,7 @@ impl CallShared {
             discovery: args.discovery.into(),
         };
         block_on(async {
+            let began = Instant::now();
             let connected = self.connect(&args.connect, &args.scope.tenant, stop).await?;
             let ca_file = args.connect.ca_file.as_deref();
             let probe = || probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file, &args.wire.route);
@@ -138,9 +140,10 @@ impl CallShared {
             let mut report =
                 audit_and_probe(&connected.tenants, &request, probe.as_ref(), context(), &mut |_| {}).await?;
             refuse_nothing(&report)?;
-            args.keep.learn(&mut report, simulated);
-            let kept = args.keep.keep(&report, simulated);
-            let warnings = self.known_worse(&report, simulated);
+            let patience = StatePatience::of(began, self.args.limits.deadline, Instant::now());
+            args.keep.learn(&mut report, simulated, patience);
+            let kept = args.keep.keep(&report, simulated, patience);
+            let warnings = self.known_worse(&report, simulated, patience);
             Ok(ToolAudit { scenario: scenario_of(&report.run.cloud).map(ToOwned::to_owned), kept, warnings, report })
         })
     }
