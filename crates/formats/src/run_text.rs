@@ -85,7 +85,11 @@ fn write_steps(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, 
     }
     write_accepted(out, report)?;
     let run = text.palette.bold(&safe(&report.run));
-    let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
+    let open = match report.left_to_restore() {
+        _ if is_open_undo(report) => "; its undo has not ended".to_owned(),
+        0 => String::new(),
+        left => format!("; its undo has ended and left {left} not restored"),
+    };
     writeln!(out, "run {run}: {}{open}", counts(report, text.palette))?;
     if let Some(reason) = &report.reason {
         writeln!(out, "reason: {}", safe(reason))?;
@@ -249,7 +253,7 @@ fn counts(report: &Report, palette: Palette) -> String {
 
 /// Whether an undo was begun and has not ended: it is in progress, or was stopped.
 fn is_open_undo(report: &Report) -> bool {
-    report.outcome == RunOutcome::Open && report.steps.iter().any(|step| step.undoing)
+    report.outcome == RunOutcome::Open && report.is_of_undo()
 }
 
 /// Whether nothing was changed that a client could notice.
@@ -296,6 +300,11 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         RunOutcome::Stuck => (vec![undo("retries")], Some("check the servers that are stuck first")),
         RunOutcome::Incomplete if report.is_manual_only() && !applied => (Vec::new(), Some(manually)),
         RunOutcome::Incomplete if report.is_manual_only() => (vec![undo("restores what was applied")], Some(manually)),
+        // Planning again would change what was to be restored.
+        RunOutcome::Failed | RunOutcome::Incomplete if report.is_of_undo() => {
+            let rest = (report.left_to_restore() > 0).then(|| undo("restores the rest"));
+            (unread.into_iter().chain(rest).collect(), None)
+        }
         // Only a restart is missing.
         RunOutcome::Incomplete if report.steps.iter().all(is_in_place) => {
             (unread.into_iter().chain(applied.then(|| undo("restores what was applied"))).collect(), None)

@@ -107,6 +107,28 @@ async fn an_open_step_is_told_from_one_that_is_over_and_a_halted_run_is_not_offe
     assert_eq!(counted(&report), [1, 0, 1]);
 }
 
+/// What an undo that was only settled has left is restored by undoing the run again, not by another plan.
+#[tokio::test(start_paused = true)]
+async fn an_undo_that_was_only_settled_says_what_is_left_and_how_it_continues() {
+    let (_, mut report) = applied().await;
+    let step = &mut report.steps[0];
+    (step.status, step.undoing) = (StepStatus::NotStarted, true);
+    report.outcome = RunOutcome::Incomplete;
+    report.summary = RunSummary { applied: 0, not_started: 1, ..report.summary };
+    let text = |report: &Report| {
+        let mut out = Vec::new();
+        run_text::write(&mut out, report, &SubscriptionNames::default(), &Text::plain()).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let settled = text(&report);
+    assert!(settled.contains("its undo has ended and left 1 not restored"), "{settled}");
+    assert!(settled.contains("hostssl undo run-1") && !settled.contains("hostssl plan"), "{settled}");
+    // What someone else has set stays: nothing is left to do.
+    report.steps[0].status = StepStatus::ChangedSincePlan;
+    let changed = text(&report);
+    assert!(!changed.contains("next:") && !changed.contains("hostssl plan"), "{changed}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn receipts_stand_beside_the_report() {
     let (_, report) = applied().await;

@@ -259,7 +259,7 @@ pub enum NotStarted {
     EarlierStepFailed,
     /// It is done manually.
     Manual,
-    /// The run was resumed only to settle what was in progress.
+    /// The run was resumed only to settle what was in progress, or was undone.
     NotContinued,
 }
 
@@ -274,7 +274,7 @@ impl NotStarted {
             Self::ReplicaSetNotDone => "an earlier server of its replica set did not succeed",
             Self::EarlierStepFailed => "an earlier step of this server did not succeed",
             Self::Manual => "hostssl does not write this: change it manually",
-            Self::NotContinued => "the run was resumed only to settle writes in progress",
+            Self::NotContinued => "the run was settled or undone before this step was started",
         }
     }
 }

@@ -163,6 +163,18 @@ impl Report {
         self.steps.iter().filter(|step| !step.open && is_failure(step.status)).count()
     }
 
+    /// Whether the undo of the run was begun.
+    #[must_use]
+    pub fn is_of_undo(&self) -> bool {
+        self.steps.iter().any(|step| step.undoing)
+    }
+
+    /// How many steps an undo that has ended did not begin: undoing the run again restores them.
+    #[must_use]
+    pub fn left_to_restore(&self) -> usize {
+        self.steps.iter().filter(|step| step.undoing && step.status == StepStatus::NotStarted).count()
+    }
+
     /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
     pub fn is_manual_only(&self) -> bool {
@@ -349,6 +361,8 @@ impl StepOutcome {
 
 const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server; hostssl never restarts one";
 
+const NOT_RESTORED: &str = "the previous value has not been restored: the undo was resumed only to settle what was in progress; undo the run again";
+
 const UNEXPLAINED: &str = "the new value is set, but no record says who set it: someone else, or this run if its records were \
                            lost; undo does not change it";
 
@@ -379,6 +393,7 @@ fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
         StepOutcome::Refused { by: by @ RefusedBy::Stopped, detail, .. } => Some(format!("{}: {detail}", by.as_str())),
         StepOutcome::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
         StepOutcome::Failed { detail } | StepOutcome::TimedOut { detail } => Some(detail.to_string()),
+        StepOutcome::NotStarted { .. } if undoing => Some(NOT_RESTORED.to_owned()),
         StepOutcome::NotStarted { why } => Some(why.as_str().to_owned()),
     }
 }

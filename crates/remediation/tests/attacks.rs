@@ -7,8 +7,8 @@ use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, Res
 use hostssl_remediation::{
     Accepted, Approved, Clock, Direction, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal,
     JournalError, JournalEvent, JournalRecord, JournalledRun, LoadedRun, NewRun, OnResume, OperationProgress,
-    ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Report, RunId, RunOutcome, SafeText, StepEvent,
-    WriteError,
+    ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Report, RunId, RunOutcome, RunPhase, SafeText,
+    StepEvent, StepStatus, WriteError,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
@@ -659,6 +659,38 @@ async fn to_settle_is_to_read() {
         written += before;
     }
     assert!(written > 0, "no crash came behind a write");
+}
+
+/// An undo that was killed and then only settled has left values, says so, and restores them when the run is undone again.
+#[tokio::test(start_paused = true)]
+async fn what_a_settled_undo_has_left_is_restored_by_the_next_one() {
+    let mut left = 0;
+    for at in 1..40 {
+        let case = Case::new(&[InjectedFault::None; 3]);
+        case.apply().await;
+        let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+        case.world.crash.arm(at);
+        let journal = CrashingJournal { inner: &case.journal, crash: &case.world.crash };
+        let executor = Executor { journal: &journal, ..case.executor(&case.world, watch::channel(None).1) };
+        let crashed = case.world.crash.survive(executor.undo(loaded, &[], None)).await.is_none();
+        case.world.crash.arm(0);
+        let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+        if !crashed || loaded.state.phase() != RunPhase::Undoing {
+            continue;
+        }
+        let settled = case.resume(OnResume::SettleOnly).await;
+        let waiting = settled.steps.iter().filter(|step| step.status == StepStatus::NotStarted);
+        let reasons: Vec<&str> = waiting.filter_map(|step| step.reason.as_deref()).collect();
+        let right = |reason: &&str| reason.contains("has not been restored") && reason.contains("undo the run again");
+        assert!(reasons.iter().all(right), "crash {at}: {reasons:?}");
+        assert_eq!(reasons.len(), settled.left_to_restore(), "crash {at}");
+        left += reasons.len();
+        let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+        let executor = case.executor(&case.world, watch::channel(None).1);
+        let undone = executor.undo(loaded, &[], None).await.unwrap();
+        assert_eq!(statuses(&undone), ["undone"; 3], "crash {at}");
+    }
+    assert!(left > 0, "no crash came before the last step");
 }
 
 #[tokio::test(start_paused = true)]
