@@ -5,12 +5,13 @@ use crate::client_sightings::{ClientSightings, Look};
 use crate::kept::{EarlierClient, KeptCensus, Restriction, still_open, unless_missed};
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
 use crate::seed::SeededHash;
+use crate::sessions::are_among;
 use crate::verdict::{CensusEvidence, Unlisted, index, judge};
 use crate::{
     Backend, CensusVerdict, Client, Coverage, Doubt, Interval, Millis, MissingReason, Requirements, SessionId,
     SessionTls, Sighting, Source,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Bounds of the memory of a census.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +197,7 @@ impl Census {
     pub fn finish(mut self, requirements: Requirements) -> CensusReport {
         let earlier = self.earlier_than_since();
         self.settle_earlier();
+        self.settle_without_address();
         self.refused.settle(self.limits.clients);
         for source in &mut self.sources {
             source.coverage.close();
@@ -243,9 +245,9 @@ impl Census {
     /// Sessions that began before the observation are old news if the same client was seen since; otherwise it is
     /// unknown whether they use TLS.
     fn settle_earlier(&mut self) {
-        let known: std::collections::HashSet<SessionNames> = self.clients.keys().map(Key::names).collect();
+        let known: HashSet<SessionNames> = self.clients.keys().map(Key::names).collect();
         // The message of a replication connection has no database.
-        let replication: std::collections::HashSet<(Option<String>, Option<String>)> = self
+        let replication: HashSet<(Option<String>, Option<String>)> = self
             .clients
             .keys()
             .filter(|key| key.backend == Backend::Replication)
@@ -257,5 +259,16 @@ impl Census {
             }
             self.clients.insert(key, seen);
         }
+    }
+
+    /// A session whose line does not say where it came from is no news where another file has it whole.
+    fn settle_without_address(&mut self) {
+        let is_half = |seen: &ClientSightings| matches!(seen.doubt, Some(Doubt::BeganBefore | Doubt::NoAddress));
+        if !self.clients.values().any(|seen| seen.doubt == Some(Doubt::NoAddress)) {
+            return;
+        }
+        let whole = self.clients.values().filter(|seen| !is_half(seen)).flat_map(|seen| seen.days.values());
+        let whole: HashSet<u32> = whole.flat_map(|day| day.hashes().iter().copied()).collect();
+        self.clients.retain(|_, seen| seen.doubt != Some(Doubt::NoAddress) || !are_among(seen.days.values(), &whole));
     }
 }

@@ -6,6 +6,7 @@
 //! of readings do not matter. Up to [`EXACT`] sessions a day the count is exact; beyond, it is an estimate.
 
 use crate::Millis;
+use std::collections::HashSet;
 
 /// Sessions of a client in a day that are counted exactly. Beyond, the estimate has a standard error of one in √62, 13
 /// %.
@@ -86,6 +87,11 @@ impl DailySessions {
     pub(crate) fn is_exact(&self) -> bool {
         self.0.len() < EXACT
     }
+}
+
+/// Whether each of these sessions is known to be one of `others`: so that where some could not be counted one by one, it is not.
+pub(crate) fn are_among<'a>(days: impl IntoIterator<Item = &'a DailySessions>, others: &HashSet<u32>) -> bool {
+    days.into_iter().all(|day| day.is_exact() && day.hashes().iter().all(|session| others.contains(session)))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ struct Event {
     pid: u64,
     host: &'static str,
     names: &'static str,
+    user: &'static str,
     message: String,
 }
 
@@ -31,9 +32,9 @@ fn time(at: u64) -> String {
 }
 
 /// Received, authorized, and ended half a minute later.
-fn session(at: u64, pid: u64, user: &str, tls: &str) -> [Event; 3] {
+fn session(at: u64, pid: u64, user: &'static str, tls: &str) -> [Event; 3] {
     let host = "10.0.0.4";
-    let event = |at, names, message| Event { at, pid, host, names, message };
+    let event = |at, names, message| Event { at, pid, host, names, user, message };
     [
         event(at, "[unknown]@[unknown]", format!("connection received: host={host} port={pid}")),
         event(at, "u@d", format!("connection authorized: user={user} database=shop application_name=psql{tls}")),
@@ -284,14 +285,11 @@ fn a_half_line_at_the_end_accuses_no_client() {
     assert_eq!(report.verdict, CensusVerdict::Safe, "it ends as a message about TLS does: {}", report.reason);
 }
 
-#[test]
-fn a_line_counts_once_where_two_files_have_it() {
-    let log = lines(&week(), "{t} [{p}] ");
-    let twice = read(&[&log, &log], None);
-    assert_eq!((twice.verdict, twice.clients.len(), twice.clients[0].sightings), (CensusVerdict::Safe, 1, 505));
+/// The same events in csvlog, which has each address in a field.
+fn records(events: &[Event]) -> String {
     let record = |event: &Event| {
         let is_known = !event.message.starts_with("connection received");
-        let (user, database) = if is_known { ("app", "shop") } else { ("", "") };
+        let (user, database) = if is_known { (event.user, "shop") } else { ("", "") };
         let began = if event.message.starts_with("disconnection") { event.at - 30 } else { event.at };
         format!(
             "{},\"{user}\",\"{database}\",{pid},\"10.0.0.4:{pid}\",{began:x}.{pid:x},1,\"x\",{},3/1,0,LOG,00000,\"{}\",,,,,,,,,\"\",\"client backend\",,0\n",
@@ -301,10 +299,58 @@ fn a_line_counts_once_where_two_files_have_it() {
             pid = event.pid
         )
     };
-    let csv: String = week().iter().map(record).collect();
-    let both = read(&[&csv, &log], None);
+    events.iter().map(record).collect()
+}
+
+#[test]
+fn a_line_counts_once_where_two_files_have_it() {
+    let log = lines(&week(), "{t} [{p}] ");
+    let twice = read(&[&log, &log], None);
+    assert_eq!((twice.verdict, twice.clients.len(), twice.clients[0].sightings), (CensusVerdict::Safe, 1, 505));
+    let both = read(&[&records(&week()), &log], None);
     let counts: Vec<u64> = both.clients.iter().map(|client| client.sightings).collect();
     assert_eq!((both.verdict, counts), (CensusVerdict::Safe, vec![505]), "{}", both.reason);
+}
+
+/// Clients by user, with how often each was seen how.
+fn found(report: &CensusReport) -> Vec<(&str, SessionTls, u64)> {
+    report.clients.iter().map(|one| (one.user.as_deref().unwrap(), one.tls, one.sightings)).collect()
+}
+
+#[test]
+fn a_session_counts_once_where_one_of_two_files_does_not_say_where_it_came_from() {
+    let plain = (0..60).flat_map(|at| session(at * HOUR + 7, 9_000 + at, "legacy", ""));
+    let events: Vec<Event> = week().into_iter().chain(plain).collect();
+    let whole = [("legacy", SessionTls::Plaintext, 60), ("app", SessionTls::Tls, 505)];
+    // `log_connections = authorization`, with and without `log_disconnections`.
+    let of = |words: &[&str]| -> Vec<Event> {
+        events.iter().filter(|event| words.iter().any(|word| event.message.contains(word))).cloned().collect()
+    };
+    for half in [of(&["authorized"]), of(&["authorized", "disconnection"])] {
+        let log = lines(&half, "{t} [{p}] ");
+        for other in [records(&events), records(&half), lines(&events, "{t} [{p}] ")] {
+            assert_eq!(found(&read(&[&other, &log], None)), whole);
+        }
+        let report = read(&[&log, &lines(&events, "{t} [{p}] ")], None);
+        assert_eq!(found(&report), whole);
+        // The lines of the other file have another key, and are read later.
+        let report = read(&[&log, &records(&events)], None);
+        assert!(report.clients.iter().all(|one| one.tls != SessionTls::Unknown), "{:#?}", report.clients);
+    }
+    // One that only that file has is a client of its own.
+    let [_, other, _] = session(61 * HOUR, 9_100, "legacy", "");
+    let log = lines(&[of(&["authorized"]), vec![other]].concat(), "{t} [{p}] ");
+    let report = read(&[&records(&events), &log], None);
+    assert_eq!(found(&report).iter().filter(|(.., tls, _)| *tls == SessionTls::Unknown).count(), 1);
+}
+
+#[test]
+fn without_a_key_no_session_explains_another() {
+    let [received, authorized, _] = session(9, 7, "app", SSL);
+    let [_, evil, _] = session(9, 8, "evil", "");
+    let log = lines(&[received, authorized], "{t} {h} ") + &lines(&[evil], "{t} [unknown] ");
+    let report = read(&[&log], Some("%t %h "));
+    assert!(found(&report).iter().any(|(user, ..)| *user == "evil"), "{:#?}", report.clients);
 }
 
 #[test]

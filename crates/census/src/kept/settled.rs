@@ -2,6 +2,7 @@
 
 use super::{KeptCensus, KeptClient};
 use crate::client_key::{Key, SessionNames};
+use crate::sessions::are_among;
 use crate::{Backend, Doubt, SessionTls};
 use std::collections::HashSet;
 
@@ -41,11 +42,7 @@ impl Settled {
         let is_known = client.doubt == Some(Doubt::BeganBefore)
             && (self.names.contains(&key.names())
                 || self.replication.contains(&(key.user.clone(), key.address.clone())));
-        is_known
-            || client
-                .days
-                .values()
-                .all(|day| day.is_exact() && day.hashes().iter().all(|session| self.sessions.contains(session)))
+        is_known || are_among(client.days.values(), &self.sessions)
     }
 }
 

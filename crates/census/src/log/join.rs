@@ -7,11 +7,11 @@ use super::line_facts::LineFacts;
 use super::lost::LostLines;
 use super::message::{Authorized, ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
+use super::read_lines::ReadLines;
 use super::startup_failure::StartupFailure;
 use crate::seed::SeededHash;
 use crate::{Backend, Census, Coverage, Doubt, Millis, SessionTls, Sighting};
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher;
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
 const MOST_OPEN: usize = 32 << 10;
@@ -46,8 +46,8 @@ pub(super) struct Joiner {
     old: HashMap<SessionKey, JoinedSession, SeededHash>,
     counted: HashSet<SessionKey, SeededHash>,
     counted_before: HashSet<SessionKey, SeededHash>,
-    /// What was authorized, in digests of the process id, the second and all that the line says: it is counted once.
-    lines: HashSet<u64, SeededHash>,
+    /// The lines of what was authorized: each is counted once.
+    lines: ReadLines,
     pub(super) lost: LostLines,
     pub(super) tally: ConnectionTally,
     /// When connections were authorized.
@@ -179,7 +179,7 @@ impl Joiner {
                 None => {}
             }
         }
-        if !self.is_new_line(key, &seen, origin.as_ref()) && key.is_reused() {
+        if !self.lines.is_new(key.pid, &seen, origin.as_ref()) && key.is_reused() {
             if let Some(session) = self.get(key).filter(|session| session.seen.is_none()) {
                 session.is_known = true;
             }
@@ -213,12 +213,16 @@ impl Joiner {
         if self.is_over(key) {
             return;
         }
-        match self.get(key) {
+        let Self { young, old, lines, .. } = self;
+        match young.get_mut(&key).or_else(|| old.get_mut(&key)) {
             Some(session) if session.is_known => {}
             Some(session) if session.seen.is_some() => {
                 if session.origin.is_none() {
                     session.origin =
                         parting.map(|parting| parting.origin.into()).or(line.origin.map(SessionOrigin::from));
+                    if let (Some(seen), Some(origin)) = (&session.seen, &session.origin) {
+                        lines.learn(key.pid, seen, origin);
+                    }
                 }
                 if let (Some(seen), Some(application)) = (&mut session.seen, line.application) {
                     seen.compare(application);
@@ -314,16 +318,6 @@ impl Joiner {
         }
     }
 
-    /// Whether this was not read before, and remembers it.
-    fn is_new_line(&mut self, key: SessionKey, seen: &Seen, origin: Option<&SessionOrigin>) -> bool {
-        if self.lines.len() >= MOST_COUNTED {
-            self.lines.clear();
-        }
-        let said = (&seen.user, &seen.database, &seen.application, &seen.encryption, seen.is_replication, origin);
-        let digest = self.lines.hasher().hash_one((key.pid, seen.at.map(|at| at.div_euclid(1_000)), said));
-        self.lines.insert(digest)
-    }
-
     /// Remembers a session as counted.
     fn count(&mut self, key: SessionKey, session: &JoinedSession) {
         if key.is_reused() || session.seen.is_none() {
@@ -412,7 +406,7 @@ impl Joiner {
         };
         census.add_session(
             seen.source,
-            session_id(key, session.received_at.or(seen.at)),
+            session_id(key, session.received_at.or(seen.at), doubt == Some(Doubt::NoAddress)),
             Sighting {
                 user: seen.user,
                 database: seen.database,

@@ -134,13 +134,17 @@ impl Seen {
 
 /// What tells a session from every other. One with a process id alone began in the second in which it came in: so a file of
 /// another format, or of another run, that has the whole key says the same.
-pub(super) fn session_id(key: Option<SessionKey>, came_in: Option<Millis>) -> SessionId {
+pub(super) fn session_id(key: Option<SessionKey>, came_in: Option<Millis>, is_without_address: bool) -> SessionId {
     let second = came_in.and_then(|at| u64::try_from(at.div_euclid(1_000)).ok());
     match (key, second) {
         (Some(key), _) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
         (Some(key), Some(second)) => SessionId::of_backend(second, key.pid),
-        // Sessions without a key that began in one millisecond count as one.
-        (key, _) => SessionId::of_process(key.map_or(0, |key| key.pid), came_in),
+        // Sessions without a key that began in one millisecond count as one. But one without an address is not taken for another
+        // that has one, which would explain it.
+        (key, _) => {
+            let apart = u32::from(is_without_address) << 31;
+            SessionId::of_process(key.map_or(0, |key| key.pid) ^ apart, came_in)
+        }
     }
 }
 

@@ -308,7 +308,7 @@ impl LogFile {
                     address: Some(text(refused.host)),
                     backend: if refused.is_replication { Backend::Replication } else { Backend::Client },
                 };
-                census.add_refused(key, session_id(line.key, line.at), line.at);
+                census.add_refused(key, session_id(line.key, line.at, false), line.at);
             }
             LogMessage::NotBegun(failure) => joiner.not_begun(line, *failure),
             LogMessage::Damaged => self.unread.records += 1,

@@ -14,6 +14,7 @@ mod log_file;
 mod lost;
 mod message;
 mod prefix;
+mod read_lines;
 mod record_fields;
 mod refusal;
 mod short;
