@@ -1,7 +1,8 @@
 //! The speed of the log reader, as a ratio against `grep -c 'connection authorized'` over the same file.
 //!
 //! `cargo bench -p hostssl-census --bench reader -- 1024` makes a log of so many MiB (256 otherwise), in which two of three
-//! lines are statements, as in a busy server with `log_min_duration_statement`, and one of only connections.
+//! lines are statements, as in a busy server with `log_min_duration_statement`, and one of only connections. A word after the number, such
+//! as `connections`, chooses one of the two.
 
 #![allow(missing_docs, reason = "a program of its own")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may stop at the first surprise, and prints")]
@@ -15,8 +16,11 @@ use std::process::Command;
 use std::time::Instant;
 
 fn main() {
-    let mib: u64 = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(256);
-    for (name, statements) in [("mixed", 6), ("connections", 0)] {
+    let words = || std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let mib: u64 = words().filter_map(|word| word.parse().ok()).next().unwrap_or(256);
+    let wanted = words().find(|word| word.parse::<u64>().is_err()).unwrap_or_default();
+    for (name, statements) in [("mixed", 6), ("connections", 0)].into_iter().filter(|(name, _)| name.contains(&wanted))
+    {
         let path = std::env::temp_dir().join(format!("hostssl-census-bench-{}.log", std::process::id()));
         let bytes = generate(&path, mib << 20, statements);
         let speed = |seconds: f64| bytes as f64 / 1e6 / seconds;

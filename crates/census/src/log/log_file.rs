@@ -12,6 +12,7 @@ use super::join::{ConnectionTally, Joiner};
 use super::joined_session::{session_id, text};
 use super::json_record;
 use super::line_facts::LineFacts;
+use super::line_heads::{LastHead, ReadAt};
 use super::message::LogMessage;
 use super::prefix::Prefix;
 use super::unread::{PlainMessages, Unread, each_candidate};
@@ -84,6 +85,8 @@ pub(super) struct LogFile {
     long_lines: u64,
     unread: Unread,
     plain: PlainMessages,
+    last_head: LastHead,
+    read_at: ReadAt,
     other_prefix: u64,
     is_zone_unknown: bool,
     /// The last line is about a connection, and has no end.
@@ -113,6 +116,8 @@ impl LogFile {
             long_lines: 0,
             unread: Unread::default(),
             plain: PlainMessages::default(),
+            last_head: LastHead::default(),
+            read_at: ReadAt::default(),
             other_prefix: 0,
             is_zone_unknown: false,
             is_half: false,
@@ -228,6 +233,7 @@ impl LogFile {
         match self.format {
             LogFormat::Stderr => {
                 self.read_times(region);
+                self.read_at.clear();
                 each_hit(region, |line| self.stderr_line(line, sink.census, sink.joiner));
                 each_candidate(region, b'\n', |line| self.foreign_stderr_line(line, sink.joiner));
             }

@@ -10,6 +10,7 @@ mod joined_session;
 mod json_record;
 mod key_evidence;
 mod line_facts;
+mod line_heads;
 mod log_file;
 mod lost;
 mod message;

@@ -162,6 +162,11 @@ impl Prefix {
         }
     }
 
+    /// Whether no part of it is a text of any kind: lines that begin alike up to their message are then split alike.
+    pub(super) fn is_fixed(&self) -> bool {
+        !self.parts.iter().any(|part| matches!(part, PrefixPart::Free(_)))
+    }
+
     /// Whether lines say when they were written.
     pub(super) fn has_time(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, PrefixPart::Time { .. } | PrefixPart::Epoch))

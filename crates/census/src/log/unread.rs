@@ -5,7 +5,7 @@
 
 use super::message::LogMessage;
 use super::short::{find, rfind};
-use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
+use super::wording::{NEEDLES, WORDINGS, Wording, find_piece, is_log_severity, is_severity};
 use crate::seed::SeededHash;
 use crate::{MissingReason, Source};
 use memchr::{memchr_iter, memrchr};
@@ -139,11 +139,18 @@ pub(super) fn has_message_inside(text: &[u8], message: Option<&LogMessage<'_>>) 
     let behind = match message {
         Some(
             LogMessage::Received(_) | LogMessage::Authorized(_) | LogMessage::Disconnected(_) | LogMessage::Damaged,
-        ) => NEEDLES.find(text).map_or(0, |own| own.end()),
+        ) => own_words(text),
         _ => 0,
     };
     let Some(rest) = text.get(behind..).filter(|rest| find_piece(rest, 0).is_some()) else { return false };
     NEEDLES.find_iter(rest).any(|found| behind > 0 || follows_severity(rest.get(..found.start()).unwrap_or_default()))
+}
+
+/// Where the words by which a message is known end: those at its beginning, of which nearly all are English.
+fn own_words(text: &[u8]) -> usize {
+    let Wording { received, authorized, disconnection, .. } = &WORDINGS[0];
+    let english = [received, disconnection, authorized].into_iter().find(|words| text.starts_with(words.as_bytes()));
+    english.map_or_else(|| NEEDLES.find(text).map_or(0, |own| own.end()), |words| words.len())
 }
 
 /// Whether a text ends with a severity, as a line does before its message.

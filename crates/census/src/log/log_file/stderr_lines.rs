@@ -21,7 +21,7 @@ impl LogFile {
             self.unread.glued += u64::from(is_whole || has_message_inside(text, None));
             return;
         }
-        let Some(split) = self.prefixes.iter().find_map(|prefix| prefix.split(line)) else {
+        let Some(split) = self.last_head.split(&self.prefixes, line) else {
             if NEEDLES.is_match(line) {
                 self.other_prefix(line, census, joiner);
             }
@@ -41,6 +41,7 @@ impl LogFile {
             }
             return;
         };
+        self.read_at.add(line);
         self.is_zone_unknown |= split.head.is_zone_unknown;
         let host = split
             .head
@@ -80,10 +81,11 @@ impl LogFile {
 
     /// A line that ends as a message does which has no known words.
     pub(super) fn foreign_stderr_line(&mut self, line: &[u8], joiner: &mut Joiner) {
-        if line.first() == Some(&b'\t') {
+        // Nearly all lines that end so were read as one of these messages.
+        if line.first() == Some(&b'\t') || self.read_at.has(line) {
             return;
         }
-        let split = self.prefixes.iter().find_map(|prefix| prefix.split(line));
+        let split = self.last_head.split(&self.prefixes, line);
         // Nearly all lines that end so are these two, and their words need not be searched for.
         let [received, disconnection] = [WORDINGS[0].received, WORDINGS[0].disconnection].map(str::as_bytes);
         let is_known = |message: &[u8]| message.starts_with(received) || message.starts_with(disconnection);
