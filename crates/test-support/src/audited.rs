@@ -120,6 +120,11 @@ impl AuditedFleet {
         self.0.iter().find(|posture| posture.server.name() == name).unwrap().server.id.clone()
     }
 
+    /// The id of the audit of this minute.
+    pub fn run_id(minute: u64) -> String {
+        format!("01890000-0000-7000-8000-{minute:012}")
+    }
+
     /// The report of an audit in this minute, by the baseline.
     pub fn report(&self, minute: u64) -> AuditReport {
         self.report_by(minute, &Profile::find("baseline").unwrap())
@@ -142,7 +147,7 @@ impl AuditedFleet {
             format!("2026-11-{:02}T{:02}:{:02}:{second:02}Z", 1 + minute / 1440, minute / 60 % 24, minute % 60)
         };
         let run = AuditRun {
-            id: format!("01890000-0000-7000-8000-{minute:012}"),
+            id: Self::run_id(minute),
             started_at: at(0),
             finished_at: at(2),
             principals: vec![Principal {

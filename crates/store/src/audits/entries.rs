@@ -146,11 +146,15 @@ pub(crate) fn newest_pair(connection: &Connection) -> Result<Option<(AuditEntry,
 
 /// The newest pair of one scope that fulfils a condition on the later one, `a`, and on the earlier one, `b`.
 fn pair(connection: &Connection, condition: &str) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
+    // From the newest on, each with the newest before it: what is found stands at the beginning, however many audits there are. A scope
+    // that was audited once is not searched for.
     let numbers = connection
         .prepare_cached(&format!(
-            "SELECT b.num, a.num FROM audits a JOIN audits b ON (b.started_ms, b.num) < (a.started_ms, a.num) \
-             AND NOT b.stopped AND b.cloud = a.cloud AND b.scope = a.scope {condition} \
-             ORDER BY a.started_ms DESC, a.num DESC, b.started_ms DESC, b.num DESC LIMIT 1"
+            "SELECT (SELECT b.num FROM audits b WHERE (b.started_ms, b.num) < (a.started_ms, a.num) \
+               AND NOT b.stopped AND b.cloud = a.cloud AND b.scope = a.scope {condition} \
+               ORDER BY b.started_ms DESC, b.num DESC LIMIT 1) AS before, a.num FROM audits a \
+             WHERE (a.cloud, a.scope) IN (SELECT cloud, scope FROM audits GROUP BY 1, 2 HAVING count(*) > 1) \
+             AND before IS NOT NULL ORDER BY a.started_ms DESC, a.num DESC LIMIT 1"
         ))?
         .query_row([], |row| Ok::<[i64; 2], _>([row.get(0)?, row.get(1)?]))
         .optional()?;
