@@ -321,6 +321,35 @@ fn of_servers_that_are_alike_the_one_with_the_fewest_clients_comes_first() {
     assert_eq!(waves(&known), ["c", "a b d-prod"], "clients that were not observed are not few");
 }
 
+/// A wave lasts as long as its slowest server.
+#[test]
+fn servers_with_two_changes_share_a_wave() {
+    let with = |name: &str, tls: &str| flexible(name, "off", tls);
+    let (old, new) = ("TLSv1.1", "TLSv1.2");
+    let mut known = PlannerKnowledge::new(vec![
+        with("a", new),
+        with("b", old),
+        with("c", new),
+        with("d", old),
+        with("e", new),
+        with("f-prod", new),
+    ]);
+    known.options = PlanOptions { canary_size: 1, wave_size: 2, max_servers: None };
+    assert_eq!(waves(&known), ["a", "c e", "b b d d", "f-prod"]);
+    // The canary is chosen by what a failure would do.
+    known.order.clients = [("b", 2), ("c", 3)].map(|(name, n)| (id(Kind::Flexible, name), n)).into();
+    assert_eq!(waves(&known), ["b b", "c a", "e d d", "f-prod"]);
+}
+
+/// A primary whose replica comes last would be in a small wave of its own.
+#[test]
+fn a_replica_comes_before_servers_that_no_other_one_waits_for() {
+    let mut known = PlannerKnowledge::new(["a", "b", "c", "d", "z"].map(named).to_vec());
+    known.postures[4].server.primary = Some(id(Kind::Flexible, "a"));
+    known.options = PlanOptions { canary_size: 1, wave_size: 2, max_servers: None };
+    assert_eq!(waves(&known), ["b", "z c", "a d"]);
+}
+
 #[test]
 fn a_wave_holds_one_group_where_that_is_asked_for() {
     let mut known = PlannerKnowledge::new(vec![
