@@ -1,6 +1,6 @@
 //! Folds sightings into clients.
 
-use crate::client_key::{Key, SessionNames, order};
+use crate::client_key::{ClientKey, Key, KeyRef, SessionNames, order};
 use crate::client_sightings::{ClientSightings, Look};
 use crate::kept::{EarlierClient, KeptCensus, Restriction, still_open, unless_missed};
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
@@ -113,40 +113,42 @@ impl Census {
 
     /// Counts a sighting of a source. Where the census is kept, a session that was counted before does not count again.
     pub fn add_session(&mut self, source: usize, id: SessionId, sighting: Sighting) {
-        if self.since.is_some_and(|since| sighting.at.is_some_and(|at| at < since)) {
+        let Sighting { protocol, cipher, at, doubt, .. } = &sighting;
+        let [protocol, cipher] = [protocol, cipher].map(|name| name.as_deref());
+        self.add_look(KeyRef::from(&sighting), Look { source, id, at: *at, protocol, cipher, doubt: *doubt });
+    }
+
+    /// The same in texts that lie elsewhere.
+    pub(crate) fn add_look(&mut self, key: KeyRef<'_>, look: Look<'_>) {
+        if self.since.is_some_and(|since| look.at.is_some_and(|at| at < since)) {
             let limits = self.limits;
             let before = self.before.get_or_insert_with(|| Box::new(Self::new(limits, None)));
             // A client remembers the kinds of its sources. What they cover, the whole says.
             for known in self.sources.iter().skip(before.sources.len()) {
                 before.sources.push(Source::new(known.kind, known.name.clone()));
             }
-            return before.add_session(source, id, sighting);
+            return before.add_look(key, look);
         }
-        let Sighting { user, database, application, address, backend, tls, protocol, cipher, at, doubt } = sighting;
-        let key = Key { user, database, application, address, backend, tls };
-        if key.is_own(protocol.as_deref()) {
+        if key.is_own(look.protocol) {
             return;
         }
-        let look = Look { source, id, at, protocol, cipher, doubt };
-        if doubt == Some(Doubt::BeganBefore) {
-            return self.add_earlier(key, look);
+        if look.doubt == Some(Doubt::BeganBefore) {
+            return self.add_earlier(key.to_key(), look);
         }
-        if let Some(seen) = self.clients.get_mut(&key) {
+        if let Some(seen) = self.clients.get_mut(&key as &dyn ClientKey) {
             return seen.add(look);
         }
-        let Some(count) = self.counts.get_mut(index(tls)) else { return };
+        let Some(count) = self.counts.get_mut(index(key.tls)) else { return };
         if *count >= self.limits.clients {
-            return self.unlisted.add(tls, at);
+            return self.unlisted.add(key.tls, look.at);
         }
         *count += 1;
-        self.clients.entry(key).or_default().add(look);
+        self.clients.entry(key.to_key()).or_default().add(look);
     }
 
     /// Notes that a session which was counted is still there.
     pub fn add_again(&mut self, source: usize, id: SessionId, sighting: &Sighting) {
-        let Sighting { user, database, application, address, backend, tls, .. } = sighting.clone();
-        let key = Key { user, database, application, address, backend, tls };
-        match self.clients.get_mut(&key) {
+        match self.clients.get_mut(&KeyRef::from(sighting) as &dyn ClientKey) {
             Some(seen) => seen.last = seen.last.max(sighting.at),
             // It is beyond those that are listed, and was counted.
             None if self.counts.get(index(sighting.tls)).is_none_or(|count| *count >= self.limits.clients) => {
@@ -165,7 +167,7 @@ impl Census {
         self.refused.add(key, id, at, self.limits.clients);
     }
 
-    fn add_earlier(&mut self, key: Key, look: Look) {
+    fn add_earlier(&mut self, key: Key, look: Look<'_>) {
         let names = key.names();
         if let Some((_, seen)) = self.earlier.get_mut(&names) {
             seen.add(look);

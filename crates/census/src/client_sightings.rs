@@ -24,18 +24,19 @@ pub(crate) struct ClientSightings {
 }
 
 /// What a sighting says beside who the client is.
-pub(crate) struct Look {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
     pub(crate) source: usize,
     pub(crate) id: SessionId,
     pub(crate) at: Option<Millis>,
-    pub(crate) protocol: Option<String>,
-    pub(crate) cipher: Option<String>,
+    pub(crate) protocol: Option<&'a str>,
+    pub(crate) cipher: Option<&'a str>,
     pub(crate) doubt: Option<Doubt>,
 }
 
 impl ClientSightings {
     /// Counts one more.
-    pub(crate) fn add(&mut self, look: Look) {
+    pub(crate) fn add(&mut self, look: Look<'_>) {
         let Look { source, id, at, protocol, cipher, doubt } = look;
         self.sightings += 1;
         if !self.sources.contains(&source) {
@@ -45,11 +46,16 @@ impl ClientSightings {
         self.first = earliest(self.first, at);
         self.doubt = self.doubt.max(doubt);
         self.days.entry(at.map(|at| at.div_euclid(DAY))).or_default().add(id);
-        if let Some(protocol) = protocol
-            && (self.protocols.len() < MOST_PROTOCOLS || self.protocols.contains_key(&protocol))
-        {
-            let newest = self.protocols.entry(protocol).or_default();
-            *newest = std::mem::take(newest).max((at, cipher));
+        let Some(protocol) = protocol else { return };
+        if let Some((known_at, known)) = self.protocols.get_mut(protocol) {
+            if (*known_at, known.as_deref()) < (at, cipher) {
+                *known_at = at;
+                if known.as_deref() != cipher {
+                    *known = cipher.map(ToOwned::to_owned);
+                }
+            }
+        } else if self.protocols.len() < MOST_PROTOCOLS {
+            self.protocols.insert(protocol.to_owned(), (at, cipher.map(ToOwned::to_owned)));
         }
     }
 

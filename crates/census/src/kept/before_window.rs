@@ -3,7 +3,7 @@
 
 use super::settled::Settled;
 use super::{KeptCensus, KeptClient, Restriction};
-use crate::client_key::{Key, order};
+use crate::client_key::{ClientKey as _, Key, order};
 use crate::log_time::DAY;
 use crate::{Client, Coverage, Millis, Requirements, SessionTls, Source};
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ impl KeptClient {
     /// Whether all that was seen of it are logins of this program.
     pub(super) fn is_own(&self, key: &Key) -> bool {
         // The first is the oldest.
-        key.is_own(self.protocols.keys().next().map(String::as_str))
+        key.parts().is_own(self.protocols.keys().next().map(String::as_str))
     }
 
     /// Whether a restriction accepts it as it was seen last; `None` where that is unknown.

@@ -2,16 +2,21 @@
 //!
 //! Memory is bounded: sessions are held in two generations, and the older is settled when the younger is full.
 
-use super::joined_session::{JoinedSession, LoggedEncryption, Seen, SessionOrigin, is_login, session_id, text};
+use super::joined_session::{
+    JoinedSession, LoggedEncryption, Said, Seen, SessionOrigin, is_login, session_id, shown, text,
+};
 use super::line_facts::LineFacts;
 use super::lost::LostLines;
-use super::message::{Authorized, ConnectionOrigin, Parting};
+use super::message::{ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
 use super::read_lines::ReadLines;
 use super::startup_failure::StartupFailure;
+use crate::client_key::KeyRef;
+use crate::client_sightings::Look;
 use crate::seed::SeededHash;
-use crate::{Backend, Census, Coverage, Doubt, Millis, SessionTls, Sighting};
+use crate::{Backend, Census, Coverage, Doubt, Millis, SessionTls};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
 const MOST_OPEN: usize = 32 << 10;
@@ -129,14 +134,14 @@ impl Joiner {
     }
 
     /// It was accepted.
-    pub(super) fn authorized(&mut self, line: LineFacts<'_>, authorized: &Authorized<'_>, census: &mut Census) {
+    pub(super) fn authorized(&mut self, line: LineFacts<'_>, seen: Seen, census: &mut Census) {
         self.tally.authorized += 1;
         if let Some(at) = line.at {
             self.logged.observe(at);
         }
         self.newest = self.newest.max(line.at);
         self.lost.authorized(line.key, line.at);
-        let seen = Box::new(Seen::new(line, authorized));
+        let seen = Box::new(seen);
         let Some(key) = line.key else {
             self.tally.without_key += 1;
             let session = JoinedSession {
@@ -241,11 +246,14 @@ impl Joiner {
                     began: line.at.zip(parting.length).map(|(at, length)| at - length),
                     source: line.source,
                     at: line.at,
-                    is_replication: false,
-                    user: parting.user.map(text),
-                    database: parting.database.map(text),
-                    application: line.application.filter(|name| !name.is_empty()).map(text),
-                    encryption: LoggedEncryption::Unreadable,
+                    said: Arc::new(Said {
+                        is_replication: false,
+                        user: parting.user.map(text),
+                        database: parting.database.map(text),
+                        application: line.application.filter(|name| !name.is_empty()).map(text),
+                        encryption: LoggedEncryption::Unreadable,
+                        doubt: None,
+                    }),
                     doubt: Some(Doubt::BeganBefore),
                     claimed: None,
                 };
@@ -269,8 +277,8 @@ impl Joiner {
         let Some(session) = self.get(key) else { return };
         let Some(seen) = session.seen.as_ref().filter(|_| session.rivals.is_empty()) else { return };
         let is_its_name = match failure {
-            StartupFailure::Database(name) => seen.database == Some(text(name)),
-            StartupFailure::User(name) => seen.user == Some(text(name)),
+            StartupFailure::Database(name) => seen.said.database == Some(text(name)),
+            StartupFailure::User(name) => seen.said.user == Some(text(name)),
             StartupFailure::Unnamed => true,
         };
         let patience = if key.is_reused() { ENDS_AT_ONCE } else { AT_ONCE };
@@ -349,11 +357,14 @@ impl Joiner {
             began: None,
             source,
             at,
-            is_replication: false,
-            user: None,
-            database: None,
-            application: None,
-            encryption: LoggedEncryption::Unreadable,
+            said: Arc::new(Said {
+                is_replication: false,
+                user: None,
+                database: None,
+                application: None,
+                encryption: LoggedEncryption::Unreadable,
+                doubt: None,
+            }),
             doubt: Some(Doubt::NeverAuthorized),
             claimed: None,
         })
@@ -372,7 +383,7 @@ impl Joiner {
         else {
             return;
         };
-        let (tls, mut doubt) = match (&seen.encryption, &session.origin, seen.doubt) {
+        let (tls, mut doubt) = match (&seen.said.encryption, &session.origin, seen.doubt) {
             (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (SessionTls::Unknown, Some(doubt)),
             (_, Some(SessionOrigin::Local), Some(Doubt::BeganBefore | Doubt::NeverAuthorized)) => {
                 (SessionTls::Local, None)
@@ -400,28 +411,23 @@ impl Joiner {
             }
             _ => {}
         }
-        let (protocol, cipher) = match seen.encryption {
-            LoggedEncryption::Tls(protocol, cipher) if tls == SessionTls::Tls => (Some(protocol), Some(cipher)),
+        let (protocol, cipher) = match &seen.said.encryption {
+            LoggedEncryption::Tls(protocol, cipher) if tls == SessionTls::Tls => {
+                (Some(protocol.as_str()), Some(cipher.as_str()))
+            }
             _ => (None, None),
         };
-        census.add_session(
-            seen.source,
-            session_id(key, session.received_at.or(seen.at), doubt == Some(Doubt::NoAddress)),
-            Sighting {
-                user: seen.user,
-                database: seen.database,
-                application: seen.application,
-                address: match session.origin {
-                    Some(SessionOrigin::Host(host)) => Some(text(&host)),
-                    Some(SessionOrigin::Local) | None => None,
-                },
-                backend: if seen.is_replication { Backend::Replication } else { Backend::Client },
-                tls,
-                protocol,
-                cipher,
-                at: seen.at,
-                doubt,
-            },
+        let Said { is_replication, user, database, application, .. } = &*seen.said;
+        let [user, database, application] = [user, database, application].map(|name| name.as_deref());
+        let address = match &session.origin {
+            Some(SessionOrigin::Host(host)) => Some(shown(host)),
+            Some(SessionOrigin::Local) | None => None,
+        };
+        let backend = if *is_replication { Backend::Replication } else { Backend::Client };
+        let id = session_id(key, session.received_at.or(seen.at), doubt == Some(Doubt::NoAddress));
+        census.add_look(
+            KeyRef { user, database, application, address: address.as_deref(), backend, tls },
+            Look { source: seen.source, id, at: seen.at, protocol, cipher, doubt },
         );
     }
 }

@@ -5,6 +5,9 @@ use super::lost::LONGEST_LOGIN;
 use super::message::{Authorized, ConnectionOrigin, Encryption, Parting};
 use super::prefix::SessionKey;
 use crate::{Doubt, Millis, SessionId};
+use std::borrow::Cow;
+use std::hash::Hash;
+use std::sync::Arc;
 
 /// The longest application name that a field has: `NAMEDATALEN` less one, 63 bytes.
 const LONGEST_FIELD: usize = 63;
@@ -43,17 +46,25 @@ pub(super) struct Seen {
     pub(super) began: Option<Millis>,
     pub(super) source: usize,
     pub(super) at: Option<Millis>,
+    /// What its message says, which is the same for many sessions.
+    pub(super) said: Arc<Said>,
+    pub(super) doubt: Option<Doubt>,
+    /// The application name with what follows it, where it must be compared with the field of a later line.
+    pub(super) claimed: Option<Box<[u8]>>,
+}
+
+/// What the message of an authorized session says.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
     pub(super) is_replication: bool,
     pub(super) user: Option<String>,
     pub(super) database: Option<String>,
     pub(super) application: Option<String>,
     pub(super) encryption: LoggedEncryption,
     pub(super) doubt: Option<Doubt>,
-    /// The application name with what follows it, where it must be compared with the field of a later line.
-    pub(super) claimed: Option<Box<[u8]>>,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum LoggedEncryption {
     None,
     Tls(String, String),
@@ -77,46 +88,58 @@ impl JoinedSession {
     }
 }
 
-impl Seen {
-    pub(super) fn new(line: LineFacts<'_>, authorized: &Authorized<'_>) -> Self {
+impl Said {
+    pub(super) fn new(authorized: &Authorized<'_>) -> Self {
         let encryption = match authorized.encryption {
             Encryption::None => LoggedEncryption::None,
             Encryption::Tls { protocol, cipher } => LoggedEncryption::Tls(text(protocol), text(cipher)),
             Encryption::Gss => LoggedEncryption::Gss,
             Encryption::Unreadable => LoggedEncryption::Unreadable,
         };
-        let must_compare = line.has_fields && !matches!(encryption, LoggedEncryption::None);
         Self {
-            began: None,
-            source: line.source,
-            at: line.at,
             is_replication: authorized.is_replication,
             user: authorized.user.map(text),
             database: authorized.database.map(text),
             application: authorized.application.filter(|name| !name.is_empty()).map(text),
             encryption,
-            doubt: if line.is_ambiguous { Some(Doubt::AmbiguousLine) } else { authorized.doubt },
-            claimed: authorized.application_and_rest.filter(|_| must_compare).map(Into::into),
+            doubt: authorized.doubt,
         }
+    }
+
+    /// All that it says, without what is in doubt of it.
+    pub(super) fn parts(&self) -> impl Hash + PartialEq + '_ {
+        (&self.user, &self.database, &self.application, &self.encryption, self.is_replication)
+    }
+}
+
+impl Seen {
+    pub(super) fn new(line: LineFacts<'_>, authorized: &Authorized<'_>) -> Self {
+        let must_compare = line.has_fields && !matches!(authorized.encryption, Encryption::None);
+        let claimed = authorized.application_and_rest.filter(|_| must_compare).map(Into::into);
+        Self { claimed, ..Self::of(line, Arc::new(Said::new(authorized))) }
+    }
+
+    /// A session whose message says this, in a log without fields of their own for names.
+    pub(super) fn of(line: LineFacts<'_>, said: Arc<Said>) -> Self {
+        let doubt = if line.is_ambiguous { Some(Doubt::AmbiguousLine) } else { said.doubt };
+        Self { began: None, source: line.source, at: line.at, said, doubt, claimed: None }
     }
 
     /// Whether the names of the session's end are its own.
     pub(super) fn has_names(&self, parting: &Parting<'_>) -> bool {
         parting.user.is_some()
-            && self.user == parting.user.map(text)
-            && (self.is_replication || self.database == parting.database.map(text))
+            && is_name(self.said.user.as_deref(), parting.user)
+            && (self.said.is_replication || is_name(self.said.database.as_deref(), parting.database))
     }
 
     /// Whether both lines say the same.
     pub(super) fn says_as(&self, other: &Self) -> bool {
-        let said =
-            |seen: &Self| (seen.user.clone(), seen.database.clone(), seen.application.clone(), seen.is_replication);
-        said(self) == said(other) && self.encryption == other.encryption
+        Arc::ptr_eq(&self.said, &other.said) || self.said.parts() == other.said.parts()
     }
 
     /// Compares the application name with the field of a later line of the session, which has its first 63 bytes.
     pub(super) fn compare(&mut self, field: &[u8]) {
-        let (Some(claimed), Some(application)) = (&self.claimed, &self.application) else { return };
+        let (Some(claimed), Some(application)) = (&self.claimed, &self.said.application) else { return };
         let name = application.as_bytes();
         // The field may end where the name went on into the words.
         if name.len() >= LONGEST_FIELD {
@@ -126,8 +149,9 @@ impl Seen {
         } else if field.len() > name.len() && claimed.starts_with(field) {
             // The name goes on into the words about TLS: it is the client that wrote them.
             self.doubt = None;
-            self.encryption = LoggedEncryption::None;
-            self.application = Some(text(claimed));
+            let said = Arc::make_mut(&mut self.said);
+            said.encryption = LoggedEncryption::None;
+            said.application = Some(text(claimed));
         }
     }
 }
@@ -159,6 +183,16 @@ pub(super) fn is_login(received: Option<Millis>, authorized: Option<Millis>) -> 
 
 /// A name as text, with a bound.
 pub(super) fn text(bytes: &[u8]) -> String {
+    shown(bytes).into_owned()
+}
+
+/// The same where it lies.
+pub(super) fn shown(bytes: &[u8]) -> Cow<'_, str> {
     let end = bytes.len().min(LONGEST_NAME);
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
+}
+
+/// Whether a name is the one of a message.
+fn is_name(name: Option<&str>, said: Option<&[u8]>) -> bool {
+    name == said.map(shown).as_deref()
 }

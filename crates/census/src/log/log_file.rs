@@ -9,13 +9,14 @@ use super::LogEnd;
 use super::csv;
 use super::infer::infer;
 use super::join::{ConnectionTally, Joiner};
-use super::joined_session::{session_id, text};
+use super::joined_session::{Seen, session_id, text};
 use super::json_record;
+use super::judged::{JudgedMessage, JudgedMessages};
 use super::line_facts::LineFacts;
 use super::line_heads::{LastHead, ReadAt};
 use super::message::LogMessage;
 use super::prefix::Prefix;
-use super::unread::{PlainMessages, Unread, each_candidate};
+use super::unread::{Unread, each_candidate};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::log_time::stamp;
 use crate::refused::RefusedKey;
@@ -84,7 +85,7 @@ pub(super) struct LogFile {
     bytes: u64,
     long_lines: u64,
     unread: Unread,
-    plain: PlainMessages,
+    judged: JudgedMessages,
     last_head: LastHead,
     read_at: ReadAt,
     other_prefix: u64,
@@ -115,7 +116,7 @@ impl LogFile {
             bytes: 0,
             long_lines: 0,
             unread: Unread::default(),
-            plain: PlainMessages::default(),
+            judged: JudgedMessages::default(),
             last_head: LastHead::default(),
             read_at: ReadAt::default(),
             other_prefix: 0,
@@ -305,7 +306,7 @@ impl LogFile {
                 if line.is_ambiguous => {}
             LogMessage::Received(origin) => joiner.received(line, *origin, census),
             LogMessage::Authenticated => joiner.authenticated(line, census),
-            LogMessage::Authorized(authorized) => joiner.authorized(line, authorized, census),
+            LogMessage::Authorized(authorized) => joiner.authorized(line, Seen::new(line, authorized), census),
             LogMessage::Disconnected(parting) => joiner.disconnected(line, parting.as_ref(), census),
             LogMessage::Refused(refused) => {
                 let key = RefusedKey {
@@ -327,6 +328,18 @@ impl LogFile {
                     self.settings.push(value);
                 }
             }
+        }
+    }
+
+    /// The same for a message that was judged before.
+    fn take_judged(&mut self, line: LineFacts<'_>, message: JudgedMessage, census: &mut Census, joiner: &mut Joiner) {
+        if let Some(at) = line.at {
+            self.observe(at);
+        }
+        match message {
+            JudgedMessage::Authenticated if line.is_ambiguous => {}
+            JudgedMessage::Authenticated => joiner.authenticated(line, census),
+            JudgedMessage::Authorized(said) => joiner.authorized(line, Seen::of(line, said), census),
         }
     }
 

@@ -8,6 +8,7 @@ mod infer;
 mod join;
 mod joined_session;
 mod json_record;
+mod judged;
 mod key_evidence;
 mod line_facts;
 mod line_heads;

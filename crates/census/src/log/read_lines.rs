@@ -63,8 +63,7 @@ impl ReadLines {
     }
 
     fn digest(&self, pid: u32, seen: &Seen) -> u64 {
-        let said = (&seen.user, &seen.database, &seen.application, &seen.encryption, seen.is_replication);
-        self.0.hasher().hash_one((pid, seen.at.map(|at| at.div_euclid(1_000)), said))
+        self.0.hasher().hash_one((pid, seen.at.map(|at| at.div_euclid(1_000)), seen.said.parts()))
     }
 
     fn origin(&self, origin: Option<&SessionOrigin>) -> Origin {

@@ -6,47 +6,13 @@
 use super::message::LogMessage;
 use super::short::{find, rfind};
 use super::wording::{NEEDLES, WORDINGS, Wording, find_piece, is_log_severity, is_severity};
-use crate::seed::SeededHash;
 use crate::{MissingReason, Source};
 use memchr::{memchr_iter, memrchr};
-use std::collections::HashSet;
 
 /// Longer than any of the messages' words.
 const LONGEST_NEEDLE: usize = 160;
 /// Between a severity and the words by which a message is known: the quotation mark of a setting, `no pg_hba.conf entry …`.
 const LONGEST_LEAD: usize = 64;
-
-/// Messages that are remembered to have no other inside, and the longest of them.
-const MOST_PLAIN: usize = 4_096;
-const LONGEST_PLAIN: usize = 512;
-
-/// Messages that were searched before and have no other one inside. A client that connects again and again has the same text each
-/// time, and the search is the dearest part of reading it.
-#[derive(Debug, Default)]
-pub(super) struct PlainMessages(HashSet<Box<[u8]>, SeededHash>);
-
-impl PlainMessages {
-    /// [`has_message_inside`], remembered for the messages that have no process, port or time in them. Their kind is decided by their
-    /// text alone, so that the text is the whole question.
-    pub(super) fn has_message_inside(&mut self, text: &[u8], message: Option<&LogMessage<'_>>) -> bool {
-        let is_constant = matches!(message, Some(LogMessage::Authorized(_) | LogMessage::Authenticated));
-        if !is_constant || text.len() > LONGEST_PLAIN {
-            return has_message_inside(text, message);
-        }
-        if self.0.contains(text) {
-            return false;
-        }
-        let has_one = has_message_inside(text, message);
-        if !has_one {
-            // A log of names that never come again must not fill the memory.
-            if self.0.len() >= MOST_PLAIN {
-                self.0.clear();
-            }
-            self.0.insert(text.into());
-        }
-        has_one
-    }
-}
 
 /// What a file says of connections that could not be read, counted.
 #[derive(Debug, Default)]
@@ -265,43 +231,6 @@ mod tests {
         ] {
             assert!(!inside(whole), "{whole}");
         }
-    }
-
-    #[test]
-    fn what_is_remembered_changes_no_answer() {
-        let mut plain = PlainMessages::default();
-        let head = "2026-09-16 19:02:12 UTC-6aaae7b4.1dc3-LOG:  ";
-        let authorized = "connection authorized: user=app database=shop application_name=";
-        let endings = [
-            "psql".to_owned(),
-            format!("psql{head}connection received: host=h port=5"),
-            format!("psql{authorized}"),
-            "connection pool SSL enabled (protocol=TLSv1.3, cipher=X, bits=256)".to_owned(),
-            "x".repeat(LONGEST_PLAIN),
-        ];
-        let heads = [
-            authorized,
-            "connection authenticated: identity=",
-            "statement: ",
-            "replication connection authorized: user=",
-        ];
-        let texts: Vec<String> =
-            heads.iter().flat_map(|head| endings.iter().map(move |ending| format!("{head}{ending}"))).collect();
-        // More than are remembered, so that some are forgotten in between.
-        let others = (0..=MOST_PLAIN).map(|number| format!("{authorized}{number}"));
-        let all: Vec<String> = texts.iter().cloned().chain(others).chain(texts.iter().cloned()).collect();
-        let (mut found, mut rounds) = (0, 0);
-        for text in all.iter().chain(&texts) {
-            for severity in ["LOG", "STATEMENT"] {
-                let message = parse(severity.as_bytes(), text.as_bytes(), Columns::default());
-                let expected = has_message_inside(text.as_bytes(), message.as_ref());
-                assert_eq!(plain.has_message_inside(text.as_bytes(), message.as_ref()), expected, "{text}");
-                found += usize::from(expected);
-                rounds += 1;
-            }
-            assert!(plain.0.len() <= MOST_PLAIN);
-        }
-        assert!(found > 0 && found < rounds);
     }
 
     #[test]

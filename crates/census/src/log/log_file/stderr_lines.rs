@@ -4,7 +4,7 @@ use super::super::infer::infer;
 use super::super::join::Joiner;
 use super::super::line_facts::LineFacts;
 use super::super::message::{ConnectionOrigin, LogMessage, parse};
-use super::super::prefix::Prefix;
+use super::super::prefix::{Prefix, Split};
 use super::super::record_fields::Columns;
 use super::super::unread::{has_message_inside, is_of_a_language, is_whole_format};
 use super::super::wording::{NEEDLES, WORDINGS, is_log_severity};
@@ -27,9 +27,14 @@ impl LogFile {
             }
             return;
         };
+        if let Some(judged) = self.judged.get(&split) {
+            let line = self.facts(line, &split);
+            return self.take_judged(line, judged, census, joiner);
+        }
         let columns = Columns { user: split.head.user, database: split.head.database };
         let message = parse(split.severity, split.message, columns);
-        if self.plain.has_message_inside(split.message, message.as_ref()) {
+        let is_glued = has_message_inside(split.message, message.as_ref());
+        if is_glued {
             self.unread.glued += 1;
             if message == Some(LogMessage::Damaged) {
                 return;
@@ -41,13 +46,22 @@ impl LogFile {
             }
             return;
         };
+        if !is_glued {
+            self.judged.keep(&split, &message);
+        }
+        let line = self.facts(line, &split);
+        self.take(line, &message, census, joiner);
+    }
+
+    /// What a line that is read says beside its message.
+    fn facts<'a>(&mut self, line: &[u8], split: &Split<'a>) -> LineFacts<'a> {
         self.read_at.add(line);
         self.is_zone_unknown |= split.head.is_zone_unknown;
         let host = split
             .head
             .host
             .map(|host| if host == b"[local]" { ConnectionOrigin::Local } else { ConnectionOrigin::Host(host) });
-        let line = LineFacts {
+        LineFacts {
             at: split.head.at,
             // A name may have made up the key too.
             key: split.head.key.filter(|_| !split.is_ambiguous),
@@ -56,8 +70,7 @@ impl LogFile {
             is_ambiguous: split.is_ambiguous,
             has_fields: false,
             source: self.source,
-        };
-        self.take(line, &message, census, joiner);
+        }
     }
 
     /// A line about connections that has another prefix: the configuration was changed, unless a prefix was given.
