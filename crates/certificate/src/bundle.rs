@@ -32,7 +32,7 @@ impl BundleContents {
             expired: Vec::new(),
         };
         for certificate in store.certificates().iter().filter_map(|der| Certificate::read(der)) {
-            let facts = CertificateFacts::of(&certificate.parsed);
+            let facts = CertificateFacts::of(&certificate);
             if facts.subject != facts.issuer {
                 contents.not_roots.push(facts.subject.clone());
             }

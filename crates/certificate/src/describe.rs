@@ -1,10 +1,12 @@
 //! The plain facts of a certificate.
 
+use x509_parser::error::X509Error;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
 use crate::Flaw;
 use crate::algorithm::{self, Strength, curve_bits, modulus_bits};
+use crate::x509::Certificate;
 
 /// What can be read off a certificate alone. The texts are the server's: escape them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +25,20 @@ pub struct CertificateFacts {
     pub key_bits: Option<u32>,
     /// The algorithm of its signature as OpenSSL prints it, such as `sha256WithRSAEncryption`.
     pub signature_algorithm: String,
-    /// It is signed with its own key.
+    /// It is signed with its own key, as far as its signature can be checked; else it looks so.
     pub self_signed: bool,
     /// Its issuer is its own subject.
     pub self_issued: bool,
     pub(crate) key_strength: Strength,
     pub(crate) signature_strength: Strength,
+    /// Whether OpenSSL takes it for self-signed, and asks nothing of its signature.
+    looks_self_signed: bool,
 }
 
 impl CertificateFacts {
-    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
+    pub(crate) fn of(certificate: &Certificate<'_>) -> Self {
+        let looks_self_signed = certificate.self_signed;
+        let certificate = &certificate.parsed;
         let validity = certificate.validity();
         let (key_type, key_bits) = key(certificate);
         let self_issued = certificate.issuer().as_raw() == certificate.subject().as_raw();
@@ -44,10 +50,15 @@ impl CertificateFacts {
             key_type,
             key_bits,
             signature_algorithm: signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string()),
-            self_signed: self_issued && certificate.verify_signature(None).is_ok(),
+            self_signed: self_issued
+                && match certificate.verify_signature(None) {
+                    Err(X509Error::SignatureUnsupportedAlgorithm) => looks_self_signed,
+                    checked => checked.is_ok(),
+                },
             self_issued,
             key_strength: algorithm::key_strength(certificate.public_key()),
             signature_strength: algorithm::signature_strength(&certificate.signature_algorithm),
+            looks_self_signed,
         }
     }
 
@@ -87,7 +98,8 @@ impl CertificateFacts {
             let bits = self.key_bits.unwrap_or_default();
             return Some(format!("{} key of {bits} bits, too weak for OpenSSL's security level 2", self.key_type));
         }
-        if self.signature_strength == Strength::TooWeak && !self.self_signed {
+        // ssl_security_cert_sig in t1_lib.c: "Don't check signature if self signed".
+        if self.signature_strength == Strength::TooWeak && !self.looks_self_signed {
             return Some(format!("{} is too weak for OpenSSL's security level 2", self.signature_algorithm));
         }
         None

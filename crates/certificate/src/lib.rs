@@ -129,7 +129,7 @@ pub fn judge(evidence: &CertificateEvidence<'_>) -> Option<Assessment> {
         });
     };
 
-    let facts = CertificateFacts::of(&certificate.parsed);
+    let facts = CertificateFacts::of(&certificate);
     let common_name = certificate_names::first_common_name(&certificate);
     let name_match =
         name::match_host(evidence.host, &certificate_names::alternative_names(&certificate), common_name.as_deref());

@@ -13,7 +13,7 @@ mod openssl;
 mod psql;
 
 use chains::{Case, Generator, HOST, Key};
-use hostssl_certificate::{Assessment, CertificateEvidence, Judgement, RootStore, judge};
+use hostssl_certificate::{Assessment, CertificateEvidence, Flaw, Judgement, RootStore, judge};
 use std::collections::BTreeMap;
 
 /// The numbers of the chains to try: those below `usual`, unless the variable has another limit, or a range such as
@@ -119,6 +119,31 @@ fn openssl_verify_says_the_same() {
         tally.add(number, chain_judgement(&case, HOST, now), openssl::verify(work.path(), &case, now));
     }
     tally.settle("openssl verify");
+}
+
+/// OpenSSL looks at no signature of a trust anchor, and at none of a certificate that looks self-signed; at that of one
+/// which only has its issuer's name, it does.
+#[test]
+fn a_trust_anchor_may_have_any_signature() {
+    let work = tempfile::tempdir().unwrap();
+    let keys = keys(work.path());
+    let now = jiff::Timestamp::now().as_second();
+    // An EC key, and an RSA key, of which the signature can be checked.
+    for leaf_key in [0, 3] {
+        let (own, other) = (keys[leaf_key].pkcs8(), keys[1].pkcs8());
+        let anchor = openssl::sha1_certificate(work.path(), HOST, &own, None);
+        let root = openssl::sha1_certificate(work.path(), HOST, &other, None);
+        let issued = openssl::sha1_certificate(work.path(), HOST, &own, Some((&root, &other)));
+        for (leaf, root, accepted) in [(&anchor, &anchor, true), (&issued, &root, false)] {
+            let case = Case { sent: vec![leaf.clone()], roots: vec![root.clone()], leaf_key };
+            assert_eq!(openssl::verify(work.path(), &case, now).is_ok(), accepted, "openssl, key {leaf_key}");
+            assert_eq!(psql::connect(work.path(), &keys, &case, HOST).is_ok(), accepted, "psql, key {leaf_key}");
+            let ours = judgement(&case, HOST, now);
+            assert_eq!(ours.ok, Some(accepted), "key {leaf_key}: {ours:?}");
+        }
+        let flaws = assess(&Case { sent: vec![anchor], roots: vec![root], leaf_key }, HOST, now).unwrap().flaws;
+        assert!(flaws.contains(&Flaw::SelfSigned) && !flaws.contains(&Flaw::WeakSignature), "{flaws:?}");
+    }
 }
 
 #[test]

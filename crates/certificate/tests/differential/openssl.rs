@@ -25,6 +25,29 @@ pub(crate) fn rsa_key(work: &Path) -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
+/// A certificate for `name` with a SHA-1 signature of a key in PKCS #8: of the key's own, or of the issuer that is given with
+/// its key, whose name it has too.
+pub(crate) fn sha1_certificate(work: &Path, name: &str, key: &[u8], issuer: Option<(&[u8], &[u8])>) -> Vec<u8> {
+    let write = |file: &str, content: &[u8]| {
+        let file = work.join(file);
+        std::fs::write(&file, content).unwrap();
+        file
+    };
+    let settings = format!("[req]\ndistinguished_name = dn\n[dn]\n[own]\nsubjectAltName = DNS:{name}\n");
+    let (settings, key) = (write("settings", settings.as_bytes()), write("own.key", key));
+    let mut command = openssl();
+    command.args(["req", "-new", "-x509", "-sha1", "-days", "300", "-outform", "DER", "-keyform", "DER"]);
+    command.args(["-subj", &format!("/CN={name}"), "-extensions", "own"]);
+    command.arg("-config").arg(settings).arg("-key").arg(key);
+    if let Some((certificate, key)) = issuer {
+        command.arg("-CA").arg(write("issuer.pem", pem(certificate).as_bytes()));
+        command.arg("-CAkey").arg(write("issuer.key", key));
+    }
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    made.stdout
+}
+
 /// `openssl verify` as libpq has OpenSSL verify: for servers, at security level 2.
 pub(crate) fn verify(work: &Path, case: &Case, now: i64) -> Result<(), String> {
     let write = |name: &str, ders: &[Vec<u8>]| {
