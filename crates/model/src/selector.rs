@@ -41,13 +41,43 @@ pub fn selects(selector: &str, server: &Server) -> bool {
     if selector.contains('=') { matches_tag(selector, server) } else { matches_pattern(selector, server.name()) }
 }
 
-/// The known name that was probably meant: the one with the fewest edits, if they are few for its length.
+/// The known name that was probably meant: the one with the fewest edits, if they are few for its length; else the shortest
+/// that has the whole text in it; else one of which a word has few edits.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
+    let known: Vec<(String, &str)> = known.into_iter().map(|name| (name.to_lowercase(), name)).collect();
     let allowed = (wanted.chars().count() / 3).clamp(1, 4);
-    let near = known.into_iter().map(|name| (edits(&wanted, &name.to_lowercase()), name));
+    let whole = known.iter().map(|(lower, name)| (edits(&wanted, lower), *name));
+    if let Some((_, name)) = whole.filter(|(edits, _)| *edits <= allowed).min() {
+        return Some(name);
+    }
+    // What is left of a pattern, and what is enough of a name not to be in it by chance.
+    let part: String = wanted.chars().filter(|c| !"*?".contains(*c)).collect();
+    let part = part.trim_matches(is_between_words);
+    if part.chars().count() < 3 {
+        return None;
+    }
+    let with_part = known.iter().filter(|(lower, _)| lower.contains(part)).map(|(_, name)| (name.len(), *name));
+    with_part.min().map(|(_, name)| name).or_else(|| nearest_by_word(part, &known))
+}
+
+/// The name of which a word is nearest to the longest word of a text.
+fn nearest_by_word<'a>(text: &str, known: &[(String, &'a str)]) -> Option<&'a str> {
+    let longest = text.split(is_between_words).max_by_key(|word| word.chars().count())?;
+    let length = longest.chars().count();
+    if length < 4 {
+        return None;
+    }
+    let allowed = (length / 4).min(2);
+    let fewest = |lower: &str| lower.split(is_between_words).map(|word| edits(longest, word)).min();
+    let near = known.iter().filter_map(|(lower, name)| Some((fewest(lower)?, *name)));
     near.filter(|(edits, _)| *edits <= allowed).min().map(|(_, name)| name)
+}
+
+/// Whether a character of a name stands between two of its words.
+fn is_between_words(c: char) -> bool {
+    !c.is_alphanumeric()
 }
 
 /// The number of letters to insert, remove, replace or swap with their neighbour that turns one text into another.
@@ -98,6 +128,20 @@ mod tests {
         assert_eq!(nearest("pg-keycloack", known), Some("pg-keycloak"));
         assert_eq!(nearest("PG-OREDRS-PROD", known), Some("pg-orders-prod"));
         assert_eq!(nearest("billing", known), None);
+        // A word of the name, or the beginning of one; a mistake in it, and a pattern.
+        let known = ["Contoso Production", "Contoso Platform", "pg-orders-prod", "pg-orders-prod-replica"];
+        for (wanted, meant) in [
+            ("production", "Contoso Production"),
+            ("Producton", "Contoso Production"),
+            ("orders", "pg-orders-prod"),
+            ("pg-oders*", "pg-orders-prod"),
+            ("*platfrom", "Contoso Platform"),
+        ] {
+            assert_eq!(nearest(wanted, known), Some(meant), "{wanted}");
+        }
+        for wanted in ["", "*", "pg", "o-d", "brad", "staging", "billing*"] {
+            assert_eq!(nearest(wanted, known), None, "{wanted}");
+        }
         assert_eq!((edits("abc", "acb"), edits("", "abc"), edits("kitten", "sitting")), (1, 3, 3));
     }
 

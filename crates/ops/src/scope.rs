@@ -88,8 +88,7 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
     let missing = scope.subscriptions.iter().filter(|name| !subscriptions.iter().any(|(s, _)| is_named(s, name)));
     for name in missing {
         if !unchecked {
-            let names = subscriptions.iter().map(|(subscription, _)| &*subscription.name);
-            let nearest = nearest(name, names).map(ToOwned::to_owned);
+            let nearest = nearest_subscription(name, subscriptions.iter().map(|(subscription, _)| &**subscription));
             return Err(ScopeError::no_match(Selector::Subscription, name, nearest, unseen(&gaps)));
         }
         gaps.push(Gap {
@@ -105,6 +104,14 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
         gaps.push(Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::NoSubscription, detail) });
     }
     Ok(Visible { subscriptions, gaps })
+}
+
+/// The subscription that was probably meant: by its id, where the text looks like one, and by its name.
+fn nearest_subscription<'a>(wanted: &str, known: impl Iterator<Item = &'a Subscription>) -> Option<String> {
+    // The dashes of a GUID, which is what people mistype least.
+    let is_id = wanted.matches('-').count() == 4 && wanted.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+    let texts: Vec<&str> = known.map(|one| if is_id { one.id.as_str() } else { &*one.name }).collect();
+    nearest(wanted, texts).map(ToOwned::to_owned)
 }
 
 /// Two subscriptions may have one display name: then the name means both, and neither is dropped.

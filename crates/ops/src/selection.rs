@@ -130,12 +130,7 @@ pub(crate) async fn explain(
     if was_stopped(gaps) || subscriptions.is_empty() {
         return None;
     }
-    let nearest = if value.contains(['*', '?']) {
-        None
-    } else {
-        let servers = every_server(subscriptions).await;
-        nearest_among(servers.iter(), selector, &value)
-    };
+    let nearest = nearest_among(every_server(subscriptions).await.iter(), selector, &value);
     Some(NoMatch { selector, value, nearest, unseen: unseen(gaps) })
 }
 

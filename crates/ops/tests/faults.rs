@@ -334,6 +334,18 @@ async fn a_selector_that_matches_nothing_is_an_error_with_the_nearest_name() {
             "--subscription Contoso Stagin matches no subscription in scope (did you mean Contoso Staging?)",
         ),
         (
+            Scope { subscriptions: one("producton"), ..Scope::default() },
+            "--subscription producton matches no subscription in scope (did you mean Contoso Production?)",
+        ),
+        (
+            Scope { subscriptions: one("20000000-0000-4000-8000-00000000002"), ..Scope::default() },
+            "--subscription 20000000-0000-4000-8000-00000000002 matches no subscription in scope (did you mean 20000000-0000-4000-8000-000000000002?)",
+        ),
+        (
+            Scope { servers: one("pg-oders-*"), ..Scope::default() },
+            "--server pg-oders-* matches no server in scope (did you mean pg-orders-prod?); ",
+        ),
+        (
             Scope { management_groups: one("contoso-onlin"), ..Scope::default() },
             "--management-group contoso-onlin matches no management group (did you mean contoso-online?)",
         ),
