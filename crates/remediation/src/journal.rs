@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use hostssl_model::{Advice, Fault, Hint, Principal, ResourceId};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// The name of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -183,6 +184,9 @@ pub enum JournalError {
     /// The state is damaged.
     #[error("the state is damaged")]
     Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another process, of this machine or another, has taken over. Nothing was saved, and nothing more may be written.
+    #[error("another process has taken over")]
+    TakenOver(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else.
     #[error("the journal cannot be used")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -202,6 +206,7 @@ impl Advice for JournalError {
                 "keep a copy of the state directory, restore it from a backup, and check the servers: `hostssl audit`"
                     .into()
             }
+            Self::TakenOver(_) => "`hostssl runs` shows where the run stands; resume it if it has not ended".into(),
             Self::Other(_) => Hint::from("repair the state directory; ").then(RESUME),
         }
     }
@@ -239,4 +244,19 @@ pub trait Journal: Send + Sync {
     ///
     /// [`JournalError`] when there is none, or when it cannot be read.
     async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError>;
+
+    /// Whether a request may be sent to Azure now that is answered, or given up, within [`LONGEST_WRITE`]. It is asked
+    /// between the record of the intent and the request: a process that was frozen in between may not be the one that
+    /// changes servers any more.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::TakenOver`], or what keeps the journal from knowing: then nothing is sent.
+    fn may_write(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
+
+/// How long a write may be on its way at most, before it is answered or given up: two requests of 30 s, because the first
+/// may be refused for an expired token, and the time to get another one.
+pub const LONGEST_WRITE: Duration = Duration::from_secs(75);

@@ -33,7 +33,9 @@ pub use clients::{AffectedClient, ClientEncryption, ClientImpact, ClientVerdict,
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, OnResume};
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
-pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LoadedRun, NewRun, RunId};
+pub use journal::{
+    DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LONGEST_WRITE, LoadedRun, NewRun, RunId,
+};
 pub use journal_record::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
 pub use lint::{
     FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, production_canary, server_tags,

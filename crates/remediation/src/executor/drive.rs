@@ -220,6 +220,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
         let (found, was_default) = (SafeText::new(before.value()), before.origin == Origin::SystemDefault);
         self.record(vec![StepEvent::Intent { found, was_default }]).await?;
+        self.executor.journal.may_write().map_err(Abort::Journal)?;
         let written = writer.write(self.place(), self.wanted, self.origin()?);
         // A write that is dropped has an intent on record: it is open, and settled by reading like a lost answer.
         let answer = match self.while_patient(self.executor.options.operation_patience, written).await {
