@@ -4,7 +4,7 @@ use crate::probes::{deflated, inflated};
 use crate::{AuditStore, StoreError, StoreReader, server_key};
 use hostssl_census::{CensusVerdict, KeptCensus, Millis, Requirements, SessionTls};
 use hostssl_model::ResourceId;
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::collections::BTreeMap;
 
 /// An observation that ended longer ago than this says nothing about today; the census itself judges the same.
@@ -56,13 +56,11 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn merge_censuses(&self, looks: Vec<(ResourceId, KeptCensus)>) -> Result<Vec<KeptCensus>, StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let mut merged = Vec::with_capacity(looks.len());
             for (server, look) in looks {
-                merged.push(merge(&transaction, &server_key(&server), server.as_str(), look)?);
+                merged.push(merge(transaction, &server_key(&server), server.as_str(), look)?);
             }
-            transaction.commit()?;
             Ok(merged)
         })
     }
@@ -74,10 +72,8 @@ impl AuditStore {
     ///
     /// As [`Self::merge_censuses`].
     pub fn merge_named_census(&self, name: &str, look: KeptCensus) -> Result<KeptCensus, StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let merged = merge(&transaction, &format!("{NAMED}{}", name.to_lowercase()), name, look)?;
-            transaction.commit()?;
+        self.write(|transaction| {
+            let merged = merge(transaction, &format!("{NAMED}{}", name.to_lowercase()), name, look)?;
             Ok(merged)
         })
     }

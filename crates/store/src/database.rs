@@ -1,7 +1,9 @@
 //! Opens the database: its version, its soundness, and how it keeps what it is given.
 
+use crate::StateDirectory;
 use crate::StoreError;
 use crate::directory::{database_path, prepare_database};
+use crate::shared::{self, Place};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use std::io;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::Duration;
 /// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
 const APPLICATION: i64 = 0x686f_7374;
 /// One script for each version, from version 1 on. A script never changes once it was released.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -23,6 +25,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
     include_str!("migrations/11.sql"),
+    include_str!("migrations/12.sql"),
 ];
 /// The version from which on the present is kept; it is made of what older versions kept.
 const PRESENT: i64 = 5;
@@ -31,7 +34,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the journal waits for another process that writes before the executor decides whether it asks again. Short,
 /// so that a person who stopped a run does not wait for it.
-const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an audit that is to be kept waits for another one, or for a journal's commit, where its caller has the time.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,7 +45,7 @@ pub(crate) fn version() -> i64 {
 }
 
 /// Opens the database for the one writer; makes it, or brings it up to date.
-pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open_for_writing(directory: &StateDirectory) -> Result<Connection, StoreError> {
     let path = database_path(directory);
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -57,13 +60,14 @@ pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreErro
     // macOS: a plain fsync does not empty the drive's cache.
     connection.pragma_update(None, "fullfsync", true)?;
     migrate(&mut connection, found)?;
+    follow(&mut connection, directory)?;
     connection.busy_timeout(JOURNAL_TIMEOUT)?;
     Ok(connection)
 }
 
 /// Opens the database to keep audits in it. That needs no lock: an audit changes no server, and SQLite lets one
 /// transaction at a time write, for which each other one waits up to `patience`.
-pub(crate) fn open_for_audits(directory: &Path, patience: Duration) -> Result<Connection, StoreError> {
+pub(crate) fn open_for_audits(directory: &StateDirectory, patience: Duration) -> Result<Connection, StoreError> {
     let path = database_path(directory);
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -76,22 +80,41 @@ pub(crate) fn open_for_audits(directory: &Path, patience: Duration) -> Result<Co
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "fullfsync", true)?;
     migrate(&mut connection, found)?;
+    follow(&mut connection, directory)?;
     Ok(connection)
 }
 
+/// Brings a copy of a shared store up to date. What is a copy is not written, and not believed to be all there is, by who does not
+/// know of the store.
+fn follow(connection: &mut Connection, directory: &StateDirectory) -> Result<(), StoreError> {
+    match (directory.shared(), Place::of(connection)?) {
+        (Some(log), _) => shared::join(connection, log),
+        (None, Some(place)) => Err(StoreError::IsACopy { place: place.place }),
+        (None, None) => Ok(()),
+    }
+}
+
 /// Opens the database for reading beside the writer, be it this process or another.
-pub(crate) fn open_for_reading(directory: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open_for_reading(directory: &StateDirectory) -> Result<Connection, StoreError> {
     let path = database_path(directory);
+    if directory.shared().is_some() {
+        crate::directory::prepare(directory)?;
+        drop(open_for_audits(directory, WRITE_TIMEOUT)?);
+    }
     if !path.exists() {
-        return Err(StoreError::NoState(directory.into()));
+        return Err(StoreError::NoState(directory.path().into()));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags)?;
     configure(&connection)?;
     match check_identity(&connection, &path)? {
-        0 => Err(StoreError::NoState(directory.into())),
+        0 => Err(StoreError::NoState(directory.path().into())),
         found if found < version() => Err(StoreError::OlderVersion { found, known: version() }),
-        _ => Ok(connection),
+        _ if directory.shared().is_some() => Ok(connection),
+        _ => match Place::of(&connection)? {
+            Some(place) => Err(StoreError::IsACopy { place: place.place }),
+            None => Ok(connection),
+        },
     }
 }
 

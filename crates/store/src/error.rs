@@ -1,5 +1,6 @@
 //! What can go wrong with the state directory, and what to do about it.
 
+use crate::SharedError;
 use hostssl_model::{Advice, Fault, Hint};
 use hostssl_remediation::{JournalError, RunId};
 use rusqlite::ErrorCode;
@@ -89,6 +90,66 @@ pub enum StoreError {
     /// The store was closed, or its thread has ended.
     #[error("the state is closed")]
     Closed,
+    /// The shared store did not do what it was asked.
+    #[error("the shared store {place}: {error}")]
+    Shared {
+        /// Where it is.
+        place: String,
+        /// What went wrong.
+        error: SharedError,
+    },
+    /// A process on any machine applies, resumes or undoes with the shared store.
+    #[error("another hostssl is changing servers with this shared store ({holder})")]
+    LeaseHeld {
+        /// Which, as it calls itself.
+        holder: String,
+    },
+    /// The right to change servers is over, or ends before a write would be answered.
+    #[error("the right to change servers could not be renewed in time")]
+    LeaseEnds,
+    /// The directory is a copy of a shared store, which was not named.
+    #[error("this state directory is a copy of the shared store {place}")]
+    IsACopy {
+        /// Where the store was last.
+        place: String,
+    },
+    /// The directory has a state of its own, and is no copy of a store.
+    #[error("this state directory has a state of its own and is no copy of the shared store")]
+    NotACopy,
+    /// The directory is a copy of another store.
+    #[error("this state directory is a copy of another shared store ({copied}), not of {place}")]
+    OtherStore {
+        /// The store that was named.
+        place: String,
+        /// Where the store was that was copied.
+        copied: String,
+    },
+    /// The store has lost what its copy has.
+    #[error(
+        "the shared store {place} ends at entry {store}, and this copy of it has entry {copy}: it was restored from a backup, or replaced by an older standby"
+    )]
+    CopyAhead {
+        /// Where it is.
+        place: String,
+        /// The copy's last entry.
+        copy: i64,
+        /// The store's last entry.
+        store: i64,
+    },
+    /// The copy is not what the store says that it is.
+    #[error("this copy of the shared store is damaged: entry {0} does not fit it")]
+    Diverged(i64),
+    /// The shared store is of an older version than this program.
+    #[error("the shared store has version {found}, this hostssl has version {known}")]
+    OlderShared {
+        /// Its version.
+        found: i64,
+        /// This program's.
+        known: i64,
+    },
+    /// The shared store has kept it, and the copy of this machine could not be written.
+    #[error("it is kept in the shared store, but the copy in the state directory cannot be written")]
+    CopyNotWritten(#[source] Box<StoreError>),
 }
 
 impl Advice for StoreError {
@@ -126,6 +187,28 @@ impl Advice for StoreError {
             Self::AuditExists(_) => "no action needed: it is already saved",
             Self::RunExists(_) => "give the run another name",
             Self::Unfinished(run) => return Hint::with("run `hostssl resume {}` first", &[run]),
+            Self::Shared { error: SharedError::Unfit { hint, .. }, .. } => hint,
+            Self::Shared { error: SharedError::Busy | SharedError::Held(_) | SharedError::Moved, .. } => {
+                "wait until the other process has ended, then retry"
+            }
+            Self::LeaseEnds | Self::Shared { error: SharedError::LeaseOver, .. } => {
+                "`hostssl runs` shows where the run stands; resume it if it has not ended"
+            }
+            Self::Shared { error: SharedError::Unreachable(_) | SharedError::Uncertain(_), .. } => {
+                "check --store, the network and the password; then retry"
+            }
+            Self::LeaseHeld { .. } => "wait until it has ended; if its machine has failed, retry in two minutes",
+            Self::IsACopy { .. } => "name the store with --store, or another directory with --state",
+            Self::NotACopy => {
+                "copy it into the store with `hostssl state copy`, or name another directory with --state"
+            }
+            Self::OtherStore { .. } => "name another directory with --state",
+            Self::CopyAhead { .. } => {
+                "keep this copy, it has what the store lost; then name another directory with --state"
+            }
+            Self::Diverged(_) => "name another directory with --state, which becomes a new copy",
+            Self::OlderShared { .. } => "use the hostssl of that version",
+            Self::CopyNotWritten(error) => return error.advice(),
         })
     }
 
@@ -155,7 +238,13 @@ impl From<StoreError> for JournalError {
             StoreError::NoSuchRun(run) => Self::NoSuchRun(run),
             StoreError::RunExists(run) => Self::RunExists(run),
             StoreError::Unfinished(run) => Self::Unfinished(run),
-            error @ StoreError::Busy(_) => Self::Busy(Box::new(error)),
+            error @ (StoreError::Busy(_)
+            | StoreError::Shared { error: SharedError::Busy | SharedError::Unreachable(_), .. }) => {
+                Self::Busy(Box::new(error))
+            }
+            error @ (StoreError::LeaseEnds
+            | StoreError::NotAlone(_)
+            | StoreError::Shared { error: SharedError::LeaseOver, .. }) => Self::TakenOver(Box::new(error)),
             error @ StoreError::Full(_) => Self::Full(Box::new(error)),
             error @ StoreError::ReadOnly(_) => Self::ReadOnly(Box::new(error)),
             error @ StoreError::Corrupt(_) => Self::Corrupt(Box::new(error)),

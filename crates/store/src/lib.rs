@@ -19,6 +19,8 @@ mod probes;
 mod reader;
 mod run_check;
 mod runs;
+mod shared;
+mod state_directory;
 mod write_thread;
 
 pub use audits::{
@@ -40,19 +42,21 @@ pub use probers::{
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::{KeptRun, RunPurpose};
+pub use shared::{Lease, LogEntry, LogHead, SharedError, SharedLog};
+pub use state_directory::StateDirectory;
 
 use async_trait::async_trait;
 use directory::DatabaseFile;
-use hostssl_remediation::{Journal, JournalError, JournalRecord, JournalledRun, NewRun, RunId};
-use std::path::Path;
+use hostssl_remediation::{Journal, JournalError, JournalRecord, JournalledRun, LONGEST_WRITE, NewRun, RunId};
 use std::sync::Arc;
-use write_thread::{Begin, Request, StoreWriter};
+use write_thread::{Begin, JournalTarget, Request, StoreWriter};
 
 /// A state directory, open for changing servers. The lock on it is held until the last of it is gone.
 pub struct Store {
     // Closed first, because only the last connection, if it may write, folds the log back into the database.
     reader: StoreReader,
     writer: StoreWriter,
+    lease: Option<Arc<dyn Lease>>,
 }
 
 impl Store {
@@ -62,14 +66,19 @@ impl Store {
     ///
     /// [`StoreError`], which says what to do next: locked by another process, written by a newer hostssl,
     /// read-only, full, damaged, another program's, or open to other users.
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+    pub fn open(directory: impl Into<StateDirectory>) -> Result<Self, StoreError> {
+        let directory = &directory.into();
         directory::prepare(directory)?;
         let lock = directory::lock(directory)?;
+        // Before the copy is brought up to date: what the holder before kept until its lease was over is there then.
+        let lease: Option<Arc<dyn Lease>> = directory.shared().map(shared::lease_of).transpose()?.map(Arc::from);
         let connection = database::open_for_writing(directory)?;
         let reader = StoreReader::open(directory)?;
-        let writer = StoreWriter::start(connection, DatabaseFile::of(directory), lock)
-            .map_err(|source| StoreError::Directory { path: directory.into(), source: Arc::new(source) })?;
-        Ok(Self { reader, writer })
+        let (file, log) = (DatabaseFile::of(directory), directory.shared().cloned());
+        let target = JournalTarget { file, log, lease: lease.clone() };
+        let writer = StoreWriter::start(connection, target, lock)
+            .map_err(|source| StoreError::Directory { path: directory.path().into(), source: Arc::new(source) })?;
+        Ok(Self { reader, writer, lease })
     }
 
     /// Reads what is kept.
@@ -103,5 +112,12 @@ impl Journal for Store {
         let last = i64::try_from(stored.records.len()).unwrap_or(i64::MAX);
         self.writer.keep(Request::Read { run: run.clone(), last }).await?;
         Ok(stored)
+    }
+
+    fn may_write(&self) -> Result<(), JournalError> {
+        match &self.lease {
+            Some(lease) if lease.left() < LONGEST_WRITE => Err(StoreError::LeaseEnds.into()),
+            _ => Ok(()),
+        }
     }
 }

@@ -11,7 +11,7 @@ pub use prober_entries::{ProberEntry, ProberRefusal, ZoneProbers};
 use crate::audits::disowned::disown;
 use crate::believed::MAX_VIOLATIONS;
 use crate::{AuditStore, StoreError};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Refusals that are kept of each prober, and of all that are not known together: no one pushes out what is kept of another.
 const MAX_REFUSALS: u32 = 200;
@@ -72,8 +72,7 @@ impl AuditStore {
         if !is_made {
             return Ok(Enrolment::Unknown);
         }
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let find = "SELECT zone, expires_ms, used_ms FROM join_secrets WHERE sha256 = ?1";
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
             let found: Option<(String, i64, Option<i64>)> =
@@ -95,9 +94,8 @@ impl AuditStore {
                 transaction.execute(add, params![new.id, zone, new.key_sha256, new.version, new.at_ms])?;
             } else {
                 let key = new.key_sha256.get(..16).unwrap_or_default();
-                refuse(&transaction, None, new.at_ms, &format!("a prober with the key {key}… {}", done.words()))?;
+                refuse(transaction, None, new.at_ms, &format!("a prober with the key {key}… {}", done.words()))?;
             }
-            transaction.commit()?;
             Ok(done)
         })
     }
@@ -122,16 +120,14 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn revoke_prober(&self, id: &str, at_ms: i64) -> Result<bool, StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let revoke = "UPDATE probers SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
             let is_revoked = transaction.execute(revoke, params![id, at_ms])? > 0;
             transaction.execute("DELETE FROM prober_looks WHERE prober = ?1", [id])?;
             transaction.execute("DELETE FROM prober_targets WHERE prober = ?1", [id])?;
             if is_revoked {
-                disown(&transaction, id, at_ms)?;
+                disown(transaction, id, at_ms)?;
             }
-            transaction.commit()?;
             Ok(is_revoked)
         })
     }
@@ -142,17 +138,15 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn refuse_of_prober(&self, id: &str, at_ms: i64, why: &str, is_violation: bool) -> Result<(), StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            refuse(&transaction, Some(id), at_ms, why)?;
+        self.write(|transaction| {
+            refuse(transaction, Some(id), at_ms, why)?;
             if is_violation {
                 let count = "UPDATE probers SET violations = violations + 1 WHERE id = ?1 RETURNING violations";
                 let violations: Option<u32> = transaction.query_row(count, [id], |row| row.get(0)).optional()?;
                 if violations == Some(MAX_VIOLATIONS) {
-                    disown(&transaction, id, at_ms)?;
+                    disown(transaction, id, at_ms)?;
                 }
             }
-            transaction.commit()?;
             Ok(())
         })
     }

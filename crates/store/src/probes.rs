@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use hostssl_model::{Outcome, WireObservation};
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::io::{Read as _, Write as _};
 
 /// The longest report that is read back, in bytes: one with a transcript of everything is far below.
@@ -96,8 +96,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn add_endpoints(&self, probe: &str, endpoints: &[ProbedEndpoint]) -> Result<(), StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let find = "SELECT num, pass + fail + unknown FROM probes WHERE id = ?1";
             let (num, done): (i64, i64) = transaction.query_row(find, [probe], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let mut insert =
@@ -107,7 +106,7 @@ impl AuditStore {
             for (seq, endpoint) in (done..).zip(endpoints) {
                 insert.execute(params![num, seq, deflated(&endpoint.document)])?;
                 if let Some((host, look)) = &endpoint.listener {
-                    present |= fold_probe(&transaction, probe, host, look, endpoint.at_ms)?;
+                    present |= fold_probe(transaction, probe, host, look, endpoint.at_ms)?;
                 }
                 let [pass, fail, unknown] = &mut tally;
                 *match endpoint.outcome {
@@ -123,7 +122,6 @@ impl AuditStore {
             if present {
                 transaction.execute("UPDATE present SET version = version + 1", [])?;
             }
-            transaction.commit()?;
             Ok(())
         })
     }
@@ -147,8 +145,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn prune_probes(&self, retain: u32) -> Result<u64, StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let old: Vec<i64> = transaction
                 .prepare("SELECT num FROM probes ORDER BY started_ms DESC, num DESC LIMIT -1 OFFSET ?1")?
                 .query_map([retain], |row| row.get(0))?
@@ -157,7 +154,6 @@ impl AuditStore {
                 transaction.execute("DELETE FROM probe_endpoints WHERE probe = ?1", [num])?;
                 transaction.execute("DELETE FROM probes WHERE num = ?1", [num])?;
             }
-            transaction.commit()?;
             Ok(old.len() as u64)
         })
     }

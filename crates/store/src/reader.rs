@@ -2,7 +2,7 @@
 
 use crate::audits::server_evidence::{KnownFromZones, known_from_zones};
 use crate::database::open_for_reading;
-use crate::{ServerWrite, StoreError};
+use crate::{ServerWrite, StateDirectory, StoreError};
 
 use crate::audits::writes::writes;
 use crate::direction::StoredDirection;
@@ -11,7 +11,6 @@ use crate::write_thread::MAX_RECORD;
 use hostssl_model::{Principal, ResourceId};
 use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId, RunPhase};
 use rusqlite::{Connection, OptionalExtension as _, Row};
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Reads a state directory, also while another process writes to it.
@@ -70,8 +69,8 @@ impl StoreReader {
     /// # Errors
     ///
     /// [`StoreError::NoState`] when nothing was kept there yet, and whatever the disk says.
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        Ok(Self(Mutex::new(open_for_reading(directory)?)))
+    pub fn open(directory: impl Into<StateDirectory>) -> Result<Self, StoreError> {
+        Ok(Self(Mutex::new(open_for_reading(&directory.into())?)))
     }
 
     /// Every run, in the order of the ids.

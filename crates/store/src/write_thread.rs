@@ -1,10 +1,13 @@
 //! The one thread that writes. What several steps want kept at the same time goes to the disk in one commit.
 
-use crate::StoreError;
+use crate::database::JOURNAL_TIMEOUT;
 use crate::directory::DatabaseFile;
+use crate::shared::{Writing, in_transaction};
+use crate::{Lease, SharedLog, StoreError};
 use hostssl_remediation::{Direction, JournalEvent, JournalRecord, RunId, RunPhase, StepEvent};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -39,6 +42,16 @@ pub(crate) enum Request {
     },
 }
 
+/// Where the journal is kept.
+pub(crate) struct JournalTarget {
+    /// The database's file.
+    pub(crate) file: DatabaseFile,
+    /// The shared store that it is a copy of.
+    pub(crate) log: Option<Arc<dyn SharedLog>>,
+    /// The right to change servers, where several machines share one.
+    pub(crate) lease: Option<Arc<dyn Lease>>,
+}
+
 /// What this process knows of the runs that it writes: the number of the last record of each. A process that finds another
 /// number in the database is not alone, whatever became of the lock.
 type Known = HashMap<RunId, i64>;
@@ -65,12 +78,12 @@ impl StoreWriter {
     /// Starts the thread. `guard` lives as long as the thread does.
     pub(crate) fn start(
         connection: Connection,
-        file: DatabaseFile,
+        target: JournalTarget,
         guard: impl Send + 'static,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new().name("hostssl-journal".into()).spawn(move || {
-            work(connection, file, &queue);
+            work(connection, target, &queue);
             drop(guard);
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
@@ -95,19 +108,19 @@ impl Drop for StoreWriter {
     }
 }
 
-fn work(mut connection: Connection, mut file: DatabaseFile, queue: &Receiver<Job>) {
+fn work(mut connection: Connection, mut target: JournalTarget, queue: &Receiver<Job>) {
     let mut known = Known::new();
     while let Ok(first) = queue.recv() {
         let jobs: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
         let (requests, replies): (Vec<Request>, Vec<_>) = jobs.into_iter().unzip();
         // What is kept in a file that has no name any more is lost.
-        let results = match file.check() {
-            Ok(()) => keep_all(&mut connection, &mut known, &requests),
+        let results = match target.file.check() {
+            Ok(()) => keep_all(&mut connection, &target, &mut known, &requests),
             Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
         };
         if results.iter().any(Result::is_ok) {
             checkpoint(&connection);
-            file.grown();
+            target.file.grown();
         }
         for (reply, result) in replies.into_iter().zip(results) {
             // A caller that does not wait for the answer any more was stopped.
@@ -134,41 +147,41 @@ fn checkpoint(connection: &Connection) {
 }
 
 /// One commit for all; a request that cannot be kept is undone alone.
-fn keep_all(connection: &mut Connection, known: &mut Known, requests: &[Request]) -> Vec<Result<(), StoreError>> {
+fn keep_all(
+    connection: &mut Connection,
+    target: &JournalTarget,
+    known: &mut Known,
+    requests: &[Request],
+) -> Vec<Result<(), StoreError>> {
     let mut next = known.clone();
     if requests.iter().all(|request| matches!(request, Request::Read { .. })) {
         remember(known, requests);
         return requests.iter().map(|_| Ok(())).collect();
     }
-    let all = |error: StoreError| requests.iter().map(|_| Err(error.clone())).collect();
-    // A deferred transaction begins as a reader, and SQLite refuses a reader that wants to write while someone else
-    // does, without waiting (busy_timeout does not apply). An immediate one waits for its turn.
-    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => return all(error.into()),
-    };
-    let mut results = Vec::with_capacity(requests.len());
-    for request in requests {
-        match keep_one(&mut transaction, &mut next, request) {
-            Err(
-                error @ (StoreError::NoSuchRun(_)
-                | StoreError::RunExists(_)
-                | StoreError::Unfinished(_)
-                | StoreError::NotAlone(_)),
-            ) => {
-                results.push(Err(error));
+    let lease = target.lease.as_ref().map(|lease| lease.epoch());
+    let writing = Writing { log: target.log.as_ref(), lease, patience: JOURNAL_TIMEOUT };
+    let kept = in_transaction(connection, &writing, |transaction| {
+        let mut results = Vec::with_capacity(requests.len());
+        for request in requests {
+            match keep_one(transaction, &mut next, request) {
+                Err(
+                    error @ (StoreError::NoSuchRun(_)
+                    | StoreError::RunExists(_)
+                    | StoreError::Unfinished(_)
+                    | StoreError::NotAlone(_)),
+                ) => results.push(Err(error)),
+                // A full disk may have ended the whole transaction already: nothing of it is kept.
+                other => results.push(Ok(other?)),
             }
-            // A full disk may have ended the whole transaction already: nothing of it is kept.
-            Err(error) => return all(error),
-            Ok(()) => results.push(Ok(())),
         }
-    }
-    match transaction.commit() {
-        Ok(()) => {
+        Ok(results)
+    });
+    match kept {
+        Ok(results) => {
             *known = next;
             results
         }
-        Err(error) => all(error.into()),
+        Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
     }
 }
 
@@ -320,6 +333,10 @@ mod tests {
     use super::*;
     use crate::database::open_for_writing;
 
+    fn local() -> JournalTarget {
+        JournalTarget { file: DatabaseFile::of(std::path::Path::new("")), log: None, lease: None }
+    }
+
     fn begin() -> Request {
         Request::Begin(Box::new(Begin {
             run: RunId::new("run-1").unwrap(),
@@ -339,8 +356,8 @@ mod tests {
     #[test]
     fn a_full_disk_keeps_all_or_nothing_and_says_so() {
         let directory = tempfile::tempdir().unwrap();
-        let mut connection = open_for_writing(directory.path()).unwrap();
-        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[begin()])[..], [Ok(())]));
+        let mut connection = open_for_writing(&directory.path().into()).unwrap();
+        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[begin()])[..], [Ok(())]));
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
         let count = |connection: &Connection| -> i64 {
@@ -348,16 +365,16 @@ mod tests {
         };
         let before = count(&connection);
         // The first of the two would fit alone; their commit is one.
-        let results = keep_all(&mut connection, &mut Known::new(), &[append(1), append(2000)]);
+        let results = keep_all(&mut connection, &local(), &mut Known::new(), &[append(1), append(2000)]);
         assert!(matches!(results[..], [Err(StoreError::Full(_)), Err(StoreError::Full(_))]), "{results:?}");
         assert_eq!(count(&connection), before);
-        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Ok(())]));
+        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[append(1)])[..], [Ok(())]));
         assert_eq!(count(&connection), before + 1);
     }
 
     /// Holds the database's write lock, as an audit that is being saved does.
     fn hold(directory: &std::path::Path, time: Duration) -> JoinHandle<()> {
-        let other = open_for_writing(directory).unwrap();
+        let other = open_for_writing(&directory.into()).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         std::thread::spawn(move || {
             std::thread::sleep(time);
@@ -368,24 +385,30 @@ mod tests {
     #[test]
     fn someone_elses_transaction_is_waited_for_and_then_called_busy() {
         let directory = tempfile::tempdir().unwrap();
-        let mut connection = open_for_writing(directory.path()).unwrap();
-        keep_all(&mut connection, &mut Known::new(), &[begin()]);
+        let mut connection = open_for_writing(&directory.path().into()).unwrap();
+        keep_all(&mut connection, &local(), &mut Known::new(), &[begin()]);
         let holder = hold(directory.path(), Duration::from_millis(300));
-        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Ok(())]));
+        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[append(1)])[..], [Ok(())]));
         holder.join().unwrap();
         connection.busy_timeout(Duration::ZERO).unwrap();
         let holder = hold(directory.path(), Duration::from_millis(300));
         let read = Request::Read { run: RunId::new("run-1").unwrap(), last: 2 };
-        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Err(StoreError::Busy(_))]));
-        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[read])[..], [Ok(())]));
+        assert!(matches!(
+            keep_all(&mut connection, &local(), &mut Known::new(), &[append(1)])[..],
+            [Err(StoreError::Busy(_))]
+        ));
+        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[read])[..], [Ok(())]));
         holder.join().unwrap();
     }
 
     #[test]
     fn a_state_that_cannot_be_written_says_so() {
         let directory = tempfile::tempdir().unwrap();
-        let mut connection = open_for_writing(directory.path()).unwrap();
+        let mut connection = open_for_writing(&directory.path().into()).unwrap();
         connection.pragma_update(None, "query_only", true).unwrap();
-        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[begin()])[..], [Err(StoreError::ReadOnly(_))]));
+        assert!(matches!(
+            keep_all(&mut connection, &local(), &mut Known::new(), &[begin()])[..],
+            [Err(StoreError::ReadOnly(_))]
+        ));
     }
 }

@@ -53,14 +53,14 @@ pub use types::{
 };
 pub use unchecked::StoredUnchecked;
 
-use crate::StoreError;
 use crate::database::open_for_reading;
 use crate::directory::{AuditKeyLock, DatabaseFile, lock_key, locked};
+use crate::shared::{Writing, in_transaction};
+use crate::{StateDirectory, StoreError};
 use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
 use hostssl_remediation::RunId;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,8 +71,9 @@ const READERS: usize = 4;
 /// allowed.
 #[derive(Debug)]
 pub struct AuditStore {
-    directory: PathBuf,
+    directory: StateDirectory,
     file: DatabaseFile,
+    patience: Duration,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     facets: Cached<Facets>,
@@ -92,7 +93,7 @@ type Changes = (Vec<ServerChange>, u64);
 impl AuditStore {
     /// The state directory.
     #[must_use]
-    pub fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &StateDirectory {
         &self.directory
     }
 
@@ -140,7 +141,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn fold_changes(&self) -> Result<(), StoreError> {
-        if self.read(has_changes)? { self.write(writes::fold_changes) } else { Ok(()) }
+        if self.read(has_changes)? { self.write(|transaction| writes::fold_changes(transaction)) } else { Ok(()) }
     }
 
     /// Deletes all but the newest `retain` audits. Returns how many were deleted.
@@ -444,10 +445,11 @@ impl AuditStore {
 
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.check()?;
-        work(&mut lock(&self.writer))
+        let writing = Writing { log: self.directory.shared(), lease: None, patience: self.patience };
+        in_transaction(&mut lock(&self.writer), &writing, work)
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -1,10 +1,9 @@
 //! Opens the kept audits, for callers with more or less time.
 
 use super::AuditStore;
-use crate::StoreError;
 use crate::database::{WRITE_TIMEOUT, open_for_audits};
 use crate::directory::{DatabaseFile, prepare};
-use std::path::Path;
+use crate::{StateDirectory, StoreError};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the directory is not this user's alone to write, or is of a newer version, or of another
     /// program, or when the disk says no.
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+    pub fn open(directory: impl Into<StateDirectory>) -> Result<Self, StoreError> {
         Self::open_within(directory, WRITE_TIMEOUT)
     }
 
@@ -25,12 +24,14 @@ impl AuditStore {
     /// # Errors
     ///
     /// As for [`AuditStore::open`]; [`StoreError::Busy`] when the other process still writes.
-    pub fn open_within(directory: &Path, patience: Duration) -> Result<Self, StoreError> {
-        prepare(directory)?;
-        let writer = open_for_audits(directory, patience)?;
+    pub fn open_within(directory: impl Into<StateDirectory>, patience: Duration) -> Result<Self, StoreError> {
+        let directory = directory.into();
+        prepare(&directory)?;
+        let writer = open_for_audits(&directory, patience)?;
         Ok(Self {
-            directory: directory.into(),
-            file: DatabaseFile::of(directory),
+            file: DatabaseFile::of(&directory),
+            directory,
+            patience: patience.min(WRITE_TIMEOUT),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             facets: Mutex::default(),

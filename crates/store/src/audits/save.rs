@@ -10,29 +10,25 @@ use hostssl_model::{
     AuditReport, AuditRun, Enforcement, Floor, Reason, ResourceId, Scope, ServerReport, SslEnforcement,
     SubscriptionState, Word, WorstListener,
 };
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 /// Keeps the report and returns the audit's id.
-pub(crate) fn save(connection: &mut Connection, report: &AuditReport) -> Result<AuditId, StoreError> {
-    // A write in between would make the first write of a deferred transaction fail.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport) -> Result<AuditId, StoreError> {
     let started_ms = report.run.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
     let mut tally = EnforcementTally::default();
     report.servers.iter().for_each(|server| tally.add(Enforcement::of(server), 1));
-    let audit = insert_audit(&transaction, report, started_ms, tally)?;
-    insert_subscriptions(&transaction, audit, report)?;
-    insert_gaps(&transaction, audit, report)?;
+    let audit = insert_audit(transaction, report, started_ms, tally)?;
+    insert_subscriptions(transaction, audit, report)?;
+    insert_gaps(transaction, audit, report)?;
     for server in &report.servers {
-        insert_server(&transaction, (audit, started_ms), &report.run, server)?;
+        insert_server(transaction, (audit, started_ms), &report.run, server)?;
     }
-    current::finish(&transaction, audit)?;
-    transaction.commit()?;
+    current::finish(transaction, audit)?;
     Ok(report.run.id.clone())
 }
 
 /// Deletes all but the newest `retain` audits and what nothing refers to any more. Returns how many were deleted.
-pub(crate) fn prune(connection: &mut Connection, retain: u32) -> Result<u64, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+pub(crate) fn prune(transaction: &Transaction<'_>, retain: u32) -> Result<u64, StoreError> {
     let old: Vec<i64> = transaction
         .prepare("SELECT num FROM audits ORDER BY started_ms DESC, num DESC LIMIT -1 OFFSET ?1")?
         .query_map([retain], |row| row.get(0))?
@@ -55,7 +51,6 @@ pub(crate) fn prune(connection: &mut Connection, retain: u32) -> Result<u64, Sto
              UPDATE present SET version = version + 1;",
         )?;
     }
-    transaction.commit()?;
     Ok(old.len() as u64)
 }
 

@@ -11,7 +11,7 @@ use crate::orders::OrderAct;
 use crate::principal::principal_from;
 use hostssl_model::{Enforcement, Evidence, Meaning, Observation, Outcome, ParameterName, Standing, SwitchChange};
 use hostssl_remediation::{Direction, JournalEvent, JournalRecord, Plan, StepEvent};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::BTreeMap;
 
 /// Whether a run has read back values that are not folded in yet.
@@ -21,8 +21,7 @@ pub(crate) fn has_changes(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 /// Folds in what runs have written and read back since the last time.
-pub(crate) fn fold_changes(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+pub(crate) fn fold_changes(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let from: i64 = transaction.query_row("SELECT changes_ms FROM present", [], |row| row.get(0))?;
     let receipts: Vec<(String, String, u32, String, String, i64)> = transaction
         .prepare_cached(
@@ -39,12 +38,11 @@ pub(crate) fn fold_changes(connection: &mut Connection) -> Result<(), StoreError
         // A plan that cannot be read is told where its run is shown; here it says nothing.
         let plan = plans.entry(run.clone()).or_insert_with(|| Plan::parse(&document).ok());
         let Some(step) = plan.as_ref().and_then(|plan| plan.step(step)) else { continue };
-        let waits = waits_for_restart(&transaction, &run, step.id, at_ms)?;
+        let waits = waits_for_restart(transaction, &run, step.id, at_ms)?;
         let write = Write { run: &run, parameter: step.parameter, before: &before, after: &after, at_ms, waits };
-        fold_write(&transaction, &step.server.to_lowercase(), &write)?;
+        fold_write(transaction, &step.server.to_lowercase(), &write)?;
     }
     transaction.execute("UPDATE present SET version = version + 1, changes_ms = ?1", [last])?;
-    transaction.commit()?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::believed::MAX_VIOLATIONS;
 use crate::probes::{deflated, inflated};
 use crate::{AuditStore, StoreError, StoreReader};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 /// A target that a prober is not asked about for this long is forgotten, in milliseconds.
 const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
@@ -64,8 +64,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn ask_prober(&self, id: &str, targets: &[(&str, u16)], at_ms: i64) -> Result<bool, StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let find = "SELECT 1 FROM probers WHERE id = ?1 AND revoked_ms IS NULL AND violations < ?2";
             let believed = transaction.query_row(find, params![id, MAX_VIOLATIONS], |_| Ok(())).optional()?;
             if believed.is_none() {
@@ -84,7 +83,6 @@ impl AuditStore {
             let strays = "DELETE FROM prober_looks WHERE prober = ?1 AND NOT EXISTS (SELECT 1 FROM prober_targets AS t \
                           WHERE t.prober = ?1 AND t.host = prober_looks.host AND t.port = prober_looks.port)";
             transaction.execute(strays, [id])?;
-            transaction.commit()?;
             Ok(true)
         })
     }
@@ -96,8 +94,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn keep_answers(&self, id: &str, answers: &[KeptAnswer], at_ms: i64) -> Result<Vec<(String, u16)>, StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.write(|transaction| {
             let mut strangers = Vec::new();
             for answer in answers {
                 let answered = "UPDATE prober_targets SET answered_ms = ?4, missing = ?5 \
@@ -107,9 +104,8 @@ impl AuditStore {
                     strangers.push((answer.host.clone(), answer.port));
                     continue;
                 }
-                keep_looks(&transaction, id, answer)?;
+                keep_looks(transaction, id, answer)?;
             }
-            transaction.commit()?;
             Ok(strangers)
         })
     }

@@ -1,0 +1,137 @@
+//! A store that several machines share: a log of changes that every state directory which is a copy of it follows.
+//!
+//! What is kept of the log is rows, not commands: which row of which table was added, changed or removed. A copy that has applied
+//! every entry is the same database as the one in which the changes were made, so that everything that reads a state directory
+//! reads a copy too. A change is made by one machine at a time: it takes its [turn](Turn) at the log, brings its copy up to date,
+//! makes the change there, and appends it; only then is it kept. What a run may do is decided by what the log holds, therefore,
+//! and not by what one machine has seen of it.
+//!
+//! This module knows no network. Where the log is, the implementation of [`SharedLog`] knows.
+
+mod capture;
+mod copy;
+mod entry;
+mod turn;
+
+pub(crate) use copy::{Place, join};
+pub(crate) use turn::{Writing, in_transaction, lease_of};
+
+use crate::StoreError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a shared log is, and how long it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogHead {
+    /// Its identity: no other log has it.
+    pub store: String,
+    /// The version of the tables that its entries are of.
+    pub version: i64,
+    /// The number of its last entry; 0 when there is none.
+    pub last: i64,
+}
+
+/// A change that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its number. The first one is 1, and none is left out.
+    pub number: i64,
+    /// What was changed, as [`SharedLog::append`] was given it.
+    pub body: Vec<u8>,
+}
+
+/// The right to change servers, which one process at a time has. It ends with its value, or when its time is over and nobody
+/// could renew it.
+pub trait Lease: fmt::Debug + Send + Sync {
+    /// Its number: every holder has a higher one than all before. An entry that rests on a lease is only taken while that lease
+    /// is the newest.
+    fn epoch(&self) -> i64;
+
+    /// How long it lasts still for certain, by a clock that does not stop while the machine sleeps.
+    fn left(&self) -> Duration;
+}
+
+/// Why a shared log did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SharedError {
+    /// It cannot be reached, or the connection broke. Nothing was kept.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The connection broke while a change was being kept, and could not be made again: the change may be kept.
+    #[error("{0}; the last change may have been kept")]
+    Uncertain(String),
+    /// It must not be used as it is: too old, read-only, not durable, without rights.
+    #[error("{what}")]
+    Unfit {
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// Another machine had its turn for longer than this one waited. Nothing was kept.
+    #[error("another hostssl has been writing to it for some time")]
+    Busy,
+    /// Another process has the lease.
+    #[error("{0} is changing servers")]
+    Held(String),
+    /// The lease on which a change rests is over. Nothing was kept.
+    #[error("the right to change servers has passed to another process")]
+    LeaseOver,
+    /// Another change has the number.
+    #[error("it has changed meanwhile")]
+    Moved,
+}
+
+/// A log of changes in one place. Every call may wait for the network; none may be made where that is not allowed.
+pub trait SharedLog: fmt::Debug + Send + Sync {
+    /// Where it is, for people; without a password.
+    fn place(&self) -> &str;
+
+    /// What it is, and how long; makes it where there is none, for tables of `version`.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    fn head(&self, version: i64) -> Result<LogHead, SharedError>;
+
+    /// The next entries behind a number, in order: all of them, or as many as are handed over at once. None when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError>;
+
+    /// Waits until no other machine has its turn, up to `patience`, and takes the turn. What it is and how long cannot change
+    /// until [`Self::append`] or [`Self::end_turn`].
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`]: the turn was not taken.
+    fn begin_turn(&self, patience: Duration) -> Result<LogHead, SharedError>;
+
+    /// Appends an entry, durably, and ends the turn. With the number of a lease it is only kept while that is the newest lease
+    /// and has not run out.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`]. After [`SharedError::Uncertain`] the entry may be kept all the same; after any other it is not.
+    fn append(&self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError>;
+
+    /// Ends the turn; nothing was changed.
+    fn end_turn(&self);
+
+    /// Takes the lease on changing servers, for `holder`, whom others are told of.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError::Held`] while another process has it.
+    fn take_lease(&self, holder: &str) -> Result<Box<dyn Lease>, SharedError>;
+}
+
+impl StoreError {
+    /// What went wrong with the shared store at a place.
+    pub(crate) fn shared(log: &Arc<dyn SharedLog>, error: SharedError) -> Self {
+        Self::Shared { place: log.place().to_owned(), error }
+    }
+}
