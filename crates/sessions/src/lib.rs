@@ -3,7 +3,7 @@
 //!
 //! The only crate that sends a password. It does so over TLS, to a server whose certificate libpq's `verify-full` would
 //! accept ([`hostssl_probe::certificate`]), or to a loopback address; nothing else is asked for. What it reads it hands
-//! over as sightings of [`hostssl_census`]; it judges nothing. The one thing that it does to a server is to end the sessions that
+//! over as sightings of [`hostssl_census`]; it judges nothing. The shared store logs in by it too ([`Login::connect`]). The one thing that it does to a server is to end the sessions that
 //! it is told to ([`LeftoverSessions::end`]).
 
 mod leftover;
@@ -15,7 +15,7 @@ mod server;
 mod tls;
 
 pub use leftover::{LeftoverSession, LeftoverSessions, MissingRights};
-pub use login::{Login, LoginError};
+pub use login::{LoggedIn, Login, LoginError};
 pub use passwords::{Password, PasswordSources};
 pub use pooler::{PoolerConsole, PoolerLook};
 pub use sampling::{Observer, Schedule};

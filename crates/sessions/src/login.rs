@@ -122,7 +122,11 @@ impl Login {
     }
 
     /// Logs in.
-    pub(crate) async fn connect(&self) -> Result<LoggedIn, LoginError> {
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`]: no password was sent to a server whose certificate is not to be trusted.
+    pub async fn connect(&self) -> Result<LoggedIn, LoginError> {
         let target = self.name();
         match timeout(LOGIN_TIMEOUT, self.connect_at_last()).await {
             Ok(connected) => connected,
@@ -216,7 +220,7 @@ impl Login {
 }
 
 /// A session of our own. It ends with its value.
-pub(crate) struct LoggedIn {
+pub struct LoggedIn {
     target: String,
     client: Client,
     driver: tokio::task::JoinHandle<()>,
@@ -241,6 +245,12 @@ impl LoggedIn {
             let _ = connection.await;
         });
         Self { target, client, driver }
+    }
+
+    /// What sends statements. Its answers are awaited by the caller for as long as he likes.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Sends statements, and returns the rows of all of them, those of each statement together.

@@ -123,6 +123,7 @@ pub struct RealServer {
     pub version: u8,
     pub port: u16,
     bin: PathBuf,
+    settings: Vec<(String, String)>,
 }
 
 impl RealServer {
@@ -153,7 +154,6 @@ impl RealServer {
 
     /// Starts what is in the folder `data`.
     fn launch(version: u8, bin: PathBuf, folder: PathBuf, settings: &[(&str, &str)]) -> Self {
-        let data = folder.join("data");
         let port = free_port();
         let connections = if version >= 18 { "receipt,authentication,authorization" } else { "on" };
         let own_settings = [
@@ -172,23 +172,32 @@ impl RealServer {
             ("log_statement", "all".to_owned()),
             ("log_timezone", "UTC".to_owned()),
         ];
-        let mut command = unprivileged(&bin.join("postgres"));
-        // A standby is a client: it must not look for certificates where another user has them.
-        command.arg("-D").arg(&data).env("HOME", &folder);
         let others = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        for (name, value) in own_settings.into_iter().chain(others) {
-            command.arg("-c").arg(format!("{name}={value}"));
-        }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { running: Running { child, folder }, version, port, bin };
+        let settings =
+            own_settings.into_iter().chain(others).map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>();
+        let child = spawn(&bin, &folder, &settings);
+        let server = Self { running: Running { child, folder }, version, port, bin, settings };
+        server.await_start();
+        server
+    }
+
+    fn await_start(&self) {
         let start = Instant::now();
         // Without a password it learns that the server answers, and is not a client.
-        let is_ready = || server.command("pg_isready", "sslmode=disable").env_remove("PGPASSWORD").output();
+        let is_ready = || self.command("pg_isready", "sslmode=disable").env_remove("PGPASSWORD").output();
         while !is_ready().unwrap().status.success() {
-            assert!(start.elapsed() < START, "PostgreSQL {version} did not start");
+            assert!(start.elapsed() < START, "PostgreSQL {} did not start", self.version);
             std::thread::sleep(Duration::from_millis(50));
         }
-        server
+    }
+
+    /// Stops it without any order, as a crash does, and starts it again on the same port.
+    pub fn crash_and_start(&mut self) {
+        let pid = self.running.child.id().to_string();
+        done(Command::new("kill").args(["-QUIT", &pid]));
+        self.running.child.wait().unwrap();
+        self.running.child = spawn(&self.bin, &self.running.folder, &self.settings);
+        self.await_start();
     }
 
     /// Its folder, which is that of its Unix-domain socket too.
@@ -248,6 +257,16 @@ impl RealServer {
         let read = |name: &str| fs::read_to_string(log.join(name)).unwrap_or_default();
         [read("postgresql.log"), read("postgresql.csv"), read("postgresql.json")]
     }
+}
+
+fn spawn(bin: &Path, folder: &Path, settings: &[(String, String)]) -> Child {
+    let mut command = unprivileged(&bin.join("postgres"));
+    // A standby is a client: it must not look for certificates where another user has them.
+    command.arg("-D").arg(folder.join("data")).env("HOME", folder);
+    for (name, value) in settings {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// A client that is connected until its value ends.

@@ -116,7 +116,7 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`SharedError`]. After [`SharedError::Uncertain`] the entry may be kept all the same; after any other it is not.
-    fn append(&self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError>;
+    fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError>;
 
     /// Ends the turn; nothing was changed.
     fn end_turn(&self);

@@ -59,10 +59,12 @@ pub(crate) fn in_transaction<T>(
     let changes = capture::each_change(&transaction, |change| writer.add(change))?;
     capture::forget(&transaction)?;
     if changes > 0 {
-        let entry = LogEntry { number: head.last + 1, body: writer.finish()? };
+        let number = head.last + 1;
+        let entry = LogEntry { number, body: writer.finish()? };
+        // Before it is kept: what can fail in the copy has failed then, but for the disk.
+        reach(&transaction, number)?;
         turn.is_over = true;
-        log.append(&entry, lease).map_err(failed)?;
-        reach(&transaction, entry.number)?;
+        log.append(entry, lease).map_err(failed)?;
         // From here on it is kept, whatever becomes of the copy, which learns it from the log the next time.
         return match transaction.commit() {
             Ok(()) => Ok(done),
@@ -77,6 +79,8 @@ pub(crate) fn in_transaction<T>(
 pub(crate) fn lease_of(log: &Arc<dyn SharedLog>) -> Result<Box<dyn Lease>, StoreError> {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let holder = format!("process {} on {}", std::process::id(), host.trim());
+    // It makes the store where there is none.
+    log.head(version()).map_err(|error| StoreError::shared(log, error))?;
     log.take_lease(&holder).map_err(|error| match error {
         SharedError::Held(holder) => StoreError::LeaseHeld { holder },
         other => StoreError::shared(log, other),

@@ -1,0 +1,22 @@
+//! What a thread with a connection is asked to do.
+
+use crate::lease::LeaseTerm;
+use hostssl_store::{LogEntry, LogHead, SharedError};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+/// Where the answer goes.
+pub(crate) type Reply<T> = Sender<Result<T, SharedError>>;
+
+/// A request, each as the method of [`hostssl_store::SharedLog`] of its name.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Head { version: i64, reply: Reply<LogHead> },
+    EntriesAfter { number: i64, reply: Reply<Vec<LogEntry>> },
+    BeginTurn { patience: Duration, reply: Reply<LogHead> },
+    Append { entry: LogEntry, lease: Option<i64>, reply: Reply<()> },
+    EndTurn,
+    TakeLease { holder: String, directory: Option<String>, reply: Reply<Arc<LeaseTerm>> },
+    DropLease { epoch: i64 },
+}

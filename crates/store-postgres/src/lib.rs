@@ -1,0 +1,91 @@
+//! The log that several machines share ([`hostssl_store::SharedLog`]), in a PostgreSQL database of the user's.
+//!
+//! PostgreSQL is asked for little: four tables, and a transaction that locks one row. The row is the turn; an entry and the number
+//! of the last one are one commit. Logins are those of [`hostssl_sessions`]: TLS that libpq's `verify-full` would accept, or none.
+
+mod commands;
+mod connection;
+mod lease;
+mod suitable;
+mod worker;
+
+use commands::{Command, Reply};
+use hostssl_sessions::Login;
+use hostssl_store::{Lease, LogEntry, LogHead, SharedError, SharedLog};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use worker::Worker;
+
+/// The oldest version of PostgreSQL that is supported still (postgresql.org, "Versioning Policy").
+pub const OLDEST_MAJOR: i32 = 15;
+
+/// A shared log in a PostgreSQL database. It connects when it is asked something, and again where a connection broke.
+#[derive(Debug)]
+pub struct PostgresLog {
+    place: String,
+    directory: Option<String>,
+    /// For changes, which may wait for other machines.
+    changes: Worker,
+    /// For everything else, which must not wait for them.
+    questions: Arc<Worker>,
+}
+
+impl PostgresLog {
+    /// The log in the database that one of these logins leads to: the first that can be reached, as libpq has it. `directory` is
+    /// the state directory that follows it.
+    #[must_use]
+    pub fn new(logins: Vec<Login>, directory: &Path) -> Self {
+        let places: Vec<String> = logins.iter().map(|login| format!("{}/{}", login.name(), login.database)).collect();
+        let logins: Arc<[Login]> = logins.into();
+        Self {
+            place: places.join(", "),
+            directory: lease::identity_of(directory),
+            changes: Worker::start(logins.clone()),
+            questions: Arc::new(Worker::start(logins)),
+        }
+    }
+}
+
+fn ask<T>(worker: &Worker, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SharedError> {
+    let (reply, answer) = channel();
+    worker.send(command(reply));
+    wait(&answer)
+}
+
+fn wait<T>(answer: &Receiver<Result<T, SharedError>>) -> Result<T, SharedError> {
+    answer.recv().unwrap_or_else(|_| Err(SharedError::Unreachable("its connection has ended".to_owned())))
+}
+
+impl SharedLog for PostgresLog {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn head(&self, version: i64) -> Result<LogHead, SharedError> {
+        ask(&self.questions, |reply| Command::Head { version, reply })
+    }
+
+    fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
+        ask(&self.questions, |reply| Command::EntriesAfter { number, reply })
+    }
+
+    fn begin_turn(&self, patience: Duration) -> Result<LogHead, SharedError> {
+        ask(&self.changes, |reply| Command::BeginTurn { patience, reply })
+    }
+
+    fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
+        ask(&self.changes, |reply| Command::Append { entry, lease, reply })
+    }
+
+    fn end_turn(&self) {
+        self.changes.send(Command::EndTurn);
+    }
+
+    fn take_lease(&self, holder: &str) -> Result<Box<dyn Lease>, SharedError> {
+        let (holder, directory) = (holder.to_owned(), self.directory.clone());
+        let held = ask(&self.questions, |reply| Command::TakeLease { holder, directory, reply })?;
+        Ok(Box::new(lease::HeldLease::new(held, self.questions.clone())))
+    }
+}

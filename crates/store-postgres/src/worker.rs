@@ -1,0 +1,87 @@
+//! A thread with a connection of its own. Callers wait for it as they wait for a disk, whatever runtime they run in.
+
+use crate::commands::Command;
+use crate::connection::StoreConnection;
+use crate::lease::{LeaseTerm, RENEWED_EVERY};
+use hostssl_sessions::Login;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    commands: Option<UnboundedSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread. Without a thread every request is answered with an error.
+    pub(crate) fn start(logins: Arc<[Login]>) -> Self {
+        let (commands, queue) = unbounded_channel();
+        let thread = std::thread::Builder::new().name("hostssl-store".into()).spawn(move || {
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                runtime.block_on(work(StoreConnection::new(logins), queue));
+            }
+        });
+        Self { commands: Some(commands), thread: thread.ok() }
+    }
+
+    /// Asks for something. Where nobody answers any more, the sender of the answer is dropped.
+    pub(crate) fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            let _ = commands.send(command);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // What was asked before is done first: a lease is given back.
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Command>) {
+    let mut held: Option<Arc<LeaseTerm>> = None;
+    let mut renewal = Instant::now();
+    loop {
+        let command = tokio::select! {
+            biased;
+            () = sleep_until(renewal), if held.is_some() => {
+                if let Some(lease) = &held {
+                    connection.renew(lease).await;
+                }
+                renewal = Instant::now() + RENEWED_EVERY;
+                continue;
+            }
+            command = queue.recv() => command,
+        };
+        let Some(command) = command else { return };
+        // Who does not wait for the answer any more was stopped.
+        match command {
+            Command::Head { version, reply } => drop(reply.send(connection.head(version).await)),
+            Command::EntriesAfter { number, reply } => drop(reply.send(connection.entries_after(number).await)),
+            Command::BeginTurn { patience, reply } => drop(reply.send(connection.begin_turn(patience).await)),
+            Command::Append { entry, lease, reply } => drop(reply.send(connection.append(&entry, lease).await)),
+            Command::EndTurn => connection.end_turn().await,
+            Command::TakeLease { holder, directory, reply } => {
+                let taken = connection.take_lease(&holder, directory.as_deref()).await;
+                if let Ok(lease) = &taken {
+                    held = Some(lease.clone());
+                    renewal = Instant::now() + RENEWED_EVERY;
+                }
+                drop(reply.send(taken));
+            }
+            Command::DropLease { epoch } => {
+                if held.as_ref().is_some_and(|lease| lease.epoch() == epoch) {
+                    held = None;
+                }
+                connection.give_back(epoch).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The log in real PostgreSQL servers: it does what every shared log does, and refuses what it must.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "../../store/tests/shared_suite/mod.rs"]
+mod shared_suite;
+
+use hostssl_probe::certificate::RootStore;
+use hostssl_probe::dial::Network;
+use hostssl_probe::target::ProbeTarget;
+use hostssl_remediation::RunId;
+use hostssl_sessions::{Login, Password};
+use hostssl_store::{AuditStore, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader};
+use hostssl_store_postgres::PostgresLog;
+use hostssl_test_support::audited::AuditedFleet;
+use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, installed};
+use shared_suite::{LogUnderTest, directories, dump};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A server that does not lose what it has said is kept.
+fn start(version: u8) -> Option<RealServer> {
+    Some(RealServer::start(version, installed(version)?, &[("fsync", "on"), ("log_statement", "none")]))
+}
+
+fn login(server: &RealServer, database: &str, user: &str) -> Login {
+    // Ignore the error: a provider is already installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let root = std::fs::read(server.root()).unwrap();
+    Login {
+        target: ProbeTarget::new("localhost", server.port),
+        user: user.to_owned(),
+        database: database.to_owned(),
+        password: Some(Password::new(PASSWORD)),
+        roots: Arc::from([RootStore::from_pem("server.crt", &root).unwrap()]),
+        plaintext_on_loopback: false,
+        dialer: Arc::new(Network),
+    }
+}
+
+/// A database of a real server.
+struct Database<'a>(&'a RealServer, String);
+
+impl<'a> Database<'a> {
+    fn new(server: &'a RealServer, name: &str) -> Self {
+        server.psql("", &format!("CREATE DATABASE {name}"));
+        Self(server, name.to_owned())
+    }
+
+    fn log(&self, directory: &Path) -> Arc<dyn SharedLog> {
+        std::fs::create_dir_all(directory).unwrap();
+        Arc::new(PostgresLog::new(vec![login(self.0, &self.1, USER)], directory))
+    }
+
+    fn sql(&self, sql: &str) {
+        self.0.psql(&format!("dbname={}", self.1), sql);
+    }
+}
+
+impl LogUnderTest for Database<'_> {
+    fn copy(&self, directory: &Path) -> StateDirectory {
+        StateDirectory::copy_of(directory.to_path_buf(), self.log(directory))
+    }
+
+    fn expire(&self) {
+        self.sql("UPDATE hostssl.leases SET ends = clock_timestamp() - interval '1 s'");
+    }
+}
+
+fn shared_error(error: StoreError) -> SharedError {
+    match error {
+        StoreError::Shared { error, .. } => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_version_keeps_one_database() {
+    for version in [15, 17, 18] {
+        let Some(server) = start(version) else { continue };
+        for seed in 1..=3 {
+            let database = Database::new(&server, &format!("d{seed}"));
+            shared_suite::copies_are_one_database(&database, seed * 104_729, 12);
+        }
+    }
+}
+
+/// The other tests ask what is the same in every version.
+fn any_server() -> Option<RealServer> {
+    start(15)
+}
+
+#[test]
+fn a_successor_fences_off_who_was_before() {
+    let Some(server) = any_server() else { return };
+    shared_suite::a_successor_fences_off_who_was_before(&Database::new(&server, "fence"));
+}
+
+#[test]
+fn a_lease_is_taken_back_at_once_with_the_lock_of_the_directory_and_given_back_with_it() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "lease");
+    let (_root, one, two) = directories();
+    let store = Store::open(database.copy(&one)).unwrap();
+    let Err(StoreError::LeaseHeld { holder }) = Store::open(database.copy(&two)) else { panic!("it is held") };
+    assert!(holder.contains("process") && holder.contains("until 20"), "{holder}");
+    // As after a kill: the lock of the directory is free, and nobody has given the lease back.
+    std::mem::forget(store);
+    let log = database.log(&one);
+    log.head(0).unwrap();
+    log.take_lease("the same directory, a new process").unwrap();
+    drop(log);
+    drop(Store::open(database.copy(&two)).unwrap());
+    drop(Store::open(database.copy(&two)).unwrap());
+}
+
+#[test]
+fn a_turn_whose_connection_is_cut_keeps_nothing_and_the_next_one_connects_again() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "cut");
+    let (_root, one, two) = directories();
+    let store = AuditStore::open(database.copy(&one)).unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hostssl'";
+    let mut fleet = AuditedFleet::small();
+    for minute in 1..6 {
+        fleet.flip(0, 1);
+        store.save(&fleet.report(minute)).unwrap();
+        database.sql(cut);
+    }
+    let log = database.log(&one);
+    log.head(0).unwrap();
+    let head = log.begin_turn(std::time::Duration::from_secs(5)).unwrap();
+    database.sql(cut);
+    let entry = hostssl_store::LogEntry { number: head.last + 1, body: vec![] };
+    let error = log.append(entry, None).unwrap_err();
+    assert!(matches!(error, SharedError::Unreachable(_)), "{error:?}");
+    assert_eq!(log.head(0).unwrap(), head, "nothing of it is kept");
+    StoreReader::open(database.copy(&two)).unwrap();
+    assert_eq!(dump(&one), dump(&two));
+}
+
+#[test]
+fn one_machine_has_its_turn_and_the_others_wait_for_it() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "turns");
+    let (_root, one, two) = directories();
+    let (first, second) = (database.log(&one), database.log(&two));
+    first.head(12).unwrap();
+    first.begin_turn(std::time::Duration::from_secs(5)).unwrap();
+    let error = second.begin_turn(std::time::Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(error, SharedError::Busy), "{error:?}");
+    first.end_turn();
+    second.begin_turn(std::time::Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+fn machines_that_save_at_the_same_time_lose_nothing() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "crowd");
+    let (root, one, two) = directories();
+    let third = root.path().join("three");
+    std::thread::scope(|threads| {
+        for (at, directory) in [&one, &two, &third].into_iter().enumerate() {
+            let store = AuditStore::open(database.copy(directory)).unwrap();
+            threads.spawn(move || {
+                let mut fleet = AuditedFleet::small();
+                for minute in 0..8 {
+                    fleet.flip(at, 2);
+                    let mut report = fleet.report(minute);
+                    report.run.id = format!("audit-{at}-{minute}");
+                    store.save(&report).unwrap();
+                }
+            });
+        }
+    });
+    let late = root.path().join("late");
+    let all = [&one, &two, &third, &late];
+    for directory in all {
+        let reader = StoreReader::open(database.copy(directory)).unwrap();
+        assert_eq!(reader.audits(Page { number: 0, size: 1 }).unwrap().1, 24);
+    }
+    all.iter().for_each(|directory| assert_eq!(dump(directory), dump(&late)));
+}
+
+#[test]
+fn what_must_not_be_relied_on_is_refused_with_what_to_do() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "rights");
+    let (root, one, _) = directories();
+    database.log(&one).head(12).unwrap();
+    server.psql("", &format!("CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'"));
+    let open = |login: Login| {
+        let log = Arc::new(PostgresLog::new(vec![login], root.path()));
+        shared_error(AuditStore::open(StateDirectory::copy_of(root.path().join("x"), log)).unwrap_err()).to_string()
+    };
+    // Without rights: in a database with the tables, and in one without.
+    assert!(
+        open(login(&server, "rights", "guest")).contains("this user may not use it"),
+        "{}",
+        open(login(&server, "rights", "guest"))
+    );
+    server.psql("", "CREATE DATABASE empty");
+    assert!(open(login(&server, "empty", "guest")).contains("may not make them"));
+    // A user that does not exist, a database that does not, a port where nobody is.
+    assert!(open(login(&server, "rights", "nobody")).contains("authentication failed"));
+    assert!(open(login(&server, "missing", USER)).contains("does not exist"));
+    let mut closed = login(&server, "rights", USER);
+    closed.target.port = 1;
+    assert!(open(closed).contains("cannot be reached"));
+    // A certificate that is not to be trusted, and no TLS at all.
+    let mut untrusted = login(&server, "rights", USER);
+    untrusted.roots = Arc::from([]);
+    assert!(open(untrusted).contains("the password was not sent"));
+    let plain = RealServer::start(15, installed(15).unwrap(), &[("fsync", "on"), ("ssl", "off")]);
+    assert!(open(login(&plain, "postgres", USER)).contains("does not offer TLS"));
+    // What does not survive a crash.
+    let careless = RealServer::start(15, installed(15).unwrap(), &[("fsync", "off")]);
+    assert!(open(login(&careless, "postgres", USER)).contains("fsync is off"));
+    // What cannot be written.
+    server.psql("", "ALTER DATABASE rights SET default_transaction_read_only = on");
+    assert!(open(login(&server, "rights", USER)).contains("read-only"));
+}
+
+#[test]
+fn the_log_itself_is_append_only() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "append_only");
+    let (_root, one, _) = directories();
+    AuditStore::open(database.copy(&one)).unwrap().save(&AuditedFleet::small().report(1)).unwrap();
+    for sql in ["DELETE FROM hostssl.log", "UPDATE hostssl.log SET by = 'x'", "TRUNCATE hostssl.log"] {
+        let refused = server.command("psql", "dbname=append_only").args(["-c", sql]).output().unwrap();
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("append-only"), "{sql}");
+    }
+}
+
+#[test]
+fn what_was_kept_survives_a_crash_of_the_server_at_every_append() {
+    let Some(mut server) = any_server() else { return };
+    let (_root, one, two) = directories();
+    server.psql("", "CREATE DATABASE crash");
+    let run = RunId::new("run").unwrap();
+    for minute in 1..4 {
+        {
+            let database = Database(&server, "crash".into());
+            let store = AuditStore::open(database.copy(&one)).unwrap();
+            store.save(&AuditedFleet::small().report(minute)).unwrap();
+            assert!(store.orders(&run).unwrap().is_empty());
+        }
+        server.crash_and_start();
+    }
+    let database = Database(&server, "crash".into());
+    let reader = StoreReader::open(database.copy(&two)).unwrap();
+    assert_eq!(reader.audits(Page { number: 0, size: 9 }).unwrap().1, 3);
+    StoreReader::open(database.copy(&one)).unwrap();
+    assert_eq!(dump(&one), dump(&two));
+}
