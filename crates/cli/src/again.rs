@@ -9,8 +9,8 @@ use std::ffi::OsString;
 pub(crate) const CONFIG: &str = "config";
 
 /// Options that a next command needs as well, where it has them. What the environment says holds for it anyhow.
-const CARRIED: [&str; 9] =
-    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state", CONFIG];
+const CARRIED: [&str; 10] =
+    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state", "store", CONFIG];
 
 /// Options that say which servers are meant: a plan after an audit is for the same ones.
 const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", "server", "tag", "except"];

@@ -4,7 +4,8 @@ use crate::again::Again;
 use crate::args::TerminalArgs;
 use crate::commands::{
     apply, audit, ca_bundle, clients, config as config_command, controls, diff, doctor, enforce, evidence, explain,
-    iac, mcp, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zone_prober, zones,
+    iac, mcp, plan, policy, probe, role, runs, serve, server, simulate, state, trend, waivers, watch, zone_prober,
+    zones,
 };
 use crate::config::{self, ConfigUse};
 use crate::error::CliError;
@@ -132,6 +133,9 @@ pub(crate) enum Command {
     /// Chart the status of the servers over the kept audits of one scope.
     #[command(after_help = exit::LOCAL_HELP)]
     Trend(trend::TrendArgs),
+    /// Copy a state directory into a PostgreSQL store that several machines share, or out of one.
+    #[command(subcommand, after_help = state::HELP)]
+    State(state::StateCommand),
     /// Pack what is kept of an audit into one ZIP file for an auditor, or check such a pack.
     ///
     /// The pack has the result for each server with Azure's response, who read it and when, what could not be checked, the

@@ -27,7 +27,6 @@ use hostssl_store::StoreError;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What an error says and advises.
 type Said = (String, String);
@@ -43,39 +42,14 @@ macro_rules! every {
     }};
 }
 
+mod store_errors;
+
 fn denied() -> io::Error {
     io::Error::from(io::ErrorKind::PermissionDenied)
 }
 
 fn run() -> RunId {
     RunId::new("run-1").unwrap()
-}
-
-fn store_errors() -> Vec<Said> {
-    let sqlite = || Arc::new(rusqlite::Error::InvalidQuery);
-    let path = || PathBuf::from("state");
-    every! {
-        StoreError::LockedByAnother { .. } => StoreError::LockedByAnother { pid: Some(1) },
-        StoreError::Busy(_) => StoreError::Busy(sqlite()),
-        StoreError::KeyHeld(_) => StoreError::KeyHeld(run()),
-        StoreError::NewerVersion { .. } => StoreError::NewerVersion { found: 9, known: 3 },
-        StoreError::OlderVersion { .. } => StoreError::OlderVersion { found: 1, known: 3 },
-        StoreError::NoState(_) => StoreError::NoState(path()),
-        StoreError::Foreign(_) => StoreError::Foreign(path()),
-        StoreError::Exposed(_) => StoreError::Exposed(path()),
-        StoreError::Directory { .. } => StoreError::Directory { path: path(), source: Arc::new(denied()) },
-        StoreError::ReadOnly(_) => StoreError::ReadOnly(sqlite()),
-        StoreError::Full(_) => StoreError::Full(sqlite()),
-        StoreError::Corrupt(_) => StoreError::Corrupt("torn".into()),
-        StoreError::Database(_) => StoreError::Database(sqlite()),
-        StoreError::NoSuchRun(_) => StoreError::NoSuchRun(run()),
-        StoreError::AuditExists(_) => StoreError::AuditExists("a".into()),
-        StoreError::RunExists(_) => StoreError::RunExists(run()),
-        StoreError::Unfinished(_) => StoreError::Unfinished(run()),
-        StoreError::NotAlone(_) => StoreError::NotAlone(run()),
-        StoreError::Gone(_) => StoreError::Gone(path()),
-        StoreError::Closed => StoreError::Closed,
-    }
 }
 
 fn sign_in_errors() -> Vec<Said> {
@@ -167,7 +141,7 @@ fn plan_errors() -> Vec<Said> {
     [plans, approvals, made].concat()
 }
 
-fn journal_errors() -> [JournalError; 8] {
+fn journal_errors() -> [JournalError; 9] {
     [
         JournalError::NoSuchRun(run()),
         JournalError::RunExists(run()),
@@ -176,6 +150,7 @@ fn journal_errors() -> [JournalError; 8] {
         JournalError::Full(denied().into()),
         JournalError::ReadOnly(denied().into()),
         JournalError::Corrupt(denied().into()),
+        JournalError::TakenOver(denied().into()),
         JournalError::Other(denied().into()),
     ]
 }
@@ -230,7 +205,7 @@ fn run_errors() -> Vec<Said> {
         ExecuteError::Unfinished(_) => ExecuteError::Unfinished(run()),
         ExecuteError::Defect(_) => ExecuteError::Defect(InvalidTransition::NoSuchStep(1)),
     };
-    let [a, b, c, d, e, f, g, h] = journal_errors();
+    let [a, b, c, d, e, f, g, h, i] = journal_errors();
     let journals = every! {
         JournalError::NoSuchRun(_) => a,
         JournalError::RunExists(_) => b,
@@ -239,7 +214,8 @@ fn run_errors() -> Vec<Said> {
         JournalError::Full(_) => e,
         JournalError::ReadOnly(_) => f,
         JournalError::Corrupt(_) => g,
-        JournalError::Other(_) => h,
+        JournalError::TakenOver(_) => h,
+        JournalError::Other(_) => i,
     };
     let left_out = LeftOutReason::ALL.map(|reason| (reason.as_str().to_owned(), reason.advice().to_owned()));
     [remediation, executed, journals, left_out.to_vec()].concat()
@@ -333,7 +309,8 @@ fn prober_errors() -> Vec<Said> {
 
 fn all_errors() -> Vec<Said> {
     [
-        store_errors(),
+        store_errors::of_a_directory(),
+        store_errors::of_a_shared_store(),
         sign_in_errors(),
         connection_errors(),
         reading_errors(),

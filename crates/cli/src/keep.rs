@@ -12,10 +12,10 @@ use hostssl_model::{AuditReport, Outcome, Standing};
 use hostssl_ops::observation;
 use hostssl_probe::report::EndpointReport;
 use hostssl_store::{
-    AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, StoreError, StoreReader,
+    AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, StateDirectory, StoreError,
+    StoreReader,
 };
 use jiff::Timestamp;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Whether and how a run is kept.
@@ -161,7 +161,7 @@ const BATCH: usize = 256;
 
 /// Keeps a probe while it goes on. What cannot be kept is told once, and the probe goes on all the same.
 pub(crate) struct ProbeKeeper {
-    to_begin: Option<(PathBuf, NewProbe)>,
+    to_begin: Option<(StateDirectory, NewProbe)>,
     kept: Option<(AuditStore, String)>,
     waiting: Vec<ProbedEndpoint>,
     flushed: Instant,
@@ -244,7 +244,7 @@ impl ProbeKeeper {
 }
 
 fn save(
-    directory: &Path,
+    directory: &StateDirectory,
     report: &AuditReport,
     retain: Option<u32>,
     patience: StatePatience,

@@ -42,6 +42,7 @@ mod route;
 mod run_change;
 mod run_key;
 mod run_progress;
+mod shared_store;
 mod signals;
 mod simulated;
 mod simulated_azure;
@@ -109,6 +110,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Policy(args) => commands::policy::run(args, &cli.terminal),
         Command::Iac(command) => commands::iac::run(command, &cli.terminal),
         Command::Role(command) => commands::role::run(command, &cli.terminal),
+        Command::State(command) => commands::state::run(command, &cli.terminal),
         Command::Serve(args) => commands::serve::run(args, &cli.terminal),
         Command::Mcp(args) => commands::mcp::run(args, &cli.terminal),
         Command::Simulate(args) => commands::simulate::run(args, &cli.terminal),

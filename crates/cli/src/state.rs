@@ -2,13 +2,14 @@
 
 use crate::args::{StateArgs, TerminalArgs};
 use crate::error::CliError;
+use crate::shared_store;
 use crate::simulated::scenario_of;
 use crate::state_patience::StatePatience;
 use etcetera::BaseStrategy as _;
 use hostssl_model::Hint;
 use hostssl_ops::ClientEvidence;
 use hostssl_remediation::RunId;
-use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, Store, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, StateDirectory, Store, StoreError, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,14 +18,19 @@ use std::sync::Arc;
 const SIMULATED: &str = "simulated";
 
 impl StateArgs {
-    /// The state directory. Runs of a simulation are kept apart from real ones.
-    pub(crate) fn directory(&self, simulated: bool) -> Result<PathBuf, CliError> {
+    /// The state directory. Runs of a simulation are kept apart from real ones, and out of a shared store.
+    pub(crate) fn directory(&self, simulated: bool) -> Result<StateDirectory, CliError> {
+        match &self.store {
+            Some(store) if !simulated => shared_store::directory_of(store, self.state.as_deref()),
+            _ => Ok(self.own_directory(simulated)?.into()),
+        }
+    }
+
+    fn own_directory(&self, simulated: bool) -> Result<PathBuf, CliError> {
         if let Some(directory) = &self.state {
             return Ok(if simulated { directory.join(SIMULATED) } else { directory.clone() });
         }
-        let base = etcetera::choose_base_strategy()
-            .map_err(|error| CliError::failed(&error, "name a state directory with --state"))?;
-        let own = base.state_dir().unwrap_or_else(|| base.data_dir()).join("hostssl");
+        let own = users_directory()?;
         Ok(if simulated { own.join(SIMULATED) } else { own })
     }
 
@@ -92,6 +98,13 @@ impl StateArgs {
         }
         Ok(Some(reader))
     }
+}
+
+/// hostssl's directory among those that the user's programs keep their state in.
+pub(crate) fn users_directory() -> Result<PathBuf, CliError> {
+    let base = etcetera::choose_base_strategy()
+        .map_err(|error| CliError::failed(&error, "name a state directory with --state"))?;
+    Ok(base.state_dir().unwrap_or_else(|| base.data_dir()).join("hostssl"))
 }
 
 /// Milliseconds since 1970 in RFC 3339, to the second.

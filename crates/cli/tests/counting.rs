@@ -31,7 +31,7 @@ impl State {
 
     /// What the console counts.
     fn present(&self) -> Standings {
-        let store = AuditStore::open(&self.0.join("simulated")).unwrap();
+        let store = AuditStore::open(self.0.join("simulated")).unwrap();
         store.latest().unwrap().unwrap().standings
     }
 }

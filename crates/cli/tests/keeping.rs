@@ -27,7 +27,7 @@ impl State {
 
     /// What was simulated is kept apart.
     fn store(&self) -> AuditStore {
-        AuditStore::open(&self.0.join("simulated")).unwrap()
+        AuditStore::open(self.0.join("simulated")).unwrap()
     }
 }
 
@@ -190,7 +190,7 @@ fn what_is_printed_leads_to_the_scenario_of_the_run() {
     let real = kept(&["apply", &plan, "--approve", hash]);
     assert!(real.code == 2 && real.stderr.contains("add --simulate readonly"), "{}", real.stderr);
     // A run of that scenario that has not ended, as after a crash.
-    let store = hostssl_store::Store::open(&state.0.join("simulated")).unwrap();
+    let store = hostssl_store::Store::open(state.0.join("simulated")).unwrap();
     let parsed = hostssl_remediation::Plan::parse(&std::fs::read_to_string(&plan).unwrap()).unwrap();
     let id = hostssl_remediation::RunId::new("broken-off").unwrap();
     let first = hostssl_remediation::JournalRecord {

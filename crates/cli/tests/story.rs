@@ -115,7 +115,7 @@ fn a_server_becomes_less_strict_only_for_a_reason_that_is_kept() {
     assert_eq!(json(&shown)["reason"], "incident 42", "{}", shown.stdout);
 
     // The plan of the first update is one that loosens.
-    let reader = StoreReader::open(&Path::new(&site.state()).join("simulated")).unwrap();
+    let reader = StoreReader::open(Path::new(&site.state()).join("simulated")).unwrap();
     let plan = reader.load(&RunId::new(&run).unwrap()).unwrap().plan;
     std::fs::write(site.0.path().join("loosen.json"), plan).unwrap();
     let hash = site.hash("loosen.json");

@@ -7,12 +7,13 @@ use crate::options::{Connect, ConsoleOptions, TlsFiles};
 use crate::prober_port::{ProberDoor, prober_port_key};
 use crate::routes::router;
 use crate::shared::Shared;
+use crate::shared_store;
 use crate::user_role::Role;
 use axum::extract::Request;
 use axum::http::Request as HttpRequest;
 use hostssl_model::{Advice, Hint};
 use hostssl_prober::{KeyError, server_config};
-use hostssl_store::{AuditStore, StoreError};
+use hostssl_store::{AuditStore, StateDirectory, StoreError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -21,7 +22,7 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
@@ -170,7 +171,7 @@ impl Console {
     pub fn new(
         options: ConsoleOptions,
         listener: TcpListener,
-        state: &Path,
+        state: impl Into<StateDirectory>,
         connect: Connect,
     ) -> Result<Self, ServeError> {
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
@@ -230,6 +231,9 @@ impl Console {
         if let Some(door) = self.probers {
             probers.spawn(door.serve(self.shared.clone()));
         }
+        // It ends with its set, and with that the pages.
+        let mut follower = JoinSet::new();
+        follower.spawn(shared_store::follow(self.shared.clone()));
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let connections = Connections::default();

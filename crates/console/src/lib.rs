@@ -21,6 +21,7 @@ mod readiness_cache;
 mod reply;
 mod routes;
 mod shared;
+mod shared_store;
 mod trouble;
 mod user_role;
 mod view;

@@ -441,9 +441,13 @@ impl From<StoreError> for Failure {
             }
             other => other.to_string(),
         };
+        let title = match &error {
+            StoreError::Shared { .. } => "The shared store cannot be used",
+            _ => "The state directory cannot be read",
+        };
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The state directory cannot be read",
+            title,
             sentence(&what),
             format!("Nothing was lost. {}", sentence(error.advice())),
         )

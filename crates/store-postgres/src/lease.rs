@@ -1,11 +1,12 @@
 //! The right to change servers, for as long as it is renewed.
 
-use crate::commands::Command;
+use crate::requests::StoreRequest;
 use crate::worker::Worker;
 use hostssl_store::Lease;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// How long a lease lasts unless it is renewed: longer than a write may be on its way
@@ -14,9 +15,13 @@ pub(crate) const LASTS: Duration = Duration::from_mins(2);
 /// How often it is renewed.
 pub(crate) const RENEWED_EVERY: Duration = Duration::from_secs(15);
 
+/// How long a process that ends waits for its lease to be given back.
+const GIVING_BACK: Duration = Duration::from_secs(5);
+
 /// Until when a lease lasts for certain.
 #[derive(Debug)]
 pub(crate) struct LeaseTerm {
+    name: String,
     epoch: i64,
     /// By [`since_boot`], in milliseconds; 0 when it is lost.
     ends: AtomicU64,
@@ -24,10 +29,14 @@ pub(crate) struct LeaseTerm {
 
 impl LeaseTerm {
     /// One that was asked for at `asked` by [`since_boot`], and given later.
-    pub(crate) fn new(epoch: i64, asked: Duration) -> Self {
-        let term = Self { epoch, ends: AtomicU64::new(0) };
+    pub(crate) fn new(name: &str, epoch: i64, asked: Duration) -> Self {
+        let term = Self { name: name.to_owned(), epoch, ends: AtomicU64::new(0) };
         term.renewed(asked);
         term
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn epoch(&self) -> i64 {
@@ -70,7 +79,10 @@ impl Lease for HeldLease {
 
 impl Drop for HeldLease {
     fn drop(&mut self) {
-        self.worker.send(Command::DropLease { epoch: self.term.epoch });
+        let (reply, answer) = channel();
+        self.worker.send(StoreRequest::DropLease { term: self.term.clone(), reply });
+        // A process that ends does not wait for its threads. Where it takes too long, the lease ends by itself.
+        let _ = answer.recv_timeout(GIVING_BACK);
     }
 }
 
@@ -87,8 +99,8 @@ pub(crate) fn since_boot() -> Duration {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A name of a state directory that no other one has: the running system, and the directory's place in it. Whoever has its lock
-/// knows that who had the lease with it before is gone.
+/// A name of a state directory that no other one has: the running system, and the directory's place in it. A process that has its
+/// lock knows that the one that had the lease with it before is gone.
 #[cfg(target_os = "linux")]
 pub(crate) fn identity_of(directory: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;

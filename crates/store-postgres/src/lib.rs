@@ -3,16 +3,16 @@
 //! PostgreSQL is asked for little: four tables, and a transaction that locks one row. The row is the turn; an entry and the number
 //! of the last one are one commit. Logins are those of [`hostssl_sessions`]: TLS that libpq's `verify-full` would accept, or none.
 
-mod commands;
-mod connection;
 mod lease;
+mod requests;
+mod store_connection;
 mod suitable;
 mod worker;
 
-use commands::{Command, Reply};
 use hostssl_sessions::Login;
 use hostssl_store::{Lease, LogEntry, LogHead, SharedError, SharedLog};
-use std::path::Path;
+use requests::{Reply, StoreRequest};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub const OLDEST_MAJOR: i32 = 15;
 #[derive(Debug)]
 pub struct PostgresLog {
     place: String,
-    directory: Option<String>,
+    directory: PathBuf,
     /// For changes, which may wait for other machines.
     changes: Worker,
     /// For everything else, which must not wait for them.
@@ -41,14 +41,14 @@ impl PostgresLog {
         let logins: Arc<[Login]> = logins.into();
         Self {
             place: places.join(", "),
-            directory: lease::identity_of(directory),
+            directory: directory.to_path_buf(),
             changes: Worker::start(logins.clone()),
             questions: Arc::new(Worker::start(logins)),
         }
     }
 }
 
-fn ask<T>(worker: &Worker, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SharedError> {
+fn ask<T>(worker: &Worker, command: impl FnOnce(Reply<T>) -> StoreRequest) -> Result<T, SharedError> {
     let (reply, answer) = channel();
     worker.send(command(reply));
     wait(&answer)
@@ -64,28 +64,32 @@ impl SharedLog for PostgresLog {
     }
 
     fn head(&self, version: i64) -> Result<LogHead, SharedError> {
-        ask(&self.questions, |reply| Command::Head { version, reply })
+        ask(&self.questions, |reply| StoreRequest::Head { version, reply })
     }
 
     fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
-        ask(&self.questions, |reply| Command::EntriesAfter { number, reply })
+        ask(&self.questions, |reply| StoreRequest::EntriesAfter { number, reply })
     }
 
     fn begin_turn(&self, patience: Duration) -> Result<LogHead, SharedError> {
-        ask(&self.changes, |reply| Command::BeginTurn { patience, reply })
+        ask(&self.changes, |reply| StoreRequest::BeginTurn { patience, reply })
     }
 
     fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
-        ask(&self.changes, |reply| Command::Append { entry, lease, reply })
+        ask(&self.changes, |reply| StoreRequest::Append { entry, lease, reply })
+    }
+
+    fn keep(&self) -> Result<(), SharedError> {
+        ask(&self.changes, |reply| StoreRequest::Keep { reply })
     }
 
     fn end_turn(&self) {
-        self.changes.send(Command::EndTurn);
+        self.changes.send(StoreRequest::EndTurn);
     }
 
-    fn take_lease(&self, holder: &str) -> Result<Box<dyn Lease>, SharedError> {
-        let (holder, directory) = (holder.to_owned(), self.directory.clone());
-        let held = ask(&self.questions, |reply| Command::TakeLease { holder, directory, reply })?;
+    fn take_lease(&self, name: &str, holder: &str) -> Result<Box<dyn Lease>, SharedError> {
+        let (name, holder, directory) = (name.to_owned(), holder.to_owned(), lease::identity_of(&self.directory));
+        let held = ask(&self.questions, |reply| StoreRequest::TakeLease { name, holder, directory, reply })?;
         Ok(Box::new(lease::HeldLease::new(held, self.questions.clone())))
     }
 }

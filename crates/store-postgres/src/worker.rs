@@ -1,8 +1,8 @@
 //! A thread with a connection of its own. Callers wait for it as they wait for a disk, whatever runtime they run in.
 
-use crate::commands::Command;
-use crate::connection::StoreConnection;
 use crate::lease::{LeaseTerm, RENEWED_EVERY};
+use crate::requests::StoreRequest;
+use crate::store_connection::StoreConnection;
 use hostssl_sessions::Login;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 #[derive(Debug)]
 pub(crate) struct Worker {
-    commands: Option<UnboundedSender<Command>>,
+    commands: Option<UnboundedSender<StoreRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -27,8 +27,8 @@ impl Worker {
         Self { commands: Some(commands), thread: thread.ok() }
     }
 
-    /// Asks for something. Where nobody answers any more, the sender of the answer is dropped.
-    pub(crate) fn send(&self, command: Command) {
+    /// Asks for something. Where no one answers any more, the sender of the answer is dropped.
+    pub(crate) fn send(&self, command: StoreRequest) {
         if let Some(commands) = &self.commands {
             let _ = commands.send(command);
         }
@@ -45,14 +45,14 @@ impl Drop for Worker {
     }
 }
 
-async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Command>) {
-    let mut held: Option<Arc<LeaseTerm>> = None;
+async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<StoreRequest>) {
+    let mut held: Vec<Arc<LeaseTerm>> = Vec::new();
     let mut renewal = Instant::now();
     loop {
         let command = tokio::select! {
             biased;
-            () = sleep_until(renewal), if held.is_some() => {
-                if let Some(lease) = &held {
+            () = sleep_until(renewal), if !held.is_empty() => {
+                for lease in &held {
                     connection.renew(lease).await;
                 }
                 renewal = Instant::now() + RENEWED_EVERY;
@@ -63,24 +63,26 @@ async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Comm
         let Some(command) = command else { return };
         // Who does not wait for the answer any more was stopped.
         match command {
-            Command::Head { version, reply } => drop(reply.send(connection.head(version).await)),
-            Command::EntriesAfter { number, reply } => drop(reply.send(connection.entries_after(number).await)),
-            Command::BeginTurn { patience, reply } => drop(reply.send(connection.begin_turn(patience).await)),
-            Command::Append { entry, lease, reply } => drop(reply.send(connection.append(&entry, lease).await)),
-            Command::EndTurn => connection.end_turn().await,
-            Command::TakeLease { holder, directory, reply } => {
-                let taken = connection.take_lease(&holder, directory.as_deref()).await;
+            StoreRequest::Head { version, reply } => drop(reply.send(connection.head(version).await)),
+            StoreRequest::EntriesAfter { number, reply } => drop(reply.send(connection.entries_after(number).await)),
+            StoreRequest::BeginTurn { patience, reply } => drop(reply.send(connection.begin_turn(patience).await)),
+            StoreRequest::Append { entry, lease, reply } => drop(reply.send(connection.append(&entry, lease).await)),
+            StoreRequest::Keep { reply } => drop(reply.send(connection.keep().await)),
+            StoreRequest::EndTurn => connection.end_turn().await,
+            StoreRequest::TakeLease { name, holder, directory, reply } => {
+                let taken = connection.take_lease(&name, &holder, directory.as_deref()).await;
                 if let Ok(lease) = &taken {
-                    held = Some(lease.clone());
-                    renewal = Instant::now() + RENEWED_EVERY;
+                    if held.is_empty() {
+                        renewal = Instant::now() + RENEWED_EVERY;
+                    }
+                    held.push(lease.clone());
                 }
                 drop(reply.send(taken));
             }
-            Command::DropLease { epoch } => {
-                if held.as_ref().is_some_and(|lease| lease.epoch() == epoch) {
-                    held = None;
-                }
-                connection.give_back(epoch).await;
+            StoreRequest::DropLease { term, reply } => {
+                held.retain(|lease| !Arc::ptr_eq(lease, &term));
+                connection.give_back(&term).await;
+                drop(reply.send(Ok(())));
             }
         }
     }

@@ -2,21 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "../../store/tests/shared_suite/mod.rs"]
-mod shared_suite;
-
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::Network;
 use hostssl_probe::target::ProbeTarget;
-use hostssl_remediation::RunId;
+use hostssl_remediation::{Approved, ExecutionEvent, Executor, ExecutorOptions, RunId, StepStatus, SystemClock};
 use hostssl_sessions::{Login, Password};
 use hostssl_store::{AuditStore, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
+use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, installed};
-use shared_suite::{LogUnderTest, directories, dump};
+use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
+use hostssl_test_support::world::{InjectedFault, World};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// A server that does not lose what it has said is kept.
 fn start(version: u8) -> Option<RealServer> {
@@ -78,22 +79,29 @@ fn shared_error(error: StoreError) -> SharedError {
 fn every_version_keeps_one_database() {
     for version in [15, 17, 18] {
         let Some(server) = start(version) else { continue };
-        for seed in 1..=3 {
+        for seed in 1..=2 {
             let database = Database::new(&server, &format!("d{seed}"));
-            shared_suite::copies_are_one_database(&database, seed * 104_729, 12);
+            shared_log::copies_are_one_database(&database, seed * 104_729, 12);
         }
     }
 }
 
-/// The other tests ask what is the same in every version.
-fn any_server() -> Option<RealServer> {
-    start(15)
+/// One server for the tests that run at the same time, each with a database of its own. They ask what is the same in every version.
+fn any_server() -> Option<Arc<RealServer>> {
+    static SERVER: Mutex<Weak<RealServer>> = Mutex::new(Weak::new());
+    let mut server = SERVER.lock().unwrap();
+    if let Some(running) = server.upgrade() {
+        return Some(running);
+    }
+    let started = Arc::new(start(15)?);
+    *server = Arc::downgrade(&started);
+    Some(started)
 }
 
 #[test]
 fn a_successor_fences_off_who_was_before() {
     let Some(server) = any_server() else { return };
-    shared_suite::a_successor_fences_off_who_was_before(&Database::new(&server, "fence"));
+    shared_log::a_successor_fences_off_who_was_before(&Database::new(&server, "fence"));
 }
 
 #[test]
@@ -108,7 +116,7 @@ fn a_lease_is_taken_back_at_once_with_the_lock_of_the_directory_and_given_back_w
     std::mem::forget(store);
     let log = database.log(&one);
     log.head(0).unwrap();
-    log.take_lease("the same directory, a new process").unwrap();
+    log.take_lease("changes", "the same directory, a new process").unwrap();
     drop(log);
     drop(Store::open(database.copy(&two)).unwrap());
     drop(Store::open(database.copy(&two)).unwrap());
@@ -120,7 +128,8 @@ fn a_turn_whose_connection_is_cut_keeps_nothing_and_the_next_one_connects_again(
     let database = Database::new(&server, "cut");
     let (_root, one, two) = directories();
     let store = AuditStore::open(database.copy(&one)).unwrap();
-    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hostssl'";
+    let cut =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cut' AND application_name = 'hostssl'";
     let mut fleet = AuditedFleet::small();
     for minute in 1..6 {
         fleet.flip(0, 1);
@@ -129,10 +138,10 @@ fn a_turn_whose_connection_is_cut_keeps_nothing_and_the_next_one_connects_again(
     }
     let log = database.log(&one);
     log.head(0).unwrap();
-    let head = log.begin_turn(std::time::Duration::from_secs(5)).unwrap();
+    let head = log.begin_turn(Duration::from_secs(5)).unwrap();
     database.sql(cut);
     let entry = hostssl_store::LogEntry { number: head.last + 1, body: vec![] };
-    let error = log.append(entry, None).unwrap_err();
+    let error = log.append(entry, None).and_then(|()| log.keep()).unwrap_err();
     assert!(matches!(error, SharedError::Unreachable(_)), "{error:?}");
     assert_eq!(log.head(0).unwrap(), head, "nothing of it is kept");
     StoreReader::open(database.copy(&two)).unwrap();
@@ -146,11 +155,11 @@ fn one_machine_has_its_turn_and_the_others_wait_for_it() {
     let (_root, one, two) = directories();
     let (first, second) = (database.log(&one), database.log(&two));
     first.head(12).unwrap();
-    first.begin_turn(std::time::Duration::from_secs(5)).unwrap();
-    let error = second.begin_turn(std::time::Duration::from_millis(50)).unwrap_err();
+    first.begin_turn(Duration::from_secs(5)).unwrap();
+    let error = second.begin_turn(Duration::from_millis(50)).unwrap_err();
     assert!(matches!(error, SharedError::Busy), "{error:?}");
     first.end_turn();
-    second.begin_turn(std::time::Duration::from_secs(5)).unwrap();
+    second.begin_turn(Duration::from_secs(5)).unwrap();
 }
 
 #[test]
@@ -235,7 +244,7 @@ fn the_log_itself_is_append_only() {
 
 #[test]
 fn what_was_kept_survives_a_crash_of_the_server_at_every_append() {
-    let Some(mut server) = any_server() else { return };
+    let Some(mut server) = start(15) else { return };
     let (_root, one, two) = directories();
     server.psql("", "CREATE DATABASE crash");
     let run = RunId::new("run").unwrap();
@@ -252,5 +261,95 @@ fn what_was_kept_survives_a_crash_of_the_server_at_every_append() {
     let reader = StoreReader::open(database.copy(&two)).unwrap();
     assert_eq!(reader.audits(Page { number: 0, size: 9 }).unwrap().1, 3);
     StoreReader::open(database.copy(&one)).unwrap();
+    assert_eq!(dump(&one), dump(&two));
+}
+
+#[test]
+fn an_audit_of_a_key_is_made_by_one_machine() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "key");
+    let (_root, one, two) = directories();
+    let (first, second) =
+        (AuditStore::open(database.copy(&one)).unwrap(), AuditStore::open(database.copy(&two)).unwrap());
+    let (key, other) = (RunId::new("nightly").unwrap(), RunId::new("weekly").unwrap());
+    let none = Duration::ZERO;
+    let held = first.lock_key(&key, none, || {}).unwrap();
+    assert!(matches!(second.lock_key(&key, none, || {}), Err(StoreError::KeyHeld(held)) if held == key));
+    second.lock_key(&other, none, || {}).unwrap().release();
+    held.release();
+    second.lock_key(&key, none, || {}).unwrap().release();
+}
+
+#[test]
+fn crashes_of_the_process_at_any_point_lose_nothing_with_this_journal() {
+    let Some(server) = any_server() else { return };
+    for seed in 1..4_u64 {
+        let database = Database::new(&server, &format!("seed{seed}"));
+        let (_root, one, two) = directories();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let store = Store::open(database.copy(&one)).unwrap();
+        runtime.block_on(hostssl_test_support::seeded::survive(seed * 7919, &store));
+        drop(store);
+        StoreReader::open(database.copy(&two)).unwrap();
+        assert_eq!(dump(&one), dump(&two));
+    }
+}
+
+/// The server crashes again and again under a run, and is there again a moment later: the run waits, and writes nothing twice.
+#[test]
+fn a_run_outlives_crashes_of_the_server() {
+    let Some(server) = start(15) else { return };
+    server.psql("", "CREATE DATABASE run");
+    let (_root, one, two) = directories();
+    let copy = |server: &RealServer, directory: &Path| Database(server, "run".into()).copy(directory);
+    let (store, late) = (Store::open(copy(&server, &one)).unwrap(), copy(&server, &two));
+    let names = (0..30).map(|number| format!("server-{number}"));
+    let known = PlannerKnowledge::new(names.map(|name| flexible(&name, "off", "TLSv1.2")).collect());
+    let (plan, world) = (known.plan(), World::new(&known.postures));
+    known.postures.iter().for_each(|posture| world.set_fault(&posture.server.id, InjectedFault::Synchronous));
+    let (progress, server) = ((Mutex::new((0_usize, false)), Condvar::new()), Mutex::new(server));
+    let report = std::thread::scope(|threads| {
+        let crashes = threads.spawn(|| {
+            // In the middle of whatever comes after so many records.
+            for target in (7..).step_by(19) {
+                let (at, told) = &progress;
+                let (_, is_over) = *told.wait_while(at.lock().unwrap(), |(at, over)| *at < target && !*over).unwrap();
+                if is_over {
+                    return target;
+                }
+                server.lock().unwrap().crash_and_start();
+            }
+            0
+        });
+        let events = |event: &ExecutionEvent<'_>| {
+            if matches!(event, ExecutionEvent::Recorded(_)) {
+                progress.0.lock().unwrap().0 += 1;
+                progress.1.notify_all();
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let report = runtime.block_on(async {
+            let executor = Executor {
+                writer: &world,
+                journal: &store,
+                clock: &SystemClock::new(),
+                judge: None,
+                events: &events,
+                stop: watch::channel(None).1,
+                options: ExecutorOptions { max_parallel: 1, second_look: Duration::ZERO, ..ExecutorOptions::default() },
+            };
+            let approved = Approved::new(plan.clone(), plan.hash().as_str()).unwrap();
+            executor.apply(&approved, &RunId::new("run-1").unwrap(), plan.principal()).await
+        });
+        progress.0.lock().unwrap().1 = true;
+        progress.1.notify_all();
+        assert!(crashes.join().unwrap() > 3 * 19, "it crashed more than twice");
+        report
+    });
+    let report = report.unwrap();
+    assert!(report.steps.iter().all(|step| step.status == StepStatus::Applied), "{report:?}");
+    assert_eq!(world.accepted().len(), plan.steps().len(), "nothing was written twice");
+    drop(store);
+    StoreReader::open(&late).unwrap();
     assert_eq!(dump(&one), dump(&two));
 }

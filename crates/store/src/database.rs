@@ -3,7 +3,7 @@
 use crate::StateDirectory;
 use crate::StoreError;
 use crate::directory::{database_path, prepare_database};
-use crate::shared::{self, Place};
+use crate::shared_log::{self, CopyPosition};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use std::io;
 use std::path::Path;
@@ -84,11 +84,19 @@ pub(crate) fn open_for_audits(directory: &StateDirectory, patience: Duration) ->
     Ok(connection)
 }
 
+/// An empty database that is gone when it is closed.
+pub(crate) fn in_memory() -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    configure(&connection)?;
+    migrate(&mut connection, 0)?;
+    Ok(connection)
+}
+
 /// Brings a copy of a shared store up to date. What is a copy is not written, and not believed to be all there is, by who does not
 /// know of the store.
 fn follow(connection: &mut Connection, directory: &StateDirectory) -> Result<(), StoreError> {
-    match (directory.shared(), Place::of(connection)?) {
-        (Some(log), _) => shared::join(connection, log),
+    match (directory.shared(), CopyPosition::of(connection)?) {
+        (Some(log), _) => shared_log::join(connection, log),
         (None, Some(place)) => Err(StoreError::IsACopy { place: place.place }),
         (None, None) => Ok(()),
     }
@@ -111,7 +119,7 @@ pub(crate) fn open_for_reading(directory: &StateDirectory) -> Result<Connection,
         0 => Err(StoreError::NoState(directory.path().into())),
         found if found < version() => Err(StoreError::OlderVersion { found, known: version() }),
         _ if directory.shared().is_some() => Ok(connection),
-        _ => match Place::of(&connection)? {
+        _ => match CopyPosition::of(&connection)? {
             Some(place) => Err(StoreError::IsACopy { place: place.place }),
             None => Ok(connection),
         },

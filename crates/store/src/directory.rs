@@ -1,6 +1,7 @@
 //! The state directory: private to the user, and one writer at a time.
 
-use crate::StoreError;
+use crate::shared_log::lease_of_audit;
+use crate::{Lease, StateDirectory, StoreError};
 use hostssl_remediation::RunId;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -65,6 +66,8 @@ pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
 pub struct AuditKeyLock {
     file: File,
     path: PathBuf,
+    /// The same for other machines.
+    lease: Option<Box<dyn Lease>>,
 }
 
 impl AuditKeyLock {
@@ -72,6 +75,7 @@ impl AuditKeyLock {
     pub fn release(self) {
         // A file that stays is in no one's way.
         let _ = std::fs::remove_file(&self.path);
+        drop(self.lease);
         drop(self.file);
     }
 }
@@ -81,7 +85,7 @@ const LOCK_TRIED_EVERY: Duration = Duration::from_millis(100);
 
 /// Takes the lock of an audit's key. While another process has it, it waits up to `patience`; `waits` is called before.
 pub(crate) fn lock_key(
-    directory: &Path,
+    directory: &StateDirectory,
     key: &RunId,
     patience: Duration,
     waits: impl FnOnce(),
@@ -93,7 +97,8 @@ pub(crate) fn lock_key(
     let file = open_private(&path).map_err(fail)?;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(AuditKeyLock { file, path }),
+            // The file is locked while it is waited for the other machines, whose processes have files of their own.
+            Ok(()) => break,
             Err(TryLockError::WouldBlock) if began.elapsed() >= patience => {
                 return Err(StoreError::KeyHeld(key.clone()));
             }
@@ -106,7 +111,23 @@ pub(crate) fn lock_key(
             Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
     }
+    let Some(log) = directory.shared() else { return Ok(AuditKeyLock { file, path, lease: None }) };
+    loop {
+        match lease_of_audit(log, key)? {
+            Some(lease) => return Ok(AuditKeyLock { file, path, lease: Some(lease) }),
+            None if began.elapsed() >= patience => return Err(StoreError::KeyHeld(key.clone())),
+            None => {
+                if let Some(waits) = waits.take() {
+                    waits();
+                }
+                std::thread::sleep(LEASE_TRIED_EVERY);
+            }
+        }
+    }
 }
+
+/// How often a lease that a process of another machine has is tried again.
+const LEASE_TRIED_EVERY: Duration = Duration::from_secs(1);
 
 /// Who holds the lock, without making its file. To find out, it is taken for a moment, and shared, so that two who ask do not
 /// keep each other from it.

@@ -116,6 +116,14 @@ pub enum StoreError {
     /// The directory has a state of its own, and is no copy of a store.
     #[error("this state directory has a state of its own and is no copy of the shared store")]
     NotACopy,
+    /// A store into which a state is to be copied has one.
+    #[error("the shared store {place} is not empty: it has {entries} entries")]
+    NotEmpty {
+        /// Where it is.
+        place: String,
+        /// How many.
+        entries: i64,
+    },
     /// The directory is a copy of another store.
     #[error("this state directory is a copy of another shared store ({copied}), not of {place}")]
     OtherStore {
@@ -200,8 +208,9 @@ impl Advice for StoreError {
             Self::LeaseHeld { .. } => "wait until it has ended; if its machine has failed, retry in two minutes",
             Self::IsACopy { .. } => "name the store with --store, or another directory with --state",
             Self::NotACopy => {
-                "copy it into the store with `hostssl state copy`, or name another directory with --state"
+                "`hostssl state copy --from DIR --to URL` copies it into an empty store; or name another directory with --state"
             }
+            Self::NotEmpty { .. } => "name an empty database in --to; two states cannot be made one",
             Self::OtherStore { .. } => "name another directory with --state",
             Self::CopyAhead { .. } => {
                 "keep this copy, it has what the store lost; then name another directory with --state"

@@ -19,7 +19,7 @@ mod probes;
 mod reader;
 mod run_check;
 mod runs;
-mod shared;
+mod shared_log;
 mod state_directory;
 mod write_thread;
 
@@ -42,7 +42,7 @@ pub use probers::{
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::{KeptRun, RunPurpose};
-pub use shared::{Lease, LogEntry, LogHead, SharedError, SharedLog};
+pub use shared_log::{Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, copy_into, copy_out_of};
 pub use state_directory::StateDirectory;
 
 use async_trait::async_trait;
@@ -71,7 +71,7 @@ impl Store {
         directory::prepare(directory)?;
         let lock = directory::lock(directory)?;
         // Before the copy is brought up to date: what the holder before kept until its lease was over is there then.
-        let lease: Option<Arc<dyn Lease>> = directory.shared().map(shared::lease_of).transpose()?.map(Arc::from);
+        let lease: Option<Arc<dyn Lease>> = directory.shared().map(shared_log::lease_of).transpose()?.map(Arc::from);
         let connection = database::open_for_writing(directory)?;
         let reader = StoreReader::open(directory)?;
         let (file, log) = (DatabaseFile::of(directory), directory.shared().cloned());

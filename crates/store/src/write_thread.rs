@@ -2,7 +2,7 @@
 
 use crate::database::JOURNAL_TIMEOUT;
 use crate::directory::DatabaseFile;
-use crate::shared::{Writing, in_transaction};
+use crate::shared_log::{Writing, in_transaction};
 use crate::{Lease, SharedLog, StoreError};
 use hostssl_remediation::{Direction, JournalEvent, JournalRecord, RunId, RunPhase, StepEvent};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};

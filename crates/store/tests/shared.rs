@@ -3,15 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "shared_suite/mod.rs"]
-mod shared_suite;
-
 use hostssl_remediation::{Journal as _, JournalError};
 use hostssl_store::{
-    AuditStore, Lease, LogEntry, LogHead, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader,
+    AuditStore, Lease, LogEntry, LogHead, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader,
+    copy_into, copy_out_of,
 };
 use hostssl_test_support::audited::AuditedFleet;
-use shared_suite::{LogUnderTest, directories, dump};
+use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -29,6 +27,7 @@ enum Fault {
 struct Inner {
     entries: Vec<LogEntry>,
     has_turn: bool,
+    appended: Vec<LogEntry>,
     epoch: i64,
     holder: Option<i64>,
     fault: Option<Fault>,
@@ -81,27 +80,40 @@ impl SharedLog for MemoryLog {
 
     fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
         let mut inner = self.inner.lock().unwrap();
-        inner.has_turn = false;
-        self.passed.notify_all();
-        assert_eq!(entry.number, i64::try_from(inner.entries.len()).unwrap() + 1);
+        assert_eq!(entry.number, i64::try_from(inner.entries.len() + inner.appended.len()).unwrap() + 1);
         if lease.is_some() && lease != inner.holder {
+            drop(inner);
+            self.end_turn();
             return Err(SharedError::LeaseOver);
         }
-        match inner.fault.take() {
+        inner.appended.push(entry);
+        Ok(())
+    }
+
+    fn keep(&self) -> Result<(), SharedError> {
+        let mut inner = self.inner.lock().unwrap();
+        let fault = inner.fault.take();
+        if fault != Some(Fault::NotKept) {
+            let appended = std::mem::take(&mut inner.appended);
+            inner.entries.extend(appended);
+        }
+        drop(inner);
+        self.end_turn();
+        match fault {
+            None => Ok(()),
             Some(Fault::NotKept) => Err(SharedError::Unreachable("cut".into())),
-            fault => {
-                inner.entries.push(entry);
-                if fault.is_some() { Err(SharedError::Uncertain("cut".into())) } else { Ok(()) }
-            }
+            Some(Fault::KeptUntold) => Err(SharedError::Uncertain("cut".into())),
         }
     }
 
     fn end_turn(&self) {
-        self.inner.lock().unwrap().has_turn = false;
+        let mut inner = self.inner.lock().unwrap();
+        inner.has_turn = false;
+        inner.appended.clear();
         self.passed.notify_all();
     }
 
-    fn take_lease(&self, _: &str) -> Result<Box<dyn Lease>, SharedError> {
+    fn take_lease(&self, _: &str, _: &str) -> Result<Box<dyn Lease>, SharedError> {
         let mut inner = self.inner.lock().unwrap();
         if inner.holder.is_some() {
             return Err(SharedError::Held("another one".into()));
@@ -142,26 +154,28 @@ fn copy(log: &Arc<MemoryLog>, directory: &Path) -> StateDirectory {
     StateDirectory::copy_of(directory.to_path_buf(), log.clone())
 }
 
-impl LogUnderTest for Arc<MemoryLog> {
+struct InMemory(Arc<MemoryLog>);
+
+impl LogUnderTest for InMemory {
     fn copy(&self, directory: &Path) -> StateDirectory {
-        copy(self, directory)
+        copy(&self.0, directory)
     }
 
     fn expire(&self) {
-        self.inner.lock().unwrap().holder = None;
+        self.0.inner.lock().unwrap().holder = None;
     }
 }
 
 #[test]
 fn copies_are_one_database() {
-    for seed in 1..=40 {
-        shared_suite::copies_are_one_database(&MemoryLog::new("store"), seed * 7919, 12);
+    for seed in 1..=12 {
+        shared_log::copies_are_one_database(&InMemory(MemoryLog::new("store")), seed * 7919, 12);
     }
 }
 
 #[test]
 fn a_successor_fences_off_who_was_before() {
-    shared_suite::a_successor_fences_off_who_was_before(&MemoryLog::new("store"));
+    shared_log::a_successor_fences_off_who_was_before(&InMemory(MemoryLog::new("store")));
 }
 
 #[test]
@@ -170,7 +184,7 @@ fn nothing_is_sent_when_the_lease_ends_before_the_answer() {
     let log = MemoryLog::new("store");
     let store = Store::open(copy(&log, &one)).unwrap();
     store.may_write().unwrap();
-    log.expire();
+    log.inner.lock().unwrap().holder = None;
     assert!(matches!(store.may_write(), Err(JournalError::TakenOver(_))));
 }
 
@@ -203,7 +217,7 @@ fn a_change_that_was_kept_and_not_confirmed_comes_back_by_the_log() {
     assert!(error.to_string().contains("may have been kept"), "{error}");
     fleet.flip(0, 1);
     store.save(&fleet.report(2)).unwrap();
-    assert_eq!(store.audits(hostssl_store::Page { number: 0, size: 9 }).unwrap().1, 2, "both audits are there");
+    assert_eq!(store.audits(Page { number: 0, size: 9 }).unwrap().1, 2, "both audits are there");
     StoreReader::open(copy(&log, &two)).unwrap();
     assert_eq!(dump(&one), dump(&two));
 }
@@ -242,4 +256,58 @@ fn what_does_not_belong_together_is_not_brought_together() {
     assert!(matches!(StoreReader::open(copy(&log, &late)), Err(StoreError::OlderShared { found: 1, .. })));
     *log.version.lock().unwrap() = Some(99);
     assert!(matches!(StoreReader::open(copy(&log, &late)), Err(StoreError::NewerVersion { found: 99, .. })));
+}
+
+#[test]
+fn a_state_is_moved_into_a_store_whole_and_out_of_it_again() {
+    let (root, own, two) = directories();
+    let log = MemoryLog::new("store");
+    let shared: Arc<dyn SharedLog> = log.clone();
+    let mut fleet = AuditedFleet::small();
+    let store = AuditStore::open(own.as_path()).unwrap();
+    for minute in 1..4 {
+        fleet.flip(0, 2);
+        store.save(&fleet.report(minute)).unwrap();
+    }
+    drop(store);
+    let before = dump(&own);
+
+    // All or nothing.
+    log.fail_next(Fault::NotKept);
+    assert!(matches!(copy_into(&own, &shared), Err(StoreError::Shared { .. })));
+    assert_eq!(AuditStore::open(own.as_path()).unwrap().audits(Page { number: 0, size: 1 }).unwrap().1, 3);
+    assert!(log.inner.lock().unwrap().entries.is_empty());
+
+    let digest = copy_into(&own, &shared).unwrap();
+    assert_eq!(dump(&own), before);
+    StoreReader::open(copy(&log, &two)).unwrap();
+    assert_eq!(dump(&two), before, "what was copied is there for the others");
+    // The directory is a copy from now on, and up to date.
+    assert!(matches!(AuditStore::open(own.as_path()), Err(StoreError::IsACopy { .. })));
+    fleet.flip(0, 2);
+    AuditStore::open(copy(&log, &own)).unwrap().save(&fleet.report(9)).unwrap();
+    // A second state does not go into the same store.
+    let third = root.path().join("third");
+    AuditStore::open(third.as_path()).unwrap().save(&fleet.report(1)).unwrap();
+    assert!(matches!(copy_into(&third, &shared), Err(StoreError::NotEmpty { .. })));
+    assert!(matches!(copy_into(&root.path().join("none"), &shared), Err(StoreError::NoState(_))));
+
+    // Out of it, into a directory of its own.
+    let out = root.path().join("out");
+    let copied = copy_out_of(&shared, &out).unwrap();
+    assert_ne!(copied, digest, "the store has one audit more by now");
+    assert_eq!(AuditStore::open(out.as_path()).unwrap().audits(Page { number: 0, size: 1 }).unwrap().1, 4);
+    assert_eq!(dump(&out), dump(&own));
+    assert!(matches!(copy_out_of(&shared, &third), Err(StoreError::NotACopy)));
+}
+
+#[test]
+fn a_state_whose_run_has_not_ended_stays_where_it_is() {
+    let (_root, own, _) = directories();
+    let log: Arc<dyn SharedLog> = MemoryLog::new("store");
+    let store = Store::open(own.as_path()).unwrap();
+    shared_log::begin(&store, "run-1").unwrap();
+    assert!(matches!(copy_into(&own, &log), Err(StoreError::LockedByAnother { .. })));
+    drop(store);
+    assert!(matches!(copy_into(&own, &log), Err(StoreError::Unfinished(run)) if run.as_str() == "run-1"));
 }

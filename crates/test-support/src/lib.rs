@@ -25,6 +25,8 @@ pub mod schema;
 pub mod seeded;
 #[cfg(feature = "console")]
 pub mod served_console;
+#[cfg(feature = "store")]
+pub mod shared_log;
 #[cfg(feature = "console")]
 pub mod simulated_listeners;
 #[cfg(feature = "wire")]

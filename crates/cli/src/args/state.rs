@@ -12,6 +12,11 @@ pub(crate) struct StateArgs {
     /// The state directory (default: hostssl's own below the user's state directory).
     #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]
     pub(crate) state: Option<PathBuf>,
+
+    /// The PostgreSQL database that several machines keep their state in, as a URL or a connection string without a password;
+    /// the state directory becomes a copy of it.
+    #[arg(long, value_name = "URL", env = "HOSTSSL_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
 }
 
 /// Which runs are meant.

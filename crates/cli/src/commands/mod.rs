@@ -24,6 +24,7 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod server;
 pub(crate) mod simulate;
+pub(crate) mod state;
 pub(crate) mod trend;
 pub(crate) mod waivers;
 pub(crate) mod watch;

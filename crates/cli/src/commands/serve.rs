@@ -139,7 +139,7 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         _ => None,
     };
     let directory = match &temporary {
-        Some(temporary) => temporary.path().to_owned(),
+        Some(temporary) => temporary.path().into(),
         None => args.state.directory(scenario.is_some())?,
     };
     block_on(async {
@@ -153,7 +153,7 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let simulated =
             scenario.clone().map(|scenario| LiveSimulation::open(scenario, &directory)).transpose()?.map(Arc::new);
         check_scope(args, simulated.as_deref()).await?;
-        let past = scenario.map(|scenario| PastMaker::start(scenario, directory.clone(), profile.clone()));
+        let past = scenario.map(|scenario| PastMaker::start(scenario, directory.to_path_buf(), profile.clone()));
         let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);
         let preparation = past.as_ref().map(|past| past.progress.subscribe());

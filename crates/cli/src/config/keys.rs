@@ -138,7 +138,7 @@ const NONE: ConfigKey = ConfigKey {
 };
 
 /// Every key, by its name.
-pub(crate) const KEYS: [ConfigKey; 9] = [
+pub(crate) const KEYS: [ConfigKey; 10] = [
     ConfigKey { name: "concurrency", id: "concurrency", form: KeyForm::Number, commands: &[BOUNDED], ..NONE },
     ConfigKey { name: "deadline", id: "deadline", commands: &[BOUNDED], ..NONE },
     ConfigKey {
@@ -168,6 +168,7 @@ pub(crate) const KEYS: [ConfigKey; 9] = [
     },
     // Kept censuses decide which clients a plan takes to be safe, so a working directory may not name them.
     ConfigKey { name: "state", id: "state", commands: &[KEEPING], needs_name: true, ..NONE },
+    ConfigKey { name: "store", id: "store", commands: &[KEEPING], needs_name: true, ..NONE },
     ConfigKey {
         name: "subscription",
         id: "subscription",

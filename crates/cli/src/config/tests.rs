@@ -27,7 +27,7 @@ fn having(id: &str) -> BTreeSet<String> {
 }
 
 /// Options of the same name that a key is not for, and why.
-const OTHERS: [(&str, &[&str]); 9] = [
+const OTHERS: [(&str, &[&str]); 10] = [
     // Runs that write, which nothing should cut short; and an audit that may not be made at all.
     ("concurrency", &["iac check", "server update"]),
     ("deadline", &["enforce", "iac check", "server update", "apply", "resume", "undo"]),
@@ -39,6 +39,7 @@ const OTHERS: [(&str, &[&str]); 9] = [
     // The names of one server.
     ("resource-group", &["iac check", "server show", "server history", "server update"]),
     ("state", &[]),
+    ("store", &[]),
     // And a condition of a rule, not the scope of a command.
     (
         "subscription",

@@ -2,9 +2,8 @@
 
 use hostssl_model::ResourceId;
 use hostssl_remediation::{Plan, RunId, WaveOrder};
-use hostssl_store::{StoreError, StoreReader};
+use hostssl_store::{StateDirectory, StoreError, StoreReader};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Earlier runs that are read, the newest first. What failed longer ago may well have been fixed.
 const RUNS: usize = 10;
@@ -17,7 +16,7 @@ const RUNS: usize = 10;
 /// # Errors
 ///
 /// [`StoreError`] when the list of runs cannot be read.
-pub fn failed_last_time(state: &Path) -> Result<BTreeMap<ResourceId, RunId>, StoreError> {
+pub fn failed_last_time(state: &StateDirectory) -> Result<BTreeMap<ResourceId, RunId>, StoreError> {
     let reader = match StoreReader::open(state) {
         Err(StoreError::NoState(_)) => return Ok(BTreeMap::new()),
         opened => opened?,

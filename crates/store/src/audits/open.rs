@@ -32,6 +32,7 @@ impl AuditStore {
             file: DatabaseFile::of(&directory),
             directory,
             patience: patience.min(WRITE_TIMEOUT),
+            behind: Mutex::default(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             facets: Mutex::default(),

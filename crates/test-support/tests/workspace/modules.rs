@@ -6,7 +6,7 @@ use crate::{members, program};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The names that modules of several crates have, and the one thing that all of them are about.
-const ONE_MEANING: [(&str, &str); 57] = [
+const ONE_MEANING: [(&str, &str); 59] = [
     ("apply", "carrying out an approved plan: the command, the page, the use case"),
     ("audit", "an audit: the command, the job, the use case"),
     ("audits", "the audits that are kept"),
@@ -52,6 +52,8 @@ const ONE_MEANING: [(&str, &str); 57] = [
     ("server", "one server of PostgreSQL, and its forms"),
     ("servers", "the servers of PostgreSQL in a list or in a file"),
     ("setting", "a setting of a server and its meaning"),
+    ("shared_log", "the log that several machines share: its following, and what every one has to do"),
+    ("shared_store", "the store that several machines share: its option, and the following of it"),
     ("state", "the state directory"),
     ("stop", "the stop of a run: its causes, and its signal"),
     ("tags", "the tags of a server"),

@@ -11,7 +11,7 @@ use hostssl_formats::output::Format;
 use hostssl_formats::{runs_json, runs_text, safe};
 use hostssl_model::Word;
 use hostssl_remediation::{LoadedRun, RunEnd, RunId};
-use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StateDirectory, StoreError, StoreReader};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
@@ -93,7 +93,7 @@ fn cloud_of(reader: &StoreReader, run: &RunEntry) -> String {
 }
 
 /// Whether no run is kept there.
-fn is_empty(directory: &Path) -> bool {
+fn is_empty(directory: &StateDirectory) -> bool {
     let runs = StoreReader::open(directory).and_then(|reader| reader.kept_runs(Page { number: 0, size: 1 }));
     matches!(runs, Err(StoreError::NoState(_)) | Ok((_, 0)))
 }

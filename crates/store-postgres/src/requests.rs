@@ -11,12 +11,13 @@ pub(crate) type Reply<T> = Sender<Result<T, SharedError>>;
 
 /// A request, each as the method of [`hostssl_store::SharedLog`] of its name.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum StoreRequest {
     Head { version: i64, reply: Reply<LogHead> },
     EntriesAfter { number: i64, reply: Reply<Vec<LogEntry>> },
     BeginTurn { patience: Duration, reply: Reply<LogHead> },
     Append { entry: LogEntry, lease: Option<i64>, reply: Reply<()> },
+    Keep { reply: Reply<()> },
     EndTurn,
-    TakeLease { holder: String, directory: Option<String>, reply: Reply<Arc<LeaseTerm>> },
-    DropLease { epoch: i64 },
+    TakeLease { name: String, holder: String, directory: Option<String>, reply: Reply<Arc<LeaseTerm>> },
+    DropLease { term: Arc<LeaseTerm>, reply: Reply<()> },
 }

@@ -6,6 +6,7 @@ use super::entry::EntryWriter;
 use super::{Lease, LogEntry, SharedError, SharedLog};
 use crate::StoreError;
 use crate::database::version;
+use hostssl_remediation::RunId;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +22,9 @@ pub(crate) struct Writing<'a> {
 }
 
 /// The turn at a log. When it is dropped, it has passed.
-struct Turn<'a> {
-    log: &'a Arc<dyn SharedLog>,
-    is_over: bool,
+pub(super) struct Turn<'a> {
+    pub(super) log: &'a Arc<dyn SharedLog>,
+    pub(super) is_over: bool,
 }
 
 impl Drop for Turn<'_> {
@@ -64,7 +65,7 @@ pub(crate) fn in_transaction<T>(
         // Before it is kept: what can fail in the copy has failed then, but for the disk.
         reach(&transaction, number)?;
         turn.is_over = true;
-        log.append(entry, lease).map_err(failed)?;
+        log.append(entry, writing.lease).and_then(|()| log.keep()).map_err(failed)?;
         // From here on it is kept, whatever becomes of the copy, which learns it from the log the next time.
         return match transaction.commit() {
             Ok(()) => Ok(done),
@@ -75,14 +76,30 @@ pub(crate) fn in_transaction<T>(
     Ok(done)
 }
 
+/// The lease on changing servers.
+const CHANGES: &str = "changes";
+
 /// Takes the lease on changing servers, for this process.
 pub(crate) fn lease_of(log: &Arc<dyn SharedLog>) -> Result<Box<dyn Lease>, StoreError> {
-    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let holder = format!("process {} on {}", std::process::id(), host.trim());
-    // It makes the store where there is none.
-    log.head(version()).map_err(|error| StoreError::shared(log, error))?;
-    log.take_lease(&holder).map_err(|error| match error {
+    take(log, CHANGES).map_err(|error| match error {
         SharedError::Held(holder) => StoreError::LeaseHeld { holder },
         other => StoreError::shared(log, other),
     })
+}
+
+/// Takes the lease on making the audit of a key; `None` while another process makes it.
+pub(crate) fn lease_of_audit(log: &Arc<dyn SharedLog>, key: &RunId) -> Result<Option<Box<dyn Lease>>, StoreError> {
+    match take(log, &format!("audit:{key}")) {
+        Ok(lease) => Ok(Some(lease)),
+        Err(SharedError::Held(_)) => Ok(None),
+        Err(other) => Err(StoreError::shared(log, other)),
+    }
+}
+
+fn take(log: &Arc<dyn SharedLog>, name: &str) -> Result<Box<dyn Lease>, SharedError> {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let holder = format!("process {} on {}", std::process::id(), host.trim());
+    // It makes the store where there is none.
+    log.head(version())?;
+    log.take_lease(name, &holder)
 }

@@ -1,7 +1,7 @@
 //! What is asked of the database, over one connection that is made anew where it broke.
 
 use crate::lease::{LASTS, LeaseTerm, since_boot};
-use crate::suitable::Settings;
+use crate::suitable::Durability;
 use hostssl_sessions::{LoggedIn, Login, LoginError};
 use hostssl_store::{LogEntry, LogHead, SharedError};
 use std::error::Error;
@@ -13,8 +13,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-/// The name of the lease.
-const LEASE: &str = "changes";
+/// The lease that entries rest on.
+const CHANGES: &str = "changes";
 /// How long an answer may take. A turn may take as long as a change waits for it besides.
 const ANSWER: Duration = Duration::from_mins(1);
 /// How long a machine may have its turn without asking for anything, in milliseconds: one that is frozen loses it. An audit of
@@ -35,6 +35,8 @@ pub(crate) struct StoreConnection {
     session: Option<LoggedIn>,
     /// Whether a transaction with the turn is open in it. It is one of that session: another one would know nothing of it.
     has_turn: bool,
+    /// The last entry of the turn: by number, and by what tells it from another one of that number.
+    appended: Option<(i64, String)>,
 }
 
 impl fmt::Debug for StoreConnection {
@@ -47,7 +49,7 @@ impl fmt::Debug for StoreConnection {
 enum Trouble {
     /// The server said no.
     Refused(Box<tokio_postgres::error::DbError>),
-    /// The connection is gone, or nobody answers.
+    /// The connection is gone, or there is no answer.
     Gone(String),
 }
 
@@ -86,7 +88,7 @@ impl Trouble {
 
 impl StoreConnection {
     pub(crate) fn new(logins: Arc<[Login]>) -> Self {
-        Self { logins, session: None, has_turn: false }
+        Self { logins, session: None, has_turn: false, appended: None }
     }
 
     /// The client of a connection that stands, or of a new one.
@@ -128,8 +130,8 @@ impl StoreConnection {
         })?;
         let asked = bounded(async {
             let client = session.client();
-            let row = client.query_one(Settings::SQL, &[]).await?;
-            let settings = Settings {
+            let row = client.query_one(Durability::SQL, &[]).await?;
+            let settings = Durability {
                 version: row.try_get(0)?,
                 is_standby: row.try_get(1)?,
                 is_read_only: row.try_get(2)?,
@@ -240,6 +242,7 @@ impl StoreConnection {
     /// Ends a turn in which nothing was kept.
     pub(crate) async fn end_turn(&mut self) {
         self.has_turn = false;
+        self.appended = None;
         let Some(session) = &self.session else { return };
         if bounded(async { Ok(session.client().batch_execute("ROLLBACK").await?) }).await.is_err() {
             self.session = None;
@@ -248,17 +251,27 @@ impl StoreConnection {
 
     pub(crate) async fn append(&mut self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
         let id = Uuid::new_v4().to_string();
-        let put = self.put(entry, &id, lease).await;
-        if let Err(error) = put {
+        if let Err(error) = self.put(entry, &id, lease).await {
             self.end_turn().await;
             return Err(error);
         }
+        self.appended = Some((entry.number, id));
+        Ok(())
+    }
+
+    pub(crate) async fn keep(&mut self) -> Result<(), SharedError> {
+        let Some((number, id)) = self.appended.take() else {
+            self.end_turn().await;
+            return Ok(());
+        };
         let committed = self.ask(async |client| Ok(client.batch_execute("COMMIT").await?)).await;
-        self.has_turn = false;
+        let had_turn = std::mem::take(&mut self.has_turn);
         match committed {
             Ok(()) => Ok(()),
             Err(Trouble::Refused(said)) => Err(Trouble::Refused(said).into_shared()),
-            Err(Trouble::Gone(why)) => self.resolve(entry.number, &id, &why).await,
+            // The connection broke before it was asked.
+            Err(Trouble::Gone(why)) if !had_turn => Err(SharedError::Unreachable(why)),
+            Err(Trouble::Gone(why)) => self.resolve(number, &id, &why).await,
         }
     }
 
@@ -269,9 +282,9 @@ impl StoreConnection {
         }
         let put = self.ask(async |client| {
             if let Some(epoch) = lease {
-                // Whoever wants to take the lease waits until this entry is kept.
+                // A process that wants to take the lease waits until this entry is kept.
                 let holds = "SELECT 1 FROM hostssl.leases WHERE name = $1 AND epoch = $2 AND ends > clock_timestamp() FOR SHARE";
-                if client.query_opt(holds, &[&LEASE, &epoch]).await?.is_none() {
+                if client.query_opt(holds, &[&CHANGES, &epoch]).await?.is_none() {
                     return Ok(Err(SharedError::LeaseOver));
                 }
             }
@@ -309,6 +322,7 @@ impl StoreConnection {
 
     pub(crate) async fn take_lease(
         &mut self,
+        name: &str,
         holder: &str,
         directory: Option<&str>,
     ) -> Result<Arc<LeaseTerm>, SharedError> {
@@ -319,27 +333,27 @@ impl StoreConnection {
                        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, directory = excluded.directory, \
                        epoch = l.epoch + 1, ends = excluded.ends \
                        WHERE l.ends < clock_timestamp() OR l.directory = excluded.directory RETURNING epoch";
-            let row = client.query_opt(sql, &[&LEASE, &holder, &directory, &LASTS.as_secs_f64()]).await?;
+            let row = client.query_opt(sql, &[&name, &holder, &directory, &LASTS.as_secs_f64()]).await?;
             if let Some(row) = row {
                 return Ok(Ok(row.try_get::<_, i64>(0)?));
             }
             let sql = "SELECT holder || ', until ' || to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
                        || ' unless it is renewed' FROM hostssl.leases WHERE name = $1";
-            Ok(Err(client.query_one(sql, &[&LEASE]).await?.try_get::<_, String>(0)?))
+            Ok(Err(client.query_one(sql, &[&name]).await?.try_get::<_, String>(0)?))
         });
         match taken.await? {
-            Ok(epoch) => Ok(Arc::new(LeaseTerm::new(epoch, asked))),
+            Ok(epoch) => Ok(Arc::new(LeaseTerm::new(name, epoch, asked))),
             Err(holder) => Err(SharedError::Held(holder)),
         }
     }
 
-    /// Renews a lease. One that ran out is renewed too while nobody else has taken it.
+    /// Renews a lease. One that ran out is renewed too while no other process has taken it.
     pub(crate) async fn renew(&mut self, lease: &LeaseTerm) {
-        let (asked, epoch) = (since_boot(), lease.epoch());
+        let (asked, name, epoch) = (since_boot(), lease.name(), lease.epoch());
         let renewed = self.ask(async |client| {
             let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() + $3::float8 * interval '1 second' \
                        WHERE name = $1 AND epoch = $2";
-            Ok(client.execute(sql, &[&LEASE, &epoch, &LASTS.as_secs_f64()]).await?)
+            Ok(client.execute(sql, &[&name, &epoch, &LASTS.as_secs_f64()]).await?)
         });
         match renewed.await {
             Ok(1) => lease.renewed(asked),
@@ -350,10 +364,11 @@ impl StoreConnection {
     }
 
     /// Gives a lease back before its time.
-    pub(crate) async fn give_back(&mut self, epoch: i64) {
+    pub(crate) async fn give_back(&mut self, lease: &LeaseTerm) {
+        let (name, epoch) = (lease.name(), lease.epoch());
         let ended = self.ask(async |client| {
             let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() WHERE name = $1 AND epoch = $2";
-            Ok(client.execute(sql, &[&LEASE, &epoch]).await?)
+            Ok(client.execute(sql, &[&name, &epoch]).await?)
         });
         // Where that fails it ends by itself.
         let _ = ended.await;

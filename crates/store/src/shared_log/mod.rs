@@ -11,10 +11,12 @@
 mod capture;
 mod copy;
 mod entry;
+mod moving;
 mod turn;
 
-pub(crate) use copy::{Place, join};
-pub(crate) use turn::{Writing, in_transaction, lease_of};
+pub(crate) use copy::{CopyPosition, catch_up, join};
+pub use moving::{StateDigest, copy_into, copy_out_of};
+pub(crate) use turn::{Writing, in_transaction, lease_of, lease_of_audit};
 
 use crate::StoreError;
 use std::fmt;
@@ -41,8 +43,8 @@ pub struct LogEntry {
     pub body: Vec<u8>,
 }
 
-/// The right to change servers, which one process at a time has. It ends with its value, or when its time is over and nobody
-/// could renew it.
+/// The right to do something, such as to change servers, which one process at a time has. It ends with its value, or when its time is over and it could
+/// not be renewed.
 pub trait Lease: fmt::Debug + Send + Sync {
     /// Its number: every holder has a higher one than all before. An entry that rests on a lease is only taken while that lease
     /// is the newest.
@@ -103,30 +105,37 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError>;
 
     /// Waits until no other machine has its turn, up to `patience`, and takes the turn. What it is and how long cannot change
-    /// until [`Self::append`] or [`Self::end_turn`].
+    /// until [`Self::keep`] or [`Self::end_turn`].
     ///
     /// # Errors
     ///
     /// [`SharedError`]: the turn was not taken.
     fn begin_turn(&self, patience: Duration) -> Result<LogHead, SharedError>;
 
-    /// Appends an entry, durably, and ends the turn. With the number of a lease it is only kept while that is the newest lease
-    /// and has not run out.
+    /// Appends an entry in this turn. With the number of a lease it is only taken while that is the newest lease and has not run
+    /// out. It is not kept before [`Self::keep`].
     ///
     /// # Errors
     ///
-    /// [`SharedError`]. After [`SharedError::Uncertain`] the entry may be kept all the same; after any other it is not.
+    /// [`SharedError`]: nothing of the turn is kept, and it has ended.
     fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError>;
+
+    /// Keeps what was appended in this turn, durably, and ends the turn.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`]. After [`SharedError::Uncertain`] it may be kept all the same; after any other it is not.
+    fn keep(&self) -> Result<(), SharedError>;
 
     /// Ends the turn; nothing was changed.
     fn end_turn(&self);
 
-    /// Takes the lease on changing servers, for `holder`, whom others are told of.
+    /// Takes the lease of a name, for `holder`, whom others are told of. A lease that the same state directory had is taken over.
     ///
     /// # Errors
     ///
     /// [`SharedError::Held`] while another process has it.
-    fn take_lease(&self, holder: &str) -> Result<Box<dyn Lease>, SharedError>;
+    fn take_lease(&self, name: &str, holder: &str) -> Result<Box<dyn Lease>, SharedError>;
 }
 
 impl StoreError {

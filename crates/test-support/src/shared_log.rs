@@ -1,18 +1,17 @@
-//! What every implementation of a shared log has to do, told by state directories that are copies of it. The tests of each include
-//! this file.
+//! What every implementation of a shared log has to do, told by state directories that are copies of it.
 
+use crate::audited::AuditedFleet;
+use crate::fleet::*;
+use crate::harness::Seed;
 use hostssl_remediation::{Journal, JournalError, JournalEvent, JournalRecord, NewRun, Plan, RunId};
 use hostssl_store::{
     AuditStore, KeptAnswer, LookToKeep, NewProber, Order, OrderAct, StateDirectory, Store, StoreError, StoreReader,
 };
-use hostssl_test_support::audited::AuditedFleet;
-use hostssl_test_support::fleet::*;
-use hostssl_test_support::harness::Seed;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A shared log under test.
-pub(crate) trait LogUnderTest {
+pub trait LogUnderTest {
     /// A directory as a copy of it.
     fn copy(&self, directory: &Path) -> StateDirectory;
 
@@ -20,14 +19,14 @@ pub(crate) trait LogUnderTest {
     fn expire(&self);
 }
 
-pub(crate) fn directories() -> (TempDir, PathBuf, PathBuf) {
+pub fn directories() -> (TempDir, PathBuf, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let (one, two) = (root.path().join("one"), root.path().join("two"));
     (root, one, two)
 }
 
 /// All rows of all tables, but the place in the log.
-pub(crate) fn dump(directory: &Path) -> Vec<String> {
+pub fn dump(directory: &Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(directory.join("hostssl.db")).unwrap();
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'copy_of' ORDER BY name";
     let names: Vec<String> =
@@ -59,7 +58,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn begin(store: &Store, run: &str) -> Result<(), JournalError> {
+pub fn begin(store: &Store, run: &str) -> Result<(), JournalError> {
     let (id, plan) = (RunId::new(run).unwrap(), plan());
     let first = record(JournalEvent::RunStarted { reason: None });
     block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first }))
@@ -128,7 +127,7 @@ fn perform(act: &Act, at: u32, directory: &StateDirectory, fleet: &mut AuditedFl
 }
 
 /// Machines that take turns in any order have one database in the end, and so has one that comes late.
-pub(crate) fn copies_are_one_database(log: &dyn LogUnderTest, seed: u64, acts: u32) {
+pub fn copies_are_one_database(log: &dyn LogUnderTest, seed: u64, acts: u32) {
     let (root, one, two) = directories();
     let (mut fleet, mut seed) = (AuditedFleet::small(), Seed(seed));
     for at in 1..=acts {
@@ -145,7 +144,7 @@ pub(crate) fn copies_are_one_database(log: &dyn LogUnderTest, seed: u64, acts: u
 
 /// One process of all machines changes servers. When its time is over another one may take over, and then the first one keeps nothing
 /// more.
-pub(crate) fn a_successor_fences_off_who_was_before(log: &dyn LogUnderTest) {
+pub fn a_successor_fences_off_who_was_before(log: &dyn LogUnderTest) {
     let (_root, one, two) = directories();
     let frozen = Store::open(log.copy(&one)).unwrap();
     begin(&frozen, "run-1").unwrap();

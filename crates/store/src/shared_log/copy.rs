@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Of which store a database is a copy, and up to which entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct CopyPosition {
     /// The store's identity.
     pub(crate) store: String,
     /// Where it was when it was copied.
@@ -20,7 +20,7 @@ pub(crate) struct Place {
     pub(crate) number: i64,
 }
 
-impl Place {
+impl CopyPosition {
     /// Of which store a database is a copy; `None` where it is none.
     pub(crate) fn of(connection: &Connection) -> Result<Option<Self>, StoreError> {
         let sql = "SELECT store, place, number FROM copy_of";
@@ -36,7 +36,7 @@ pub(crate) fn join(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Res
     let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
     check_version(&head)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match Place::of(&transaction)? {
+    match CopyPosition::of(&transaction)? {
         Some(place) => check_store(&transaction, &place, &head, log)?,
         None => {
             refuse_own(&transaction)?;
@@ -51,7 +51,7 @@ pub(crate) fn join(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Res
 /// Applies what the log holds and the copy does not, entry by entry, so that a long way is not begun anew when it is broken off.
 pub(crate) fn catch_up(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Result<(), StoreError> {
     loop {
-        let behind = Place::of(connection)?.ok_or(StoreError::Closed)?.number;
+        let behind = CopyPosition::of(connection)?.ok_or(StoreError::Closed)?.number;
         let entries = log.entries_after(behind).map_err(|error| StoreError::shared(log, error))?;
         if entries.is_empty() {
             return Ok(());
@@ -69,7 +69,7 @@ pub(super) fn catch_up_within(
     head: &LogHead,
 ) -> Result<(), StoreError> {
     check_version(head)?;
-    let place = Place::of(transaction)?.ok_or(StoreError::Closed)?;
+    let place = CopyPosition::of(transaction)?.ok_or(StoreError::Closed)?;
     check_store(transaction, &place, head, log)?;
     let mut at = place.number;
     while at < head.last {
@@ -91,7 +91,7 @@ pub(super) fn reach(transaction: &Transaction<'_>, number: i64) -> Result<(), St
 
 /// Applies those of the entries that another process of this machine has not applied meanwhile. Returns the last one.
 fn apply_new(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Result<i64, StoreError> {
-    let mut at = Place::of(transaction)?.ok_or(StoreError::Closed)?.number;
+    let mut at = CopyPosition::of(transaction)?.ok_or(StoreError::Closed)?.number;
     // A row may name one that the same entry adds after it.
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
     let tables = tables(transaction)?;
@@ -161,11 +161,11 @@ fn check_version(head: &LogHead) -> Result<(), StoreError> {
     }
 }
 
-/// Whether a copy is one of this store, and not ahead of it: a store that was put back to an earlier state has lost what the copy
+/// Whether a copy is one of this store, and not ahead of it: a store that was restored to an earlier state has lost what the copy
 /// knows.
 fn check_store(
     transaction: &Transaction<'_>,
-    place: &Place,
+    place: &CopyPosition,
     head: &LogHead,
     log: &Arc<dyn SharedLog>,
 ) -> Result<(), StoreError> {
@@ -181,7 +181,7 @@ fn check_store(
     Ok(())
 }
 
-/// A database with something in it is nobody's copy.
+/// A database with something in it is no copy.
 fn refuse_own(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     for table in tables(transaction)? {
         // One row that every database has.

@@ -1,0 +1,81 @@
+//! The store that several machines share, as `--store` names it.
+
+use crate::error::CliError;
+use crate::logins::Logins;
+use crate::route::RouteArgs;
+use crate::state::users_directory;
+use hostssl_sessions::Login;
+use hostssl_store::{SharedLog, StateDirectory};
+use hostssl_store_postgres::PostgresLog;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The database where the connection string names none: a role of the name is usual too.
+const DATABASE: &str = "hostssl";
+/// The part of the user's own directory with the copies of stores.
+const COPIES: &str = "copies";
+
+/// The connection of this process, and the directory that follows it. A command opens its state many times, and logs in once.
+static OPENED: OnceLock<(PathBuf, Arc<dyn SharedLog>)> = OnceLock::new();
+
+/// The state directory that is a copy of a store: the one that was named, or one of the user's for this store.
+pub(crate) fn directory_of(store: &str, state: Option<&Path>) -> Result<StateDirectory, CliError> {
+    let (directory, log) = match OPENED.get() {
+        Some(opened) => opened,
+        None => {
+            let opened = open(store, state)?;
+            OPENED.get_or_init(|| opened)
+        }
+    };
+    Ok(StateDirectory::copy_of(directory.clone(), log.clone()))
+}
+
+fn open(store: &str, state: Option<&Path>) -> Result<(PathBuf, Arc<dyn SharedLog>), CliError> {
+    let logins = logins(store)?;
+    let directory = match state {
+        Some(directory) => directory.to_path_buf(),
+        None => {
+            let name = logins.first().map(|login| format!("{}-{}", login.name(), login.database)).unwrap_or_default();
+            users_directory()?.join(COPIES).join(file_name(&name))
+        }
+    };
+    let log = PostgresLog::new(logins, &directory);
+    Ok((directory, Arc::new(log)))
+}
+
+/// A connection to a store of its own, for a directory.
+pub(crate) fn connect(store: &str, directory: &Path) -> Result<Arc<dyn SharedLog>, CliError> {
+    Ok(Arc::new(PostgresLog::new(logins(store)?, directory)))
+}
+
+/// Whom to log in as, where, and whom to trust. A socket of this machine has no TLS.
+fn logins(store: &str) -> Result<Vec<Login>, CliError> {
+    let logins = Logins::new(None, None, false, &RouteArgs::default())?.of(store, DATABASE)?;
+    match logins.iter().find(|login| login.target.host.starts_with('/')) {
+        None => Ok(logins),
+        Some(socket) => Err(CliError::usage(
+            format!(
+                "{} is a socket of this machine, where there is no TLS, and a store is reached with TLS alone",
+                socket.target.host
+            ),
+            "name a host, such as postgres://hostssl@db.example/hostssl",
+        )),
+    }
+}
+
+/// A name for a directory: what may mean something to a file system is replaced.
+fn file_name(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
+    text.chars().map(|character| if is_plain(character) { character } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_name_of_its_store() {
+        assert_eq!(file_name("db.example:5432-hostssl"), "db.example_5432-hostssl");
+        assert_eq!(file_name("../x y/é"), ".._x_y__");
+    }
+}
