@@ -81,6 +81,46 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
     }
 }
 
+/// A session that a server has now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Connected {
+    pub(crate) pid: u32,
+    /// When it began, in seconds since 1970.
+    pub(crate) began: i64,
+    pub(crate) user: &'static str,
+    pub(crate) database: &'static str,
+    pub(crate) application: &'static str,
+    pub(crate) address: &'static str,
+    pub(crate) is_tls: bool,
+}
+
+/// A client that connects so often keeps a session of its pool, which began before the oldest log.
+const POOLED_HOURS: i64 = 6;
+/// When those began: 2023-11-14.
+const POOLED_SINCE: i64 = 1_700_000_000;
+
+/// The sessions that a server has now. Jobs are not there, and no client in plaintext since that is refused.
+pub(crate) fn connected(record: &Record) -> Vec<Connected> {
+    let refuses = record.lock().refuses_since(record.kind).is_some();
+    let is_there = |client: &Traffic| {
+        client.every_hours <= POOLED_HOURS && client.days_ago.contains(&0) && (client.is_tls || !refuses)
+    };
+    let clients = (0u32..).zip(clients(record.name()).1).filter(|(_, client)| is_there(client));
+    let session = |(index, client): (u32, &Traffic)| {
+        let Traffic { user, database, application, address, is_tls, .. } = *client;
+        Connected {
+            pid: 1_000 + index,
+            began: POOLED_SINCE + i64::from(index),
+            user,
+            database,
+            application,
+            address,
+            is_tls,
+        }
+    };
+    clients.map(session).collect()
+}
+
 /// The same of any server. Turning downloads on makes the log of that day available.
 fn clients(server: &str) -> (i64, &'static [Traffic]) {
     const OTHERS: &[Traffic] = &[traffic("app", "app", "psycopg", "10.50.0.4", true, 1)];

@@ -16,7 +16,7 @@ use crate::reply::{Content, Reply};
 pub const CLIENT_ID: &str = "11111111-1111-4111-8111-111111111111";
 
 /// What the application is called, whichever client id it has.
-const APP_NAME: &str = "simulated-app";
+pub(crate) const APP_NAME: &str = "simulated-app";
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 16 * 1_024;
@@ -150,6 +150,13 @@ fn arm_audience(audience: &str) -> bool {
 pub(crate) fn log_analytics_audience(audience: &str) -> bool {
     let name = audience.strip_prefix("https://").and_then(|rest| rest.split([':', '/']).next());
     matches!(name, Some("api.loganalytics.io" | "localhost" | "127.0.0.1"))
+}
+
+/// Whether a token for `audience` is for logging in to databases, in any of the clouds.
+pub(crate) fn database_audience(audience: &str) -> bool {
+    let host = audience.strip_prefix("https://").map(|rest| rest.trim_end_matches('/'));
+    let suffix = host.and_then(|host| host.strip_prefix("ossrdbms-aad.database."));
+    matches!(suffix, Some("windows.net" | "usgovcloudapi.net" | "chinacloudapi.cn"))
 }
 
 /// The audience that a `scope` parameter of the version 2 protocol asks for: all before `/.default`.

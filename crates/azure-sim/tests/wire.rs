@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::Arc;
 
+use azure_core::credentials::TokenCredential as _;
 use common::Arm;
-use hostssl_azure_sim::{Scenario, ServerState, Simulation, Wire};
+use hostssl_azure_sim::{Scenario, ServerState, SimCredential, Simulation, Wire};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
@@ -91,6 +92,45 @@ async fn each_server_does_what_it_declares() {
     let gateway = in_clear(&wire, "pg-audit-trail", 5432).await;
     assert!(gateway.contains("MSSL connection is required. Please specify SSL options and retry.\0"), "{gateway}");
     assert!(in_clear(&wire, "pg-archive-legacy", 5432).await.starts_with('R'));
+}
+
+/// A message with its length.
+fn message(kind: u8, text: &str) -> Vec<u8> {
+    [&[kind], &u32::try_from(text.len() + 5).unwrap().to_be_bytes()[..], text.as_bytes(), b"\0"].concat()
+}
+
+#[tokio::test]
+async fn the_identity_of_the_directory_logs_in_with_a_token_and_only_over_tls() {
+    let (simulation, wire) = demo();
+    let tenant = simulation.tenant_ids().into_iter().next().unwrap();
+    let credential = SimCredential::new(&simulation, tenant);
+    let mut answers = Vec::new();
+    for scope in ["https://ossrdbms-aad.database.windows.net/.default", "https://management.azure.com/.default"] {
+        let token = credential.get_token(&[scope], None).await.unwrap().token.secret().to_owned();
+        let host = format!("pg-catalog-prod.{SUFFIX}");
+        let mut stream = open(&wire, &host, 5432).unwrap();
+        stream.write_all(&SSL_REQUEST).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'S');
+        let mut stream = connector(&wire).connect(ServerName::try_from(host).unwrap(), stream).await.unwrap();
+        stream.write_all(&startup("simulated-app", "postgres")).await.unwrap();
+        let mut asked = [0; 9];
+        stream.read_exact(&mut asked).await.unwrap();
+        assert_eq!(asked, *b"R\0\0\0\x08\0\0\0\x03", "the password as it is");
+        stream
+            .write_all(&[message(b'p', &token), message(b'Q', "SELECT 1"), message(b'X', "")].concat())
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        answers.push(String::from_utf8_lossy(&answer).into_owned());
+    }
+    assert!(answers[0].starts_with("R\0\0\0\x08\0\0\0\0") && answers[0].contains("C0A000\0"), "{}", answers[0]);
+    assert!(answers[1].contains("C28P01\0"), "a token for something else: {}", answers[1]);
+    let mut plain = open(&wire, &format!("pg-catalog-prod.{SUFFIX}"), 5432).unwrap();
+    plain.write_all(&startup("simulated-app", "postgres")).await.unwrap();
+    let mut answer = [0; 64];
+    let count = plain.read(&mut answer).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer[..count]).contains("SCRAM"), "no token is asked for in plaintext");
 }
 
 #[tokio::test]

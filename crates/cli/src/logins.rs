@@ -2,8 +2,9 @@
 
 use crate::error::CliError;
 use crate::libpq;
-use crate::probing::{roots, roots_of_file, system_roots};
+use crate::probing::{roots, roots_of_file, simulated_listeners, system_roots};
 use crate::route::RouteArgs;
+use crate::simulated_azure::{Simulation, Wire};
 use hostssl_ops::Tenant;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Network};
@@ -19,6 +20,7 @@ pub(crate) const DATABASE: &str = "postgres";
 pub(crate) struct Logins {
     /// Whom to log in as where the target names no user.
     user: Option<String>,
+    is_simulated: bool,
     loopback_plaintext: bool,
     environment: Environment,
     passwords: PasswordSources,
@@ -38,11 +40,29 @@ impl Logins {
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             user,
+            is_simulated: false,
             loopback_plaintext,
             environment: libpq::environment(ca_file)?,
             passwords: libpq::passwords()?,
             roots: roots(ca_file)?.into(),
             dialer: route.dialer()?.unwrap_or_else(|| Arc::new(Network)),
+        })
+    }
+
+    /// What logging in to simulated servers takes: nothing of this machine's.
+    pub(crate) fn of_simulation(simulation: &Simulation, user: Option<String>) -> Result<Self, CliError> {
+        // Ignore the error: a provider is already installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut roots = Vec::new();
+        let dialer = simulated_listeners(Wire::new(simulation), &mut roots)?;
+        Ok(Self {
+            user,
+            is_simulated: true,
+            loopback_plaintext: false,
+            environment: Environment::default(),
+            passwords: PasswordSources::default(),
+            roots: roots.into(),
+            dialer,
         })
     }
 
@@ -86,7 +106,8 @@ impl Logins {
     /// The login for a server in Azure: with `PGPASSWORD`, or with a token of the signed-in identity.
     pub(crate) async fn of_server(&self, tenant: &Tenant, host: Option<&str>) -> Result<Login, String> {
         let host = host.ok_or("Azure reports no host name")?;
-        let user = self.user.clone().or_else(|| std::env::var("PGUSER").ok());
+        let of_environment = || std::env::var("PGUSER").ok().filter(|_| !self.is_simulated);
+        let user = self.user.clone().or_else(of_environment);
         let user = user.unwrap_or_else(|| tenant.principal.name.clone());
         let target = ProbeTarget { user: Some(user), ..ProbeTarget::new(host, hostssl_probe::target::DEFAULT_PORT) };
         let mut login = self.login(target, DATABASE).map_err(|error| error.parts().0)?;

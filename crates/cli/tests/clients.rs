@@ -248,6 +248,45 @@ fn what_is_seen_is_kept_and_seen_once() {
 }
 
 #[test]
+fn the_sessions_of_simulated_servers_are_read_with_a_token() {
+    let state = folder("simulated-sessions").display().to_string();
+    let mut command = hostssl();
+    command.args(["clients", "--simulate", "--sessions", "--no-save", "-o", "json", "--state", &state]);
+    // What is for real servers is not sent to those.
+    command.args(["--server", "pg-catalog-prod", "--server", "pg-orders-prod", "--server", "pg-ledger-prod"]);
+    command.envs([("PGPASSWORD", "hunter2"), ("PGUSER", "someone")]);
+    let done = start(&mut command).finish();
+    let report: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+    let server = |name: &str| report["servers"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+    let sessions = |name: &str| {
+        let of = |source: &&Value| source["kind"] == "sessions";
+        server(name)["sources"].as_array().unwrap().iter().find(of).unwrap()
+    };
+    let catalog = sessions("pg-catalog-prod");
+    assert!(catalog["from"].is_string(), "{catalog:#}");
+    let shown = |user: &str| {
+        let clients = server("pg-catalog-prod")["clients"].as_array().unwrap();
+        let client = clients.iter().find(|client| client["user"] == user).unwrap();
+        (client["tls"].as_str().unwrap(), client["sources"].as_array().unwrap().contains(&catalog["name"]))
+    };
+    // A job is not there at the moment; and no login of our own is a client.
+    assert_eq!(
+        ["catalog_web", "report", "export"].map(shown),
+        [("tls", true), ("plaintext", true), ("plaintext", false)]
+    );
+    assert!(
+        !done.stdout.contains("simulated-app\"") || report["run"]["principal"] == "simulated-app",
+        "{}",
+        done.stdout
+    );
+    assert!(!done.stdout.contains("eyJ") && !done.stderr.contains("eyJ"), "a token is no part of a report");
+    // The pooler does not know the identity, and a private server is not reached from here.
+    let pooler = server("pg-orders-prod")["sources"].as_array().unwrap().iter().find(|one| one["kind"] == "pgbouncer");
+    assert!(pooler.unwrap()["missing"].to_string().contains("password authentication failed"), "{pooler:?}");
+    assert!(sessions("pg-ledger-prod")["from"].is_null());
+}
+
+#[test]
 fn after_enforcement_the_simulated_servers_refuse_exactly_those_that_the_census_named() {
     let folder = folder("enforced");
     let state = folder.display().to_string();

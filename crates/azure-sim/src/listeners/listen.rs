@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{POOLER, POSTGRES, Place, Wire, resolvable, session};
+use super::{POOLER, POSTGRES, Peer, Place, Wire, resolvable, session};
 
 /// The most servers that get a port: each costs a socket, and a thousand are of no use to a person.
 const MAX_SERVERS: usize = 200;
@@ -99,7 +99,7 @@ async fn accept(wire: Wire, index: usize, port: u16, listener: TcpListener) {
             Ok((stream, peer)) => {
                 if let Some(policy) = wire.policy(index, port) {
                     let _ = stream.set_nodelay(true);
-                    sessions.spawn(session::serve(wire.clone(), policy, peer.ip(), stream));
+                    sessions.spawn(session::serve(wire.clone(), policy, Peer::new(peer.ip()), stream));
                 }
             }
             Err(error) => {

@@ -63,14 +63,18 @@ impl Startup {
 
 /// A fatal error, and the routine that raises it where the peer says so.
 pub(super) fn fatal(code: &str, message: &str, routine: Option<&str>) -> Vec<u8> {
+    raised("FATAL", code, message, routine)
+}
+
+fn raised(severity: &str, code: &str, message: &str, routine: Option<&str>) -> Vec<u8> {
     let mut body = Vec::new();
     let mut field = |kind: u8, text: &str| {
         body.push(kind);
         body.extend(text.bytes().filter(|byte| *byte != 0));
         body.push(0);
     };
-    field(b'S', "FATAL");
-    field(b'V', "FATAL");
+    field(b'S', severity);
+    field(b'V', severity);
     field(b'C', code);
     field(b'M', message);
     if let Some(routine) = routine {
@@ -89,6 +93,65 @@ pub(super) fn sasl(mechanisms: &[&str]) -> Vec<u8> {
     }
     body.push(0);
     framed(b'R', &body)
+}
+
+/// The request for a password as it is.
+pub(super) fn cleartext_password() -> Vec<u8> {
+    framed(b'R', &3_u32.to_be_bytes())
+}
+
+/// What a client is told that is logged in, up to the first statement.
+pub(super) fn welcome(version: &str, pid: u32) -> Vec<u8> {
+    let mut welcome = framed(b'R', &0_u32.to_be_bytes());
+    for (name, value) in [("server_version", version), ("server_encoding", "UTF8"), ("client_encoding", "UTF8")] {
+        welcome.extend(framed(b'S', format!("{name}\0{value}\0").as_bytes()));
+    }
+    welcome.extend(framed(b'K', &[pid.to_be_bytes(), [0; 4]].concat()));
+    welcome.extend(ready());
+    welcome
+}
+
+/// The next statement may come.
+pub(super) fn ready() -> Vec<u8> {
+    framed(b'Z', b"I")
+}
+
+/// A statement is done that has no rows, or all of them.
+pub(super) fn complete(tag: &str) -> Vec<u8> {
+    framed(b'C', format!("{tag}\0").as_bytes())
+}
+
+/// Rows of text, each value of which may be null.
+pub(super) fn rows(names: &[&str], rows: &[Vec<Option<String>>]) -> Vec<u8> {
+    let count = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    let mut description = count(names.len()).to_vec();
+    for name in names {
+        description.extend(name.bytes().filter(|byte| *byte != 0));
+        description.push(0);
+        // No table and no column of one; the type `text` (25) of any length, as text.
+        description.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+    }
+    let mut answer = framed(b'T', &description);
+    for row in rows {
+        let mut body = count(row.len()).to_vec();
+        for value in row {
+            match value {
+                Some(text) => {
+                    body.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    body.extend(text.bytes());
+                }
+                None => body.extend((-1_i32).to_be_bytes()),
+            }
+        }
+        answer.extend(framed(b'D', &body));
+    }
+    answer.extend(complete(&format!("SELECT {}", rows.len())));
+    answer
+}
+
+/// An error after which the session continues.
+pub(super) fn error(code: &str, message: &str) -> Vec<u8> {
+    raised("ERROR", code, message, None)
 }
 
 fn framed(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -110,6 +173,14 @@ mod tests {
         for cut in [&b"\0\x03\0"[..], b"\0\x03\0\0user", b"\0\x03\0\0user\0"] {
             assert_eq!(opening(cut), None, "{cut:?}");
         }
+    }
+
+    #[test]
+    fn rows_have_a_description_and_may_have_nulls() {
+        let answer = rows(&["a"], &[vec![Some("x".to_owned())], vec![None]]);
+        let description = b"T\0\0\0\x1a\0\x01a\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
+        let data = b"D\0\0\0\x0b\0\x01\0\0\0\x01xD\0\0\0\x0a\0\x01\xff\xff\xff\xffC\0\0\0\x0dSELECT 2\0";
+        assert_eq!(answer, [&description[..], &data[..]].concat());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! on loopback ports ([`Wire::listen`]). The protocol is written out here on its own: the client under test must not
 //! find its own mistakes on the other side.
 
+mod backend;
 mod legacy;
 mod listen;
 mod message;
@@ -19,12 +20,14 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::DuplexStream;
 
 use crate::estate::Record;
 use crate::fleet::{GraphView, Kind};
 use crate::simulation::Simulation;
+use crate::state::AzureState;
 use pki::Pki;
 use policy::Policy;
 
@@ -97,11 +100,17 @@ impl Wire {
     /// server has, or that of a server in a virtual network, whose zone is private.
     #[must_use]
     pub fn resolve(&self, host: &str) -> Option<IpAddr> {
-        let index = match self.0.by_host.get(host) {
-            Some(index) => *index,
-            None => *self.0.by_host.get(host.to_ascii_lowercase().as_str())?,
-        };
-        Some(address(index))
+        self.index_of(host).map(address)
+    }
+
+    /// The place of a server among all, by its name.
+    fn index_of(&self, host: &str) -> Option<u32> {
+        let known = self.0.by_host.get(host).or_else(|| self.0.by_host.get(host.to_ascii_lowercase().as_str()));
+        known.copied()
+    }
+
+    fn simulation(&self) -> &AzureState {
+        self.0.simulation.inner()
     }
 
     /// Connects to a listener as a client at `client` would.
@@ -115,7 +124,7 @@ impl Wire {
         let index = index(to.ip()).ok_or_else(refused)?;
         let policy = self.policy(index as usize, to.port()).ok_or_else(refused)?;
         let (near, far) = tokio::io::duplex(BUFFER);
-        tokio::spawn(session::serve(self.clone(), policy, client, far));
+        tokio::spawn(session::serve(self.clone(), policy, Peer::new(client), far));
         Ok(near)
     }
 
@@ -133,6 +142,28 @@ impl Wire {
 
     fn pki(&self) -> &Pki {
         &self.0.pki
+    }
+}
+
+/// Who is at the other end.
+#[derive(Debug)]
+struct Peer {
+    address: IpAddr,
+    is_logged_in: AtomicBool,
+}
+
+impl Peer {
+    fn new(address: IpAddr) -> Self {
+        Self { address, is_logged_in: AtomicBool::new(false) }
+    }
+
+    /// It has logged in: it is not cut off any more.
+    fn log_in(&self) {
+        self.is_logged_in.store(true, Ordering::Relaxed);
+    }
+
+    fn is_logged_in(&self) -> bool {
+        self.is_logged_in.load(Ordering::Relaxed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One client's conversation with a listener, as far as a client without a password comes.
+//! One client's conversation with a listener, up to its login.
 
 use std::io::{self, Cursor};
 use std::net::IpAddr;
@@ -10,7 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::message::{MAX_STARTUP, Opening, Startup, fatal, opening, sasl};
 use super::policy::{Policy, Server};
-use super::{Wire, legacy};
+use super::{Peer, Wire, backend, legacy};
+use crate::token;
 
 /// `authentication_timeout` of PostgreSQL by default: a client that has not logged in by then is cut off.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,24 +23,29 @@ const HANDSHAKE: u8 = 0x16;
 const DIRECT_TLS: u8 = 17;
 
 /// Serves one connection to its end. What goes wrong concerns that connection alone.
-pub(super) async fn serve<S>(wire: Wire, policy: Policy, client: IpAddr, mut stream: S)
+pub(super) async fn serve<S>(wire: Wire, policy: Policy, peer: Peer, mut stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let talk = async {
-        let talked = in_clear(&wire, &policy, client, &mut stream).await;
+        let talked = in_clear(&wire, &policy, &peer, &mut stream).await;
         // A close without unread bytes is a close and no reset.
         let closed = stream.shutdown().await;
         talked.and(closed)
     };
-    match timeout(TIMEOUT, talk).await {
+    tokio::pin!(talk);
+    let ended = match timeout(TIMEOUT, &mut talk).await {
+        Err(_) if peer.is_logged_in() => Ok(talk.await),
+        ended => ended,
+    };
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, host = policy.host, "a client went away early"),
         Err(_) => tracing::debug!(host = policy.host, "a client did not log in in time"),
     }
 }
 
-async fn in_clear<S>(wire: &Wire, policy: &Policy, client: IpAddr, stream: &mut S) -> io::Result<()>
+async fn in_clear<S>(wire: &Wire, policy: &Policy, peer: &Peer, stream: &mut S) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -50,15 +56,15 @@ where
         }
         if head == [HANDSHAKE] {
             let direct = matches!(policy.server, Server::Postgres(version) if version >= DIRECT_TLS);
-            return if direct { over_tls(wire, policy, client, stream, &head, true).await } else { Ok(()) };
+            return if direct { over_tls(wire, policy, peer, stream, &head, true).await } else { Ok(()) };
         }
         match read_opening(stream, &head).await? {
             Some(Opening::SslRequest) => {
                 stream.write_all(b"S").await?;
-                return over_tls(wire, policy, client, stream, &[], false).await;
+                return over_tls(wire, policy, peer, stream, &[], false).await;
             }
             Some(Opening::GssRequest) => stream.write_all(b"N").await?,
-            Some(Opening::Startup(startup)) => return answer(policy, client, stream, &startup, false).await,
+            Some(Opening::Startup(startup)) => return answer(wire, policy, peer, stream, &startup, false).await,
             Some(Opening::Unsupported(version)) => return unsupported(stream, version).await,
             Some(Opening::Cancel) | None => return Ok(()),
         }
@@ -70,7 +76,7 @@ where
 async fn over_tls<S>(
     wire: &Wire,
     policy: &Policy,
-    client: IpAddr,
+    peer: &Peer,
     stream: &mut S,
     head: &[u8],
     direct: bool,
@@ -93,7 +99,7 @@ where
         let mut head = [0; 1];
         stream.read_exact(&mut head).await?;
         match read_opening(&mut stream, &head).await? {
-            Some(Opening::Startup(startup)) => answer(policy, client, &mut stream, &startup, true).await?,
+            Some(Opening::Startup(startup)) => answer(wire, policy, peer, &mut stream, &startup, true).await?,
             Some(Opening::SslRequest) => unsupported(&mut stream, 80_877_103).await?,
             Some(Opening::Unsupported(version)) => unsupported(&mut stream, version).await?,
             Some(Opening::GssRequest | Opening::Cancel) | None => {}
@@ -118,8 +124,16 @@ async fn read_opening<S: AsyncRead + Unpin>(stream: &mut S, head: &[u8]) -> io::
     Ok(opening(&body))
 }
 
-/// Answers a startup: the refusal of one in plaintext, or the request for a password, which is then always wrong.
-async fn answer<S>(policy: &Policy, client: IpAddr, stream: &mut S, startup: &Startup, tls: bool) -> io::Result<()>
+/// Answers a startup: the refusal of one in plaintext, or the request for a password, which is then always wrong. The identity of
+/// the directory logs in with a token.
+async fn answer<S>(
+    wire: &Wire,
+    policy: &Policy,
+    peer: &Peer,
+    stream: &mut S,
+    startup: &Startup,
+    tls: bool,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -129,7 +143,13 @@ where
     };
     let open = policy.open_database.is_some() && startup.database.as_deref() == policy.open_database;
     if policy.enforced && !tls && !open {
-        return stream.write_all(&refusal(policy.server, client, user, startup)).await;
+        return stream.write_all(&refusal(policy.server, peer.address, user, startup)).await;
+    }
+    if let Server::Postgres(version) = policy.server
+        && tls
+        && user == token::APP_NAME
+    {
+        return backend::serve(wire, &policy.host, version, user, peer, stream).await;
     }
     let mechanisms: &[&str] = match policy.server {
         // The pooler ends TLS itself and binds nothing to it. What a single server's gateway asks for is not known

@@ -4,6 +4,7 @@ use super::ClientsArgs;
 use crate::error::CliError;
 use crate::logins::{DATABASE, Logins};
 use crate::signals::Signals;
+use crate::simulated_azure::Simulation;
 use clap::Args;
 use hostssl_census::{Census, MissingReason, Source, SourceKind};
 use hostssl_model::{POOLER_PORT, Server};
@@ -147,11 +148,13 @@ fn logins(args: &ClientsArgs) -> Result<Logins, CliError> {
 
 impl<'a> AzureSessions<'a> {
     pub(super) fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
-        if args.connect.simulate.is_some() {
-            let what = "--sessions cannot be used with --simulate: simulated servers accept no logins";
-            return Err(CliError::usage(what, "leave one of them out"));
-        }
         Ok(Self { logins: logins(args)?, args })
+    }
+
+    /// Those of a simulated Azure.
+    pub(super) fn of_simulation(args: &'a ClientsArgs, simulation: &Simulation) -> Result<Self, CliError> {
+        args.live.route.dialer_unless(true)?;
+        Ok(Self { logins: Logins::of_simulation(simulation, args.live.user.clone())?, args })
     }
 }
 

@@ -7,7 +7,7 @@ mod log_files;
 use crate::args::{
     ClientList, ConnectArgs, LimitArgs, OrderArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs, name,
 };
-use crate::connect::{block_on, connect};
+use crate::connect::{Connected, block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{names, stdout};
@@ -257,18 +257,24 @@ fn of_azure(
         let hint = "leave it out: the prefix of servers in Azure is detected";
         return Err(CliError::usage("--log-prefix is for --log-file", hint));
     }
-    let sessions = args.live.is_of_scope().then(|| live_sessions::AzureSessions::new(args)).transpose()?;
-    if sessions.is_none() && args.live.watch.is_some() {
+    args.connect.refuse_ca_file_with_simulation()?;
+    let has_sessions = args.live.is_of_scope();
+    if !has_sessions && args.live.watch.is_some() {
         return Err(live_sessions::nothing_to_watch());
     }
+    let is_real = args.connect.simulate.is_none();
+    let real = (has_sessions && is_real).then(|| live_sessions::AzureSessions::new(args)).transpose()?;
     let analytics = args.log_analytics.map(|id| LogAnalyticsSource::new(id.to_string(), since, now));
-    let of_analytics = analytics.iter().map(|source| source as &dyn ClientSource);
-    let of_sessions = sessions.iter().map(|source| source as &dyn ClientSource);
-    let sources: Vec<&dyn ClientSource> = of_analytics.chain(of_sessions).collect();
     let mut select = args.select.clone();
     select.server.extend(args.names.iter().cloned());
     block_on(async {
-        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
+        let Connected { tenants, simulation, .. } =
+            connect_whole(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
+        let simulated = simulation.as_ref().filter(|_| has_sessions);
+        let simulated = simulated.map(|one| live_sessions::AzureSessions::of_simulation(args, one)).transpose()?;
+        let of_analytics = analytics.iter().map(|source| source as &dyn ClientSource);
+        let of_sessions = real.iter().chain(&simulated).map(|source| source as &dyn ClientSource);
+        let sources: Vec<&dyn ClientSource> = of_analytics.chain(of_sessions).collect();
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
         let seen = take_census(&tenants, &args.scope.scope(&select), now, &sources).await?;
