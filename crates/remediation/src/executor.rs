@@ -23,7 +23,7 @@ use futures::{TryStreamExt, stream};
 use hostssl_model::{Principal, ResourceId, Stop};
 use pool::Pool;
 use recorder::RunRecorder;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -93,7 +93,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
             source => ExecuteError::Journal { source, partial: None },
         })?;
         self.events.emit(&ExecutionEvent::Begun(run));
-        let walked = recorder.timing_a_stop(self.walk_and_finish(&recorder)).await;
+        let walked = async { self.walk_and_finish(&recorder, Pool::new(&recorder.places), &BTreeSet::new()).await };
+        let walked = recorder.timing_a_stop(walked).await;
         recorder.conclude(walked)
     }
 
@@ -167,17 +168,23 @@ impl<W: ParameterWriter> Executor<'_, W> {
             return self.walk_back(recorder, true).await;
         }
         // What was in progress comes first, whatever else has happened: it is the servers' state already.
-        let open = recorder.plan.steps().iter().filter(|step| recorder.is_open(step));
         let mut pool = Pool::new(&recorder.places);
-        open.for_each(|step| pool.push(self.drive_all(recorder, vec![step], Direction::Apply)));
-        pool.until_done().await?;
+        let mut settling = BTreeSet::new();
+        for steps in recorder.plan.waves().flat_map(by_server) {
+            if steps.iter().any(|step| recorder.is_open(step)) {
+                settling.extend(steps.iter().map(|step| step.id));
+                pool.push(self.settle_server(recorder, steps, rest));
+            }
+        }
         match rest {
             OnResume::Continue => {
+                self.until_others_may_begin(recorder, &mut pool).await?;
                 // A canary that could not be read again held up the rest.
                 self.look_at_unread_again(recorder, Direction::Apply).await?;
-                self.walk_and_finish(recorder).await
+                self.walk_and_finish(recorder, pool, &settling).await
             }
             OnResume::SettleOnly => {
+                pool.until_done().await?;
                 // A run that was killed or stopped kept no note of what was still to be looked at.
                 self.look_at_all_again(recorder, recorder.plan.steps(), Direction::Apply).await?;
                 self.end_waiting(recorder, NotStarted::NotContinued).await
@@ -185,29 +192,37 @@ impl<W: ParameterWriter> Executor<'_, W> {
         }
     }
 
-    /// Wave by wave; then says of everything that did not begin why.
-    async fn walk_and_finish(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Abort> {
-        let mut pool = Pool::new(&recorder.places);
+    /// A step that only waits does not hold up the others; but the canary decides about all of them.
+    async fn until_others_may_begin(&self, recorder: &RunRecorder<'_, W>, pool: &mut Pool<'_>) -> Result<(), Abort> {
+        pool.until_idle().await?;
+        if self.options.canary_gate && recorder.canary_is_open() {
+            pool.until_done().await?;
+        }
+        Ok(())
+    }
+
+    /// Wave by wave, beside what is in the pool already, but the steps that are `settling` there; then says of everything that
+    /// did not begin why.
+    async fn walk_and_finish<'s>(
+        &'s self,
+        recorder: &'s RunRecorder<'_, W>,
+        mut pool: Pool<'s>,
+        settling: &BTreeSet<u32>,
+    ) -> Result<(), Abort> {
         let mut waves = recorder.plan.waves().peekable();
         let mut first = true;
         while let Some(wave) = waves.next() {
-            if wave.iter().any(|step| recorder.waits_for_needed(step)) {
-                pool.until_done().await?;
-            }
+            while wave.iter().any(|step| recorder.waits_for_needed(step)) && pool.until_next().await? {}
             if self.halted(recorder, !first).is_some() {
                 break;
             }
-            let groups = by_server(wave);
+            let mut groups = by_server(wave);
             let number = wave.first().map_or(0, |step| step.wave);
             self.events.emit(&ExecutionEvent::Wave { wave: number, servers: groups.len() });
+            groups.retain(|steps| !steps.iter().any(|step| settling.contains(&step.id)));
             let later = number > 1;
             groups.into_iter().for_each(|steps| pool.push(self.drive_server(recorder, steps, later)));
-            // A step that only waits does not hold up the others; but the canary decides about all of them.
-            if first && self.options.canary_gate {
-                pool.until_done().await?
-            } else {
-                pool.until_idle().await?
-            }
+            self.until_others_may_begin(recorder, &mut pool).await?;
             first = false;
             // A run that is over anyway does not soak.
             if waves.peek().is_some() && self.halted(recorder, true).is_none() {
@@ -275,6 +290,25 @@ impl<W: ParameterWriter> Executor<'_, W> {
             .collect();
         recorder.record_many(waiting).await?;
         if recorder.all_ended(Direction::Apply) { recorder.record_run(JournalEvent::RunFinished).await } else { Ok(()) }
+    }
+
+    /// A step that was in progress, and then, unless the run is only settled, the rest of its server's steps in the wave.
+    async fn settle_server(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        steps: Vec<&Step>,
+        rest: OnResume,
+    ) -> Result<(), Abort> {
+        for step in steps.iter().filter(|step| recorder.is_open(step)) {
+            if self.drive(recorder, step, Direction::Apply).await? == DriveResult::Open {
+                return Ok(());
+            }
+        }
+        let later = steps.first().is_some_and(|step| step.wave > 1);
+        match rest {
+            OnResume::Continue => self.drive_server(recorder, steps, later).await,
+            OnResume::SettleOnly => Ok(()),
+        }
     }
 
     /// The steps of one server, one after the other.

@@ -661,6 +661,81 @@ async fn to_settle_is_to_read() {
     assert!(written > 0, "no crash came behind a write");
 }
 
+/// A wave waits for the replicas of its primaries, and for no other server. A single server does not say whether it is busy,
+/// so that a write which may have been lost takes minutes to be sure of.
+#[tokio::test(start_paused = true)]
+async fn a_primary_waits_for_its_own_replica_alone() {
+    let postures = vec![
+        flexible("canary-dev", "off", "TLSv1.2"),
+        replica(flexible("b", "off", "TLSv1.2"), &id(Kind::Flexible, "c")),
+        flexible("c", "off", "TLSv1.2"),
+        single("d", "Disabled", "TLS1_2"),
+    ];
+    let mut known = PlannerKnowledge::new(postures);
+    known.options = PlanOptions { canary_size: 1, wave_size: 9, max_servers: None };
+    let plan = known.plan();
+    let case = Case { world: World::new(&known.postures), plan, ..Case::new(&[]) };
+    let traps = [InjectedFault::None, InjectedFault::LostOnTheWay, InjectedFault::None, InjectedFault::LostOnTheWay];
+    set_traps(&case.world, &known.postures, &case.plan, &traps);
+    assert_eq!(statuses(&case.apply().await), ["applied"; 4]);
+    let stored = case.journal.load(&run()).await.unwrap();
+    let ended = stored.records.iter().filter_map(|record| match &record.event {
+        JournalEvent::Step { step, act: StepEvent::Ended { .. }, .. } => Some(case.plan.step(*step)?.server.name()),
+        _ => None,
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), ["canary-dev", "b", "c", "d"]);
+}
+
+/// A write that a killed run may have sent takes its time to be sure of. The rest does not wait for it, unless it is the
+/// canary's.
+#[tokio::test(start_paused = true)]
+async fn a_resume_continues_beside_a_write_of_which_nothing_is_known() {
+    for (canary_gate, lost) in [(true, 1), (true, 0), (false, 0)] {
+        let mut case = Case::new(&[InjectedFault::None; 9]);
+        case.world.operation_takes = Duration::from_secs(5);
+        let executor = |journal, events| Executor {
+            journal,
+            events,
+            options: ExecutorOptions { canary_gate, ..case.executor(&case.world, watch::channel(None).1).options },
+            ..case.executor(&case.world, watch::channel(None).1)
+        };
+        let (written, recorded) = (tokio::sync::Notify::new(), std::sync::atomic::AtomicUsize::new(0));
+        let killing = |event: &ExecutionEvent<'_>| {
+            let intent = matches!(
+                event,
+                ExecutionEvent::Recorded(JournalRecord {
+                    event: JournalEvent::Step { act: StepEvent::Intent { .. }, .. },
+                    ..
+                })
+            );
+            if intent && recorded.fetch_add(1, Ordering::SeqCst) == lost {
+                case.world.crash.arm(1);
+                written.notify_one();
+            }
+        };
+        let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+        let (killed, name) = (executor(&case.journal, &killing), run());
+        tokio::select! {
+            biased;
+            () = written.notified() => {}
+            report = killed.apply(&approved, &name, case.plan.principal()) => {
+                panic!("it ended before the kill: {report:?}")
+            }
+        }
+        case.world.crash.arm(0);
+        assert_eq!(case.world.accepted().len(), lost, "the last write was not sent");
+        let began = case.clock.elapsed();
+        let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+        let resumed = executor(&case.journal, &|_: &ExecutionEvent<'_>| {});
+        let report = resumed.resume(loaded, OnResume::Continue, &[]).await.unwrap();
+        assert_eq!(statuses(&report), ["applied"; 9]);
+        let took = (case.clock.elapsed() - began).as_secs();
+        // Seven or eight waves of 7 s each, beside the wait of 40 s or behind it.
+        let beside = !(canary_gate && lost == 0);
+        assert_eq!(took < 80, beside, "{canary_gate} {lost}: {took} s");
+    }
+}
+
 /// An undo that was killed and then only settled has left values, says so, and restores them when the run is undone again.
 #[tokio::test(start_paused = true)]
 async fn what_a_settled_undo_has_left_is_restored_by_the_next_one() {

@@ -392,6 +392,9 @@ impl ParameterWriter for World {
     async fn await_turn(&self, _: ParameterRef<'_>) {}
 
     async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool> {
+        if !at.kind.offering().tells_busy {
+            return None;
+        }
         let now = Instant::now();
         let state = self.state.lock().unwrap();
         Some(!state.operations.iter().any(|operation| operation.place.0 == *at.server && operation.ends > now))

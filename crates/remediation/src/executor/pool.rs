@@ -85,15 +85,22 @@ impl<'a> Pool<'a> {
         Ok(())
     }
 
+    /// Until one more has ended; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pool::until_idle`].
+    pub(super) async fn until_next(&mut self) -> Result<bool, Abort> {
+        self.work.next().await.transpose().map(|done| done.is_some())
+    }
+
     /// Until everything has ended.
     ///
     /// # Errors
     ///
     /// As for [`Pool::until_idle`].
     pub(super) async fn until_done(&mut self) -> Result<(), Abort> {
-        while let Some(done) = self.work.next().await {
-            done?;
-        }
+        while self.until_next().await? {}
         Ok(())
     }
 }
