@@ -161,7 +161,8 @@ fn tls_evidence(facts: &EndpointFacts, weighed: &[Weighed]) -> Option<String> {
 fn enforced(facts: &EndpointFacts, what: &str) -> (WireVerdict, String) {
     let identity = &facts.identity;
     let (differences, answers) = (identity.differences(), identity.plaintext_answers());
-    let again = if facts.repeated { format!(" ({answers} answers)") } else { String::new() };
+    let asked = u32::try_from(facts.startups.len()).unwrap_or(u32::MAX);
+    let again = if facts.repeated || answers > asked { format!(" ({answers} answers)") } else { String::new() };
     if differences.is_empty() {
         return (WireVerdict::Enforced, format!("{what}{again}"));
     }

@@ -7,7 +7,7 @@ mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{
@@ -476,6 +476,38 @@ async fn a_look_is_as_old_as_its_beginning() {
         arrived_ms
     });
     assert!(report.unwrap().observed_ms.is_some_and(|begun_ms| begun_ms <= arrived_ms));
+}
+
+/// Two servers in turn that are alike in everything but that one accepts plaintext: a single answer is a coin toss.
+#[tokio::test]
+async fn few_names_are_asked_again_before_enforcement_is_believed() {
+    let strict = Script::enforcing(modern());
+    let open = Script { plaintext: scram(false), ..strict.clone() };
+    let count = Arc::new(AtomicUsize::new(0));
+    let (one, asked) = (strict.clone(), count.clone());
+    let balancer = Peer::start(move |stream, _| {
+        let (one, open, asked) = (one.clone(), open.clone(), asked.clone());
+        async move {
+            let mut begin = [0; 8];
+            // Version 3.0 of the protocol: a startup without TLS.
+            let is_plaintext = stream.peek(&mut begin).await? == 8 && begin[4..] == [0, 3, 0, 0];
+            let first = !is_plaintext || asked.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+            if first { one.serve(stream).await } else { open.serve(stream).await }
+        }
+    })
+    .await;
+    let only = || ProbeOptions {
+        names: StartupNames::Given,
+        users: vec!["app".to_owned()],
+        replication: Vec::new(),
+        ..ProbeOptions::default()
+    };
+    let report = probe(balancer.address, only()).await;
+    assert_eq!((report.verdict, count.load(Ordering::SeqCst)), (WireVerdict::Optional, 2), "{}", report.reason);
+    let alone = strict.peer().await;
+    let report = probe(alone.address, only()).await;
+    assert_eq!(report.verdict, WireVerdict::Enforced);
+    assert!(report.reason.contains("(7 answers)"), "{}", report.reason);
 }
 
 #[tokio::test]
