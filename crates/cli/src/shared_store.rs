@@ -4,14 +4,21 @@ use crate::error::CliError;
 use crate::logins::Logins;
 use crate::route::RouteArgs;
 use crate::state::users_directory;
+use hostssl_model::{DoctorCheck, DoctorCheckId};
+use hostssl_ops::store_check;
+use hostssl_probe::{ProbeOptions, Prober};
 use hostssl_sessions::Login;
-use hostssl_store::{SharedLog, StateDirectory};
+use hostssl_store::{SharedError, SharedLog, StateDirectory, StoreError};
 use hostssl_store_postgres::PostgresLog;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The database where the connection string names none: a role of the name is usual too.
 const DATABASE: &str = "hostssl";
+/// How long a check of the store waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The part of the user's own directory with the copies of stores.
 const COPIES: &str = "copies";
 
@@ -41,6 +48,31 @@ fn open(store: &str, state: Option<&Path>) -> Result<(PathBuf, Arc<dyn SharedLog
     };
     let log = PostgresLog::new(logins, &directory);
     Ok((directory, Arc::new(log)))
+}
+
+/// Whether a store can be used, and what its own listeners do with plaintext. Nothing is made there.
+pub(crate) async fn check(store: &str, directory: StateDirectory) -> Result<DoctorCheck, CliError> {
+    let Some(log) = directory.shared().cloned() else {
+        return Ok(DoctorCheck::not_applicable(DoctorCheckId::Store, "the state is of this machine alone"));
+    };
+    let place = log.place().to_owned();
+    let asked = timeout(PATIENCE, tokio::task::spawn_blocking(move || log.peek())).await;
+    let found = match asked {
+        Ok(Ok(answer)) => answer.map_err(|error| StoreError::Shared { place: place.clone(), error }),
+        _ => {
+            let error = SharedError::Unreachable(format!("no answer in {} s", PATIENCE.as_secs()));
+            Err(StoreError::Shared { place: place.clone(), error })
+        }
+    };
+    let mut verdicts = Vec::new();
+    for login in logins(store)? {
+        let options = ProbeOptions { roots: login.roots.clone(), ..ProbeOptions::lean() };
+        let prober = Prober::new(options).map_err(|error| CliError::defect(&error))?;
+        // A probe that had no time proves nothing, and that is said.
+        let reports = timeout(PATIENCE, prober.probe(&login.target)).await.unwrap_or_default();
+        verdicts.extend(reports.iter().map(|report| report.verdict));
+    }
+    Ok(store_check(&place, found.as_ref().map(Option::as_ref), &verdicts))
 }
 
 /// A connection to a store of its own, for a directory.

@@ -14,6 +14,8 @@ coded! {
         StateVersion = "state-version",
         /// No other process is changing servers with it.
         StateLock = "state-lock",
+        /// The store that several machines share, if one is named: it can be used, and lets no one in in plaintext.
+        Store = "store",
         /// The file of `--ca-file` can be used.
         CaFile = "ca-file",
         /// How requests to Resource Manager leave this machine.

@@ -26,7 +26,7 @@ pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
 pub use doctor::{
     CaFileFacts, EndpointTrial, FoundServers, Obstacle, ScopeRights, ca_file_check, clock_check, endpoint_check,
     find_servers, listener_checks, name_check, proxy_check, read_rights, rights_checks, sign_in_check, state_checks,
-    subscriptions_check,
+    store_check, subscriptions_check,
 };
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again, rules_of};

@@ -69,7 +69,9 @@ fn each_append(store: &Store) -> Vec<Duration> {
     let (id, plan) = (RunId::new("run").unwrap(), PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan());
     let record = |event| JournalRecord { at_ms: 1, event };
     let first = record(JournalEvent::RunStarted { reason: None });
-    runtime.block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first })).unwrap();
+    runtime
+        .block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first }))
+        .unwrap();
     let records = [record(JournalEvent::RunResumed)];
     let one = || {
         let began = Instant::now();

@@ -67,6 +67,10 @@ impl SharedLog for PostgresLog {
         ask(&self.questions, |reply| StoreRequest::Head { version, reply })
     }
 
+    fn peek(&self) -> Result<Option<LogHead>, SharedError> {
+        ask(&self.questions, |reply| StoreRequest::Peek { reply })
+    }
+
     fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
         ask(&self.questions, |reply| StoreRequest::EntriesAfter { number, reply })
     }

@@ -13,6 +13,7 @@ pub(crate) type Reply<T> = Sender<Result<T, SharedError>>;
 #[derive(Debug)]
 pub(crate) enum StoreRequest {
     Head { version: i64, reply: Reply<LogHead> },
+    Peek { reply: Reply<Option<LogHead>> },
     EntriesAfter { number: i64, reply: Reply<Vec<LogEntry>> },
     BeginTurn { patience: Duration, reply: Reply<LogHead> },
     Append { entry: LogEntry, lease: Option<i64>, reply: Reply<()> },

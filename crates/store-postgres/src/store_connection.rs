@@ -81,6 +81,10 @@ impl Trouble {
                 what: "it is read-only".to_owned(),
                 hint: "free it for writing: it may be a standby, or its disk may be full",
             },
+            Self::Refused(said) if *said.code() == SqlState::DISK_FULL => SharedError::Unfit {
+                what: format!("its disk is full: {}", said.message()),
+                hint: "free some space there; then resume the run that `hostssl runs` shows as not ended, if there is one",
+            },
             Self::Refused(said) => SharedError::Unreachable(format!("{}: {}", said.severity(), said.message())),
         }
     }
@@ -139,7 +143,8 @@ impl StoreConnection {
                 full_page_writes: row.try_get(4)?,
             };
             let prepare = format!(
-                "SET search_path = pg_catalog; SET synchronous_commit = on; SET statement_timeout = {}; \
+                "SET search_path = pg_catalog; SET default_transaction_isolation = 'read committed'; \
+                 SET synchronous_commit = on; SET statement_timeout = {}; \
                  SET idle_in_transaction_session_timeout = {TURN_MS}",
                 ANSWER.as_millis()
             );
@@ -174,14 +179,22 @@ impl StoreConnection {
     }
 
     pub(crate) async fn head(&mut self, version: i64) -> Result<LogHead, SharedError> {
-        let made = self.ask_twice(async |client| {
+        if let Some(head) = self.peek().await? {
+            return Ok(head);
+        }
+        self.make(version).await?;
+        self.ask_twice(async |client| head_of(&client.query_one(HEAD, &[]).await?)).await
+    }
+
+    pub(crate) async fn peek(&mut self) -> Result<Option<LogHead>, SharedError> {
+        let is_made = self.ask_twice(async |client| {
             let row = client.query_one("SELECT to_regclass('hostssl.head') IS NOT NULL", &[]).await?;
             Ok(row.try_get::<_, bool>(0)?)
         });
-        if !made.await? {
-            self.make(version).await?;
+        if !is_made.await? {
+            return Ok(None);
         }
-        self.ask_twice(async |client| head_of(&client.query_one(HEAD, &[]).await?)).await
+        self.ask_twice(async |client| Ok(Some(head_of(&client.query_one(HEAD, &[]).await?)?))).await
     }
 
     /// Makes the tables. Of several machines that begin at once, one does.
@@ -305,9 +318,12 @@ impl StoreConnection {
         let began = since_boot();
         loop {
             let found = self.ask(async |client| {
-                let sql = "SELECT EXISTS (SELECT 1 FROM hostssl.log WHERE number = $1 AND id = $2) \
-                           FROM (SELECT 1 FROM hostssl.head FOR UPDATE) AS turn";
-                Ok(client.query_one(sql, &[&number, &id]).await?.try_get::<_, bool>(0)?)
+                // A statement sees what was committed before it began, and the first one may wait for that commit.
+                client.batch_execute("BEGIN; SELECT 1 FROM hostssl.head FOR UPDATE").await?;
+                let sql = "SELECT EXISTS (SELECT 1 FROM hostssl.log WHERE number = $1 AND id = $2)";
+                let is_kept = client.query_one(sql, &[&number, &id]).await?.try_get::<_, bool>(0)?;
+                client.batch_execute("ROLLBACK").await?;
+                Ok(is_kept)
             });
             match found.await {
                 Ok(true) => return Ok(()),

@@ -64,6 +64,7 @@ async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Stor
         // Who does not wait for the answer any more was stopped.
         match command {
             StoreRequest::Head { version, reply } => drop(reply.send(connection.head(version).await)),
+            StoreRequest::Peek { reply } => drop(reply.send(connection.peek().await)),
             StoreRequest::EntriesAfter { number, reply } => drop(reply.send(connection.entries_after(number).await)),
             StoreRequest::BeginTurn { patience, reply } => drop(reply.send(connection.begin_turn(patience).await)),
             StoreRequest::Append { entry, lease, reply } => drop(reply.send(connection.append(&entry, lease).await)),

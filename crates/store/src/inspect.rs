@@ -1,7 +1,7 @@
 //! What can be said of a state directory without changing it: no file is made, and nothing is brought up to date.
 
 use crate::directory::{can_hold_directory, check, free_bytes, is_writable, locked};
-use crate::{StoreError, StoreReader, database};
+use crate::{StateDirectory, StoreError, StoreReader, database};
 use std::path::{Path, PathBuf};
 
 /// A state directory as it is.
@@ -54,7 +54,7 @@ pub enum StateLock {
 
 /// Says what is known of a state directory.
 #[must_use]
-pub fn inspect(directory: &Path) -> StateFacts {
+pub fn inspect(directory: &StateDirectory) -> StateFacts {
     let above = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     let presence = match directory.try_exists() {
         Ok(false) => StatePresence::Absent { above: above.to_owned(), is_writable: can_hold_directory(above) },
@@ -64,8 +64,12 @@ pub fn inspect(directory: &Path) -> StateFacts {
             Err(error) => StatePresence::Unusable(error),
         },
     };
-    let version = match StoreReader::open(directory) {
+    // To open it as a copy would make it one.
+    let is_shared = directory.shared().is_some();
+    let version = match StoreReader::open(directory.path()) {
+        Ok(_) if is_shared => Err(StoreError::NotACopy),
         Ok(_) => Ok(Some(database::version())),
+        Err(StoreError::IsACopy { .. }) if is_shared => Ok(Some(database::version())),
         Err(StoreError::NoState(_)) => Ok(None),
         Err(error) => Err(error),
     };
@@ -74,7 +78,7 @@ pub fn inspect(directory: &Path) -> StateFacts {
         Ok(Some(pid)) => StateLock::Held { pid },
         Err(error) => StateLock::Unknown(error.to_string()),
     };
-    StateFacts { directory: directory.to_owned(), presence, free_bytes: free_bytes(above), version, lock }
+    StateFacts { directory: directory.path().to_owned(), presence, free_bytes: free_bytes(above), version, lock }
 }
 
 #[cfg(test)]
@@ -86,7 +90,7 @@ mod tests {
     fn a_directory_is_as_it_was_after_it_was_inspected() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("not").join("yet");
-        let facts = inspect(&directory);
+        let facts = inspect(&directory.as_path().into());
         assert!(!directory.exists() && !folder.path().join("not").exists());
         assert!(
             matches!(&facts.presence, StatePresence::Absent { above, is_writable: true } if above == folder.path()),
@@ -99,7 +103,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_file_system_of_the_kernel_takes_no_state() {
-        let facts = inspect(Path::new("/proc/hostssl"));
+        let facts = inspect(&Path::new("/proc/hostssl").into());
         assert!(matches!(facts.presence, StatePresence::Absent { is_writable: false, .. }), "{facts:?}");
     }
 
@@ -108,14 +112,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("state");
         drop(AuditStore::open(&directory).unwrap());
-        let facts = inspect(&directory);
+        let facts = inspect(&directory.as_path().into());
         assert!(matches!(facts.presence, StatePresence::Present { is_writable: true }), "{facts:?}");
         assert_eq!(facts.version.unwrap(), Some(database::version()));
         assert_eq!(facts.lock, StateLock::Free);
         let store = Store::open(&directory).unwrap();
-        assert_eq!(inspect(&directory).lock, StateLock::Held { pid: Some(std::process::id()) });
+        assert_eq!(inspect(&StateDirectory::from(&directory)).lock, StateLock::Held { pid: Some(std::process::id()) });
         drop(store);
-        assert_eq!(inspect(&directory).lock, StateLock::Free);
+        assert_eq!(inspect(&StateDirectory::from(&directory)).lock, StateLock::Free);
         assert!(Store::open(&directory).is_ok(), "who asks does not keep the lock");
     }
 
@@ -126,12 +130,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "x").unwrap();
-        assert!(matches!(inspect(&file).presence, StatePresence::Unusable(StoreError::Directory { .. })));
+        assert!(matches!(
+            inspect(&StateDirectory::from(&file)).presence,
+            StatePresence::Unusable(StoreError::Directory { .. })
+        ));
         let open = folder.path().join("open");
         std::fs::create_dir(&open).unwrap();
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(inspect(&open).presence, StatePresence::Unusable(StoreError::Exposed(_))));
+        assert!(matches!(
+            inspect(&StateDirectory::from(&open)).presence,
+            StatePresence::Unusable(StoreError::Exposed(_))
+        ));
         std::fs::write(folder.path().join("hostssl.db"), "not a database, but a text of some length").unwrap();
-        assert!(inspect(folder.path()).version.is_err());
+        assert!(inspect(&folder.path().into()).version.is_err());
     }
 }

@@ -67,6 +67,10 @@ impl SharedLog for MemoryLog {
         Ok(self.head_of(&self.inner.lock().unwrap()))
     }
 
+    fn peek(&self) -> Result<Option<LogHead>, SharedError> {
+        Ok(self.version.lock().unwrap().is_some().then(|| self.head_of(&self.inner.lock().unwrap())))
+    }
+
     fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
         let inner = self.inner.lock().unwrap();
         Ok(inner.entries.iter().filter(|entry| entry.number > number).take(3).cloned().collect())

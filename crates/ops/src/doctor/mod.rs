@@ -3,6 +3,7 @@
 mod azure_connection;
 mod listeners;
 mod rights;
+mod shared_store;
 mod state;
 
 pub use azure_connection::{
@@ -11,4 +12,5 @@ pub use azure_connection::{
 };
 pub use listeners::{FoundServers, find_servers, listener_checks};
 pub use rights::{ScopeRights, read_rights, rights_checks, subscriptions_check};
+pub use shared_store::store_check;
 pub use state::state_checks;

@@ -97,6 +97,13 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     /// [`SharedError`].
     fn head(&self, version: i64) -> Result<LogHead, SharedError>;
 
+    /// What it is, and how long; `None` where there is none yet. Makes and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    fn peek(&self) -> Result<Option<LogHead>, SharedError>;
+
     /// The next entries behind a number, in order: all of them, or as many as are handed over at once. None when there is none.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use crate::args::{LimitArgs, SelectArgs, TerminalArgs};
 use crate::connect::tenants_until;
 use crate::error::CliError;
 use crate::probing::{probe_of, roots_of_file};
+use crate::shared_store;
 use crate::simulated::kept_azure;
 use crate::simulated_azure::Simulation;
 use hostssl_azure::{Cloud, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
@@ -48,6 +49,9 @@ const UNTRUSTED: &str = "the file of --ca-file cannot be used";
 /// Gathers the facts, and has them judged.
 pub(super) async fn examine(args: &DoctorArgs, terminal: &TerminalArgs) -> Result<DoctorReport, CliError> {
     let mut checks = state(args).await?;
+    if let Some(store) = args.state.store.as_ref().filter(|_| args.connect.simulate.is_none()) {
+        checks.push(shared_store::check(store, args.state.directory(false)?).await?);
+    }
     let ca_file = ca_file(args.connect.ca_file.as_deref());
     checks.push(ca_file_check(&ca_file));
     if let Some(name) = &args.connect.simulate {
