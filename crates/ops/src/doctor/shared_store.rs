@@ -18,7 +18,7 @@ pub fn store_check(
         Ok(None) => {
             format!("{place} has nothing in it yet, and the first command that keeps something makes its tables")
         }
-        Ok(Some(head)) => format!("{place} has {} entries of version {}", head.last, head.version),
+        Ok(Some(head)) => format!("{place} ends at entry {} and has version {}", head.last, head.version),
     };
     let open = listeners.iter().find(|verdict| matches!(verdict, WireVerdict::Optional | WireVerdict::PlaintextOnly));
     if open.is_some() {
