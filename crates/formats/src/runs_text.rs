@@ -116,6 +116,8 @@ mod tests {
             |end, failed, open, not_read_again| Some(Ending { end, failed, open, forgotten: 0, not_read_again });
         assert_eq!(of_apply(&apply(None)), "finished, 4 steps: 3 written");
         assert_eq!(of_apply(&apply(ending(RunEnd::Verified, 0, 0, 0))), "verified, 4 steps: 3 written");
+        let settled = of_apply(&apply(ending(RunEnd::UndoIncomplete, 0, 0, 0)));
+        assert!(settled.starts_with("undo incomplete, 4 steps"), "{settled}");
         let failed = apply(ending(RunEnd::Failed, 1, 0, 2));
         assert_eq!(of_apply(&failed), "failed, 4 steps: 3 written, 1 failed, 2 not read again");
         let json = value(&[Run::Apply(failed), Run::Apply(apply(None))]).unwrap();
