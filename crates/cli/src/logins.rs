@@ -66,6 +66,13 @@ impl Logins {
         })
     }
 
+    /// The same with the password of a variable of its own: that of a store is offered to no other server, and that of other
+    /// servers not to a store.
+    pub(crate) fn with_variable(mut self, password: Option<Password>) -> Self {
+        self.passwords.variable = password;
+        self
+    }
+
     /// The logins for a target, one a host.
     pub(crate) fn of(&self, text: &str, database: &str) -> Result<Vec<Login>, CliError> {
         let named = ProbeTarget::parse_in(text, &self.environment).map_err(|error| {

@@ -115,7 +115,7 @@ impl EventSink for RunReporter<'_> {
             }
             ExecutionEvent::JournalBusy { waited } => {
                 let waited = waited.as_secs();
-                let what = "another process is writing to the state directory";
+                let what = "another process is writing to the state, or its store cannot be reached";
                 self.bar.set_message(format!("{what}, for {waited} s"));
                 self.waiting("the journal", what);
             }

@@ -4,10 +4,10 @@ use crate::error::CliError;
 use crate::logins::Logins;
 use crate::route::RouteArgs;
 use crate::state::users_directory;
-use hostssl_model::{DoctorCheck, DoctorCheckId};
+use hostssl_model::{DoctorCheck, DoctorCheckId, Hint};
 use hostssl_ops::store_check;
 use hostssl_probe::{ProbeOptions, Prober};
-use hostssl_sessions::Login;
+use hostssl_sessions::{Login, Password};
 use hostssl_store::{SharedError, SharedLog, StateDirectory, StoreError};
 use hostssl_store_postgres::PostgresLog;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// What gives the password of a store. `PGPASSWORD` is for the servers that clients are looked for on, and would be offered to all of
+/// them.
+const PASSWORD: &str = "HOSTSSL_STORE_PASSWORD";
 /// The database where the connection string names none: a role of the name is usual too.
 const DATABASE: &str = "hostssl";
 /// How long a check of the store waits for it.
@@ -82,7 +85,20 @@ pub(crate) fn connect(store: &str, directory: &Path) -> Result<Arc<dyn SharedLog
 
 /// Whom to log in as, where, and whom to trust. A socket of this machine has no TLS.
 fn logins(store: &str) -> Result<Vec<Login>, CliError> {
-    let logins = Logins::new(None, None, false, &RouteArgs::default())?.of(store, DATABASE)?;
+    if store.is_empty() {
+        return Err(CliError::usage(
+            "--store is empty",
+            "name a database, such as postgres://hostssl@db.example/hostssl, or unset HOSTSSL_STORE",
+        ));
+    }
+    if has_password(store) {
+        return Err(CliError::usage(
+            "the URL of a store has a password in it, which others could read",
+            Hint::with("leave it out, and set {} or PGPASSFILE", &[&PASSWORD]),
+        ));
+    }
+    let password = std::env::var(PASSWORD).ok().filter(|password| !password.is_empty()).map(Password::new);
+    let logins = Logins::new(None, None, false, &RouteArgs::default())?.with_variable(password).of(store, DATABASE)?;
     match logins.iter().find(|login| login.target.host.starts_with('/')) {
         None => Ok(logins),
         Some(socket) => Err(CliError::usage(
@@ -95,6 +111,16 @@ fn logins(store: &str) -> Result<Vec<Login>, CliError> {
     }
 }
 
+/// Whether a URL or a connection string has a password in it.
+pub(crate) fn has_password(store: &str) -> bool {
+    let in_authority = store.split_once("://").is_some_and(|(_, rest)| {
+        // A password may have any character, an unencoded slash among them.
+        rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    });
+    let parameters = store.split(|c: char| c.is_whitespace() || matches!(c, '?' | '&'));
+    in_authority || parameters.into_iter().any(|part| part.trim_start().starts_with("password"))
+}
+
 /// A name for a directory: what may mean something to a file system is replaced.
 fn file_name(text: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
@@ -104,6 +130,24 @@ fn file_name(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_seen_wherever_it_stands() {
+        for with in [
+            "postgres://u:p@db/x",
+            "postgres://u:p/q@db/x",
+            "postgresql://db/x?password=p",
+            "postgres://db/x?sslmode=require&password=p",
+            "host=db password=p",
+            "password = 'p' host=db",
+        ] {
+            assert!(has_password(with), "{with}");
+        }
+        for without in ["postgres://u@db:5432/x?sslrootcert=/a:b", "postgres://db/x", "service=store", "host=db user=u"]
+        {
+            assert!(!has_password(without), "{without}");
+        }
+    }
 
     #[test]
     fn a_copy_has_the_name_of_its_store() {

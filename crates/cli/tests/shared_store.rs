@@ -35,7 +35,7 @@ impl Team {
     fn on(&self, machine: &str, arguments: &[&str]) -> Done {
         let (directory, store) = (self.directory(machine), self.store());
         let more = ["--state", &directory, "--store", &store];
-        self.azure.run_with(&[arguments, &more].concat(), &[("PGPASSWORD", PASSWORD)])
+        self.azure.run_with(&[arguments, &more].concat(), &[("HOSTSSL_STORE_PASSWORD", PASSWORD)])
     }
 
     fn json(&self, machine: &str, arguments: &[&str]) -> serde_json::Value {
@@ -80,7 +80,7 @@ fn a_frozen_process_is_fenced_off_by_the_one_that_takes_over() {
     let hash = document["hash"].as_str().unwrap().to_owned();
     let (directory, store) = (team.directory("one"), team.store());
     let apply = ["apply", plan, "--approve", &hash, "--soak", "5s", "--state", &directory, "--store", &store];
-    let mut frozen = start(team.azure.command_of(&apply).env("PGPASSWORD", PASSWORD));
+    let mut frozen = start(team.azure.command_of(&apply).env("HOSTSSL_STORE_PASSWORD", PASSWORD));
     // Between two waves, with one server changed.
     frozen.wait_for_stderr("waiting 5 s");
     frozen.signal("STOP");
@@ -107,7 +107,7 @@ fn a_frozen_process_is_fenced_off_by_the_one_that_takes_over() {
 fn a_state_moves_into_a_store_and_out_of_it() {
     let Some(team) = Team::new() else { return };
     let (own, back, store) = (team.directory("own"), team.directory("back"), team.store());
-    let local = |arguments: &[&str]| team.azure.run_with(arguments, &[("PGPASSWORD", PASSWORD)]);
+    let local = |arguments: &[&str]| team.azure.run_with(arguments, &[("HOSTSSL_STORE_PASSWORD", PASSWORD)]);
     assert_eq!(local(&["audit", "-q", "--state", &own]).code, 3);
     let refused = team.on("own", &["runs"]);
     assert!(refused.code == 1 && refused.stderr.contains("hostssl state copy"), "{}", refused.stderr);

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// How often it is asked for what is new. A question that finds nothing costs it one look at an index.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How long an answer may take before pages say that they cannot be shown.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// Brings the copy of a shared store up to date, until the console ends. Where it cannot be, pages say why instead of showing what was.
 pub(crate) async fn follow(shared: Shared) {
     if shared.store.directory().shared().is_none() {
@@ -15,7 +18,14 @@ pub(crate) async fn follow(shared: Shared) {
     loop {
         tokio::time::sleep(EVERY).await;
         let store = shared.store.clone();
-        let followed = tokio::task::spawn_blocking(move || store.follow()).await;
+        let mut following = tokio::task::spawn_blocking(move || store.follow());
+        let followed = match tokio::time::timeout(ANSWER, &mut following).await {
+            Ok(followed) => followed,
+            Err(_) => {
+                shared.store.fall_behind(&format!("no answer in {} s", ANSWER.as_secs()));
+                following.await
+            }
+        };
         let error = followed.ok().and_then(Result::err);
         if let Some(error) = error.as_ref().filter(|_| was_reached) {
             tracing::warn!(%error, "the shared store cannot be followed");

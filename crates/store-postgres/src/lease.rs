@@ -15,6 +15,8 @@ pub(crate) const LASTS: Duration = Duration::from_mins(2);
 /// How often it is renewed.
 pub(crate) const RENEWED_EVERY: Duration = Duration::from_secs(15);
 
+/// How long a process that is about to write waits for its lease to be renewed.
+const RENEWING: Duration = Duration::from_secs(5);
 /// How long a process that ends waits for its lease to be given back.
 const GIVING_BACK: Duration = Duration::from_secs(5);
 
@@ -70,6 +72,12 @@ impl HeldLease {
 impl Lease for HeldLease {
     fn epoch(&self) -> i64 {
         self.term.epoch
+    }
+
+    fn renew(&self) {
+        let (reply, answer) = channel();
+        self.worker.send(StoreRequest::RenewLease { term: self.term.clone(), reply });
+        let _ = answer.recv_timeout(RENEWING);
     }
 
     fn left(&self) -> Duration {

@@ -20,5 +20,6 @@ pub(crate) enum StoreRequest {
     Keep { reply: Reply<()> },
     EndTurn,
     TakeLease { name: String, holder: String, directory: Option<String>, reply: Reply<Arc<LeaseTerm>> },
+    RenewLease { term: Arc<LeaseTerm>, reply: Reply<()> },
     DropLease { term: Arc<LeaseTerm>, reply: Reply<()> },
 }

@@ -6,14 +6,16 @@ CREATE TABLE hostssl.head (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     store text NOT NULL,
     version bigint NOT NULL,
-    last bigint NOT NULL
+    last bigint NOT NULL,
+    -- The chain of the last entry.
+    chain text NOT NULL
 );
 
 -- The entries, without a gap.
 CREATE TABLE hostssl.log (
     number bigint PRIMARY KEY,
-    -- Tells an entry from another one of its number, where it is not known whether it was kept.
-    id text NOT NULL,
+    -- The SHA-256 of the chain before it and of its body: it tells an entry from another one of its number.
+    chain text NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     by text NOT NULL,
     body bytea NOT NULL

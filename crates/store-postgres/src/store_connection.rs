@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
@@ -17,9 +18,9 @@ use uuid::Uuid;
 const CHANGES: &str = "changes";
 /// How long an answer may take. A turn may take as long as a change waits for it besides.
 const ANSWER: Duration = Duration::from_mins(1);
-/// How long a machine may have its turn without asking for anything, in milliseconds: one that is frozen loses it. An audit of
-/// 100,000 servers takes some tens of seconds to be written down.
-const TURN_MS: u64 = 180_000;
+/// How long a machine may have its turn without asking for anything: one that is frozen loses it. An audit of 100,000 servers
+/// takes some tens of seconds to be written down.
+const TURN: Duration = Duration::from_mins(3);
 /// How long it is tried to find out whether an entry was kept when the connection broke in the middle.
 const RESOLVE: Duration = Duration::from_secs(30);
 /// How many bytes of entries are handed over at once, and how many entries, unless one alone has more.
@@ -27,7 +28,13 @@ const PAGE_BYTES: i64 = 16 << 20;
 const PAGE_ENTRIES: i64 = 512;
 
 /// What is read of the head.
-const HEAD: &str = "SELECT store, version, last FROM hostssl.head";
+const HEAD: &str = "SELECT store, version, last, chain FROM hostssl.head";
+/// Whether the tables are there. A name that was looked up before they were is not looked up again in time.
+const IS_MADE: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+     ON n.oid = c.relnamespace WHERE n.nspname = 'hostssl' AND c.relname = 'head')";
+
+/// A value of a statement. Statements are sent with their types and have no names, which a pooler would mix up.
+type Given<'a> = &'a (dyn ToSql + Sync);
 
 /// A connection, when there is one.
 pub(crate) struct StoreConnection {
@@ -35,8 +42,10 @@ pub(crate) struct StoreConnection {
     session: Option<LoggedIn>,
     /// Whether a transaction with the turn is open in it. It is one of that session: another one would know nothing of it.
     has_turn: bool,
-    /// The last entry of the turn: by number, and by what tells it from another one of that number.
+    /// The last entry of the turn: its number and its chain.
     appended: Option<(i64, String)>,
+    /// How long the question may wait for a lock, beside the time for an answer.
+    patience: Duration,
 }
 
 impl fmt::Debug for StoreConnection {
@@ -61,7 +70,15 @@ impl From<tokio_postgres::Error> for Trouble {
                 Self::Gone(said.message().to_owned())
             }
             Some(said) => Self::Refused(Box::new(said.clone())),
-            None => Self::Gone(error.source().map_or_else(|| error.to_string(), ToString::to_string)),
+            None => {
+                let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                // The words of the TLS library are for its developers.
+                Self::Gone(if why.contains("close_notify") {
+                    "the server closed the connection".to_owned()
+                } else {
+                    why
+                })
+            }
         }
     }
 }
@@ -85,14 +102,14 @@ impl Trouble {
                 what: format!("its disk is full: {}", said.message()),
                 hint: "free some space there; then resume the run that `hostssl runs` shows as not ended, if there is one",
             },
-            Self::Refused(said) => SharedError::Unreachable(format!("{}: {}", said.severity(), said.message())),
+            Self::Refused(said) => SharedError::Refused(format!("{}: {}", said.severity(), said.message())),
         }
     }
 }
 
 impl StoreConnection {
     pub(crate) fn new(logins: Arc<[Login]>) -> Self {
-        Self { logins, session: None, has_turn: false, appended: None }
+        Self { logins, session: None, has_turn: false, appended: None, patience: Duration::ZERO }
     }
 
     /// The client of a connection that stands, or of a new one.
@@ -125,16 +142,16 @@ impl StoreConnection {
         let session = login.connect().await.map_err(|error| match &error {
             LoginError::Certificate { .. } => SharedError::Unfit {
                 what: error.to_string(),
-                hint: "give the file of its root certificates with sslrootcert=… in --store",
+                hint: "renew it if it has expired, or give the file of its root certificates with sslrootcert=… in --store",
             },
             LoginError::NoTls { .. } => {
                 SharedError::Unfit { what: error.to_string(), hint: "switch TLS on at the server of the store" }
             }
             _ => SharedError::Unreachable(error.to_string()),
         })?;
-        let asked = bounded(async {
+        let asked = bounded(ANSWER, async {
             let client = session.client();
-            let row = client.query_one(Durability::SQL, &[]).await?;
+            let row = client.query_typed_one(Durability::SQL, &[]).await?;
             let settings = Durability {
                 version: row.try_get(0)?,
                 is_standby: row.try_get(1)?,
@@ -142,13 +159,6 @@ impl StoreConnection {
                 fsync: row.try_get(3)?,
                 full_page_writes: row.try_get(4)?,
             };
-            let prepare = format!(
-                "SET search_path = pg_catalog; SET default_transaction_isolation = 'read committed'; \
-                 SET synchronous_commit = on; SET statement_timeout = {}; \
-                 SET idle_in_transaction_session_timeout = {TURN_MS}",
-                ANSWER.as_millis()
-            );
-            client.batch_execute(&prepare).await?;
             Ok(settings)
         });
         asked.await.map_err(Trouble::into_shared)?.check()?;
@@ -157,8 +167,9 @@ impl StoreConnection {
 
     /// Asks something, and closes the connection where it broke.
     async fn ask<T>(&mut self, question: impl AsyncFnOnce(&Client) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let limit = ANSWER + self.patience;
         let client = self.client().await.map_err(|error| Trouble::Gone(error.to_string()))?;
-        let answer = bounded(question(client)).await;
+        let answer = bounded(limit, question(client)).await;
         if matches!(answer, Err(Trouble::Gone(_))) {
             self.session = None;
         }
@@ -183,30 +194,30 @@ impl StoreConnection {
             return Ok(head);
         }
         self.make(version).await?;
-        self.ask_twice(async |client| head_of(&client.query_one(HEAD, &[]).await?)).await
+        self.ask_twice(async |client| head_of(&client.query_typed_one(HEAD, &[]).await?)).await
     }
 
     pub(crate) async fn peek(&mut self) -> Result<Option<LogHead>, SharedError> {
         let is_made = self.ask_twice(async |client| {
-            let row = client.query_one("SELECT to_regclass('hostssl.head') IS NOT NULL", &[]).await?;
+            let row = client.query_typed_one(IS_MADE, &[]).await?;
             Ok(row.try_get::<_, bool>(0)?)
         });
         if !is_made.await? {
             return Ok(None);
         }
-        self.ask_twice(async |client| Ok(Some(head_of(&client.query_one(HEAD, &[]).await?)?))).await
+        self.ask_twice(async |client| Ok(Some(head_of(&client.query_typed_one(HEAD, &[]).await?)?))).await
     }
 
     /// Makes the tables. Of several machines that begin at once, one does.
     async fn make(&mut self, version: i64) -> Result<(), SharedError> {
         let made = self.ask(async |client| {
             client.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('hostssl'))").await?;
-            let row = client.query_one("SELECT to_regclass('hostssl.head') IS NULL", &[]).await?;
-            if row.try_get::<_, bool>(0)? {
+            let row = client.query_typed_one(IS_MADE, &[]).await?;
+            if !row.try_get::<_, bool>(0)? {
                 client.batch_execute(include_str!("schema.sql")).await?;
                 let store = Uuid::new_v4().to_string();
-                let insert = "INSERT INTO hostssl.head (store, version, last) VALUES ($1, $2, 0)";
-                client.execute(insert, &[&store, &version]).await?;
+                let insert = "INSERT INTO hostssl.head (store, version, last, chain) VALUES ($1, $2, 0, '')";
+                client.execute_typed(insert, &[(&store, Type::TEXT), (&version, Type::INT8)]).await?;
             }
             client.batch_execute("COMMIT").await?;
             Ok(())
@@ -227,24 +238,38 @@ impl StoreConnection {
     pub(crate) async fn entries_after(&mut self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
         let page = self.ask_twice(async |client| {
             // The lengths are read first: of a page, only the first entry may be longer than the page.
-            let sql = "SELECT number, body FROM hostssl.log WHERE number > $1::int8 AND number <= \
+            let sql = "SELECT number, chain, body FROM hostssl.log WHERE number > $1::int8 AND number <= \
                        (SELECT coalesce(max(number), $1::int8 + 1) FROM (SELECT number, sum(octet_length(body)) OVER (ORDER BY number) \
                         AS total FROM hostssl.log WHERE number > $1::int8 AND number <= $1::int8 + $2::int8) AS page WHERE total <= $3::int8) ORDER BY number";
-            let rows = client.query(sql, &[&number, &PAGE_ENTRIES, &PAGE_BYTES]).await?;
-            let entry = |row: &Row| Ok(LogEntry { number: row.try_get(0)?, body: row.try_get(1)? });
+            let given = (&number, &PAGE_ENTRIES, &PAGE_BYTES);
+            let rows = client
+                .query_typed(sql, &[(given.0, Type::INT8), (given.1, Type::INT8), (given.2, Type::INT8)])
+                .await?;
+            let entry = |row: &Row| {
+                Ok(LogEntry { number: row.try_get(0)?, chain: row.try_get(1)?, body: row.try_get(2)? })
+            };
             rows.iter().map(entry).collect()
         });
         page.await
     }
 
     pub(crate) async fn begin_turn(&mut self, patience: Duration) -> Result<LogHead, SharedError> {
-        let begin = format!("BEGIN; SET LOCAL lock_timeout = {}", patience.as_millis());
+        // With each turn, and not once for the session: behind a pooler the next one may be another session of the server.
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = {}; \
+             SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
+            patience.as_millis(),
+            (patience + ANSWER).as_millis(),
+            TURN.as_millis()
+        );
         let lock = format!("{HEAD} FOR UPDATE");
+        self.patience = patience;
         let begun = self.ask_twice(async |client| {
             client.batch_execute(&begin).await?;
-            head_of(&client.query_one(&lock, &[]).await?)
+            head_of(&client.query_typed_one(&lock, &[]).await?)
         });
         let begun = begun.await;
+        self.patience = Duration::ZERO;
         self.has_turn = begun.is_ok();
         if begun.is_err() {
             self.end_turn().await;
@@ -257,23 +282,22 @@ impl StoreConnection {
         self.has_turn = false;
         self.appended = None;
         let Some(session) = &self.session else { return };
-        if bounded(async { Ok(session.client().batch_execute("ROLLBACK").await?) }).await.is_err() {
+        if bounded(ANSWER, async { Ok(session.client().batch_execute("ROLLBACK").await?) }).await.is_err() {
             self.session = None;
         }
     }
 
     pub(crate) async fn append(&mut self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
-        let id = Uuid::new_v4().to_string();
-        if let Err(error) = self.put(entry, &id, lease).await {
+        if let Err(error) = self.put(entry, lease).await {
             self.end_turn().await;
             return Err(error);
         }
-        self.appended = Some((entry.number, id));
+        self.appended = Some((entry.number, entry.chain.clone()));
         Ok(())
     }
 
     pub(crate) async fn keep(&mut self) -> Result<(), SharedError> {
-        let Some((number, id)) = self.appended.take() else {
+        let Some((number, chain)) = self.appended.take() else {
             self.end_turn().await;
             return Ok(());
         };
@@ -284,29 +308,36 @@ impl StoreConnection {
             Err(Trouble::Refused(said)) => Err(Trouble::Refused(said).into_shared()),
             // The connection broke before it was asked.
             Err(Trouble::Gone(why)) if !had_turn => Err(SharedError::Unreachable(why)),
-            Err(Trouble::Gone(why)) => self.resolve(number, &id, &why).await,
+            Err(Trouble::Gone(why)) => self.resolve(number, &chain, &why).await,
         }
     }
 
     /// Everything of an entry but the commit.
-    async fn put(&mut self, entry: &LogEntry, id: &str, lease: Option<i64>) -> Result<(), SharedError> {
+    async fn put(&mut self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
         if !self.has_turn {
             return Err(SharedError::Moved);
         }
         let put = self.ask(async |client| {
             if let Some(epoch) = lease {
-                // A process that wants to take the lease waits until this entry is kept.
-                let holds = "SELECT 1 FROM hostssl.leases WHERE name = $1 AND epoch = $2 AND ends > clock_timestamp() FOR SHARE";
-                if client.query_opt(holds, &[&CHANGES, &epoch]).await?.is_none() {
+                // One that ran out while the store could not be reached is renewed: no other process has it. One that wants to
+                // take it waits until this entry is kept.
+                let renew = "UPDATE hostssl.leases SET ends = greatest(ends, clock_timestamp() + $3 * interval '1 second') \
+                             WHERE name = $1 AND epoch = $2";
+                let lasts = LASTS.as_secs_f64();
+                let given = [(&CHANGES as Given<'_>, Type::TEXT), (&epoch, Type::INT8), (&lasts, Type::FLOAT8)];
+                if client.execute_typed(renew, &given).await? != 1 {
                     return Ok(Err(SharedError::LeaseOver));
                 }
             }
-            let moved = "UPDATE hostssl.head SET last = $1::int8 WHERE last = $1::int8 - 1";
-            if client.execute(moved, &[&entry.number]).await? != 1 {
+            let moved = "UPDATE hostssl.head SET last = $1, chain = $2 WHERE last = $1 - 1";
+            let given = [(&entry.number as Given<'_>, Type::INT8), (&entry.chain, Type::TEXT)];
+            if client.execute_typed(moved, &given).await? != 1 {
                 return Ok(Err(SharedError::Moved));
             }
-            let insert = "INSERT INTO hostssl.log (number, id, by, body) VALUES ($1, $2, session_user, $3)";
-            client.execute(insert, &[&entry.number, &id, &entry.body]).await?;
+            let insert = "INSERT INTO hostssl.log (number, chain, by, body) VALUES ($1, $2, session_user, $3)";
+            let given =
+                [(&entry.number as Given<'_>, Type::INT8), (&entry.chain, Type::TEXT), (&entry.body, Type::BYTEA)];
+            client.execute_typed(insert, &given).await?;
             Ok(Ok(()))
         });
         put.await.map_err(Trouble::into_shared)?
@@ -314,14 +345,15 @@ impl StoreConnection {
 
     /// Finds out whether an entry was kept after all. The row of the turn is waited for, which the old session has until it has
     /// ended one way or the other.
-    async fn resolve(&mut self, number: i64, id: &str, why: &str) -> Result<(), SharedError> {
+    async fn resolve(&mut self, number: i64, chain: &str, why: &str) -> Result<(), SharedError> {
         let began = since_boot();
         loop {
             let found = self.ask(async |client| {
                 // A statement sees what was committed before it began, and the first one may wait for that commit.
                 client.batch_execute("BEGIN; SELECT 1 FROM hostssl.head FOR UPDATE").await?;
-                let sql = "SELECT EXISTS (SELECT 1 FROM hostssl.log WHERE number = $1 AND id = $2)";
-                let is_kept = client.query_one(sql, &[&number, &id]).await?.try_get::<_, bool>(0)?;
+                let sql = "SELECT EXISTS (SELECT 1 FROM hostssl.log WHERE number = $1 AND chain = $2)";
+                let given = [(&number as Given<'_>, Type::INT8), (&chain, Type::TEXT)];
+                let is_kept = client.query_typed_one(sql, &given).await?.try_get::<_, bool>(0)?;
                 client.batch_execute("ROLLBACK").await?;
                 Ok(is_kept)
             });
@@ -331,7 +363,10 @@ impl StoreConnection {
                 Err(_) if since_boot().saturating_sub(began) > RESOLVE => {
                     return Err(SharedError::Uncertain(why.to_owned()));
                 }
-                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+                Err(_) => {
+                    self.end_turn().await;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
             }
         }
     }
@@ -345,17 +380,25 @@ impl StoreConnection {
         let asked = since_boot();
         let taken = self.ask_twice(async |client| {
             let sql = "INSERT INTO hostssl.leases AS l (name, holder, directory, epoch, ends) \
-                       VALUES ($1, $2, $3, 1, clock_timestamp() + $4::float8 * interval '1 second') \
+                       VALUES ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 second') \
                        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, directory = excluded.directory, \
                        epoch = l.epoch + 1, ends = excluded.ends \
                        WHERE l.ends < clock_timestamp() OR l.directory = excluded.directory RETURNING epoch";
-            let row = client.query_opt(sql, &[&name, &holder, &directory, &LASTS.as_secs_f64()]).await?;
+            let lasts = LASTS.as_secs_f64();
+            let given = [
+                (&name as Given<'_>, Type::TEXT),
+                (&holder, Type::TEXT),
+                (&directory, Type::TEXT),
+                (&lasts, Type::FLOAT8),
+            ];
+            let row = client.query_typed_opt(sql, &given).await?;
             if let Some(row) = row {
                 return Ok(Ok(row.try_get::<_, i64>(0)?));
             }
             let sql = "SELECT holder || ', until ' || to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
                        || ' unless it is renewed' FROM hostssl.leases WHERE name = $1";
-            Ok(Err(client.query_one(sql, &[&name]).await?.try_get::<_, String>(0)?))
+            let given = [(&name as Given<'_>, Type::TEXT)];
+            Ok(Err(client.query_typed_one(sql, &given).await?.try_get::<_, String>(0)?))
         });
         match taken.await? {
             Ok(epoch) => Ok(Arc::new(LeaseTerm::new(name, epoch, asked))),
@@ -367,9 +410,11 @@ impl StoreConnection {
     pub(crate) async fn renew(&mut self, lease: &LeaseTerm) {
         let (asked, name, epoch) = (since_boot(), lease.name(), lease.epoch());
         let renewed = self.ask(async |client| {
-            let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() + $3::float8 * interval '1 second' \
+            let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() + $3 * interval '1 second' \
                        WHERE name = $1 AND epoch = $2";
-            Ok(client.execute(sql, &[&name, &epoch, &LASTS.as_secs_f64()]).await?)
+            let lasts = LASTS.as_secs_f64();
+            let given = [(&name as Given<'_>, Type::TEXT), (&epoch, Type::INT8), (&lasts, Type::FLOAT8)];
+            Ok(client.execute_typed(sql, &given).await?)
         });
         match renewed.await {
             Ok(1) => lease.renewed(asked),
@@ -384,7 +429,7 @@ impl StoreConnection {
         let (name, epoch) = (lease.name(), lease.epoch());
         let ended = self.ask(async |client| {
             let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() WHERE name = $1 AND epoch = $2";
-            Ok(client.execute(sql, &[&name, &epoch]).await?)
+            Ok(client.execute_typed(sql, &[(&name, Type::TEXT), (&epoch, Type::INT8)]).await?)
         });
         // Where that fails it ends by itself.
         let _ = ended.await;
@@ -392,11 +437,11 @@ impl StoreConnection {
 }
 
 fn head_of(row: &Row) -> Result<LogHead, Trouble> {
-    Ok(LogHead { store: row.try_get(0)?, version: row.try_get(1)?, last: row.try_get(2)? })
+    Ok(LogHead { store: row.try_get(0)?, version: row.try_get(1)?, last: row.try_get(2)?, chain: row.try_get(3)? })
 }
 
-async fn bounded<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    // The server gives up first, and says so.
-    let limit = ANSWER + Duration::from_secs(10);
+async fn bounded<T>(limit: Duration, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    // Where there is a limit of its own, the server gives up first, and says so.
+    let limit = limit + Duration::from_secs(10);
     timeout(limit, work).await.unwrap_or_else(|_| Err(Trouble::Gone(format!("no answer in {} s", limit.as_secs()))))
 }

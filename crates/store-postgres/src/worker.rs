@@ -80,6 +80,10 @@ async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Stor
                 }
                 drop(reply.send(taken));
             }
+            StoreRequest::RenewLease { term, reply } => {
+                connection.renew(&term).await;
+                drop(reply.send(Ok(())));
+            }
             StoreRequest::DropLease { term, reply } => {
                 held.retain(|lease| !Arc::ptr_eq(lease, &term));
                 connection.give_back(&term).await;

@@ -5,13 +5,15 @@
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::Network;
 use hostssl_probe::target::ProbeTarget;
-use hostssl_remediation::{Approved, ExecutionEvent, Executor, ExecutorOptions, RunId, StepStatus, SystemClock};
+use hostssl_remediation::{
+    Approved, ExecutionEvent, Executor, ExecutorOptions, JournalEvent, RunId, StepStatus, SystemClock,
+};
 use hostssl_sessions::{Login, Password};
 use hostssl_store::{AuditStore, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
-use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, installed};
+use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
 use hostssl_test_support::world::{InjectedFault, World};
 use std::path::Path;
@@ -140,7 +142,7 @@ fn a_turn_whose_connection_is_cut_keeps_nothing_and_the_next_one_connects_again(
     log.head(0).unwrap();
     let head = log.begin_turn(Duration::from_secs(5)).unwrap();
     database.sql(cut);
-    let entry = hostssl_store::LogEntry { number: head.last + 1, body: vec![] };
+    let entry = hostssl_store::LogEntry { number: head.last + 1, chain: String::new(), body: vec![] };
     let error = log.append(entry, None).and_then(|()| log.keep()).unwrap_err();
     assert!(matches!(error, SharedError::Unreachable(_)), "{error:?}");
     assert_eq!(log.head(0).unwrap(), head, "nothing of it is kept");
@@ -352,4 +354,46 @@ fn a_run_outlives_crashes_of_the_server() {
     drop(store);
     StoreReader::open(&late).unwrap();
     assert_eq!(dump(&one), dump(&two));
+}
+
+#[test]
+fn an_outage_that_is_longer_than_the_lease_does_not_end_the_right_of_who_had_it() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "outage");
+    let (_root, one, two) = directories();
+    let store = Store::open(database.copy(&one)).unwrap();
+    shared_log::begin(&store, "run-1").unwrap();
+    database.expire();
+    shared_log::append(&store, "run-1", JournalEvent::RunResumed).unwrap();
+    assert!(matches!(Store::open(database.copy(&two)), Err(StoreError::LeaseHeld { .. })), "it was renewed with that");
+}
+
+/// A pooler gives each transaction another session.
+#[test]
+fn machines_behind_a_pooler_do_not_mix_their_statements_up() {
+    let Some(server) = any_server() else { return };
+    Database::new(&server, "pooled").log(&directories().1).head(12).unwrap();
+    let Some(pooler) = RealPooler::start(&server, "pool_mode = transaction\ndefault_pool_size = 2") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let copy = |name: &str| {
+        let directory = root.path().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut login = login(&server, "pooled", USER);
+        login.target.port = pooler.port;
+        StateDirectory::copy_of(directory.clone(), Arc::new(PostgresLog::new(vec![login], &directory)))
+    };
+    std::thread::scope(|threads| {
+        for name in ["a", "b", "c"] {
+            let store = AuditStore::open(copy(name)).unwrap();
+            threads.spawn(move || {
+                for minute in 0..6 {
+                    let mut report = AuditedFleet::small().report(minute);
+                    report.run.id = format!("audit-{name}-{minute}");
+                    store.save(&report).unwrap();
+                }
+            });
+        }
+    });
+    let reader = StoreReader::open(copy("d")).unwrap();
+    assert_eq!(reader.audits(Page { number: 0, size: 1 }).unwrap().1, 18);
 }

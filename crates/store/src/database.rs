@@ -68,6 +68,13 @@ pub(crate) fn open_for_writing(directory: &StateDirectory) -> Result<Connection,
 /// Opens the database to keep audits in it. That needs no lock: an audit changes no server, and SQLite lets one
 /// transaction at a time write, for which each other one waits up to `patience`.
 pub(crate) fn open_for_audits(directory: &StateDirectory, patience: Duration) -> Result<Connection, StoreError> {
+    let mut connection = open_alone(directory, patience)?;
+    follow(&mut connection, directory)?;
+    Ok(connection)
+}
+
+/// The same, whatever it is a copy of.
+pub(crate) fn open_alone(directory: &Path, patience: Duration) -> Result<Connection, StoreError> {
     let path = database_path(directory);
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -80,7 +87,6 @@ pub(crate) fn open_for_audits(directory: &StateDirectory, patience: Duration) ->
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "fullfsync", true)?;
     migrate(&mut connection, found)?;
-    follow(&mut connection, directory)?;
     Ok(connection)
 }
 

@@ -125,7 +125,9 @@ pub enum StoreError {
         entries: i64,
     },
     /// The directory is a copy of another store.
-    #[error("this state directory is a copy of another shared store ({copied}), not of {place}")]
+    #[error(
+        "this state directory is a copy of another shared store, which was at {copied}, and not of the one at {place}"
+    )]
     OtherStore {
         /// The store that was named.
         place: String,
@@ -144,8 +146,29 @@ pub enum StoreError {
         /// The store's last entry.
         store: i64,
     },
+    /// The copy and the store have another past.
+    #[error(
+        "the shared store {place} is not the one that this copy was made of: their histories differ at entry {entry}; it was restored from a backup, or lost its last entries in a failover"
+    )]
+    OtherHistory {
+        /// Where it is.
+        place: String,
+        /// Where they differ.
+        entry: i64,
+    },
+    /// The log has a gap, or an entry that cannot be read.
+    #[error("the shared store {place} is damaged: its entry {entry} is missing or cannot be read")]
+    LogBroken {
+        /// Where it is.
+        place: String,
+        /// Which.
+        entry: i64,
+    },
+    /// What is not an entry of a log.
+    #[error("an entry of the shared store cannot be read: {0}")]
+    Unreadable(String),
     /// The copy is not what the store says that it is.
-    #[error("this copy of the shared store is damaged: entry {0} does not fit it")]
+    #[error("entry {0} of the shared store does not fit this copy of it: one of them is damaged")]
     Diverged(i64),
     /// The shared store is of an older version than this program.
     #[error("the shared store has version {found}, this hostssl has version {known}")]
@@ -202,6 +225,9 @@ impl Advice for StoreError {
             Self::LeaseEnds | Self::Shared { error: SharedError::LeaseOver, .. } => {
                 "`hostssl runs` shows where the run stands; resume it if it has not ended"
             }
+            Self::Shared { error: SharedError::Refused(_), .. } => {
+                "see the log of the database; --store names one that hostssl has to itself"
+            }
             Self::Shared { error: SharedError::Unreachable(_) | SharedError::Uncertain(_), .. } => {
                 "check --store, the network and the password; then retry"
             }
@@ -212,10 +238,15 @@ impl Advice for StoreError {
             }
             Self::NotEmpty { .. } => "name an empty database in --to; two states cannot be made one",
             Self::OtherStore { .. } => "name another directory with --state",
-            Self::CopyAhead { .. } => {
-                "keep this copy, it has what the store lost; then name another directory with --state"
+            Self::CopyAhead { .. } | Self::OtherHistory { .. } => {
+                "keep this copy, which has what the store lost, and name another directory with --state; or make it the store again: `hostssl state copy --from DIR --to URL` into an empty database"
             }
-            Self::Diverged(_) => "name another directory with --state, which becomes a new copy",
+            Self::Diverged(_) => {
+                "name a new directory with --state; if that does not help, an entry is wrong: `hostssl state copy --from DIR --to URL` makes a new store of a good copy"
+            }
+            Self::LogBroken { .. } | Self::Unreadable(_) => {
+                "restore the database from a backup, or make a new store of a good copy: `hostssl state copy --from DIR --to URL`"
+            }
             Self::OlderShared { .. } => "use the hostssl of that version",
             Self::CopyNotWritten(error) => return error.advice(),
         })

@@ -115,9 +115,11 @@ impl Journal for Store {
     }
 
     fn may_write(&self) -> Result<(), JournalError> {
-        match &self.lease {
-            Some(lease) if lease.left() < LONGEST_WRITE => Err(StoreError::LeaseEnds.into()),
-            _ => Ok(()),
+        let Some(lease) = &self.lease else { return Ok(()) };
+        if lease.left() < LONGEST_WRITE {
+            // After an outage of the store it may have run out, and no other process may have it.
+            lease.renew();
         }
+        if lease.left() < LONGEST_WRITE { Err(StoreError::LeaseEnds.into()) } else { Ok(()) }
     }
 }

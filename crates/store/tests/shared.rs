@@ -53,7 +53,8 @@ impl MemoryLog {
 
     fn head_of(&self, inner: &Inner) -> LogHead {
         let last = i64::try_from(inner.entries.len()).unwrap();
-        LogHead { store: self.store.clone(), version: self.version.lock().unwrap().unwrap(), last }
+        let chain = inner.entries.last().map_or_else(String::new, |entry| entry.chain.clone());
+        LogHead { store: self.store.clone(), version: self.version.lock().unwrap().unwrap(), last, chain }
     }
 }
 
@@ -139,6 +140,8 @@ impl Lease for MemoryLease {
         self.epoch
     }
 
+    fn renew(&self) {}
+
     fn left(&self) -> Duration {
         let is_held = self.inner.lock().unwrap().holder == Some(self.epoch);
         if is_held { Duration::from_mins(2) } else { Duration::ZERO }
@@ -218,7 +221,7 @@ fn a_change_that_was_kept_and_not_confirmed_comes_back_by_the_log() {
     let store = AuditStore::open(copy(&log, &one)).unwrap();
     log.fail_next(Fault::KeptUntold);
     let error = store.save(&fleet.report(1)).unwrap_err();
-    assert!(error.to_string().contains("may have been kept"), "{error}");
+    assert!(error.to_string().contains("is not known"), "{error}");
     fleet.flip(0, 1);
     store.save(&fleet.report(2)).unwrap();
     assert_eq!(store.audits(Page { number: 0, size: 9 }).unwrap().1, 2, "both audits are there");
@@ -248,6 +251,20 @@ fn what_does_not_belong_together_is_not_brought_together() {
     // A store that was put back to an earlier state does not take a copy back with it.
     let lost = log.inner.lock().unwrap().entries.pop();
     assert!(matches!(StoreReader::open(copy(&log, &one)), Err(StoreError::CopyAhead { copy: 1, store: 0, .. })));
+    // Nor where it has gone on since, so that it is longer by now.
+    let (other, third) = (root.path().join("other"), root.path().join("third"));
+    for minute in 5..8 {
+        AuditStore::open(copy(&log, &other)).unwrap().save(&AuditedFleet::small().report(minute)).unwrap();
+    }
+    let refused = AuditStore::open(copy(&log, &one)).unwrap_err();
+    assert!(matches!(refused, StoreError::OtherHistory { entry: 2, .. }), "{refused:?}");
+    let (kept, gone) = (dump(&other), log.inner.lock().unwrap().entries.split_off(0));
+    // What is left of a store can be made a store again, of any copy.
+    let saved: Arc<dyn SharedLog> = MemoryLog::new("saved");
+    copy_into(&other, &saved).unwrap();
+    StoreReader::open(StateDirectory::copy_of(third.clone(), saved)).unwrap();
+    assert_eq!(dump(&third), kept);
+    drop(gone);
     log.inner.lock().unwrap().entries.extend(lost);
     // An entry that does not fit is not applied.
     let changed = rusqlite::Connection::open(one.join("hostssl.db")).unwrap();
@@ -290,6 +307,12 @@ fn a_state_is_moved_into_a_store_whole_and_out_of_it_again() {
     assert!(matches!(AuditStore::open(own.as_path()), Err(StoreError::IsACopy { .. })));
     fleet.flip(0, 2);
     AuditStore::open(copy(&log, &own)).unwrap().save(&fleet.report(9)).unwrap();
+    // To copy it again says the same: a process may have been ended before it could say so.
+    let (fourth, whole) = (root.path().join("fourth"), copy(&log, &two));
+    AuditStore::open(&whole).unwrap();
+    std::fs::create_dir(&fourth).unwrap();
+    std::fs::copy(two.join("hostssl.db"), fourth.join("hostssl.db")).unwrap();
+    copy_into(&fourth, &shared).unwrap();
     // A second state does not go into the same store.
     let third = root.path().join("third");
     AuditStore::open(third.as_path()).unwrap().save(&fleet.report(1)).unwrap();

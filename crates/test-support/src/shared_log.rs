@@ -64,7 +64,7 @@ pub fn begin(store: &Store, run: &str) -> Result<(), JournalError> {
     block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first }))
 }
 
-fn append(store: &Store, run: &str, event: JournalEvent) -> Result<(), JournalError> {
+pub fn append(store: &Store, run: &str, event: JournalEvent) -> Result<(), JournalError> {
     block_on(store.append(&RunId::new(run).unwrap(), &[record(event)]))
 }
 

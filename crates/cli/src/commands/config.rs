@@ -5,6 +5,7 @@ use crate::command_line::Cli;
 use crate::config::{Config, ConfigKey, FILE, KEYS, mistake_line};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::shared_store::has_password;
 use crate::stdout;
 use clap::{Args, CommandFactory as _, Subcommand};
 use hostssl_formats::config_json::ConfigRow;
@@ -79,6 +80,9 @@ fn show(named: Option<&Path>, table: &TableArgs, terminal: &TerminalArgs) -> Res
     Ok(Exit::AllPass)
 }
 
+/// What stands in for a secret.
+const REMOVED: &str = "[removed]";
+
 /// What holds for a key, and who says so.
 fn row(key: &ConfigKey, config: Option<&Config>) -> ConfigRow {
     let command = Cli::command();
@@ -95,5 +99,7 @@ fn row(key: &ConfigKey, config: Option<&Config>) -> ConfigRow {
     let (value, from) = of_environment
         .or(of_file)
         .unwrap_or_else(|| (if of_program.is_empty() { "-".to_owned() } else { of_program }, "default".to_owned()));
+    // Where a password is not taken, it is not shown either.
+    let value = if key.name == "store" && has_password(&value) { REMOVED.to_owned() } else { value };
     ConfigRow { key: key.name, value, from }
 }

@@ -39,6 +39,9 @@ pub(super) fn of_a_directory() -> Vec<Said> {
         StoreError::NotEmpty { .. } => StoreError::NotEmpty { place: "db".into(), entries: 1 },
         StoreError::OtherStore { .. } => StoreError::OtherStore { place: "db".into(), copied: "other".into() },
         StoreError::CopyAhead { .. } => StoreError::CopyAhead { place: "db".into(), copy: 2, store: 1 },
+        StoreError::OtherHistory { .. } => StoreError::OtherHistory { place: "db".into(), entry: 3 },
+        StoreError::LogBroken { .. } => StoreError::LogBroken { place: "db".into(), entry: 3 },
+        StoreError::Unreadable(_) => StoreError::Unreadable("torn".into()),
         StoreError::Diverged(_) => StoreError::Diverged(1),
         StoreError::OlderShared { .. } => StoreError::OlderShared { found: 1, known: 2 },
         StoreError::CopyNotWritten(_) => StoreError::CopyNotWritten(Box::new(StoreError::Full(sqlite()))),
@@ -55,6 +58,7 @@ pub(super) fn of_a_shared_store() -> Vec<Said> {
         SharedError::Held("process 1".into()),
         SharedError::LeaseOver,
         SharedError::Moved,
+        SharedError::Refused("no".into()),
     ];
     let said = errors.into_iter().map(|error| {
         match &error {
@@ -64,7 +68,8 @@ pub(super) fn of_a_shared_store() -> Vec<Said> {
             | SharedError::Busy
             | SharedError::Held(_)
             | SharedError::LeaseOver
-            | SharedError::Moved => {}
+            | SharedError::Moved
+            | SharedError::Refused(_) => {}
         }
         StoreError::Shared { place: "db".into(), error }
     });

@@ -235,7 +235,7 @@ impl ChangeJob {
                 self.set_note(&format!("Waiting {} s, then reading the values of the wave again", delay.as_secs()));
             }
             ExecutionEvent::JournalBusy { .. } => {
-                self.set_note("Waiting: another process is writing to the state directory");
+                self.set_note("Waiting: another process is writing to the state, or its store cannot be reached");
             }
             ExecutionEvent::Recorded(record) => self.count(record),
         }

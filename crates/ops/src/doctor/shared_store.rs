@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_store_that_lets_others_in_in_plaintext_is_a_finding() {
-        let kept = LogHead { store: "id".into(), version: 12, last: 3 };
+        let kept = LogHead { store: "id".into(), version: 12, last: 3, chain: String::new() };
         let head = || Ok(Some(&kept));
         let check = |found, listeners: &[WireVerdict]| store_check("db:5432/hostssl", found, listeners);
         let good = check(head(), &[WireVerdict::Enforced]);

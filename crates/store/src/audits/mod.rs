@@ -55,7 +55,7 @@ pub use unchecked::StoredUnchecked;
 
 use crate::database::open_for_reading;
 use crate::directory::{AuditKeyLock, DatabaseFile, lock_key, locked};
-use crate::shared_log::{Writing, catch_up, in_transaction};
+use crate::shared_log::{Writing, in_transaction};
 use crate::{StateDirectory, StoreError};
 use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
 use hostssl_remediation::RunId;
@@ -108,19 +108,6 @@ impl AuditStore {
     pub fn check(&self) -> Result<(), StoreError> {
         self.file.check()?;
         lock(&self.behind).clone().map_or(Ok(()), Err)
-    }
-
-    /// Brings a copy of a shared store up to date. Until that succeeds again, every other call fails as this one did: what is not
-    /// up to date is not shown as what is.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the shared store cannot be reached, or the copy cannot be written.
-    pub fn follow(&self) -> Result<(), StoreError> {
-        let Some(log) = self.directory.shared() else { return Ok(()) };
-        let followed = self.file.check().and_then(|()| catch_up(&mut lock(&self.writer), log));
-        *lock(&self.behind) = followed.clone().err();
-        followed
     }
 
     /// Whether a process changes servers with this directory now, be it this one or another.

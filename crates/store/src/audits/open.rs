@@ -1,11 +1,16 @@
-//! Opens the kept audits, for callers with more or less time.
+//! Opens the kept audits, for callers with more or less time, and brings a copy of a shared store up to date.
 
-use super::AuditStore;
-use crate::database::{WRITE_TIMEOUT, open_for_audits};
+use super::{AuditStore, lock};
+use crate::database::open_for_audits;
 use crate::directory::{DatabaseFile, prepare};
-use crate::{StateDirectory, StoreError};
+use crate::shared_log::catch_up;
+use crate::{SharedError, StateDirectory, StoreError};
 use std::sync::Mutex;
 use std::time::Duration;
+
+/// How long a change waits for its turn at a shared store where its caller has the time: longer than a machine that is frozen may
+/// keep it.
+const TURN_PATIENCE: Duration = Duration::from_secs(200);
 
 impl AuditStore {
     /// Opens a state directory; makes it, or brings it up to date.
@@ -15,7 +20,7 @@ impl AuditStore {
     /// [`StoreError`] when the directory is not this user's alone to write, or is of a newer version, or of another
     /// program, or when the disk says no.
     pub fn open(directory: impl Into<StateDirectory>) -> Result<Self, StoreError> {
-        Self::open_within(directory, WRITE_TIMEOUT)
+        Self::open_within(directory, TURN_PATIENCE)
     }
 
     /// The same for a caller that has little time: each write waits no longer than `patience` for another process that
@@ -31,7 +36,7 @@ impl AuditStore {
         Ok(Self {
             file: DatabaseFile::of(&directory),
             directory,
-            patience: patience.min(WRITE_TIMEOUT),
+            patience: patience.min(TURN_PATIENCE),
             behind: Mutex::default(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
@@ -39,5 +44,26 @@ impl AuditStore {
             tags: Mutex::default(),
             changes: Mutex::default(),
         })
+    }
+
+    /// Says that a copy of a shared store is not up to date, as [`Self::follow`] does when it fails.
+    pub fn fall_behind(&self, why: &str) {
+        if let Some(log) = self.directory.shared() {
+            let error = SharedError::Unreachable(why.to_owned());
+            *lock(&self.behind) = Some(StoreError::shared(log, error));
+        }
+    }
+
+    /// Brings a copy of a shared store up to date. Until that succeeds again, every other call fails as this one did: what is not
+    /// up to date is not shown as what is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the shared store cannot be reached, or the copy cannot be written.
+    pub fn follow(&self) -> Result<(), StoreError> {
+        let Some(log) = self.directory.shared() else { return Ok(()) };
+        let followed = self.file.check().and_then(|()| catch_up(&mut lock(&self.writer), log));
+        *lock(&self.behind) = followed.clone().err();
+        followed
     }
 }

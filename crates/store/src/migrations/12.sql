@@ -3,5 +3,7 @@
 CREATE TABLE copy_of (
     store TEXT NOT NULL PRIMARY KEY,
     place TEXT NOT NULL,
-    number INTEGER NOT NULL
+    number INTEGER NOT NULL,
+    -- What tells this history from another one of that length.
+    chain TEXT NOT NULL
 ) STRICT;

@@ -18,14 +18,22 @@ pub(crate) struct CopyPosition {
     pub(crate) place: String,
     /// The entry that was applied last.
     pub(crate) number: i64,
+    /// Its chain.
+    pub(crate) chain: String,
 }
 
 impl CopyPosition {
     /// Of which store a database is a copy; `None` where it is none.
     pub(crate) fn of(connection: &Connection) -> Result<Option<Self>, StoreError> {
-        let sql = "SELECT store, place, number FROM copy_of";
-        let row = |row: &rusqlite::Row<'_>| Ok(Self { store: row.get(0)?, place: row.get(1)?, number: row.get(2)? });
+        let sql = "SELECT store, place, number, chain FROM copy_of";
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok(Self { store: row.get(0)?, place: row.get(1)?, number: row.get(2)?, chain: row.get(3)? })
+        };
         Ok(connection.prepare_cached(sql)?.query_row([], row).optional()?)
+    }
+
+    fn of_copy(connection: &Connection) -> Result<Self, StoreError> {
+        Self::of(connection)?.ok_or(StoreError::Closed)
     }
 }
 
@@ -33,32 +41,39 @@ impl CopyPosition {
 pub(crate) fn join(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Result<(), StoreError> {
     // Changes of rows that were replaced are noted too.
     connection.pragma_update(None, "recursive_triggers", true)?;
-    let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
-    check_version(&head)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match CopyPosition::of(&transaction)? {
-        Some(place) => check_store(&transaction, &place, &head, log)?,
-        None => {
-            refuse_own(&transaction)?;
-            let insert = "INSERT INTO copy_of (store, place, number) VALUES (?1, ?2, 0)";
-            transaction.execute(insert, params![head.store, log.place()])?;
-        }
+    if CopyPosition::of(&transaction)?.is_none() {
+        let head = head_of(log)?;
+        refuse_own(&transaction)?;
+        let insert = "INSERT INTO copy_of (store, place, number, chain) VALUES (?1, ?2, 0, '')";
+        transaction.execute(insert, params![head.store, log.place()])?;
     }
     transaction.commit()?;
     catch_up(connection, log)
 }
 
+fn head_of(log: &Arc<dyn SharedLog>) -> Result<LogHead, StoreError> {
+    let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
+    check_version(&head)?;
+    Ok(head)
+}
+
 /// Applies what the log holds and the copy does not, entry by entry, so that a long way is not begun anew when it is broken off.
 pub(crate) fn catch_up(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Result<(), StoreError> {
+    let head = head_of(log)?;
+    let position = CopyPosition::of_copy(connection)?;
+    if (&position.store, position.number, &position.chain) == (&head.store, head.last, &head.chain) {
+        return Ok(());
+    }
     loop {
-        let behind = CopyPosition::of(connection)?.ok_or(StoreError::Closed)?.number;
-        let entries = log.entries_after(behind).map_err(|error| StoreError::shared(log, error))?;
-        if entries.is_empty() {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Of this moment: another process of this machine may have brought the copy further than the head was before.
+        let head = head_of(log)?;
+        let is_there = apply_page(&transaction, log, &head)?;
+        transaction.commit()?;
+        if is_there {
             return Ok(());
         }
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        apply_new(&transaction, &entries)?;
-        transaction.commit()?;
     }
 }
 
@@ -69,45 +84,51 @@ pub(super) fn catch_up_within(
     head: &LogHead,
 ) -> Result<(), StoreError> {
     check_version(head)?;
-    let place = CopyPosition::of(transaction)?.ok_or(StoreError::Closed)?;
-    check_store(transaction, &place, head, log)?;
-    let mut at = place.number;
-    while at < head.last {
-        let entries = log.entries_after(at).map_err(|error| StoreError::shared(log, error))?;
-        let reached = apply_new(transaction, &entries)?;
-        if reached <= at {
-            return Err(lost(at + 1));
-        }
-        at = reached;
-    }
+    while !apply_page(transaction, log, head)? {}
     Ok(())
 }
 
 /// Notes up to which entry the copy is.
-pub(super) fn reach(transaction: &Transaction<'_>, number: i64) -> Result<(), StoreError> {
-    transaction.prepare_cached("UPDATE copy_of SET number = ?1")?.execute([number])?;
+pub(super) fn reach(transaction: &Transaction<'_>, entry: &LogEntry) -> Result<(), StoreError> {
+    let update = "UPDATE copy_of SET number = ?1, chain = ?2";
+    transaction.prepare_cached(update)?.execute(params![entry.number, entry.chain])?;
     Ok(())
 }
 
-/// Applies those of the entries that another process of this machine has not applied meanwhile. Returns the last one.
-fn apply_new(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Result<i64, StoreError> {
-    let mut at = CopyPosition::of(transaction)?.ok_or(StoreError::Closed)?.number;
+/// Applies the next entries. Returns whether the copy is at the end of the log then, and has the history that leads there.
+fn apply_page(transaction: &Transaction<'_>, log: &Arc<dyn SharedLog>, head: &LogHead) -> Result<bool, StoreError> {
+    let position = CopyPosition::of_copy(transaction)?;
+    check_store(transaction, &position, head, log)?;
+    if position.number == head.last {
+        let is_same = position.chain == head.chain;
+        return if is_same { Ok(true) } else { Err(other_history(log, position.number)) };
+    }
+    let entries = log.entries_after(position.number).map_err(|error| StoreError::shared(log, error))?;
+    let missing = |number| StoreError::LogBroken { place: log.place().to_owned(), entry: number };
+    if entries.is_empty() {
+        return Err(missing(position.number + 1));
+    }
     // A row may name one that the same entry adds after it.
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
-    let tables = tables(transaction)?;
-    for entry in entries.iter().filter(|entry| entry.number > at).collect::<Vec<_>>() {
-        if entry.number != at + 1 {
-            return Err(lost(at + 1));
+    let (tables, mut at) = (tables(transaction)?, position);
+    for entry in entries {
+        if entry.number != at.number + 1 {
+            return Err(missing(at.number + 1));
         }
-        entry::read(&entry.body, version(), |change| apply(transaction, &tables, &change, entry.number))?;
-        at = entry.number;
+        let expected = LogEntry::after(at.number, &at.chain, entry.body);
+        if entry.chain != expected.chain {
+            return Err(other_history(log, entry.number));
+        }
+        entry::read(&expected.body, version(), |change| apply(transaction, &tables, &change, entry.number))
+            .map_err(|error| if matches!(error, StoreError::Unreadable(_)) { missing(entry.number) } else { error })?;
+        reach(transaction, &expected)?;
+        (at.number, at.chain) = (expected.number, expected.chain);
     }
-    reach(transaction, at)?;
-    Ok(at)
+    Ok(false)
 }
 
-fn lost(number: i64) -> StoreError {
-    StoreError::Corrupt(format!("entry {number} of the shared store is missing"))
+fn other_history(log: &Arc<dyn SharedLog>, entry: i64) -> StoreError {
+    StoreError::OtherHistory { place: log.place().to_owned(), entry }
 }
 
 /// Does to a row what was done to it elsewhere.

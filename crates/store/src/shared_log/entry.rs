@@ -107,7 +107,7 @@ impl Cell {
 }
 
 fn unreadable(error: &dyn std::error::Error) -> StoreError {
-    StoreError::Corrupt(format!("an entry of the shared store cannot be read: {error}"))
+    StoreError::Unreadable(error.to_string())
 }
 
 /// Writes an entry, row by row.

@@ -19,6 +19,7 @@ pub use moving::{StateDigest, copy_into, copy_out_of};
 pub(crate) use turn::{Writing, in_transaction, lease_of, lease_of_audit};
 
 use crate::StoreError;
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct LogHead {
     pub version: i64,
     /// The number of its last entry; 0 when there is none.
     pub last: i64,
+    /// The chain of its last entry; empty when there is none.
+    pub chain: String,
 }
 
 /// A change that is kept.
@@ -39,6 +42,9 @@ pub struct LogHead {
 pub struct LogEntry {
     /// Its number. The first one is 1, and none is left out.
     pub number: i64,
+    /// The SHA-256 of the chain before it and of its body, in hexadecimal: two logs with the same chain somewhere are the same up to
+    /// there.
+    pub chain: String,
     /// What was changed, as [`SharedLog::append`] was given it.
     pub body: Vec<u8>,
 }
@@ -49,6 +55,9 @@ pub trait Lease: fmt::Debug + Send + Sync {
     /// Its number: every holder has a higher one than all before. An entry that rests on a lease is only taken while that lease
     /// is the newest.
     fn epoch(&self) -> i64;
+
+    /// Asks for it to be renewed now. Afterwards it lasts as long as [`Self::left`] says.
+    fn renew(&self);
 
     /// How long it lasts still for certain, by a clock that does not stop while the machine sleeps.
     fn left(&self) -> Duration;
@@ -61,7 +70,7 @@ pub enum SharedError {
     #[error("{0}")]
     Unreachable(String),
     /// The connection broke while a change was being kept, and could not be made again: the change may be kept.
-    #[error("{0}; the last change may have been kept")]
+    #[error("{0}; whether the last change was kept is not known")]
     Uncertain(String),
     /// It must not be used as it is: too old, read-only, not durable, without rights.
     #[error("{what}")]
@@ -83,6 +92,9 @@ pub enum SharedError {
     /// Another change has the number.
     #[error("it has changed meanwhile")]
     Moved,
+    /// It refused what it was asked for, in its own words. Nothing was kept.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// A log of changes in one place. Every call may wait for the network; none may be made where that is not allowed.
@@ -143,6 +155,15 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     ///
     /// [`SharedError::Held`] while another process has it.
     fn take_lease(&self, name: &str, holder: &str) -> Result<Box<dyn Lease>, SharedError>;
+}
+
+impl LogEntry {
+    /// The entry that follows a chain.
+    pub(crate) fn after(number: i64, chain: &str, body: Vec<u8>) -> Self {
+        let hash = Sha256::new().chain_update(chain.as_bytes()).chain_update(&body).finalize();
+        let chain = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { number: number + 1, chain, body }
+    }
 }
 
 impl StoreError {

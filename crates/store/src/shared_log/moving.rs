@@ -4,8 +4,8 @@ use super::capture::{Table, tables};
 use super::copy::{catch_up_within, join};
 use super::entry::{EntryWriter, RowChange, RowChangeKind};
 use super::turn::Turn;
-use super::{LogEntry, SharedLog};
-use crate::database::{open_for_audits, version};
+use super::{LogEntry, LogHead, SharedLog};
+use crate::database::{open_alone, open_for_audits, version};
 use crate::directory::{lock, prepare};
 use crate::write_thread::unfinished_run;
 use crate::{StateDirectory, StoreError};
@@ -31,19 +31,19 @@ pub struct StateDigest {
 }
 
 /// Copies a state directory into a shared store that has nothing yet, all or nothing, and makes the directory a copy of it. What the
-/// store holds then is read back and compared.
+/// store holds then is read back and compared. A directory that is a copy of another store, or of this one before it was lost, is
+/// copied as well: it is what is left of that one.
 ///
 /// # Errors
 ///
 /// [`StoreError::NotEmpty`] for a store that has something; [`StoreError::Unfinished`] for a state with a run that has not ended;
 /// [`StoreError::LockedByAnother`] while a process changes servers with it; and whatever the store or the disk says.
 pub fn copy_into(directory: &Path, log: &Arc<dyn SharedLog>) -> Result<StateDigest, StoreError> {
-    let own = StateDirectory::from(directory);
     if !directory.join("hostssl.db").exists() {
         return Err(StoreError::NoState(directory.to_path_buf()));
     }
     let _lock = lock(directory)?;
-    let mut connection = open_for_audits(&own, PATIENCE)?;
+    let mut connection = open_alone(directory, PATIENCE)?;
     let failed = |error| StoreError::shared(log, error);
     log.head(version()).map_err(failed)?;
     // Nothing is written there until the store has it all.
@@ -53,18 +53,25 @@ pub fn copy_into(directory: &Path, log: &Arc<dyn SharedLog>) -> Result<StateDige
     }
     let head = log.begin_turn(PATIENCE).map_err(failed)?;
     let mut turn = Turn { log, is_over: false };
-    if head.last != 0 {
-        return Err(StoreError::NotEmpty { place: log.place().to_owned(), entries: head.last });
-    }
-    let last = append_rows(&transaction, log)?;
-    turn.is_over = true;
-    log.keep().map_err(failed)?;
     let kept = digest(&transaction)?;
-    if read_back(log)? != kept {
-        return Err(StoreError::Corrupt(format!("what {} holds is not what was copied into it", log.place())));
-    }
-    let insert = "INSERT INTO copy_of (store, place, number) VALUES (?1, ?2, ?3)";
-    transaction.execute(insert, params![head.store, log.place(), last])?;
+    let position = if head.last == 0 {
+        let position = append_rows(&transaction, log, &head)?;
+        turn.is_over = true;
+        log.keep().map_err(failed)?;
+        if read_back(log)? != kept {
+            return Err(StoreError::Corrupt(format!("what {} holds is not what was copied into it", log.place())));
+        }
+        position
+    } else {
+        // It may have been copied before by a process that was ended before it could say so.
+        if read_back(log)? != kept {
+            return Err(StoreError::NotEmpty { place: log.place().to_owned(), entries: head.last });
+        }
+        (head.last, head.chain)
+    };
+    transaction.execute("DELETE FROM copy_of", [])?;
+    let insert = "INSERT INTO copy_of (store, place, number, chain) VALUES (?1, ?2, ?3, ?4)";
+    transaction.execute(insert, params![head.store, log.place(), position.0, position.1])?;
     transaction.commit()?;
     Ok(kept)
 }
@@ -89,12 +96,16 @@ pub fn copy_out_of(log: &Arc<dyn SharedLog>, directory: &Path) -> Result<StateDi
     Ok(copied)
 }
 
-/// Appends every row, in entries of some size. Returns the number of the last one.
-fn append_rows(transaction: &Transaction<'_>, log: &Arc<dyn SharedLog>) -> Result<i64, StoreError> {
-    let (mut number, mut bytes, mut writer) = (0, 0, EntryWriter::new(version())?);
+/// Appends every row, in entries of some size. Returns the number and the chain of the last one.
+fn append_rows(
+    transaction: &Transaction<'_>,
+    log: &Arc<dyn SharedLog>,
+    head: &LogHead,
+) -> Result<(i64, String), StoreError> {
+    let (mut at, mut bytes, mut writer) = ((head.last, head.chain.clone()), 0, EntryWriter::new(version())?);
     let mut append = |writer: EntryWriter| {
-        number += 1;
-        let entry = LogEntry { number, body: writer.finish()? };
+        let entry = LogEntry::after(at.0, &at.1, writer.finish()?);
+        at = (entry.number, entry.chain.clone());
         log.append(entry, None).map_err(|error| StoreError::shared(log, error))
     };
     for table in tables(transaction)? {
@@ -113,7 +124,7 @@ fn append_rows(transaction: &Transaction<'_>, log: &Arc<dyn SharedLog>) -> Resul
         })?;
     }
     append(writer)?;
-    Ok(number)
+    Ok(at)
 }
 
 fn size_of_row(row: &[Value]) -> usize {
@@ -175,7 +186,7 @@ fn hash_value(hash: &mut Sha256, value: ValueRef<'_>) {
 fn read_back(log: &Arc<dyn SharedLog>) -> Result<StateDigest, StoreError> {
     let mut connection = crate::database::in_memory()?;
     let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
-    let insert = "INSERT INTO copy_of (store, place, number) VALUES (?1, ?2, 0)";
+    let insert = "INSERT INTO copy_of (store, place, number, chain) VALUES (?1, ?2, 0, '')";
     connection.execute(insert, params![head.store, log.place()])?;
     let transaction = connection.transaction()?;
     catch_up_within(&transaction, log, &head)?;

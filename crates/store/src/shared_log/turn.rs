@@ -60,10 +60,9 @@ pub(crate) fn in_transaction<T>(
     let changes = capture::each_change(&transaction, |change| writer.add(change))?;
     capture::forget(&transaction)?;
     if changes > 0 {
-        let number = head.last + 1;
-        let entry = LogEntry { number, body: writer.finish()? };
+        let entry = LogEntry::after(head.last, &head.chain, writer.finish()?);
         // Before it is kept: what can fail in the copy has failed then, but for the disk.
-        reach(&transaction, number)?;
+        reach(&transaction, &entry)?;
         turn.is_over = true;
         log.append(entry, writing.lease).and_then(|()| log.keep()).map_err(failed)?;
         // From here on it is kept, whatever becomes of the copy, which learns it from the log the next time.
