@@ -50,6 +50,7 @@ mod state;
 mod state_patience;
 mod stdout;
 mod usage;
+mod user_directory;
 
 use again::Again;
 use command_line::{Cli, Command, Misread};

@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use crate::logins::Logins;
 use crate::route::RouteArgs;
-use crate::state::users_directory;
+use crate::user_directory::users_directory;
 use hostssl_model::{DoctorCheck, DoctorCheckId, Hint};
 use hostssl_ops::store_check;
 use hostssl_probe::{ProbeOptions, Prober};

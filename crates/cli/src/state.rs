@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::shared_store;
 use crate::simulated::scenario_of;
 use crate::state_patience::StatePatience;
-use etcetera::BaseStrategy as _;
+use crate::user_directory::users_directory;
 use hostssl_model::Hint;
 use hostssl_ops::ClientEvidence;
 use hostssl_remediation::RunId;
@@ -98,13 +98,6 @@ impl StateArgs {
         }
         Ok(Some(reader))
     }
-}
-
-/// hostssl's directory among those that the user's programs keep their state in.
-pub(crate) fn users_directory() -> Result<PathBuf, CliError> {
-    let base = etcetera::choose_base_strategy()
-        .map_err(|error| CliError::failed(&error, "name a state directory with --state"))?;
-    Ok(base.state_dir().unwrap_or_else(|| base.data_dir()).join("hostssl"))
 }
 
 /// Milliseconds since 1970 in RFC 3339, to the second.

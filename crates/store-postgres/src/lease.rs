@@ -1,12 +1,7 @@
-//! The right to change servers, for as long as it is renewed.
+//! How long a lease lasts, and by which clock.
 
-use crate::requests::StoreRequest;
-use crate::worker::Worker;
-use hostssl_store::Lease;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// How long a lease lasts unless it is renewed: longer than a write may be on its way
@@ -14,11 +9,6 @@ use std::time::Duration;
 pub(crate) const LASTS: Duration = Duration::from_mins(2);
 /// How often it is renewed.
 pub(crate) const RENEWED_EVERY: Duration = Duration::from_secs(15);
-
-/// How long a process that is about to write waits for its lease to be renewed.
-const RENEWING: Duration = Duration::from_secs(5);
-/// How long a process that ends waits for its lease to be given back.
-const GIVING_BACK: Duration = Duration::from_secs(5);
 
 /// Until when a lease lasts for certain.
 #[derive(Debug)]
@@ -45,6 +35,11 @@ impl LeaseTerm {
         self.epoch
     }
 
+    /// How long it lasts still for certain.
+    pub(crate) fn left(&self) -> Duration {
+        Duration::from_millis(self.ends.load(Ordering::SeqCst)).saturating_sub(since_boot())
+    }
+
     /// It was asked for again at `asked`.
     pub(crate) fn renewed(&self, asked: Duration) {
         self.ends.store(u64::try_from((asked + LASTS).as_millis()).unwrap_or(0), Ordering::SeqCst);
@@ -53,44 +48,6 @@ impl LeaseTerm {
     /// Another process has it.
     pub(crate) fn lost(&self) {
         self.ends.store(0, Ordering::SeqCst);
-    }
-}
-
-/// A lease that this process has.
-#[derive(Debug)]
-pub(crate) struct HeldLease {
-    term: Arc<LeaseTerm>,
-    worker: Arc<Worker>,
-}
-
-impl HeldLease {
-    pub(crate) fn new(term: Arc<LeaseTerm>, worker: Arc<Worker>) -> Self {
-        Self { term, worker }
-    }
-}
-
-impl Lease for HeldLease {
-    fn epoch(&self) -> i64 {
-        self.term.epoch
-    }
-
-    fn renew(&self) {
-        let (reply, answer) = channel();
-        self.worker.send(StoreRequest::RenewLease { term: self.term.clone(), reply });
-        let _ = answer.recv_timeout(RENEWING);
-    }
-
-    fn left(&self) -> Duration {
-        Duration::from_millis(self.term.ends.load(Ordering::SeqCst)).saturating_sub(since_boot())
-    }
-}
-
-impl Drop for HeldLease {
-    fn drop(&mut self) {
-        let (reply, answer) = channel();
-        self.worker.send(StoreRequest::DropLease { term: self.term.clone(), reply });
-        // A process that ends does not wait for its threads. Where it takes too long, the lease ends by itself.
-        let _ = answer.recv_timeout(GIVING_BACK);
     }
 }
 

@@ -3,6 +3,7 @@
 //! PostgreSQL is asked for little: four tables, and a transaction that locks one row. The row is the turn; an entry and the number
 //! of the last one are one commit. Logins are those of [`hostssl_sessions`]: TLS that libpq's `verify-full` would accept, or none.
 
+mod held_lease;
 mod lease;
 mod requests;
 mod store_connection;
@@ -94,6 +95,6 @@ impl SharedLog for PostgresLog {
     fn take_lease(&self, name: &str, holder: &str) -> Result<Box<dyn Lease>, SharedError> {
         let (name, holder, directory) = (name.to_owned(), holder.to_owned(), lease::identity_of(&self.directory));
         let held = ask(&self.questions, |reply| StoreRequest::TakeLease { name, holder, directory, reply })?;
-        Ok(Box::new(lease::HeldLease::new(held, self.questions.clone())))
+        Ok(Box::new(held_lease::HeldLease::new(held, self.questions.clone())))
     }
 }
