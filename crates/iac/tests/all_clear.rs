@@ -327,3 +327,14 @@ fn the_same_index_of_two_loops_is_two_servers() {
         assert_eq!((report.end(), report.servers.len()), (AuditEnd::Pass, 1), "{report:?}");
     }
 }
+
+#[test]
+fn an_action_that_is_not_known_is_not_taken_for_none() {
+    let kept = || resource(SERVER, "b", json!(["no-op"]), server(), server(), json!({}));
+    let with = |actions: Value| plan(&[kept(), resource(PARAMETER, "c", actions, block("on"), block("on"), json!({}))]);
+    let end = |actions| checked(&with(actions)).end();
+    assert_eq!(end(json!(["no-op"])), AuditEnd::Pass);
+    for unknown in [json!(["explode"]), json!([]), json!(["update", "explode"])] {
+        assert_ne!(end(unknown.clone()), AuditEnd::Pass, "{unknown}");
+    }
+}

@@ -275,6 +275,9 @@ enum Moment {
     After,
 }
 
+/// What a plan may do to a resource (Terraform, "JSON Output Format", change representation).
+const ACTIONS: [&str; 6] = ["no-op", "create", "read", "update", "delete", "forget"];
+
 static NO_MARKS: TfMarks = TfMarks::All(false);
 
 impl<'a> Seen<'a> {
@@ -330,6 +333,11 @@ impl<'a> Seen<'a> {
 
     fn has_action(&self, action: &str) -> bool {
         self.actions.contains(&action)
+    }
+
+    /// Whether the plan does something to it that this version does not know, or does not say what.
+    fn has_unknown_action(&self) -> bool {
+        !self.is_state && (self.actions.is_empty() || self.actions.iter().any(|action| !ACTIONS.contains(action)))
     }
 
     fn is_azapi(&self) -> bool {

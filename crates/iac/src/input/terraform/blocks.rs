@@ -13,7 +13,10 @@ pub(super) fn add<'a>(file: &mut IacFile, resources: &[Seen<'a>], servers: &mut 
     let mut server = 0;
     for resource in resources {
         // Terraform writes no resource without its values: the file is damaged, and what it had said is not known.
-        if resource.has_no_values() && resource.role != Role::Unread {
+        let is_of_setting = matches!(resource.role, Role::Server(_) | Role::Parameter(_));
+        if (resource.has_no_values() && resource.role != Role::Unread)
+            || (is_of_setting && resource.has_unknown_action())
+        {
             file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address: Some(resource.address.into()) });
         }
         match resource.role {
