@@ -106,21 +106,21 @@ const TASKS: [Task; 4] = [
         id: DoctorCheckId::RightsPlan,
         needs: &permissions::PLAN,
         status: DoctorStatus::Warning,
-        for_what: "without it, plans cannot leave out what is locked",
+        for_what: "without them, plans leave servers out or do not see what is locked",
         role: TaskRole::Remediator,
     },
     Task {
         id: DoctorCheckId::RightsApply,
         needs: &permissions::APPLY,
         status: DoctorStatus::Warning,
-        for_what: "only changing servers needs them",
+        for_what: "changing servers needs them",
         role: TaskRole::Remediator,
     },
     Task {
         id: DoctorCheckId::RightsClients,
         needs: &permissions::CLIENTS,
         status: DoctorStatus::Warning,
-        for_what: "without it, `hostssl clients` cannot download logs",
+        for_what: "`hostssl clients` needs them to list servers and download logs",
         role: TaskRole::Reader,
     },
 ];
@@ -165,7 +165,9 @@ impl Task {
     }
 
     fn missing(&self, granted: &[Permission]) -> Vec<&'static str> {
-        let needed = self.needs.iter().filter(|action| !SHOWN.contains(action));
+        // Every task audits first.
+        let of_audit = permissions::AUDIT.iter().filter(|action| !self.needs.contains(action));
+        let needed = self.needs.iter().chain(of_audit).filter(|action| !SHOWN.contains(action));
         needed.copied().filter(|action| !allows(granted, action)).collect()
     }
 
