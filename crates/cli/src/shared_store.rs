@@ -85,17 +85,9 @@ pub(crate) fn connect(store: &str, directory: &Path) -> Result<Arc<dyn SharedLog
 
 /// Whom to log in as, where, and whom to trust. A socket of this machine has no TLS.
 fn logins(store: &str) -> Result<Vec<Login>, CliError> {
-    if store.is_empty() {
-        return Err(CliError::usage(
-            "--store is empty",
-            "name a database, such as postgres://hostssl@db.example/hostssl, or unset HOSTSSL_STORE",
-        ));
-    }
-    if has_password(store) {
-        return Err(CliError::usage(
-            "the URL of a store has a password in it, which others could read",
-            Hint::with("leave it out, and set {} or PGPASSFILE", &[&PASSWORD]),
-        ));
+    if let Some(objection) = objection(store) {
+        let hint = "name a database, such as postgres://hostssl@db.example/hostssl, and set {} or PGPASSFILE";
+        return Err(CliError::usage(format!("--store {objection}"), Hint::with(hint, &[&PASSWORD])));
     }
     let password = std::env::var(PASSWORD).ok().filter(|password| !password.is_empty()).map(Password::new);
     let logins = Logins::new(None, None, false, &RouteArgs::default())?.with_variable(password).of(store, DATABASE)?;
@@ -108,6 +100,15 @@ fn logins(store: &str) -> Result<Vec<Login>, CliError> {
             ),
             "name a host, such as postgres://hostssl@db.example/hostssl",
         )),
+    }
+}
+
+/// What is wrong with the name of a store, without the name itself.
+pub(crate) fn objection(store: &str) -> Option<&'static str> {
+    match store {
+        "" => Some("is empty"),
+        store if has_password(store) => Some("has a password in it, which others could read"),
+        _ => None,
     }
 }
 

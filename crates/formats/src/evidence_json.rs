@@ -77,7 +77,8 @@ impl EvidenceSummary<'_> {
             ("plans-not-applied", "Plans that were never applied. hostssl keeps a plan when it is applied."),
             (
                 "other-changes",
-                "Changes that were not made by hostssl. Azure's activity log has them; hostssl does not read it.",
+                "Changes that were not made by hostssl. Azure's activity log has them, and `hostssl diff --who` \
+                 shows them.",
             ),
         ];
         let sometimes = [

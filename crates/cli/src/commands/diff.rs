@@ -6,7 +6,7 @@ use crate::commands::waivers;
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::simulated::scenario_of;
+use crate::simulated::{kept_azure, scenario_of};
 use crate::state::{find_run, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::Args;
@@ -158,6 +158,10 @@ fn is_of_newer(audit: &AuditReport) -> bool {
 /// The audits to compare.
 fn audits(args: &DiffArgs, terminal: &TerminalArgs) -> Result<(AuditReport, AuditReport), CliError> {
     let simulated = args.connect.simulate.is_some();
+    // A run behind --simulate would be taken for its scenario, and two others compared.
+    if let Some(name) = &args.connect.simulate {
+        kept_azure::named_scenario(name)?;
+    }
     let none = || nothing_kept(&args.state, simulated);
     let (reader, before, after) = match (&args.before, &args.after) {
         (Some(before), Some(after)) => {

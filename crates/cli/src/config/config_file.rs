@@ -3,6 +3,7 @@
 use super::keys::{ConfigKey, KEYS, KeyForm};
 use super::{FILE, VARIABLE};
 use crate::error::CliError;
+use crate::shared_store::objection;
 use hostssl_model::{FileMistake, Hint, line_and_column, nearest};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -138,6 +139,12 @@ fn setting(
         let what = format!("`{name}` is not {}", key.form.words());
         vec![(Some(value.span().start), what)]
     })?;
+    // What it is goes into no message: it may have a password in it.
+    if key.name == "store"
+        && let Some(objection) = read.iter().find_map(|(_, text)| objection(text))
+    {
+        return Err(vec![(Some(value.span().start), format!("`store` {objection}"))]);
+    }
     let wrong: Wrong = read
         .iter()
         .filter_map(|(byte, text)| Some((Some(*byte), format!("`{name}`: {}", key.objection(text)?))))

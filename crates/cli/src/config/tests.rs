@@ -118,6 +118,8 @@ fn mistakes_are_told_by_line_and_key() {
     assert_eq!(mistakes("[scope]\ntenant = \"x\"\n")[0].2, "there is no key `scope`");
     assert!(mistakes("state = \"/tmp/x\"")[0].2.contains("HOSTSSL_CONFIG"));
     assert!(settings("state = \"/tmp/x\"", true).is_ok() && settings("", false).unwrap().is_empty());
+    let stored = settings("store = \"postgres://u:hunter2@db/x\"", true).unwrap_err();
+    assert_eq!(stored[0].what, "`store` has a password in it, which others could read");
     assert_eq!(mistakes("subscription = []")[0].1, 16);
     assert_eq!(mistakes("profile = strict").len(), 1);
 }
