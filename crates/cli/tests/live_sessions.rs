@@ -99,7 +99,6 @@ fn options_that_do_nothing_are_refused() {
         &["clients", "--sessions", "a", "--sessions", "b", "--log-file", "-"],
         &["clients", "--sessions", "a", "--sessions", "b", "--pgbouncer", "c"],
         &["clients", "--sessions", "--log-file", "-"],
-        &["clients", "--sessions", "--simulate"],
         &["clients", "--interval", "5s"],
         &["clients", "--sessions", "host=/tmp"],
     ] {
