@@ -74,7 +74,8 @@ impl VantageArgs {
         patience: StatePatience,
     ) -> Result<Arc<Vantages>, CliError> {
         refuse_empty(&self.looks)?;
-        let brought = brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
+        // Once: a pipe has its text for one reader.
+        let files = checked_files(self.zones.as_deref(), &self.looks)?;
         if self.zones.is_none() && self.looks.is_empty() {
             // The state is asked for what it knows better. A run works without it, and says so.
             let asked = if simulated && state.state.is_none() { Ok(None) } else { state.read_if_any(simulated) };
@@ -83,7 +84,7 @@ impl VantageArgs {
                 warn_of_state("it is not known whether a zone saw plaintext: the state cannot be read", &error);
                 Vec::new()
             });
-            return Ok(Arc::new(brought.with_state(known)));
+            return Ok(Arc::new(brought(files, Vec::new(), self.looks_max_age).with_state(known)));
         }
         let reader = state.read_before_keeping(simulated)?;
         if reader.is_some() {
@@ -94,21 +95,20 @@ impl VantageArgs {
                 warn_of_state(what, &error.into());
             }
         }
-        let Some(reader) = reader else { return Ok(Arc::new(brought)) };
+        let Some(reader) = reader else { return Ok(Arc::new(brought(files, Vec::new(), self.looks_max_age))) };
         let brought = match self.zones {
-            Some(_) => self.with_probers(&reader)?,
-            None => brought,
+            Some(_) => self.with_probers(files, &reader)?,
+            None => brought(files, Vec::new(), self.looks_max_age),
         };
         Ok(Arc::new(brought.with_state(reader.known_from_zones()?)))
     }
 
-    /// The same with what probers told the console that has this state. They count where the rules name their zones.
-    fn with_probers(&self, reader: &StoreReader) -> Result<Vantages, CliError> {
+    /// The files with what probers told the console that has this state. They count where the rules name their zones.
+    fn with_probers(&self, files: ZoneFiles, reader: &StoreReader) -> Result<Vantages, CliError> {
         let now = Timestamp::now();
         let oldest = now.checked_sub(signed(self.looks_max_age)).unwrap_or(Timestamp::MIN);
         let probed = looks_of_probers(|take| reader.each_look_of_probers(oldest.as_millisecond(), take), now)?;
-        let brought = brought_with(self.zones.as_deref(), &self.looks, self.looks_max_age, probed)?;
-        Ok(brought.with_reasons(reader.reasons_of_probers()?))
+        Ok(brought(files, probed, self.looks_max_age).with_reasons(reader.reasons_of_probers()?))
     }
 
     /// Says of which servers the looks proved nothing: listeners that were probed in zones and that no server in the audit has,
@@ -189,29 +189,29 @@ fn named(names: impl ExactSizeIterator<Item = String>) -> String {
     if more > 0 { format!("{first} and {more} more") } else { first }
 }
 
-/// What files say of zones: their rules, and what was seen from there.
-fn brought(zones: Option<&Path>, looks: &[PathBuf], longest: Duration) -> Result<Vantages, CliError> {
-    brought_with(zones, looks, longest, Vec::new())
+/// What files say of zones: their rules, and what was seen from there. Fails where a file is of a zone that no rule names.
+fn checked_files(zones: Option<&Path>, looks: &[PathBuf]) -> Result<ZoneFiles, CliError> {
+    let files = read_files(zones, &files_of(looks)?)?;
+    if let Some(rules) = &files.rules
+        && let Some(file) = files.looks.iter().find(|file| !is_ruled(rules, &file.looks))
+    {
+        let what = format!("{} is of zone {}, which no rule names", file.name, file.looks.zone);
+        return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
+    }
+    Ok(files)
 }
 
-/// The same with looks of zones that the rules may not name any more: those are left out.
-fn brought_with(
-    zones: Option<&Path>,
-    looks: &[PathBuf],
-    longest: Duration,
-    others: Vec<Looks>,
-) -> Result<Vantages, CliError> {
-    let ZoneFiles { rules, looks } = read_files(zones, &files_of(looks)?)?;
-    for file in &looks {
-        if rules.as_ref().is_some_and(|rules| !rules.iter().any(|rule| rule.zone == file.looks.zone)) {
-            let what = format!("{} is of zone {}, which no rule names", file.name, file.looks.zone);
-            return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
-        }
-    }
-    let is_named = |looks: &Looks| rules.as_ref().is_some_and(|rules| rules.iter().any(|rule| rule.zone == looks.zone));
-    let others: Vec<Looks> = others.into_iter().filter(is_named).collect();
+/// What was brought, with looks of zones that the rules may not name any more: those are left out.
+fn brought(files: ZoneFiles, others: Vec<Looks>, longest: Duration) -> Vantages {
+    let ZoneFiles { rules, looks } = files;
+    let ruled = |looks: &Looks| rules.as_ref().is_some_and(|rules| is_ruled(rules, looks));
+    let others: Vec<Looks> = others.into_iter().filter(ruled).collect();
     let looks = looks.into_iter().map(|file| file.looks).chain(others).collect();
-    Ok(Vantages::new(rules, looks, Timestamp::now(), signed(longest)))
+    Vantages::new(rules, looks, Timestamp::now(), signed(longest))
+}
+
+fn is_ruled(rules: &[ZoneRule], looks: &Looks) -> bool {
+    rules.iter().any(|rule| rule.zone == looks.zone)
 }
 
 fn read_files(zones: Option<&Path>, files: &[PathBuf]) -> Result<ZoneFiles, CliError> {
@@ -251,7 +251,7 @@ impl ServedZonesArgs {
         for file in self.zones.iter().chain(&files_of(&self.looks)?) {
             refuse_pipe(file)?;
         }
-        brought(self.zones.as_deref(), &self.looks, self.looks_max_age)?;
+        checked_files(self.zones.as_deref(), &self.looks)?;
         let (zones, looks) = (self.zones.clone(), self.looks.clone());
         let stamp = {
             let (zones, looks) = (zones.clone(), looks.clone());

@@ -421,13 +421,17 @@ fn looks_may_come_from_a_pipe_and_not_from_what_has_no_end() {
     let (_, looks) = folder.looks();
     let pipe = folder.path("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let writer = std::thread::spawn({
-        let (pipe, text) = (pipe.clone(), std::fs::read(&looks).unwrap());
-        move || std::fs::write(pipe, text)
-    });
-    let (_, audit) = folder.audit(&["--looks", pipe.to_str().unwrap()]);
-    writer.join().unwrap().unwrap();
-    assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
+    // The second time there is a state, which has looks of its own.
+    let state = folder.text("state");
+    for _ in 0..2 {
+        let writer = std::thread::spawn({
+            let (pipe, text) = (pipe.clone(), std::fs::read(&looks).unwrap());
+            move || std::fs::write(pipe, text)
+        });
+        let (_, audit) = folder.audit(&["--looks", pipe.to_str().unwrap(), "--state", &state]);
+        writer.join().unwrap().unwrap();
+        assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
+    }
     let (done, _) = folder.audit(&["--looks", "/dev/zero"]);
     assert!(done.code == 2 && done.stderr.contains("neither a file nor a pipe"), "{}", done.stderr);
     // A console reads its files again and again, and a pipe has its text once.
