@@ -172,8 +172,8 @@ pub enum JournalError {
     /// An earlier run was stopped in the middle; what it left in progress must be settled first.
     #[error("run {0} has not ended: resume it first")]
     Unfinished(RunId),
-    /// Another process is writing to the state directory. Nothing was saved; a retry helps.
-    #[error("the state directory is busy")]
+    /// Another process is writing to the state, or its store cannot be reached now. Nothing was saved; a retry helps.
+    #[error("the state cannot be written now")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The disk is full.
     #[error("the disk with the state directory is full")]

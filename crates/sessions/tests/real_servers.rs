@@ -2,36 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hostssl_census::{
     Backend, Census, CensusLimits, CensusReport, CensusVerdict, Client, MissingReason, Requirements, SessionTls,
     SourceKind,
 };
-use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::Network;
 use hostssl_probe::target::ProbeTarget;
 use hostssl_sessions::{
     LeftoverSession, LeftoverSessions, Login, LoginError, MissingRights, Observer, Password, PoolerConsole, Schedule,
     ServerSessions,
 };
+use hostssl_test_support::login::login_to;
 use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
 use std::collections::HashSet;
 
 const ONCE: Schedule = Schedule { interval: None, now: || 1_000 };
 
 fn login(server: &RealServer, host: &str, port: u16, user: &str) -> Login {
-    let root = std::fs::read(server.root()).unwrap();
-    Login {
-        target: ProbeTarget::new(host, port),
-        user: user.to_owned(),
-        database: "postgres".to_owned(),
-        password: Some(Password::new(PASSWORD)),
-        roots: Arc::from([RootStore::from_pem("server.crt", &root).unwrap()]),
-        plaintext_on_loopback: false,
-        dialer: Arc::new(Network),
-    }
+    Login { target: ProbeTarget::new(host, port), ..login_to(server, "postgres", user) }
 }
 
 fn census() -> Census {

@@ -3,16 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise and tells")]
 
-use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::Network;
-use hostssl_probe::target::ProbeTarget;
 use hostssl_remediation::{Journal, JournalEvent, JournalRecord, NewRun, RunId};
-use hostssl_sessions::{Login, Password};
 use hostssl_store::{AuditStore, SharedLog, StateDirectory, Store, StoreReader, copy_into};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
-use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, installed};
+use hostssl_test_support::login::login_to;
+use hostssl_test_support::postgres::{RealServer, USER, installed};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,19 +29,8 @@ fn main() {
 }
 
 fn log(server: &RealServer, database: &str, directory: &Path) -> Arc<dyn SharedLog> {
-    // Ignore the error: a provider is already installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     std::fs::create_dir_all(directory).unwrap();
-    let root = std::fs::read(server.root()).unwrap();
-    let login = Login {
-        target: ProbeTarget::new("localhost", server.port),
-        user: USER.to_owned(),
-        database: database.to_owned(),
-        password: Some(Password::new(PASSWORD)),
-        roots: Arc::from([RootStore::from_pem("server.crt", &root).unwrap()]),
-        plaintext_on_loopback: false,
-        dialer: Arc::new(Network),
-    };
+    let login = login_to(server, database, USER);
     Arc::new(PostgresLog::new(vec![login], directory))
 }
 

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::Network;
-use hostssl_probe::target::ProbeTarget;
 use hostssl_remediation::{
     Approved, ExecutionEvent, Executor, ExecutorOptions, JournalEvent, RunId, StepStatus, SystemClock,
 };
-use hostssl_sessions::{Login, Password};
+use hostssl_sessions::Login;
 use hostssl_store::{AuditStore, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
+use hostssl_test_support::login::login_to;
 use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
 use hostssl_test_support::world::{InjectedFault, World};
@@ -26,21 +24,6 @@ fn start(version: u8) -> Option<RealServer> {
     Some(RealServer::start(version, installed(version)?, &[("fsync", "on"), ("log_statement", "none")]))
 }
 
-fn login(server: &RealServer, database: &str, user: &str) -> Login {
-    // Ignore the error: a provider is already installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let root = std::fs::read(server.root()).unwrap();
-    Login {
-        target: ProbeTarget::new("localhost", server.port),
-        user: user.to_owned(),
-        database: database.to_owned(),
-        password: Some(Password::new(PASSWORD)),
-        roots: Arc::from([RootStore::from_pem("server.crt", &root).unwrap()]),
-        plaintext_on_loopback: false,
-        dialer: Arc::new(Network),
-    }
-}
-
 /// A database of a real server.
 struct Database<'a>(&'a RealServer, String);
 
@@ -52,7 +35,7 @@ impl<'a> Database<'a> {
 
     fn log(&self, directory: &Path) -> Arc<dyn SharedLog> {
         std::fs::create_dir_all(directory).unwrap();
-        Arc::new(PostgresLog::new(vec![login(self.0, &self.1, USER)], directory))
+        Arc::new(PostgresLog::new(vec![login_to(self.0, &self.1, USER)], directory))
     }
 
     fn sql(&self, sql: &str) {
@@ -206,30 +189,30 @@ fn what_must_not_be_relied_on_is_refused_with_what_to_do() {
     };
     // Without rights: in a database with the tables, and in one without.
     assert!(
-        open(login(&server, "rights", "guest")).contains("this user may not use it"),
+        open(login_to(&server, "rights", "guest")).contains("this user may not use it"),
         "{}",
-        open(login(&server, "rights", "guest"))
+        open(login_to(&server, "rights", "guest"))
     );
     server.psql("", "CREATE DATABASE empty");
-    assert!(open(login(&server, "empty", "guest")).contains("may not make them"));
+    assert!(open(login_to(&server, "empty", "guest")).contains("may not make them"));
     // A user that does not exist, a database that does not, a port where nobody is.
-    assert!(open(login(&server, "rights", "nobody")).contains("authentication failed"));
-    assert!(open(login(&server, "missing", USER)).contains("does not exist"));
-    let mut closed = login(&server, "rights", USER);
+    assert!(open(login_to(&server, "rights", "nobody")).contains("authentication failed"));
+    assert!(open(login_to(&server, "missing", USER)).contains("does not exist"));
+    let mut closed = login_to(&server, "rights", USER);
     closed.target.port = 1;
     assert!(open(closed).contains("cannot be reached"));
     // A certificate that is not to be trusted, and no TLS at all.
-    let mut untrusted = login(&server, "rights", USER);
+    let mut untrusted = login_to(&server, "rights", USER);
     untrusted.roots = Arc::from([]);
     assert!(open(untrusted).contains("the password was not sent"));
     let plain = RealServer::start(15, installed(15).unwrap(), &[("fsync", "on"), ("ssl", "off")]);
-    assert!(open(login(&plain, "postgres", USER)).contains("does not offer TLS"));
+    assert!(open(login_to(&plain, "postgres", USER)).contains("does not offer TLS"));
     // What does not survive a crash.
     let careless = RealServer::start(15, installed(15).unwrap(), &[("fsync", "off")]);
-    assert!(open(login(&careless, "postgres", USER)).contains("fsync is off"));
+    assert!(open(login_to(&careless, "postgres", USER)).contains("fsync is off"));
     // What cannot be written.
     server.psql("", "ALTER DATABASE rights SET default_transaction_read_only = on");
-    assert!(open(login(&server, "rights", USER)).contains("read-only"));
+    assert!(open(login_to(&server, "rights", USER)).contains("read-only"));
 }
 
 #[test]
@@ -378,7 +361,7 @@ fn machines_behind_a_pooler_do_not_mix_their_statements_up() {
     let copy = |name: &str| {
         let directory = root.path().join(name);
         std::fs::create_dir_all(&directory).unwrap();
-        let mut login = login(&server, "pooled", USER);
+        let mut login = login_to(&server, "pooled", USER);
         login.target.port = pooler.port;
         StateDirectory::copy_of(directory.clone(), Arc::new(PostgresLog::new(vec![login], &directory)))
     };

@@ -14,6 +14,8 @@ pub mod fleet;
 pub mod harness;
 pub mod hostile;
 pub mod journal;
+#[cfg(feature = "login")]
+pub mod login;
 #[cfg(feature = "wire")]
 pub mod pki;
 pub mod postgres;

@@ -33,7 +33,7 @@ impl CopyPosition {
     }
 
     fn of_copy(connection: &Connection) -> Result<Self, StoreError> {
-        Self::of(connection)?.ok_or(StoreError::Closed)
+        Self::of(connection)?.ok_or(StoreError::NotACopy)
     }
 }
 
