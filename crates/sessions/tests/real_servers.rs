@@ -13,8 +13,8 @@ use hostssl_sessions::{
     LeftoverSession, LeftoverSessions, Login, LoginError, MissingRights, Observer, Password, PoolerConsole, Schedule,
     ServerSessions,
 };
-use hostssl_test_support::login::login_to;
 use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
+use hostssl_test_support::real_login::login_to;
 use std::collections::HashSet;
 
 const ONCE: Schedule = Schedule { interval: None, now: || 1_000 };

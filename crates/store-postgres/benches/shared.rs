@@ -8,8 +8,8 @@ use hostssl_store::{AuditStore, SharedLog, StateDirectory, Store, StoreReader, c
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
-use hostssl_test_support::login::login_to;
 use hostssl_test_support::postgres::{RealServer, USER, installed};
+use hostssl_test_support::real_login::login_to;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -10,8 +10,8 @@ use hostssl_store::{AuditStore, Page, SharedError, SharedLog, StateDirectory, St
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
-use hostssl_test_support::login::login_to;
 use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
+use hostssl_test_support::real_login::login_to;
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
 use hostssl_test_support::world::{InjectedFault, World};
 use std::path::Path;

@@ -14,11 +14,11 @@ pub mod fleet;
 pub mod harness;
 pub mod hostile;
 pub mod journal;
-#[cfg(feature = "login")]
-pub mod login;
 #[cfg(feature = "wire")]
 pub mod pki;
 pub mod postgres;
+#[cfg(feature = "login")]
+pub mod real_login;
 #[cfg(feature = "recordings")]
 pub mod recordings;
 #[cfg(feature = "wire")]
