@@ -359,10 +359,13 @@ mod tests {
                     Err(_) => prop_assert_eq!(&state, &before),
                 }
                 for (old, new) in before.steps.iter().zip(&state.steps) {
-                    // An end is an end, but that a success may turn out to be none; only a new undo opens a new track.
+                    // An end is an end, but that a success may turn out to be none, or be forgotten once it could not be read
+                    // again; only a new undo opens a new track.
                     if let Some(ending) = old.apply.ending() {
                         let reverted = ending.is_success() && matches!(new.apply.ending(), Some(StepOutcome::Reverted { .. }));
-                        prop_assert!(reverted || Some(ending) == new.apply.ending());
+                        let is_unread = ending.is_success() && old.apply.not_read_again.is_some();
+                        let forgotten = is_unread && matches!(new.apply.ending(), Some(StepOutcome::Forgotten));
+                        prop_assert!(reverted || forgotten || Some(ending) == new.apply.ending());
                     }
                     prop_assert!(new.apply.unanswered <= MAX_UNANSWERED);
                     prop_assert!(!old.apply.touched || new.apply.touched);
