@@ -407,15 +407,17 @@ fn opening_it_again_leaves_the_locks_alone() {
     let store = AuditStore::open(directory.path()).unwrap();
     save(&store, &AuditedFleet::small().report(1));
     let inode = std::fs::metadata(directory.path().join("hostssl.db")).unwrap().ino();
-    let locks = || {
-        let held = std::fs::read_to_string("/proc/locks").unwrap();
-        held.lines().filter(|line| line.contains(&format!(":{inode} "))).count()
+    // The kernel's list is read in pieces, and misses a line when other processes lock and unlock meanwhile.
+    let is_locked = || {
+        (0..100).any(|_| {
+            let held = std::fs::read_to_string("/proc/locks").unwrap();
+            held.lines().any(|line| line.contains(&format!(":{inode} ")))
+        })
     };
-    assert!(locks() > 0, "a connection in WAL mode holds a lock on the file");
+    assert!(is_locked(), "a connection in WAL mode holds a lock on the file");
     drop(Store::open(directory.path()).unwrap());
     drop(AuditStore::open(directory.path()).unwrap());
-    // Neighbouring locks of one process are one line, so that their number says nothing.
-    assert!(locks() > 0, "it still holds it");
+    assert!(is_locked(), "it still holds it");
 }
 
 #[test]
