@@ -231,6 +231,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             }
         }
         pool.until_done().await?;
+        self.drive_rest_of_settled(recorder, &mut pool, settling).await?;
         let held_up = self.halted(recorder, true) == Some(NotStarted::Interrupted);
         self.look_at_all_again(recorder, recorder.plan.steps(), Direction::Apply).await?;
         let why = self.halted(recorder, true);
@@ -241,6 +242,24 @@ impl<W: ParameterWriter> Executor<'_, W> {
             return Ok(());
         }
         self.end_waiting(recorder, why.unwrap_or(NotStarted::Interrupted)).await
+    }
+
+    /// What was settled beside the others has left the rest of its server alone if the canary was not known then.
+    async fn drive_rest_of_settled<'s>(
+        &'s self,
+        recorder: &'s RunRecorder<'_, W>,
+        pool: &mut Pool<'s>,
+        settling: &BTreeSet<u32>,
+    ) -> Result<(), Abort> {
+        if self.halted(recorder, true).is_some() {
+            return Ok(());
+        }
+        let is_left = |step: &&Step| settling.contains(&step.id) && step.is_executable() && recorder.is_waiting(step);
+        for steps in recorder.plan.waves().flat_map(by_server).filter(|steps| steps.iter().any(&is_left)) {
+            let later = steps.first().is_some_and(|step| step.wave > 1);
+            pool.push(self.drive_server(recorder, steps, later));
+        }
+        pool.until_done().await
     }
 
     async fn soak(&self, delay: Duration) {

@@ -7,8 +7,8 @@ mod wait;
 use super::recorder::RunRecorder;
 use super::{Abort, ExecutionEvent, Executor};
 use crate::{
-    Accepted, Direction, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step, StepEvent,
-    StepOutcome, Track, WriteError,
+    Accepted, Direction, LONGEST_WRITE, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step,
+    StepEvent, StepOutcome, Track, WriteError,
 };
 use hostssl_model::{Origin, Parameter, Reason, Unchecked, same_value};
 use jiff::Timestamp;
@@ -222,8 +222,10 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         self.record(vec![StepEvent::Intent { found, was_default }]).await?;
         self.executor.journal.may_write().map_err(Abort::Journal)?;
         let written = writer.write(self.place(), self.wanted, self.origin()?);
-        // A write that is dropped has an intent on record: it is open, and settled by reading like a lost answer.
-        let answer = match self.while_patient(self.executor.options.operation_patience, written).await {
+        // A write that is dropped has an intent on record: it is open, and settled by reading like a lost answer. The right to send it
+        // was only asked for so long.
+        let limit = self.executor.options.operation_patience.min(LONGEST_WRITE);
+        let answer = match self.while_patient(limit, written).await {
             Bounded::Done(answer) => answer,
             Bounded::TooLong => return Ok(Flow::Again),
             Bounded::Stopped => return Ok(Flow::Leave),
