@@ -150,7 +150,7 @@ fn journal_errors() -> [JournalError; 9] {
         JournalError::Full(denied().into()),
         JournalError::ReadOnly(denied().into()),
         JournalError::Corrupt(denied().into()),
-        JournalError::TakenOver(denied().into()),
+        JournalError::RightLost(denied().into()),
         JournalError::Other(denied().into()),
     ]
 }
@@ -214,7 +214,7 @@ fn run_errors() -> Vec<Said> {
         JournalError::Full(_) => e,
         JournalError::ReadOnly(_) => f,
         JournalError::Corrupt(_) => g,
-        JournalError::TakenOver(_) => h,
+        JournalError::RightLost(_) => h,
         JournalError::Other(_) => i,
     };
     let left_out = LeftOutReason::ALL.map(|reason| (reason.as_str().to_owned(), reason.advice().to_owned()));

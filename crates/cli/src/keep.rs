@@ -12,8 +12,8 @@ use hostssl_model::{AuditReport, Outcome, Standing};
 use hostssl_ops::observation;
 use hostssl_probe::report::EndpointReport;
 use hostssl_store::{
-    AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, StateDirectory, StoreError,
-    StoreReader,
+    AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, SharedError, StateDirectory,
+    StoreError, StoreReader,
 };
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -57,6 +57,17 @@ impl KeepArgs {
                  to the state when --deadline was reached (wait until it has ended, or end it if it is frozen; then audit \
                  again)"
             ),
+            // The store of all machines has it.
+            Err(error @ StoreError::CopyNotWritten(_)) => {
+                stderr!("warning: {}", CliError::from(error).on_one_line());
+                return true;
+            }
+            Err(error @ StoreError::Shared { error: SharedError::Uncertain(_), .. }) => {
+                stderr!(
+                    "warning: it is not known whether this audit was kept: {}",
+                    CliError::from(error).on_one_line()
+                );
+            }
             Err(error) => stderr!("warning: this audit was not kept: {}", CliError::from(error).on_one_line()),
         }
         false

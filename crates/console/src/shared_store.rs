@@ -26,7 +26,13 @@ pub(crate) async fn follow(shared: Shared) {
                 following.await
             }
         };
-        let error = followed.ok().and_then(Result::err);
+        let error = match followed {
+            Ok(followed) => followed.err().map(|error| error.to_string()),
+            Err(error) => {
+                shared.store.fall_behind("a bug in hostssl");
+                Some(error.to_string())
+            }
+        };
         if let Some(error) = error.as_ref().filter(|_| was_reached) {
             tracing::warn!(%error, "the shared store cannot be followed");
         }

@@ -184,9 +184,10 @@ pub enum JournalError {
     /// The state is damaged.
     #[error("the state is damaged")]
     Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Another process, of this machine or another, has taken over. Nothing was saved, and nothing more may be written.
-    #[error("another process has taken over")]
-    TakenOver(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// This process may not change servers any more: another one, of this machine or another, has taken over, or the right could not
+    /// be renewed. Nothing was saved, and nothing more may be written.
+    #[error("this process may no longer change servers")]
+    RightLost(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else.
     #[error("the journal cannot be used")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -206,7 +207,7 @@ impl Advice for JournalError {
                 "keep a copy of the state directory, restore it from a backup, and check the servers: `hostssl audit`"
                     .into()
             }
-            Self::TakenOver(_) => "`hostssl runs` shows where the run stands; resume it if it has not ended".into(),
+            Self::RightLost(_) => "`hostssl runs` shows where the run stands; resume it if it has not ended".into(),
             Self::Other(_) => Hint::from("repair the state directory; ").then(RESUME),
         }
     }
@@ -251,7 +252,7 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`JournalError::TakenOver`], or what keeps the journal from knowing: then nothing is sent.
+    /// [`JournalError::RightLost`], or what keeps the journal from knowing: then nothing is sent.
     fn may_write(&self) -> Result<(), JournalError> {
         Ok(())
     }

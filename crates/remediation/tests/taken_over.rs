@@ -33,7 +33,7 @@ impl Journal for Ending {
 
     fn may_write(&self) -> Result<(), JournalError> {
         let left = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        left.map(drop).map_err(|_| JournalError::TakenOver("for a test".into()))
+        left.map(drop).map_err(|_| JournalError::RightLost("for a test".into()))
     }
 }
 
@@ -47,7 +47,7 @@ async fn nothing_is_sent_once_the_right_to_change_servers_is_over() {
         let run = RunId::new("run-1").unwrap();
         let error = executor(&world, &journal, &clock).apply(&approved, &run, plan.principal()).await.unwrap_err();
         assert!(
-            matches!(error, ExecuteError::Journal { source: JournalError::TakenOver(_), partial: Some(_) }),
+            matches!(error, ExecuteError::Journal { source: JournalError::RightLost(_), partial: Some(_) }),
             "{error:?}"
         );
         assert!(world.accepted().len() <= allowed, "no write is sent without the right to");

@@ -27,8 +27,8 @@ impl HeldLease {
 }
 
 impl Lease for HeldLease {
-    fn epoch(&self) -> i64 {
-        self.term.epoch()
+    fn token(&self) -> i64 {
+        self.term.token()
     }
 
     fn renew(&self) {

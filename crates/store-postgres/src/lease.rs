@@ -14,15 +14,15 @@ pub(crate) const RENEWED_EVERY: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct LeaseTerm {
     name: String,
-    epoch: i64,
+    token: i64,
     /// By [`since_boot`], in milliseconds; 0 when it is lost.
     ends: AtomicU64,
 }
 
 impl LeaseTerm {
     /// One that was asked for at `asked` by [`since_boot`], and given later.
-    pub(crate) fn new(name: &str, epoch: i64, asked: Duration) -> Self {
-        let term = Self { name: name.to_owned(), epoch, ends: AtomicU64::new(0) };
+    pub(crate) fn new(name: &str, token: i64, asked: Duration) -> Self {
+        let term = Self { name: name.to_owned(), token, ends: AtomicU64::new(0) };
         term.renewed(asked);
         term
     }
@@ -31,8 +31,8 @@ impl LeaseTerm {
         &self.name
     }
 
-    pub(crate) fn epoch(&self) -> i64 {
-        self.epoch
+    pub(crate) fn token(&self) -> i64 {
+        self.token
     }
 
     /// How long it lasts still for certain.

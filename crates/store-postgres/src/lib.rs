@@ -1,6 +1,6 @@
 //! The log that several machines share ([`hostssl_store::SharedLog`]), in a PostgreSQL database of the user's.
 //!
-//! PostgreSQL is asked for little: four tables, and a transaction that locks one row. The row is the turn; an entry and the number
+//! PostgreSQL is asked for little: three tables, and a transaction that locks one row. The row is the turn; an entry and the number
 //! of the last one are one commit. Logins are those of [`hostssl_sessions`]: TLS that libpq's `verify-full` would accept, or none.
 
 mod held_lease;
@@ -11,11 +11,12 @@ mod suitable;
 mod worker;
 
 use hostssl_sessions::Login;
-use hostssl_store::{Lease, LogEntry, LogHead, SharedError, SharedLog};
+use hostssl_store::{Lease, LogEntry, LogHead, SharedError, SharedLog, TurnNumber};
+use lease::LeaseTerm;
 use requests::{Reply, StoreRequest};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use worker::Worker;
 
@@ -31,6 +32,8 @@ pub struct PostgresLog {
     changes: Worker,
     /// For everything else, which must not wait for them.
     questions: Arc<Worker>,
+    /// The leases that this process has.
+    leases: Mutex<Vec<Weak<LeaseTerm>>>,
 }
 
 impl PostgresLog {
@@ -45,7 +48,15 @@ impl PostgresLog {
             directory: directory.to_path_buf(),
             changes: Worker::start(logins.clone()),
             questions: Arc::new(Worker::start(logins)),
+            leases: Mutex::default(),
         }
+    }
+
+    /// The lease of this process with a token.
+    fn term(&self, token: i64) -> Result<Arc<LeaseTerm>, SharedError> {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = leases.iter().filter_map(Weak::upgrade);
+        held.find(|lease| lease.token() == token).ok_or(SharedError::LeaseOver)
     }
 }
 
@@ -72,29 +83,35 @@ impl SharedLog for PostgresLog {
         ask(&self.questions, |reply| StoreRequest::Peek { reply })
     }
 
-    fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
-        ask(&self.questions, |reply| StoreRequest::EntriesAfter { number, reply })
+    fn entries_after(&self, number: i64, turn: Option<TurnNumber>) -> Result<Vec<LogEntry>, SharedError> {
+        let worker = if turn.is_some() { &self.changes } else { &*self.questions };
+        ask(worker, |reply| StoreRequest::EntriesAfter { number, turn, reply })
     }
 
-    fn begin_turn(&self, patience: Duration) -> Result<LogHead, SharedError> {
+    fn begin_turn(&self, patience: Duration) -> Result<(TurnNumber, LogHead), SharedError> {
         ask(&self.changes, |reply| StoreRequest::BeginTurn { patience, reply })
     }
 
-    fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
-        ask(&self.changes, |reply| StoreRequest::Append { entry, lease, reply })
+    fn append(&self, turn: TurnNumber, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
+        let lease = lease.map(|token| self.term(token)).transpose()?;
+        ask(&self.changes, |reply| StoreRequest::Append { turn, entry, lease, reply })
     }
 
-    fn keep(&self) -> Result<(), SharedError> {
-        ask(&self.changes, |reply| StoreRequest::Keep { reply })
+    fn keep(&self, turn: TurnNumber) -> Result<(), SharedError> {
+        ask(&self.changes, |reply| StoreRequest::Keep { turn, reply })
     }
 
-    fn end_turn(&self) {
-        self.changes.send(StoreRequest::EndTurn);
+    fn end_turn(&self, turn: TurnNumber) {
+        self.changes.send(StoreRequest::EndTurn { turn });
     }
 
     fn take_lease(&self, name: &str, holder: &str) -> Result<Box<dyn Lease>, SharedError> {
         let (name, holder, directory) = (name.to_owned(), holder.to_owned(), lease::identity_of(&self.directory));
         let held = ask(&self.questions, |reply| StoreRequest::TakeLease { name, holder, directory, reply })?;
+        let mut held_here = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        held_here.retain(|lease| lease.strong_count() > 0);
+        held_here.push(Arc::downgrade(&held));
+        drop(held_here);
         Ok(Box::new(held_lease::HeldLease::new(held, self.questions.clone())))
     }
 }

@@ -1,7 +1,7 @@
 //! What a thread with a connection is asked to do.
 
 use crate::lease::LeaseTerm;
-use hostssl_store::{LogEntry, LogHead, SharedError};
+use hostssl_store::{LogEntry, LogHead, SharedError, TurnNumber};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -14,11 +14,11 @@ pub(crate) type Reply<T> = Sender<Result<T, SharedError>>;
 pub(crate) enum StoreRequest {
     Head { version: i64, reply: Reply<LogHead> },
     Peek { reply: Reply<Option<LogHead>> },
-    EntriesAfter { number: i64, reply: Reply<Vec<LogEntry>> },
-    BeginTurn { patience: Duration, reply: Reply<LogHead> },
-    Append { entry: LogEntry, lease: Option<i64>, reply: Reply<()> },
-    Keep { reply: Reply<()> },
-    EndTurn,
+    EntriesAfter { number: i64, turn: Option<TurnNumber>, reply: Reply<Vec<LogEntry>> },
+    BeginTurn { patience: Duration, reply: Reply<(TurnNumber, LogHead)> },
+    Append { turn: TurnNumber, entry: LogEntry, lease: Option<Arc<LeaseTerm>>, reply: Reply<()> },
+    Keep { turn: TurnNumber, reply: Reply<()> },
+    EndTurn { turn: TurnNumber },
     TakeLease { name: String, holder: String, directory: Option<String>, reply: Reply<Arc<LeaseTerm>> },
     RenewLease { term: Arc<LeaseTerm>, reply: Reply<()> },
     DropLease { term: Arc<LeaseTerm>, reply: Reply<()> },

@@ -32,12 +32,12 @@ $$;
 CREATE TRIGGER log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON hostssl.log
     FOR EACH STATEMENT EXECUTE FUNCTION hostssl.log_is_append_only();
 
--- Who may change servers, and until when by this server's clock. Every holder has a higher epoch than all before.
+-- Who may change servers, or make the audit of a key, and until when by this server's clock. No two holders have one token.
 CREATE TABLE hostssl.leases (
     name text PRIMARY KEY,
     holder text NOT NULL,
     -- The state directory of a running system: who has its lock knows that no other process with it is alive.
     directory text,
-    epoch bigint NOT NULL,
+    token bigint NOT NULL,
     ends timestamptz NOT NULL
 );

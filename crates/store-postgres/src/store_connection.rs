@@ -1,10 +1,12 @@
 //! What is asked of the database, over one connection that is made anew where it broke.
 
+mod leases;
+mod unanswered;
+
 use crate::lease::{LASTS, LeaseTerm, since_boot};
-use crate::suitable::Durability;
+use crate::suitable::ServerSettings;
 use hostssl_sessions::{LoggedIn, Login, LoginError};
-use hostssl_store::{LogEntry, LogHead, SharedError};
-use std::error::Error;
+use hostssl_store::{LogEntry, LogHead, SharedError, TurnNumber};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +14,24 @@ use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
+use unanswered::Unanswered;
 use uuid::Uuid;
 
-/// The lease that entries rest on.
-const CHANGES: &str = "changes";
 /// How long an answer may take. A turn may take as long as a change waits for it besides.
 const ANSWER: Duration = Duration::from_mins(1);
 /// How long a machine may have its turn without asking for anything: one that is frozen loses it. An audit of 100,000 servers
 /// takes some tens of seconds to be written down.
 const TURN: Duration = Duration::from_mins(3);
 /// How long it is tried to find out whether an entry was kept when the connection broke in the middle.
-const RESOLVE: Duration = Duration::from_secs(30);
+const RESOLVE: Duration = Duration::from_mins(2);
 /// How many bytes of entries are handed over at once, and how many entries, unless one alone has more.
 const PAGE_BYTES: i64 = 16 << 20;
 const PAGE_ENTRIES: i64 = 512;
 
 /// What is read of the head.
 const HEAD: &str = "SELECT store, version, last, chain FROM hostssl.head";
+/// Begins a transaction whose commit returns when it is on the disk, whatever the database's default is.
+const DURABLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on";
 /// Whether the tables are there. A name that was looked up before they were is not looked up again in time.
 const IS_MADE: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
      ON n.oid = c.relnamespace WHERE n.nspname = 'hostssl' AND c.relname = 'head')";
@@ -40,10 +43,10 @@ type Given<'a> = &'a (dyn ToSql + Sync);
 pub(crate) struct StoreConnection {
     logins: Arc<[Login]>,
     session: Option<LoggedIn>,
-    /// Whether a transaction with the turn is open in it. It is one of that session: another one would know nothing of it.
-    has_turn: bool,
-    /// The last entry of the turn: its number and its chain.
-    appended: Option<(i64, String)>,
+    /// The turn whose transaction is open in it. It is one of that session: another one would know nothing of it.
+    turn: Option<Turn>,
+    /// How many turns there were.
+    turns: TurnNumber,
     /// How long the question may wait for a lock, beside the time for an answer.
     patience: Duration,
 }
@@ -54,68 +57,28 @@ impl fmt::Debug for StoreConnection {
     }
 }
 
-/// Why a question was not answered.
-enum Trouble {
-    /// The server said no.
-    Refused(Box<tokio_postgres::error::DbError>),
-    /// The connection is gone, or there is no answer.
-    Gone(String),
+/// A turn.
+struct Turn {
+    number: TurnNumber,
+    appended: Option<Appended>,
 }
 
-impl From<tokio_postgres::Error> for Trouble {
-    fn from(error: tokio_postgres::Error) -> Self {
-        match error.as_db_error() {
-            // Class 57 is an operator's: the server shuts down or has ended the session; 25P03 is that for a turn that took too long.
-            Some(said) if said.code().code().starts_with("57P") || said.code().code() == "25P03" => {
-                Self::Gone(said.message().to_owned())
-            }
-            Some(said) => Self::Refused(Box::new(said.clone())),
-            None => {
-                let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                // The words of the TLS library are for its developers.
-                Self::Gone(if why.contains("close_notify") {
-                    "the server closed the connection".to_owned()
-                } else {
-                    why
-                })
-            }
-        }
-    }
-}
-
-impl Trouble {
-    fn into_shared(self) -> SharedError {
-        match self {
-            Self::Gone(why) => SharedError::Unreachable(why),
-            Self::Refused(said) if *said.code() == SqlState::LOCK_NOT_AVAILABLE => SharedError::Busy,
-            Self::Refused(said) if *said.code() == SqlState::INSUFFICIENT_PRIVILEGE => SharedError::Unfit {
-                what: format!("this user may not use it: {}", said.message()),
-                hint: "let the owner of the schema run `GRANT USAGE ON SCHEMA hostssl TO …; GRANT SELECT, INSERT ON \
-                       hostssl.log TO …; GRANT SELECT, UPDATE ON hostssl.head TO …; GRANT SELECT, INSERT, UPDATE ON \
-                       hostssl.leases TO …`",
-            },
-            Self::Refused(said) if *said.code() == SqlState::READ_ONLY_SQL_TRANSACTION => SharedError::Unfit {
-                what: "it is read-only".to_owned(),
-                hint: "free it for writing: it may be a standby, or its disk may be full",
-            },
-            Self::Refused(said) if *said.code() == SqlState::DISK_FULL => SharedError::Unfit {
-                what: format!("its disk is full: {}", said.message()),
-                hint: "free some space there; then resume the run that `hostssl runs` shows as not ended, if there is one",
-            },
-            Self::Refused(said) => SharedError::Refused(format!("{}: {}", said.severity(), said.message())),
-        }
-    }
+/// The last entry of a turn, and the lease that it renews, with the moment when that was asked for.
+struct Appended {
+    number: i64,
+    chain: String,
+    renewed: Option<(Arc<LeaseTerm>, Duration)>,
 }
 
 impl StoreConnection {
     pub(crate) fn new(logins: Arc<[Login]>) -> Self {
-        Self { logins, session: None, has_turn: false, appended: None, patience: Duration::ZERO }
+        Self { logins, session: None, turn: None, turns: 0, patience: Duration::ZERO }
     }
 
     /// The client of a connection that stands, or of a new one.
     async fn client(&mut self) -> Result<&Client, SharedError> {
         if self.session.as_ref().is_none_or(|session| session.client().is_closed()) {
-            if std::mem::take(&mut self.has_turn) {
+            if self.turn.take().is_some() {
                 return Err(SharedError::Unreachable("the connection broke".to_owned()));
             }
             self.session = Some(self.connect().await?);
@@ -147,12 +110,16 @@ impl StoreConnection {
             LoginError::NoTls { .. } => {
                 SharedError::Unfit { what: error.to_string(), hint: "switch TLS on at the server of the store" }
             }
+            LoginError::NoPassword { user, .. } => SharedError::Unfit {
+                what: format!("it requires a password for user {user}, and none was found"),
+                hint: "set HOSTSSL_STORE_PASSWORD, or PGPASSFILE, or a service of pg_service.conf",
+            },
             _ => SharedError::Unreachable(error.to_string()),
         })?;
         let asked = bounded(ANSWER, async {
             let client = session.client();
-            let row = client.query_typed_one(Durability::SQL, &[]).await?;
-            let settings = Durability {
+            let row = client.query_typed_one(ServerSettings::SQL, &[]).await?;
+            let settings = ServerSettings {
                 version: row.try_get(0)?,
                 is_standby: row.try_get(1)?,
                 is_read_only: row.try_get(2)?,
@@ -161,31 +128,34 @@ impl StoreConnection {
             };
             Ok(settings)
         });
-        asked.await.map_err(Trouble::into_shared)?.check()?;
+        asked.await.map_err(Unanswered::into_shared)?.check()?;
         Ok(session)
     }
 
     /// Asks something, and closes the connection where it broke.
-    async fn ask<T>(&mut self, question: impl AsyncFnOnce(&Client) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    async fn ask<T>(&mut self, question: impl AsyncFnOnce(&Client) -> Result<T, Unanswered>) -> Result<T, Unanswered> {
         let limit = ANSWER + self.patience;
-        let client = self.client().await.map_err(|error| Trouble::Gone(error.to_string()))?;
+        let client = self.client().await.map_err(|error| Unanswered::Gone(error.to_string()))?;
         let answer = bounded(limit, question(client)).await;
-        if matches!(answer, Err(Trouble::Gone(_))) {
+        if matches!(answer, Err(Unanswered::Gone(_))) {
             self.session = None;
         }
         answer
     }
 
     /// The same for what may be asked twice: a connection that broke while nothing was asked is noticed by the next question.
-    async fn ask_twice<T>(&mut self, question: impl AsyncFn(&Client) -> Result<T, Trouble>) -> Result<T, SharedError> {
+    async fn ask_twice<T>(
+        &mut self,
+        question: impl AsyncFn(&Client) -> Result<T, Unanswered>,
+    ) -> Result<T, SharedError> {
         // What is wrong with the database is said in its own words.
         self.client().await?;
         match self.ask(&question).await {
-            Err(Trouble::Gone(_)) => {
+            Err(Unanswered::Gone(_)) => {
                 self.client().await?;
-                self.ask(&question).await.map_err(Trouble::into_shared)
+                self.ask(&question).await.map_err(Unanswered::into_shared)
             }
-            answer => answer.map_err(Trouble::into_shared),
+            answer => answer.map_err(Unanswered::into_shared),
         }
     }
 
@@ -211,7 +181,8 @@ impl StoreConnection {
     /// Makes the tables. Of several machines that begin at once, one does.
     async fn make(&mut self, version: i64) -> Result<(), SharedError> {
         let made = self.ask(async |client| {
-            client.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('hostssl'))").await?;
+            client.batch_execute(DURABLY).await?;
+            client.batch_execute("SELECT pg_advisory_xact_lock(hashtext('hostssl'))").await?;
             let row = client.query_typed_one(IS_MADE, &[]).await?;
             if !row.try_get::<_, bool>(0)? {
                 client.batch_execute(include_str!("schema.sql")).await?;
@@ -224,10 +195,10 @@ impl StoreConnection {
         });
         let made = made.await;
         if made.is_err() {
-            self.end_turn().await;
+            self.roll_back().await;
         }
-        made.map_err(|trouble| match trouble {
-            Trouble::Refused(said) if *said.code() == SqlState::INSUFFICIENT_PRIVILEGE => SharedError::Unfit {
+        made.map_err(|error| match error {
+            Unanswered::Refused(said) if *said.code() == SqlState::INSUFFICIENT_PRIVILEGE => SharedError::Unfit {
                 what: format!("it has no tables of hostssl yet, and this user may not make them: {}", said.message()),
                 hint: "run `GRANT CREATE ON DATABASE …` for this user, or name another user in --store once",
             },
@@ -235,7 +206,14 @@ impl StoreConnection {
         })
     }
 
-    pub(crate) async fn entries_after(&mut self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
+    pub(crate) async fn entries_after(
+        &mut self,
+        number: i64,
+        turn: Option<TurnNumber>,
+    ) -> Result<Vec<LogEntry>, SharedError> {
+        if turn.is_some() && self.turn.as_ref().map(|open| open.number) != turn {
+            return Err(SharedError::Moved);
+        }
         let page = self.ask_twice(async |client| {
             // The lengths are read first: of a page, only the first entry may be longer than the page.
             let sql = "SELECT number, chain, body FROM hostssl.log WHERE number > $1::int8 AND number <= \
@@ -253,12 +231,17 @@ impl StoreConnection {
         page.await
     }
 
-    pub(crate) async fn begin_turn(&mut self, patience: Duration) -> Result<LogHead, SharedError> {
-        // With each turn, and not once for the session: behind a pooler the next one may be another session of the server.
+    pub(crate) async fn begin_turn(&mut self, patience: Duration) -> Result<(TurnNumber, LogHead), SharedError> {
+        if self.turn.take().is_some() {
+            // Its thread has let go of the copy without a word.
+            self.roll_back().await;
+        }
+        // With each turn, and not once for the session: behind a pooler the next one may be another session of the server. A
+        // limit of 0 would be none.
         let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = {}; \
-             SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
-            patience.as_millis(),
+            "{DURABLY}; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
+             SET LOCAL idle_in_transaction_session_timeout = {}",
+            patience.as_millis().max(1),
             (patience + ANSWER).as_millis(),
             TURN.as_millis()
         );
@@ -270,61 +253,86 @@ impl StoreConnection {
         });
         let begun = begun.await;
         self.patience = Duration::ZERO;
-        self.has_turn = begun.is_ok();
-        if begun.is_err() {
-            self.end_turn().await;
+        match begun {
+            Ok(head) => {
+                self.turns += 1;
+                self.turn = Some(Turn { number: self.turns, appended: None });
+                Ok((self.turns, head))
+            }
+            Err(error) => {
+                self.roll_back().await;
+                Err(error)
+            }
         }
-        begun
     }
 
-    /// Ends a turn in which nothing was kept.
-    pub(crate) async fn end_turn(&mut self) {
-        self.has_turn = false;
-        self.appended = None;
+    /// Ends a turn in which nothing was kept, if it is not over.
+    pub(crate) async fn end_turn(&mut self, turn: TurnNumber) {
+        if self.turn.take_if(|open| open.number == turn).is_some() {
+            self.roll_back().await;
+        }
+    }
+
+    async fn roll_back(&mut self) {
         let Some(session) = &self.session else { return };
         if bounded(ANSWER, async { Ok(session.client().batch_execute("ROLLBACK").await?) }).await.is_err() {
             self.session = None;
         }
     }
 
-    pub(crate) async fn append(&mut self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
-        if let Err(error) = self.put(entry, lease).await {
-            self.end_turn().await;
+    pub(crate) async fn append(
+        &mut self,
+        turn: TurnNumber,
+        entry: &LogEntry,
+        lease: Option<Arc<LeaseTerm>>,
+    ) -> Result<(), SharedError> {
+        if self.turn.as_ref().is_none_or(|open| open.number != turn) {
+            return Err(SharedError::Moved);
+        }
+        let asked = since_boot();
+        if let Err(error) = self.put(entry, lease.as_deref()).await {
+            self.end_turn(turn).await;
             return Err(error);
         }
-        self.appended = Some((entry.number, entry.chain.clone()));
+        if let Some(open) = &mut self.turn {
+            let (number, chain) = (entry.number, entry.chain.clone());
+            open.appended = Some(Appended { number, chain, renewed: lease.map(|lease| (lease, asked)) });
+        }
         Ok(())
     }
 
-    pub(crate) async fn keep(&mut self) -> Result<(), SharedError> {
-        let Some((number, chain)) = self.appended.take() else {
-            self.end_turn().await;
-            return Ok(());
+    pub(crate) async fn keep(&mut self, turn: TurnNumber) -> Result<(), SharedError> {
+        let open = self.turn.as_mut().filter(|open| open.number == turn);
+        let Some(Appended { number, chain, renewed }) = open.and_then(|open| open.appended.take()) else {
+            self.end_turn(turn).await;
+            return Err(SharedError::Moved);
         };
         let committed = self.ask(async |client| Ok(client.batch_execute("COMMIT").await?)).await;
-        let had_turn = std::mem::take(&mut self.has_turn);
+        let was_open = self.turn.take().is_some();
         match committed {
-            Ok(()) => Ok(()),
-            Err(Trouble::Refused(said)) => Err(Trouble::Refused(said).into_shared()),
+            Ok(()) => {}
+            Err(Unanswered::Refused(said)) => return Err(Unanswered::Refused(said).into_shared()),
             // The connection broke before it was asked.
-            Err(Trouble::Gone(why)) if !had_turn => Err(SharedError::Unreachable(why)),
-            Err(Trouble::Gone(why)) => self.resolve(number, &chain, &why).await,
+            Err(Unanswered::Gone(why)) if !was_open => return Err(SharedError::Unreachable(why)),
+            Err(Unanswered::Gone(why)) => self.resolve(number, &chain, &why).await?,
         }
+        if let Some((lease, asked)) = renewed {
+            lease.renewed(asked);
+        }
+        Ok(())
     }
 
     /// Everything of an entry but the commit.
-    async fn put(&mut self, entry: &LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
-        if !self.has_turn {
-            return Err(SharedError::Moved);
-        }
+    async fn put(&mut self, entry: &LogEntry, lease: Option<&LeaseTerm>) -> Result<(), SharedError> {
         let put = self.ask(async |client| {
-            if let Some(epoch) = lease {
+            if let Some(lease) = lease {
+                let (name, token) = (lease.name(), lease.token());
                 // One that ran out while the store could not be reached is renewed: no other process has it. One that wants to
                 // take it waits until this entry is kept.
                 let renew = "UPDATE hostssl.leases SET ends = greatest(ends, clock_timestamp() + $3 * interval '1 second') \
-                             WHERE name = $1 AND epoch = $2";
+                             WHERE name = $1 AND token = $2";
                 let lasts = LASTS.as_secs_f64();
-                let given = [(&CHANGES as Given<'_>, Type::TEXT), (&epoch, Type::INT8), (&lasts, Type::FLOAT8)];
+                let given = [(&name as Given<'_>, Type::TEXT), (&token, Type::INT8), (&lasts, Type::FLOAT8)];
                 if client.execute_typed(renew, &given).await? != 1 {
                     return Ok(Err(SharedError::LeaseOver));
                 }
@@ -340,7 +348,7 @@ impl StoreConnection {
             client.execute_typed(insert, &given).await?;
             Ok(Ok(()))
         });
-        put.await.map_err(Trouble::into_shared)?
+        put.await.map_err(Unanswered::into_shared)?
     }
 
     /// Finds out whether an entry was kept after all. The row of the turn is waited for, which the old session has until it has
@@ -364,84 +372,20 @@ impl StoreConnection {
                     return Err(SharedError::Uncertain(why.to_owned()));
                 }
                 Err(_) => {
-                    self.end_turn().await;
+                    self.roll_back().await;
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
             }
         }
     }
-
-    pub(crate) async fn take_lease(
-        &mut self,
-        name: &str,
-        holder: &str,
-        directory: Option<&str>,
-    ) -> Result<Arc<LeaseTerm>, SharedError> {
-        let asked = since_boot();
-        let taken = self.ask_twice(async |client| {
-            let sql = "INSERT INTO hostssl.leases AS l (name, holder, directory, epoch, ends) \
-                       VALUES ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 second') \
-                       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, directory = excluded.directory, \
-                       epoch = l.epoch + 1, ends = excluded.ends \
-                       WHERE l.ends < clock_timestamp() OR l.directory = excluded.directory RETURNING epoch";
-            let lasts = LASTS.as_secs_f64();
-            let given = [
-                (&name as Given<'_>, Type::TEXT),
-                (&holder, Type::TEXT),
-                (&directory, Type::TEXT),
-                (&lasts, Type::FLOAT8),
-            ];
-            let row = client.query_typed_opt(sql, &given).await?;
-            if let Some(row) = row {
-                return Ok(Ok(row.try_get::<_, i64>(0)?));
-            }
-            let sql = "SELECT holder || ', until ' || to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
-                       || ' unless it is renewed' FROM hostssl.leases WHERE name = $1";
-            let given = [(&name as Given<'_>, Type::TEXT)];
-            Ok(Err(client.query_typed_one(sql, &given).await?.try_get::<_, String>(0)?))
-        });
-        match taken.await? {
-            Ok(epoch) => Ok(Arc::new(LeaseTerm::new(name, epoch, asked))),
-            Err(holder) => Err(SharedError::Held(holder)),
-        }
-    }
-
-    /// Renews a lease. One that ran out is renewed too while no other process has taken it.
-    pub(crate) async fn renew(&mut self, lease: &LeaseTerm) {
-        let (asked, name, epoch) = (since_boot(), lease.name(), lease.epoch());
-        let renewed = self.ask(async |client| {
-            let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() + $3 * interval '1 second' \
-                       WHERE name = $1 AND epoch = $2";
-            let lasts = LASTS.as_secs_f64();
-            let given = [(&name as Given<'_>, Type::TEXT), (&epoch, Type::INT8), (&lasts, Type::FLOAT8)];
-            Ok(client.execute_typed(sql, &given).await?)
-        });
-        match renewed.await {
-            Ok(1) => lease.renewed(asked),
-            Ok(_) => lease.lost(),
-            // It lasts as long as it lasts.
-            Err(_) => {}
-        }
-    }
-
-    /// Gives a lease back before its time.
-    pub(crate) async fn give_back(&mut self, lease: &LeaseTerm) {
-        let (name, epoch) = (lease.name(), lease.epoch());
-        let ended = self.ask(async |client| {
-            let sql = "UPDATE hostssl.leases SET ends = clock_timestamp() WHERE name = $1 AND epoch = $2";
-            Ok(client.execute_typed(sql, &[(&name, Type::TEXT), (&epoch, Type::INT8)]).await?)
-        });
-        // Where that fails it ends by itself.
-        let _ = ended.await;
-    }
 }
 
-fn head_of(row: &Row) -> Result<LogHead, Trouble> {
+fn head_of(row: &Row) -> Result<LogHead, Unanswered> {
     Ok(LogHead { store: row.try_get(0)?, version: row.try_get(1)?, last: row.try_get(2)?, chain: row.try_get(3)? })
 }
 
-async fn bounded<T>(limit: Duration, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+async fn bounded<T>(limit: Duration, work: impl Future<Output = Result<T, Unanswered>>) -> Result<T, Unanswered> {
     // Where there is a limit of its own, the server gives up first, and says so.
     let limit = limit + Duration::from_secs(10);
-    timeout(limit, work).await.unwrap_or_else(|_| Err(Trouble::Gone(format!("no answer in {} s", limit.as_secs()))))
+    timeout(limit, work).await.unwrap_or_else(|_| Err(Unanswered::Gone(format!("no answer in {} s", limit.as_secs()))))
 }

@@ -5,7 +5,7 @@ use hostssl_store::SharedError;
 
 /// What a database says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Durability {
+pub(crate) struct ServerSettings {
     /// `server_version_num`.
     pub(crate) version: i32,
     /// Whether it is a standby.
@@ -18,7 +18,7 @@ pub(crate) struct Durability {
     pub(crate) full_page_writes: bool,
 }
 
-impl Durability {
+impl ServerSettings {
     /// The question, in the order of the fields.
     pub(crate) const SQL: &str = "SELECT current_setting('server_version_num')::int4, pg_is_in_recovery(), \
          current_setting('default_transaction_read_only')::bool, current_setting('fsync')::bool, \
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_loses_records_or_cannot_take_them_is_refused() {
-        let good = Durability {
+        let good = ServerSettings {
             version: 150_018,
             is_standby: false,
             is_read_only: false,
@@ -72,11 +72,11 @@ mod tests {
         };
         good.check().unwrap();
         for (settings, word) in [
-            (Durability { version: 140_020, ..good.clone() }, "PostgreSQL 14"),
-            (Durability { is_standby: true, ..good.clone() }, "standby"),
-            (Durability { is_read_only: true, ..good.clone() }, "read-only"),
-            (Durability { fsync: false, ..good.clone() }, "fsync is off"),
-            (Durability { full_page_writes: false, ..good.clone() }, "full_page_writes is off"),
+            (ServerSettings { version: 140_020, ..good.clone() }, "PostgreSQL 14"),
+            (ServerSettings { is_standby: true, ..good.clone() }, "standby"),
+            (ServerSettings { is_read_only: true, ..good.clone() }, "read-only"),
+            (ServerSettings { fsync: false, ..good.clone() }, "fsync is off"),
+            (ServerSettings { full_page_writes: false, ..good.clone() }, "full_page_writes is off"),
         ] {
             let error = settings.check().unwrap_err();
             assert!(error.to_string().contains(word), "{error}");

@@ -65,11 +65,15 @@ async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Stor
         match command {
             StoreRequest::Head { version, reply } => drop(reply.send(connection.head(version).await)),
             StoreRequest::Peek { reply } => drop(reply.send(connection.peek().await)),
-            StoreRequest::EntriesAfter { number, reply } => drop(reply.send(connection.entries_after(number).await)),
+            StoreRequest::EntriesAfter { number, turn, reply } => {
+                drop(reply.send(connection.entries_after(number, turn).await));
+            }
             StoreRequest::BeginTurn { patience, reply } => drop(reply.send(connection.begin_turn(patience).await)),
-            StoreRequest::Append { entry, lease, reply } => drop(reply.send(connection.append(&entry, lease).await)),
-            StoreRequest::Keep { reply } => drop(reply.send(connection.keep().await)),
-            StoreRequest::EndTurn => connection.end_turn().await,
+            StoreRequest::Append { turn, entry, lease, reply } => {
+                drop(reply.send(connection.append(turn, &entry, lease).await));
+            }
+            StoreRequest::Keep { turn, reply } => drop(reply.send(connection.keep(turn).await)),
+            StoreRequest::EndTurn { turn } => connection.end_turn(turn).await,
             StoreRequest::TakeLease { name, holder, directory, reply } => {
                 let taken = connection.take_lease(&name, &holder, directory.as_deref()).await;
                 if let Ok(lease) = &taken {

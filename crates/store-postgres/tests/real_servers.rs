@@ -123,10 +123,10 @@ fn a_turn_whose_connection_is_cut_keeps_nothing_and_the_next_one_connects_again(
     }
     let log = database.log(&one);
     log.head(0).unwrap();
-    let head = log.begin_turn(Duration::from_secs(5)).unwrap();
+    let (turn, head) = log.begin_turn(Duration::from_secs(5)).unwrap();
     database.sql(cut);
     let entry = hostssl_store::LogEntry { number: head.last + 1, chain: String::new(), body: vec![] };
-    let error = log.append(entry, None).and_then(|()| log.keep()).unwrap_err();
+    let error = log.append(turn, entry, None).and_then(|()| log.keep(turn)).unwrap_err();
     assert!(matches!(error, SharedError::Unreachable(_)), "{error:?}");
     assert_eq!(log.head(0).unwrap(), head, "nothing of it is kept");
     StoreReader::open(database.copy(&two)).unwrap();
@@ -140,10 +140,10 @@ fn one_machine_has_its_turn_and_the_others_wait_for_it() {
     let (_root, one, two) = directories();
     let (first, second) = (database.log(&one), database.log(&two));
     first.head(12).unwrap();
-    first.begin_turn(Duration::from_secs(5)).unwrap();
+    let (turn, _) = first.begin_turn(Duration::from_secs(5)).unwrap();
     let error = second.begin_turn(Duration::from_millis(50)).unwrap_err();
     assert!(matches!(error, SharedError::Busy), "{error:?}");
-    first.end_turn();
+    first.end_turn(turn);
     second.begin_turn(Duration::from_secs(5)).unwrap();
 }
 
@@ -228,17 +228,15 @@ fn the_log_itself_is_append_only() {
 }
 
 #[test]
-fn what_was_kept_survives_a_crash_of_the_server_at_every_append() {
+fn what_was_kept_survives_a_crash_of_the_server() {
     let Some(mut server) = start(15) else { return };
     let (_root, one, two) = directories();
     server.psql("", "CREATE DATABASE crash");
-    let run = RunId::new("run").unwrap();
     for minute in 1..4 {
         {
             let database = Database(&server, "crash".into());
             let store = AuditStore::open(database.copy(&one)).unwrap();
             store.save(&AuditedFleet::small().report(minute)).unwrap();
-            assert!(store.orders(&run).unwrap().is_empty());
         }
         server.crash_and_start();
     }
@@ -379,4 +377,58 @@ fn machines_behind_a_pooler_do_not_mix_their_statements_up() {
     });
     let reader = StoreReader::open(copy("d")).unwrap();
     assert_eq!(reader.audits(Page { number: 0, size: 1 }).unwrap().1, 18);
+}
+
+#[test]
+fn a_turn_needs_one_connection_of_a_pooler() {
+    let Some(server) = any_server() else { return };
+    let (_root, one, _) = directories();
+    Database::new(&server, "pool_of_one").log(&one).head(12).unwrap();
+    let Some(pooler) = RealPooler::start(&server, "pool_mode = transaction\ndefault_pool_size = 1") else { return };
+    let mut login = login_to(&server, "pool_of_one", USER);
+    login.target.port = pooler.port;
+    let log: Arc<dyn SharedLog> = Arc::new(PostgresLog::new(vec![login], &one));
+    let (turn, head) = log.begin_turn(Duration::from_secs(5)).unwrap();
+    assert_eq!((head.last, log.entries_after(0, Some(turn)).unwrap()), (0, vec![]));
+    log.end_turn(turn);
+    assert!(matches!(log.entries_after(0, Some(turn)), Err(SharedError::Moved)));
+    AuditStore::open(StateDirectory::copy_of(one, log)).unwrap().save(&AuditedFleet::small().report(1)).unwrap();
+}
+
+/// Changes that change nothing end their turns beside others of the same process.
+#[test]
+fn turns_of_one_process_do_not_end_each_other() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "threads");
+    let (_root, one, two) = directories();
+    let shared = database.copy(&one);
+    let (saving, idle) = (AuditStore::open(&shared).unwrap(), AuditStore::open(&shared).unwrap());
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                assert_eq!(idle.prune(1_000).unwrap(), 0);
+            }
+        });
+        for minute in 0..40 {
+            saving.save(&AuditedFleet::small().report(minute)).unwrap();
+        }
+        is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    let reader = StoreReader::open(database.copy(&two)).unwrap();
+    assert_eq!(reader.audits(Page { number: 0, size: 1 }).unwrap().1, 40);
+    assert_eq!(dump(&one), dump(&two));
+}
+
+#[test]
+fn no_patience_is_not_no_limit() {
+    let Some(server) = any_server() else { return };
+    let database = Database::new(&server, "hurry");
+    let (_root, one, two) = directories();
+    let (first, second) = (database.log(&one), database.log(&two));
+    first.head(12).unwrap();
+    let (turn, _) = first.begin_turn(Duration::from_secs(5)).unwrap();
+    let error = second.begin_turn(Duration::ZERO).unwrap_err();
+    assert!(matches!(error, SharedError::Busy), "{error:?}");
+    first.end_turn(turn);
 }

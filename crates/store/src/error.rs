@@ -284,7 +284,7 @@ impl From<StoreError> for JournalError {
             }
             error @ (StoreError::LeaseEnds
             | StoreError::NotAlone(_)
-            | StoreError::Shared { error: SharedError::LeaseOver, .. }) => Self::TakenOver(Box::new(error)),
+            | StoreError::Shared { error: SharedError::LeaseOver, .. }) => Self::RightLost(Box::new(error)),
             error @ StoreError::Full(_) => Self::Full(Box::new(error)),
             error @ StoreError::ReadOnly(_) => Self::ReadOnly(Box::new(error)),
             error @ StoreError::Corrupt(_) => Self::Corrupt(Box::new(error)),

@@ -42,7 +42,9 @@ pub use probers::{
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::{KeptRun, RunPurpose};
-pub use shared_log::{Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, copy_into, copy_out_of};
+pub use shared_log::{
+    Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, TurnNumber, copy_into, copy_out_of,
+};
 pub use state_directory::StateDirectory;
 
 use async_trait::async_trait;

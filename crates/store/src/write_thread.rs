@@ -158,7 +158,7 @@ fn keep_all(
         remember(known, requests);
         return requests.iter().map(|_| Ok(())).collect();
     }
-    let lease = target.lease.as_ref().map(|lease| lease.epoch());
+    let lease = target.lease.as_ref().map(|lease| lease.token());
     let writing = Writing { log: target.log.as_ref(), lease, patience: JOURNAL_TIMEOUT };
     let kept = in_transaction(connection, &writing, |transaction| {
         let mut results = Vec::with_capacity(requests.len());

@@ -6,7 +6,7 @@
 use hostssl_remediation::{Journal as _, JournalError};
 use hostssl_store::{
     AuditStore, Lease, LogEntry, LogHead, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader,
-    copy_into, copy_out_of,
+    TurnNumber, copy_into, copy_out_of,
 };
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
@@ -26,9 +26,10 @@ enum Fault {
 #[derive(Debug, Default)]
 struct Inner {
     entries: Vec<LogEntry>,
-    has_turn: bool,
+    turn: Option<TurnNumber>,
+    turns: TurnNumber,
     appended: Vec<LogEntry>,
-    epoch: i64,
+    token: i64,
     holder: Option<i64>,
     fault: Option<Fault>,
 }
@@ -72,38 +73,45 @@ impl SharedLog for MemoryLog {
         Ok(self.version.lock().unwrap().is_some().then(|| self.head_of(&self.inner.lock().unwrap())))
     }
 
-    fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError> {
+    fn entries_after(&self, number: i64, _: Option<TurnNumber>) -> Result<Vec<LogEntry>, SharedError> {
         let inner = self.inner.lock().unwrap();
         Ok(inner.entries.iter().filter(|entry| entry.number > number).take(3).cloned().collect())
     }
 
-    fn begin_turn(&self, _: Duration) -> Result<LogHead, SharedError> {
-        let mut inner = self.passed.wait_while(self.inner.lock().unwrap(), |inner| inner.has_turn).unwrap();
-        inner.has_turn = true;
-        Ok(self.head_of(&inner))
+    fn begin_turn(&self, _: Duration) -> Result<(TurnNumber, LogHead), SharedError> {
+        let mut inner = self.passed.wait_while(self.inner.lock().unwrap(), |inner| inner.turn.is_some()).unwrap();
+        inner.turns += 1;
+        inner.turn = Some(inner.turns);
+        Ok((inner.turns, self.head_of(&inner)))
     }
 
-    fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
+    fn append(&self, turn: TurnNumber, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError> {
         let mut inner = self.inner.lock().unwrap();
+        if inner.turn != Some(turn) {
+            return Err(SharedError::Moved);
+        }
         assert_eq!(entry.number, i64::try_from(inner.entries.len() + inner.appended.len()).unwrap() + 1);
         if lease.is_some() && lease != inner.holder {
             drop(inner);
-            self.end_turn();
+            self.end_turn(turn);
             return Err(SharedError::LeaseOver);
         }
         inner.appended.push(entry);
         Ok(())
     }
 
-    fn keep(&self) -> Result<(), SharedError> {
+    fn keep(&self, turn: TurnNumber) -> Result<(), SharedError> {
         let mut inner = self.inner.lock().unwrap();
+        if inner.turn != Some(turn) || inner.appended.is_empty() {
+            return Err(SharedError::Moved);
+        }
         let fault = inner.fault.take();
         if fault != Some(Fault::NotKept) {
             let appended = std::mem::take(&mut inner.appended);
             inner.entries.extend(appended);
         }
         drop(inner);
-        self.end_turn();
+        self.end_turn(turn);
         match fault {
             None => Ok(()),
             Some(Fault::NotKept) => Err(SharedError::Unreachable("cut".into())),
@@ -111,11 +119,13 @@ impl SharedLog for MemoryLog {
         }
     }
 
-    fn end_turn(&self) {
+    fn end_turn(&self, turn: TurnNumber) {
         let mut inner = self.inner.lock().unwrap();
-        inner.has_turn = false;
-        inner.appended.clear();
-        self.passed.notify_all();
+        if inner.turn == Some(turn) {
+            inner.turn = None;
+            inner.appended.clear();
+            self.passed.notify_all();
+        }
     }
 
     fn take_lease(&self, _: &str, _: &str) -> Result<Box<dyn Lease>, SharedError> {
@@ -123,27 +133,27 @@ impl SharedLog for MemoryLog {
         if inner.holder.is_some() {
             return Err(SharedError::Held("another one".into()));
         }
-        inner.epoch += 1;
-        inner.holder = Some(inner.epoch);
-        Ok(Box::new(MemoryLease { epoch: inner.epoch, inner: self.inner.clone() }))
+        inner.token += 1;
+        inner.holder = Some(inner.token);
+        Ok(Box::new(MemoryLease { token: inner.token, inner: self.inner.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct MemoryLease {
-    epoch: i64,
+    token: i64,
     inner: Arc<Mutex<Inner>>,
 }
 
 impl Lease for MemoryLease {
-    fn epoch(&self) -> i64 {
-        self.epoch
+    fn token(&self) -> i64 {
+        self.token
     }
 
     fn renew(&self) {}
 
     fn left(&self) -> Duration {
-        let is_held = self.inner.lock().unwrap().holder == Some(self.epoch);
+        let is_held = self.inner.lock().unwrap().holder == Some(self.token);
         if is_held { Duration::from_mins(2) } else { Duration::ZERO }
     }
 }
@@ -151,7 +161,7 @@ impl Lease for MemoryLease {
 impl Drop for MemoryLease {
     fn drop(&mut self) {
         let mut inner = self.inner.lock().unwrap();
-        if inner.holder == Some(self.epoch) {
+        if inner.holder == Some(self.token) {
             inner.holder = None;
         }
     }
@@ -192,7 +202,7 @@ fn nothing_is_sent_when_the_lease_ends_before_the_answer() {
     let store = Store::open(copy(&log, &one)).unwrap();
     store.may_write().unwrap();
     log.inner.lock().unwrap().holder = None;
-    assert!(matches!(store.may_write(), Err(JournalError::TakenOver(_))));
+    assert!(matches!(store.may_write(), Err(JournalError::RightLost(_))));
 }
 
 #[test]

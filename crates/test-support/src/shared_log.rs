@@ -157,11 +157,11 @@ pub fn a_successor_fences_off_who_was_before(log: &dyn LogUnderTest) {
         "what began on another machine has not ended"
     );
     let error = append(&frozen, "run-1", JournalEvent::RunFinished).unwrap_err();
-    assert!(matches!(&error, JournalError::TakenOver(_)) && because(&error).contains("has passed to another process"));
+    assert!(matches!(&error, JournalError::RightLost(_)) && because(&error).contains("has passed to another process"));
     block_on(successor.load(&RunId::new("run-1").unwrap())).unwrap();
     append(&successor, "run-1", JournalEvent::RunResumed).unwrap();
     let error = append(&frozen, "run-1", JournalEvent::RunFinished).unwrap_err();
-    assert!(matches!(&error, JournalError::TakenOver(_)) && because(&error).contains("has also written to run run-1"));
+    assert!(matches!(&error, JournalError::RightLost(_)) && because(&error).contains("has also written to run run-1"));
     append(&successor, "run-1", JournalEvent::RunFinished).unwrap();
     drop((frozen, successor));
     StoreReader::open(log.copy(&one)).unwrap();

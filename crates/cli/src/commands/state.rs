@@ -37,15 +37,15 @@ pub(crate) struct CopyArgs {
 
 pub(crate) fn run(command: &StateCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let StateCommand::Copy(CopyArgs { from, to }) = command;
-    let (copied, next) = match (is_store(from), is_store(to)) {
+    let (copied, compared, next) = match (is_store(from), is_store(to)) {
         (false, true) => {
             let log = shared_store::connect(to, Path::new(from))?;
             let next = Hint::with("`hostssl runs --store {} --state {}`", &[to, from]);
-            (copy_into(Path::new(from), &log)?, next)
+            (copy_into(Path::new(from), &log)?, " on both sides", next)
         }
         (true, false) => {
             let log = shared_store::connect(from, Path::new(to))?;
-            (copy_out_of(&log, Path::new(to))?, Hint::with("`hostssl runs --state {}`", &[to]))
+            (copy_out_of(&log, Path::new(to))?, "", Hint::with("`hostssl runs --state {}`", &[to]))
         }
         (false, false) => {
             return Err(CliError::usage(
@@ -61,7 +61,7 @@ pub(crate) fn run(command: &StateCommand, terminal: &TerminalArgs) -> Result<Exi
         }
     };
     let StateDigest { rows, sha256 } = copied;
-    stdout::write(|out| writeln!(out, "copied {rows} rows, with the SHA-256 {sha256} on both sides"))?;
+    stdout::write(|out| writeln!(out, "copied {rows} rows, with the SHA-256 {sha256}{compared}"))?;
     if !terminal.quiet {
         stderr!("next: {}", terminal.again.hint(next));
     }

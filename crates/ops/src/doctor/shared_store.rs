@@ -37,7 +37,7 @@ mod tests {
     use hostssl_model::DoctorStatus::{Failed, Ok as Fine, Warning};
 
     #[test]
-    fn a_store_that_lets_others_in_in_plaintext_is_a_finding() {
+    fn a_store_whose_server_accepts_plaintext_is_a_warning() {
         let kept = LogHead { store: "id".into(), version: 12, last: 3, chain: String::new() };
         let head = || Ok(Some(&kept));
         let check = |found, listeners: &[WireVerdict]| store_check("db:5432/hostssl", found, listeners);

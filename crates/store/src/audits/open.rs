@@ -23,8 +23,8 @@ impl AuditStore {
         Self::open_within(directory, TURN_PATIENCE)
     }
 
-    /// The same for a caller that has little time: each write waits no longer than `patience` for another process that
-    /// writes, and never longer than it would without this.
+    /// The same for a caller that has little time: each write waits no longer than `patience` for another process of this
+    /// machine that writes, and as long again for its turn at a shared store, and never longer than it would without this.
     ///
     /// # Errors
     ///

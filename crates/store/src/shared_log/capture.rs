@@ -48,9 +48,7 @@ fn table(connection: &Connection, name: String) -> Result<Table, StoreError> {
 
 /// Begins to note what is changed. Once for a connection is enough.
 pub(super) fn start(connection: &Connection) -> Result<(), StoreError> {
-    let known = "SELECT count(*) FROM temp.sqlite_schema WHERE name = ?1";
-    let is_started: i64 = connection.query_row(known, [NOTED], |row| row.get(0))?;
-    if is_started > 0 {
+    if is_started(connection)? {
         return forget(connection);
     }
     let tables = tables(connection)?;
@@ -84,8 +82,16 @@ fn trigger(place: usize, table: &Table, kind: RowChangeKind) -> String {
     )
 }
 
-/// Forgets what was noted so far.
+fn is_started(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM temp.sqlite_schema WHERE name = ?1";
+    Ok(connection.prepare_cached(sql)?.exists([NOTED])?)
+}
+
+/// Forgets what was noted so far, if anything is noted.
 pub(super) fn forget(connection: &Connection) -> Result<(), StoreError> {
+    if !is_started(connection)? {
+        return Ok(());
+    }
     connection.prepare_cached(&format!("DELETE FROM temp.{NOTED}"))?.execute([])?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Brings a copy up to date: applies the entries of the log that it does not have yet.
 
-use super::capture::{Table, tables};
+use super::capture::{self, Table, tables};
 use super::entry::{self, RowChange, RowChangeKind};
-use super::{LogEntry, LogHead, SharedLog};
+use super::{LogEntry, LogHead, SharedLog, TurnNumber};
 use crate::StoreError;
 use crate::database::version;
 use rusqlite::types::Value;
@@ -41,6 +41,9 @@ impl CopyPosition {
 pub(crate) fn join(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Result<(), StoreError> {
     // Changes of rows that were replaced are noted too.
     connection.pragma_update(None, "recursive_triggers", true)?;
+    if CopyPosition::of(connection)?.is_some() {
+        return catch_up(connection, log);
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if CopyPosition::of(&transaction)?.is_none() {
         let head = head_of(log)?;
@@ -69,7 +72,7 @@ pub(crate) fn catch_up(connection: &mut Connection, log: &Arc<dyn SharedLog>) ->
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Of this moment: another process of this machine may have brought the copy further than the head was before.
         let head = head_of(log)?;
-        let is_there = apply_page(&transaction, log, &head)?;
+        let is_there = apply_page(&transaction, log, &head, None)?;
         transaction.commit()?;
         if is_there {
             return Ok(());
@@ -77,14 +80,15 @@ pub(crate) fn catch_up(connection: &mut Connection, log: &Arc<dyn SharedLog>) ->
     }
 }
 
-/// The same within a transaction, up to the end of the log.
+/// The same within a transaction, and in the turn if there is one, up to the end of the log.
 pub(super) fn catch_up_within(
     transaction: &Transaction<'_>,
     log: &Arc<dyn SharedLog>,
     head: &LogHead,
+    turn: Option<TurnNumber>,
 ) -> Result<(), StoreError> {
     check_version(head)?;
-    while !apply_page(transaction, log, head)? {}
+    while !apply_page(transaction, log, head, turn)? {}
     Ok(())
 }
 
@@ -96,14 +100,19 @@ pub(super) fn reach(transaction: &Transaction<'_>, entry: &LogEntry) -> Result<(
 }
 
 /// Applies the next entries. Returns whether the copy is at the end of the log then, and has the history that leads there.
-fn apply_page(transaction: &Transaction<'_>, log: &Arc<dyn SharedLog>, head: &LogHead) -> Result<bool, StoreError> {
+fn apply_page(
+    transaction: &Transaction<'_>,
+    log: &Arc<dyn SharedLog>,
+    head: &LogHead,
+    turn: Option<TurnNumber>,
+) -> Result<bool, StoreError> {
     let position = CopyPosition::of_copy(transaction)?;
     check_store(transaction, &position, head, log)?;
     if position.number == head.last {
         let is_same = position.chain == head.chain;
         return if is_same { Ok(true) } else { Err(other_history(log, position.number)) };
     }
-    let entries = log.entries_after(position.number).map_err(|error| StoreError::shared(log, error))?;
+    let entries = log.entries_after(position.number, turn).map_err(|error| StoreError::shared(log, error))?;
     let missing = |number| StoreError::LogBroken { place: log.place().to_owned(), entry: number };
     if entries.is_empty() {
         return Err(missing(position.number + 1));
@@ -111,7 +120,7 @@ fn apply_page(transaction: &Transaction<'_>, log: &Arc<dyn SharedLog>, head: &Lo
     // A row may name one that the same entry adds after it.
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
     let (tables, mut at) = (tables(transaction)?, position);
-    for entry in entries {
+    for entry in entries.into_iter().filter(|entry| entry.number <= head.last) {
         if entry.number != at.number + 1 {
             return Err(missing(at.number + 1));
         }
@@ -124,6 +133,8 @@ fn apply_page(transaction: &Transaction<'_>, log: &Arc<dyn SharedLog>, head: &Lo
         reach(transaction, &expected)?;
         (at.number, at.chain) = (expected.number, expected.chain);
     }
+    // What was changed elsewhere is no change of this copy's.
+    capture::forget(transaction)?;
     Ok(false)
 }
 
@@ -186,17 +197,17 @@ fn check_version(head: &LogHead) -> Result<(), StoreError> {
 /// knows.
 fn check_store(
     transaction: &Transaction<'_>,
-    place: &CopyPosition,
+    position: &CopyPosition,
     head: &LogHead,
     log: &Arc<dyn SharedLog>,
 ) -> Result<(), StoreError> {
-    if place.store != head.store {
-        return Err(StoreError::OtherStore { place: log.place().to_owned(), copied: place.place.clone() });
+    if position.store != head.store {
+        return Err(StoreError::OtherStore { place: log.place().to_owned(), copied: position.place.clone() });
     }
-    if place.number > head.last {
-        return Err(StoreError::CopyAhead { place: log.place().to_owned(), copy: place.number, store: head.last });
+    if position.number > head.last {
+        return Err(StoreError::CopyAhead { place: log.place().to_owned(), copy: position.number, store: head.last });
     }
-    if place.place != log.place() {
+    if position.place != log.place() {
         transaction.execute("UPDATE copy_of SET place = ?1", [log.place()])?;
     }
     Ok(())

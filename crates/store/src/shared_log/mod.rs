@@ -19,6 +19,7 @@ pub use moving::{StateDigest, copy_into, copy_out_of};
 pub(crate) use turn::{Writing, in_transaction, lease_of, lease_of_audit};
 
 use crate::StoreError;
+use hostssl_model::hex;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub struct LogHead {
     pub chain: String,
 }
 
+/// Tells a turn from the others of this process.
+pub type TurnNumber = u64;
+
 /// A change that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
@@ -52,9 +56,8 @@ pub struct LogEntry {
 /// The right to do something, such as to change servers, which one process at a time has. It ends with its value, or when its time is over and it could
 /// not be renewed.
 pub trait Lease: fmt::Debug + Send + Sync {
-    /// Its number: every holder has a higher one than all before. An entry that rests on a lease is only taken while that lease
-    /// is the newest.
-    fn epoch(&self) -> i64;
+    /// What no other holder has: an entry that rests on a lease is only taken while no other process has taken it.
+    fn token(&self) -> i64;
 
     /// Asks for it to be renewed now. Afterwards it lasts as long as [`Self::left`] says.
     fn renew(&self);
@@ -117,37 +120,39 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     fn peek(&self) -> Result<Option<LogHead>, SharedError>;
 
     /// The next entries behind a number, in order: all of them, or as many as are handed over at once. None when there is none.
+    /// Within a turn they are read over its own connection: those who wait for the turn may have taken all that a pooler has.
     ///
     /// # Errors
     ///
-    /// [`SharedError`].
-    fn entries_after(&self, number: i64) -> Result<Vec<LogEntry>, SharedError>;
+    /// [`SharedError`]. [`SharedError::Moved`] where the turn is over.
+    fn entries_after(&self, number: i64, turn: Option<TurnNumber>) -> Result<Vec<LogEntry>, SharedError>;
 
     /// Waits until no other machine has its turn, up to `patience`, and takes the turn. What it is and how long cannot change
-    /// until [`Self::keep`] or [`Self::end_turn`].
+    /// until [`Self::keep`] or [`Self::end_turn`] with the number of this turn. A turn of the same process that was not ended is
+    /// over then.
     ///
     /// # Errors
     ///
     /// [`SharedError`]: the turn was not taken.
-    fn begin_turn(&self, patience: Duration) -> Result<LogHead, SharedError>;
+    fn begin_turn(&self, patience: Duration) -> Result<(TurnNumber, LogHead), SharedError>;
 
-    /// Appends an entry in this turn. With the number of a lease it is only taken while that is the newest lease and has not run
-    /// out. It is not kept before [`Self::keep`].
+    /// Appends an entry in this turn. With the token of a lease it is only taken while no other process has that lease; one that
+    /// ran out is renewed. It is not kept before [`Self::keep`].
     ///
     /// # Errors
     ///
-    /// [`SharedError`]: nothing of the turn is kept, and it has ended.
-    fn append(&self, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError>;
+    /// [`SharedError`]: nothing of the turn is kept, and it has ended. [`SharedError::Moved`] where the turn is over.
+    fn append(&self, turn: TurnNumber, entry: LogEntry, lease: Option<i64>) -> Result<(), SharedError>;
 
     /// Keeps what was appended in this turn, durably, and ends the turn.
     ///
     /// # Errors
     ///
     /// [`SharedError`]. After [`SharedError::Uncertain`] it may be kept all the same; after any other it is not.
-    fn keep(&self) -> Result<(), SharedError>;
+    fn keep(&self, turn: TurnNumber) -> Result<(), SharedError>;
 
-    /// Ends the turn; nothing was changed.
-    fn end_turn(&self);
+    /// Ends the turn, if it is not over; nothing was changed.
+    fn end_turn(&self, turn: TurnNumber);
 
     /// Takes the lease of a name, for `holder`, whom others are told of. A lease that the same state directory had is taken over.
     ///
@@ -160,8 +165,7 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
 impl LogEntry {
     /// The entry that follows a chain.
     pub(crate) fn after(number: i64, chain: &str, body: Vec<u8>) -> Self {
-        let hash = Sha256::new().chain_update(chain.as_bytes()).chain_update(&body).finalize();
-        let chain = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let chain = hex(&Sha256::new().chain_update(chain.as_bytes()).chain_update(&body).finalize());
         Self { number: number + 1, chain, body }
     }
 }

@@ -4,11 +4,12 @@ use super::capture::{Table, tables};
 use super::copy::{catch_up_within, join};
 use super::entry::{EntryWriter, RowChange, RowChangeKind};
 use super::turn::Turn;
-use super::{LogEntry, LogHead, SharedLog};
+use super::{LogEntry, LogHead, SharedLog, TurnNumber};
 use crate::database::{open_alone, open_for_audits, version};
 use crate::directory::{lock, prepare};
 use crate::write_thread::unfinished_run;
 use crate::{StateDirectory, StoreError};
+use hostssl_model::hex;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
@@ -51,27 +52,29 @@ pub fn copy_into(directory: &Path, log: &Arc<dyn SharedLog>) -> Result<StateDige
     if let Some(run) = unfinished_run(&transaction, None)? {
         return Err(StoreError::Unfinished(run));
     }
-    let head = log.begin_turn(PATIENCE).map_err(failed)?;
-    let mut turn = Turn { log, is_over: false };
+    let (number, head) = log.begin_turn(PATIENCE).map_err(failed)?;
+    let mut turn = Turn { log, number, is_over: false };
     let kept = digest(&transaction)?;
     let position = if head.last == 0 {
-        let position = append_rows(&transaction, log, &head)?;
+        let (last, chain) = append_rows(&transaction, &turn, &head)?;
         turn.is_over = true;
-        log.keep().map_err(failed)?;
-        if read_back(log)? != kept {
+        log.keep(number).map_err(failed)?;
+        // Up to there: another machine may have begun to use it.
+        let copied = LogHead { last, chain, ..head };
+        if read_back(log, &copied, None)? != kept {
             return Err(StoreError::Corrupt(format!("what {} holds is not what was copied into it", log.place())));
         }
-        position
+        copied
     } else {
         // It may have been copied before by a process that was ended before it could say so.
-        if read_back(log)? != kept {
+        if read_back(log, &head, Some(number))? != kept {
             return Err(StoreError::NotEmpty { place: log.place().to_owned(), entries: head.last });
         }
-        (head.last, head.chain)
+        head
     };
     transaction.execute("DELETE FROM copy_of", [])?;
     let insert = "INSERT INTO copy_of (store, place, number, chain) VALUES (?1, ?2, ?3, ?4)";
-    transaction.execute(insert, params![head.store, log.place(), position.0, position.1])?;
+    transaction.execute(insert, params![position.store, log.place(), position.last, position.chain])?;
     transaction.commit()?;
     Ok(kept)
 }
@@ -80,7 +83,7 @@ pub fn copy_into(directory: &Path, log: &Arc<dyn SharedLog>) -> Result<StateDige
 ///
 /// # Errors
 ///
-/// [`StoreError::NotACopy`] for a directory with something in it; [`StoreError::Unfinished`] for a store with a run that has not
+/// [`StoreError::NotACopy`] for a directory with a state of its own; [`StoreError::Unfinished`] for a store with a run that has not
 /// ended; and whatever the store or the disk says.
 pub fn copy_out_of(log: &Arc<dyn SharedLog>, directory: &Path) -> Result<StateDigest, StoreError> {
     prepare(directory)?;
@@ -97,16 +100,13 @@ pub fn copy_out_of(log: &Arc<dyn SharedLog>, directory: &Path) -> Result<StateDi
 }
 
 /// Appends every row, in entries of some size. Returns the number and the chain of the last one.
-fn append_rows(
-    transaction: &Transaction<'_>,
-    log: &Arc<dyn SharedLog>,
-    head: &LogHead,
-) -> Result<(i64, String), StoreError> {
+fn append_rows(transaction: &Transaction<'_>, turn: &Turn<'_>, head: &LogHead) -> Result<(i64, String), StoreError> {
+    let log = turn.log;
     let (mut at, mut bytes, mut writer) = ((head.last, head.chain.clone()), 0, EntryWriter::new(version())?);
     let mut append = |writer: EntryWriter| {
         let entry = LogEntry::after(at.0, &at.1, writer.finish()?);
         at = (entry.number, entry.chain.clone());
-        log.append(entry, None).map_err(|error| StoreError::shared(log, error))
+        log.append(turn.number, entry, None).map_err(|error| StoreError::shared(log, error))
     };
     for table in tables(transaction)? {
         // The one row that every database begins with is changed, and not added.
@@ -162,8 +162,7 @@ fn digest(connection: &Connection) -> Result<StateDigest, StoreError> {
             Ok(())
         })?;
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(StateDigest { rows, sha256 })
+    Ok(StateDigest { rows, sha256: hex(&hash.finalize()) })
 }
 
 /// Each value with its kind and its length, so that no two rows are alike that are not the same.
@@ -182,13 +181,12 @@ fn hash_value(hash: &mut Sha256, value: ValueRef<'_>) {
     }
 }
 
-/// What a store holds, as a new copy has it, in memory.
-fn read_back(log: &Arc<dyn SharedLog>) -> Result<StateDigest, StoreError> {
+/// What a store holds up to a place, as a new copy has it, in memory.
+fn read_back(log: &Arc<dyn SharedLog>, head: &LogHead, turn: Option<TurnNumber>) -> Result<StateDigest, StoreError> {
     let mut connection = crate::database::in_memory()?;
-    let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
     let insert = "INSERT INTO copy_of (store, place, number, chain) VALUES (?1, ?2, 0, '')";
     connection.execute(insert, params![head.store, log.place()])?;
     let transaction = connection.transaction()?;
-    catch_up_within(&transaction, log, &head)?;
+    catch_up_within(&transaction, log, head, turn)?;
     digest(&transaction)
 }

@@ -3,7 +3,7 @@
 use super::capture;
 use super::copy::{catch_up_within, reach};
 use super::entry::EntryWriter;
-use super::{Lease, LogEntry, SharedError, SharedLog};
+use super::{Lease, LogEntry, SharedError, SharedLog, TurnNumber};
 use crate::StoreError;
 use crate::database::version;
 use hostssl_remediation::RunId;
@@ -24,13 +24,14 @@ pub(crate) struct Writing<'a> {
 /// The turn at a log. When it is dropped, it has passed.
 pub(super) struct Turn<'a> {
     pub(super) log: &'a Arc<dyn SharedLog>,
+    pub(super) number: TurnNumber,
     pub(super) is_over: bool,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.log.end_turn();
+            self.log.end_turn(self.number);
         }
     }
 }
@@ -51,9 +52,9 @@ pub(crate) fn in_transaction<T>(
         return Ok(done);
     };
     let failed = |error| StoreError::shared(log, error);
-    let head = log.begin_turn(writing.patience).map_err(failed)?;
-    let mut turn = Turn { log, is_over: false };
-    catch_up_within(&transaction, log, &head)?;
+    let (number, head) = log.begin_turn(writing.patience).map_err(failed)?;
+    let mut turn = Turn { log, number, is_over: false };
+    catch_up_within(&transaction, log, &head, Some(number))?;
     capture::start(&transaction)?;
     let done = work(&mut transaction)?;
     let mut writer = EntryWriter::new(version())?;
@@ -64,13 +65,15 @@ pub(crate) fn in_transaction<T>(
         // Before it is kept: what can fail in the copy has failed then, but for the disk.
         reach(&transaction, &entry)?;
         turn.is_over = true;
-        log.append(entry, writing.lease).and_then(|()| log.keep()).map_err(failed)?;
+        log.append(number, entry, writing.lease).and_then(|()| log.keep(number)).map_err(failed)?;
         // From here on it is kept, whatever becomes of the copy, which learns it from the log the next time.
         return match transaction.commit() {
             Ok(()) => Ok(done),
             Err(error) => Err(StoreError::CopyNotWritten(Box::new(error.into()))),
         };
     }
+    // Before another thread of this process can begin one.
+    drop(turn);
     transaction.commit()?;
     Ok(done)
 }
