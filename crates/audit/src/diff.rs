@@ -103,6 +103,8 @@ pub struct Diff<'a> {
     pub not_compared: Vec<ControlId>,
     /// The servers that only one of the two audits was asked for, by the audit, then by server. They are no changes.
     pub not_in_scope: Vec<NotInScope<'a>>,
+    /// Whether the later audit says that it began before the earlier one: a clock was set back, or those of two machines differ.
+    pub times_go_back: bool,
 }
 
 impl Diff<'_> {
@@ -197,6 +199,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             .filter(|id| (old_controls.contains(id) || new_controls.contains(id)) && !comparable(*id))
             .collect(),
         not_in_scope: Vec::new(),
+        times_go_back: began(after).zip(began(before)).is_some_and(|(after, before)| after < before),
     };
     for (id, new) in &news {
         match olds.get(id) {
@@ -272,7 +275,11 @@ fn was_left_out_by_tags(server: &Server, by: &AuditReport) -> bool {
 /// Whether a server was made after an audit had begun, where that is known.
 fn made_after(server: &Server, audit: &AuditReport) -> Option<bool> {
     let made: Timestamp = server.created_at.as_deref()?.parse().ok()?;
-    Some(made > audit.run.started_at.parse::<Timestamp>().ok()?)
+    Some(made > began(audit)?)
+}
+
+fn began(audit: &AuditReport) -> Option<Timestamp> {
+    audit.run.started_at.parse().ok()
 }
 
 fn by_id(report: &AuditReport) -> BTreeMap<String, &ServerReport> {

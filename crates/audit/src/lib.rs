@@ -25,4 +25,4 @@ pub use gate::gate;
 pub use mapping::{Basis, Mapping};
 pub use profile::{Profile, UnknownControl, UnknownProfile};
 pub use waivers::{InvalidWaivers, NewWaiver, RefusedWaiver, WaiverLayer, apply_waivers, read_waivers};
-pub use who::{ActivityRead, SubscriptionActivity, Who, WhoUnknown, name_authors};
+pub use who::{ActivityRead, SubscriptionActivity, Who, WhoUnknown, earliest_start, name_authors};

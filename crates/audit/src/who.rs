@@ -52,10 +52,20 @@ pub struct SubscriptionActivity {
 
 /// Says of each change who made it.
 pub fn name_authors(diff: &mut Diff<'_>, before: &AuditReport, after: &AuditReport, read: &ActivityRead) {
-    let between = (time(&before.run.started_at), time(&after.run.finished_at));
+    // The clock of one of them was wrong where they overlap the wrong way round: then the widest time counts.
+    let ends = [before, after].map(|audit| time(&audit.run.finished_at));
+    let until = if ends.iter().all(Option::is_some) { ends.into_iter().max().flatten() } else { ends[1] };
+    let between = (earliest_start(before, after), until);
     for change in &mut diff.changes {
         change.who = Some(author(change, between, read));
     }
+}
+
+/// When the audit of two began that says that it began first; `None` where the earlier one does not say when.
+#[must_use]
+pub fn earliest_start(before: &AuditReport, after: &AuditReport) -> Option<Timestamp> {
+    let began = time(&before.run.started_at)?;
+    Some(time(&after.run.started_at).map_or(began, |other| began.min(other)))
 }
 
 fn time(text: &str) -> Option<Timestamp> {

@@ -1,6 +1,6 @@
 //! Who made the changes between two audits: asks the Activity Log.
 
-use hostssl_audit::{ActivityRead, Diff};
+use hostssl_audit::{ActivityRead, Diff, earliest_start};
 use hostssl_model::{AuditReport, ResourceId};
 use hostssl_ops::{SubscriptionOf, Tenant, read_activity};
 use jiff::Timestamp;
@@ -26,6 +26,6 @@ pub(crate) async fn since(
         known.map(|one| (one.id.as_str().to_ascii_lowercase(), one.tenant.to_string())).collect();
     let now = Timestamp::now();
     // A time that cannot be read is that of no audit of this program: then all that is kept is asked for.
-    let since = before.run.started_at.parse().unwrap_or(Timestamp::MIN);
+    let since = earliest_start(before, after).unwrap_or(Timestamp::MIN);
     read_activity(tenants, &tenant_of, servers, (since, now)).await
 }

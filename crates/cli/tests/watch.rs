@@ -349,3 +349,42 @@ fn a_policy_that_would_refuse_known_clients_is_told() {
     assert!(sheet.stdout.contains("pg-catalog-prod"), "{hint}: {}", sheet.stderr);
     assert!(words.contains(&state.as_str()), "{hint}");
 }
+
+/// Lets the audits that are kept have been made by a clock that was an hour ahead.
+fn set_ahead(state: &str) {
+    let database = rusqlite::Connection::open(std::path::Path::new(state).join("simulated/hostssl.db")).unwrap();
+    let hour = "2099-01-01T00:00:0";
+    database
+        .execute(
+            "UPDATE audits SET started_ms = 4070908800000, run = json_set(run, '$.startedAt', ?1 || '0Z', '$.finishedAt', ?1 || '2Z')",
+            [hour],
+        )
+        .unwrap();
+    database.execute("UPDATE current SET at_ms = 4070908800000", []).unwrap();
+}
+
+#[test]
+fn a_change_is_told_once_though_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let watch = || run(&["watch", "--once", "--simulate", "--state", &state, "-o", "json"]);
+    assert_eq!(watch().code, 3);
+    set_ahead(&state);
+    switch(&state, "Disabled");
+    let told = watch();
+    assert_eq!(told.code, 3, "{}", told.stderr);
+    let told: Value = serde_json::from_str(told.stdout.trim()).unwrap();
+    assert_eq!((&told["summary"]["new"], &told["timesGoBack"]), (&Value::from(1), &Value::from(true)), "{told}");
+    let again = watch();
+    let again: Value = serde_json::from_str(again.stdout.trim()).unwrap();
+    assert_eq!((&again["summary"]["new"], again.get("timesGoBack")), (&Value::from(0), None), "{again}");
+    // What is compared where no audit is named are the two that were kept last; the first of all says when it says it was.
+    let newest = run(&["diff", "--simulate", "--state", &state, "-o", "json"]);
+    let newest: Value = serde_json::from_str(&newest.stdout).unwrap();
+    assert_eq!([&newest["before"]["run"], &newest["after"]["run"]], [&again["before"]["run"], &again["after"]["run"]]);
+    let runs = run(&["runs", "--simulate", "--state", &state, "-o", "json"]);
+    assert!(runs.stdout.contains("2099-01-01T00:00:00"), "{} {}", runs.stdout, runs.stderr);
+    let before = told["before"]["run"].as_str().unwrap();
+    let named = run(&["diff", "--simulate", "--state", &state, before, "latest"]);
+    assert!(named.stdout.contains("began before the earlier one"), "{}{}", named.stdout, named.stderr);
+}

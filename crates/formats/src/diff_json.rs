@@ -24,6 +24,10 @@ pub struct DiffV1<'a> {
     before: AuditV1<'a>,
     /// The later audit.
     after: AuditV1<'a>,
+    /// True where the later audit says that it began before the earlier one: a clock was set back, or those of two machines
+    /// differ. Absent otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    times_go_back: bool,
     summary: SummaryV1,
     /// Controls that only one of the two audits checked, or that their profiles judge differently.
     not_compared: Vec<&'static str>,
@@ -250,6 +254,7 @@ impl<'a> DiffV1<'a> {
             schema: SCHEMA,
             before: AuditV1::from(before),
             after: AuditV1::from(after),
+            times_go_back: diff.times_go_back,
             summary: SummaryV1 {
                 new: count(audit::Difference::New),
                 not_visible: count(audit::Difference::NotVisible),

@@ -59,6 +59,12 @@ pub fn write(
 #[must_use]
 pub fn notes(before: &AuditReport, after: &AuditReport, diff: &Diff<'_>) -> Vec<String> {
     let mut notes = Vec::new();
+    if diff.times_go_back {
+        notes.push(
+            "the later audit says that it began before the earlier one: a clock was set back, or two machines differ"
+                .to_owned(),
+        );
+    }
     if before.run.profile != after.run.profile || before.run.asked.expiry_days != after.run.asked.expiry_days {
         notes.push("the audits used different rules, so a change may come from the rules".to_owned());
     }

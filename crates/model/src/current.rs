@@ -100,6 +100,28 @@ impl CurrentState {
         }
     }
 
+    /// When the newest of this was seen; looks from zones, which have the clocks of their probers, are left out.
+    #[must_use]
+    pub fn newest_ms(&self) -> Option<i64> {
+        let at = |one: &Evidence<Vec<WireObservation>>| one.at_ms;
+        let declared = self.looked.iter().chain(&self.read).map(|one| one.at_ms).chain(self.off_ms);
+        let probed =
+            self.probe.iter().chain(self.answered.values()).map(at).chain(self.listed.as_ref().map(|one| one.at_ms));
+        declared.chain(probed).chain(self.changed.as_ref().map(|one| one.at_ms)).max()
+    }
+
+    /// Dates all of this back by a time: a clock was ahead. What probers in zones saw keeps the times of their clocks.
+    pub fn date_back(&mut self, by_ms: i64) {
+        let earlier = |at_ms: &mut i64| *at_ms = at_ms.saturating_sub(by_ms);
+        self.looked.iter_mut().chain(&mut self.read).for_each(|one| earlier(&mut one.at_ms));
+        self.off_ms.iter_mut().for_each(earlier);
+        self.probe.iter_mut().chain(self.answered.values_mut()).for_each(|one| earlier(&mut one.at_ms));
+        self.listed.iter_mut().for_each(|one| earlier(&mut one.at_ms));
+        self.changed.iter_mut().for_each(|one| earlier(&mut one.at_ms));
+        self.zones.last.values_mut().for_each(|one| earlier(&mut one.at_ms));
+        self.zones.rules.iter_mut().for_each(|one| earlier(&mut one.at_ms));
+    }
+
     fn add_declared(&mut self, look: Evidence<Enforcement>) {
         if look.what == Enforcement::NotEnforced {
             self.off_ms = self.off_ms.max(Some(look.at_ms));

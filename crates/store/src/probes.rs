@@ -147,7 +147,7 @@ impl AuditStore {
     pub fn prune_probes(&self, retain: u32) -> Result<u64, StoreError> {
         self.write(|transaction| {
             let old: Vec<i64> = transaction
-                .prepare("SELECT num FROM probes ORDER BY started_ms DESC, num DESC LIMIT -1 OFFSET ?1")?
+                .prepare("SELECT num FROM probes ORDER BY num DESC LIMIT -1 OFFSET ?1")?
                 .query_map([retain], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             for num in &old {

@@ -115,9 +115,9 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
 /// must not be overlooked for that.
 fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry) -> Result<(), CliError> {
     let (newest, _) = reader.audits(RECENT)?;
-    let is_newer = |one: &&AuditEntry| one.started_ms >= last.started_ms && one.asked.is_narrowed();
+    let is_newer = |one: &&AuditEntry| !one.is_before(last) && one.asked.is_narrowed();
     if let Some(one) = newest.iter().find(|one| is_newer(one) && one.summary.fail > 0) {
-        let (run, only, when) = (safe(&one.id), one.asked.only_words(), instant(one.started_ms));
+        let (run, only, when) = (safe(&one.id), one.asked.only_words(), instant(one.told_ms()));
         let servers =
             if one.summary.fail == 1 { "1 server fails" } else { &format!("{} servers fail", one.summary.fail) };
         stderr!("warning: {servers} in the newer audit {run} of {when}, which checked only {only} and is not shown");
@@ -130,7 +130,7 @@ fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry) -> Result<(), CliEr
 pub(crate) fn point(audit: &AuditEntry) -> AuditPoint<'_> {
     AuditPoint {
         run: &audit.id,
-        started_at: instant(audit.started_ms),
+        started_at: instant(audit.told_ms()),
         profile: &audit.profile,
         complete: audit.complete,
         standings: audit.known_standings(),

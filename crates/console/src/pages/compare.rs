@@ -94,7 +94,7 @@ fn compare(
     waivers: Option<&WaiverSource>,
 ) -> Result<Option<FoundPair>, StoreError> {
     let Some((one, other)) = store.audit(one)?.zip(store.audit(other)?) else { return Ok(None) };
-    let (before, after) = if one.started_ms <= other.started_ms { (one, other) } else { (other, one) };
+    let (before, after) = if one.is_before(&other) { (one, other) } else { (other, one) };
     let report = |audit: &AuditEntry| store.report(audit, &ServerFilter::default());
     let (earlier, mut later) = (report(&before)?, report(&after)?);
     let laid = waivers.map_or(Ok(()), |source| source.apply_to(&mut later));
@@ -117,7 +117,7 @@ impl Compared {
 
 impl Side {
     fn of(audit: AuditEntry) -> Self {
-        Self { at: When(audit.started_ms), servers: crate::view::plural(audit.tally.servers(), "server"), audit }
+        Self { at: When(audit.told_ms()), servers: crate::view::plural(audit.tally.servers(), "server"), audit }
     }
 }
 

@@ -218,7 +218,7 @@ async fn kept(
     let changes: Vec<_> = changes.collect();
     page(&RunPage {
         shell: shell.titled("Audit", "runs"),
-        at: When(audit.started_ms),
+        at: When(audit.told_ms()),
         bar: Bar::of(&known),
         earlier: counted_earlier(&known, &seen),
         length: length(&audit.started_at, &audit.finished_at),
@@ -287,7 +287,7 @@ pub(crate) async fn judged(
     let (audit, JudgedAgain { summary, total, differ }) = found.ok_or_else(Failure::no_such_run)?;
     let row = |one: JudgedServer| (one.key, one.name, Badge::from(one.before), Badge::from(one.after));
     let differ: Vec<_> = differ.into_iter().map(row).collect();
-    let (at, more) = (When(audit.started_ms), total.saturating_sub(differ.len() as u64));
+    let (at, more) = (When(audit.told_ms()), total.saturating_sub(differ.len() as u64));
     let shell = shell.titled(format!("Re-evaluated with {profile}"), "runs");
     page(&JudgedPage { shell, audit, at, profile, summary, differ, more, total })
 }

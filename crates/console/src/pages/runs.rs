@@ -202,7 +202,7 @@ fn badge_of(phase: RunPhase, ending: Option<RunEnd>) -> Badge {
 impl From<AuditEntry> for AuditRow {
     fn from(audit: AuditEntry) -> Self {
         Self {
-            at: When(audit.started_ms),
+            at: When(audit.told_ms()),
             bar: Bar::of(&audit.standings),
             enforced: count(audit.standings.enforced()),
             not_enforced: count(audit.standings.open()),

@@ -5,6 +5,7 @@
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
 mod changes;
+mod clock_set_back;
 mod column_codes;
 pub(crate) mod current;
 mod differences;
@@ -135,7 +136,8 @@ impl AuditStore {
     pub fn save(&self, report: &AuditReport) -> Result<AuditId, StoreError> {
         // What a run changed before the audit began comes before what the audit saw.
         self.fold_changes()?;
-        self.write(|connection| save::save(connection, report))
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        self.write(|connection| save::save(connection, report, now_ms))
     }
 
     /// Takes in what runs have changed and read back since the last time.

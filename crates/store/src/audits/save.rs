@@ -1,5 +1,6 @@
 //! Keeps an audit: one transaction, all or nothing.
 
+use super::clock_set_back::{AuditTimes, date_back};
 use super::column_codes::{Code as _, outcome_code};
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
@@ -13,8 +14,10 @@ use hostssl_model::{
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 /// Keeps the report and returns the audit's id.
-pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport) -> Result<AuditId, StoreError> {
-    let started_ms = report.run.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
+pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport, now_ms: i64) -> Result<AuditId, StoreError> {
+    let times = times_of(&report.run, now_ms);
+    date_back(transaction, times)?;
+    let started_ms = times.started_ms;
     let mut tally = EnforcementTally::default();
     report.servers.iter().for_each(|server| tally.add(Enforcement::of(server), 1));
     let audit = insert_audit(transaction, report, started_ms, tally)?;
@@ -25,6 +28,12 @@ pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport) -> Resul
     }
     current::finish(transaction, audit)?;
     Ok(report.run.id.clone())
+}
+
+/// When an audit ran, by its own words.
+pub(super) fn times_of(run: &AuditRun, now_ms: i64) -> AuditTimes {
+    let milliseconds = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
+    AuditTimes { started_ms: milliseconds(&run.started_at), finished_ms: milliseconds(&run.finished_at), now_ms }
 }
 
 /// Deletes all but the newest `retain` audits and what nothing refers to any more. Returns how many were deleted.

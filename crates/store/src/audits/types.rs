@@ -70,7 +70,8 @@ pub struct AuditEntry {
     pub id: AuditId,
     /// When it began, in RFC 3339.
     pub started_at: String,
-    /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
+    /// When it began, in milliseconds since 1970-01-01T00:00:00Z, as far as it tells the order: an audit of a clock that was ahead
+    /// comes before the next one that was kept.
     pub started_ms: i64,
     /// When it ended, in RFC 3339.
     pub finished_at: String,
@@ -106,6 +107,18 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// Whether it was kept before another one, whatever their clocks said.
+    #[must_use]
+    pub fn is_before(&self, other: &Self) -> bool {
+        (self.started_ms, self.num) < (other.started_ms, other.num)
+    }
+
+    /// When it began by its own clock, in milliseconds since 1970-01-01T00:00:00Z: for people, not for the order.
+    #[must_use]
+    pub fn told_ms(&self) -> i64 {
+        self.started_at.parse().map_or(self.started_ms, jiff::Timestamp::as_millisecond)
+    }
+
     /// Where its servers stood; of an audit that an older version kept, only what was declared is known.
     #[must_use]
     pub fn known_standings(&self) -> Standings {

@@ -141,7 +141,7 @@ fn of<'a>(run: &'a KeptRun, ends: &HashMap<RunId, runs_json::Ending>) -> runs_js
             unknown: audit.summary.unknown,
             pass: audit.summary.pass,
             principal: people(audit),
-            started_at: instant(audit.started_ms),
+            started_at: instant(audit.told_ms()),
             last_at: ended(audit),
         }),
         KeptRun::Probe(probe) => runs_json::Run::Probe(runs_json::Probe {
