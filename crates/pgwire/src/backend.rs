@@ -60,6 +60,11 @@ pub enum Authentication {
         /// Names such as `SCRAM-SHA-256-PLUS`.
         mechanisms: Vec<String>,
     },
+    /// 11: the server's part of a SASL exchange that the client has begun.
+    SaslContinue {
+        /// What the mechanism says.
+        data: Vec<u8>,
+    },
     /// A code that the documentation does not give to a first request.
     Other(u32),
 }
@@ -77,6 +82,7 @@ impl Authentication {
             Self::Gss => "gss".to_owned(),
             Self::Sspi => "sspi".to_owned(),
             Self::Sasl { mechanisms } => mechanisms.join(","),
+            Self::SaslContinue { .. } => "code 11".to_owned(),
             Self::Other(code) => format!("code {code}"),
         }
     }
@@ -117,6 +123,7 @@ impl Authentication {
                 }
                 Self::Sasl { mechanisms }
             }
+            11 => Self::SaslContinue { data: cursor.rest().to_vec() },
             code => Self::Other(code),
         })
     }
@@ -132,6 +139,7 @@ impl Authentication {
             Self::Gss => 7,
             Self::Sspi => 9,
             Self::Sasl { .. } => 10,
+            Self::SaslContinue { .. } => 11,
             Self::Other(code) => *code,
         }
         .to_be_bytes()
@@ -145,6 +153,7 @@ impl Authentication {
                 }
                 body.push(0);
             }
+            Self::SaslContinue { data } => body.extend(data),
             _ => {}
         }
         frame(b'R', &body)
@@ -240,7 +249,7 @@ mod tests {
 
     #[test]
     fn authentication_requests() {
-        let cases: [(&[u8], &str); 8] = [
+        let cases: [(&[u8], &str); 9] = [
             (b"R\0\0\0\x08\0\0\0\0", "trust"),
             (b"R\0\0\0\x08\0\0\0\x02", "krb5"),
             (b"R\0\0\0\x08\0\0\0\x03", "password"),
@@ -248,6 +257,7 @@ mod tests {
             (b"R\0\0\0\x08\0\0\0\x07", "gss"),
             (b"R\0\0\0\x08\0\0\0\x09", "sspi"),
             (b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0", "SCRAM-SHA-256"),
+            (b"R\0\0\0\x0b\0\0\0\x0br=x", "code 11"),
             (b"R\0\0\0\x08\0\0\0\x63", "code 99"),
         ];
         for (bytes, name) in cases {

@@ -19,6 +19,7 @@ mod frame;
 pub mod frontend;
 pub mod negotiation;
 pub mod own_names;
+pub mod scram;
 pub mod text;
 pub mod tls;
 
