@@ -7,6 +7,7 @@ use hostssl_pgwire::backend::{Authentication, BackendMessage};
 use hostssl_pgwire::error_response::ErrorResponse;
 use hostssl_pgwire::frontend::{Replication, SSL_REQUEST, TERMINATE};
 use hostssl_pgwire::negotiation::SslReply;
+use hostssl_pgwire::scram::{self, ScramChallenge};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +29,9 @@ const MAX_PRELUDE: usize = 16;
 
 /// How long a close may take: one that the peer does not take part in is not waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How long a server may take to begin a SCRAM exchange, which no verdict waits for.
+const SALT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection in use.
 #[derive(Debug)]
@@ -225,6 +229,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         Err(AttemptFailure::Protocol("no answer among the first messages".to_owned()))
+    }
+
+    /// Begins the SCRAM exchange that was asked for, to see the salt that the server has for the user. What it says does
+    /// not get into a transcript.
+    pub(crate) async fn salt(&mut self, nonce: [u8; 18]) -> Option<ScramChallenge> {
+        const WHAT: &str = "waiting for the salt";
+        self.deadline = self.deadline.min(Instant::now() + SALT_TIMEOUT);
+        self.pen.sent("SASLInitialResponse", String::new);
+        self.send(&scram::initial_response(nonce), WHAT).await.ok()?;
+        match self.message(WHAT).await.ok()? {
+            BackendMessage::Authentication(Authentication::SaslContinue { data }) => {
+                ScramChallenge::decode(&data, nonce)
+            }
+            _ => None,
+        }
     }
 
     async fn message(&mut self, what: &'static str) -> Result<BackendMessage, AttemptFailure> {

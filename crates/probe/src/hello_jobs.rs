@@ -10,7 +10,8 @@ use hostssl_pgwire::tls::{Alert, CipherSuite, ClientHello, KeyShare, NamedGroup,
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::Enumerated;
-use crate::startup_jobs::wait;
+use crate::offer::Startup;
+use crate::startup_jobs::{encrypted_by_tls12, wait};
 use crate::tls_client::ALPN;
 
 /// What is known of versions after a run of hellos.
@@ -176,6 +177,35 @@ pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[Proto
         Err(_) => {}
     }
     continue_versions(endpoint, Opening::SslRequest, wanted, seen).await
+}
+
+/// The same, with TLS 1.2 asked for by a login, which shows the salt of its user to compare with that of the first one.
+/// Without a handshake it is asked for as the others are, because many a suite is beyond the TLS library.
+pub(crate) async fn versions_by_login(
+    endpoint: &Endpoint<'_>,
+    startup: &Startup,
+    login: Opening,
+    others: Opening,
+    wanted: &[ProtocolVersion],
+) -> VersionsSeen {
+    let run = encrypted_by_tls12(endpoint, startup, login).await;
+    let mut seen = VersionsSeen::default();
+    match run.handshake {
+        Ok(handshake) => {
+            seen.versions.insert(ProtocolVersion::Tls12, Attempt::Completed(true));
+            seen.suite = Some(handshake.suite);
+            seen.certificate_requested = handshake.certificate_requested;
+            seen.direct = (login != others && handshake.alpn.as_deref() == Some(ALPN)).then_some(true);
+            seen.chain = handshake.chain;
+        }
+        // An alert of that name settles the versions below as well.
+        Err(fault) if fault.version_refused && login == others => {
+            seen.versions.extend(wanted.iter().map(|version| (*version, Attempt::Completed(false))));
+        }
+        Err(fault) if !fault.version_refused && login != others => return versions_and_direct(endpoint, wanted).await,
+        Err(_) => {}
+    }
+    continue_versions(endpoint, others, wanted, seen).await
 }
 
 async fn continue_versions(

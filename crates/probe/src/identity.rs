@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hostssl_pgwire::error_response::ErrorResponse;
+use hostssl_pgwire::scram::ScramChallenge;
 use hostssl_pgwire::tls::{ProtocolVersion, ServerFlight};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -23,6 +24,7 @@ pub(crate) enum Mark {
     TlsParameters,
     ClientCertificate,
     ChannelBinding,
+    Salt,
     ErrorSource,
     ErrorLanguage,
     Answer,
@@ -37,6 +39,7 @@ impl Mark {
             Self::TlsParameters => "TLS version, cipher suite, group or ALPN",
             Self::ClientCertificate => "request for a client certificate",
             Self::ChannelBinding => "channel binding",
+            Self::Salt => "salt of the same user",
             Self::ErrorSource => "source line of an error",
             Self::ErrorLanguage => "language of an error",
             Self::Answer => "answer to the same startup",
@@ -57,6 +60,7 @@ pub(crate) enum Transport {
 pub(crate) struct Identity {
     seen: BTreeMap<(Mark, String), BTreeSet<Vec<u8>>>,
     plaintext_answers: u32,
+    is_postgresql: bool,
 }
 
 impl Identity {
@@ -73,10 +77,10 @@ impl Identity {
         }
     }
 
-    /// Takes a handshake that was completed.
-    pub(crate) fn handshake(&mut self, handshake: &Handshake) {
+    /// Takes a handshake that was completed. `offered` names what was offered: what is agreed on depends on it.
+    pub(crate) fn handshake(&mut self, offered: &str, handshake: &Handshake) {
         let Handshake { version, suite, group, alpn, .. } = handshake;
-        self.note(Mark::TlsParameters, "", format!("{version} {suite} {group:?} {alpn:?}"));
+        self.note(Mark::TlsParameters, offered, format!("{version} {suite} {group:?} {alpn:?}"));
         self.note(Mark::ClientCertificate, "", [u8::from(handshake.certificate_requested)]);
         self.certificate(&handshake.chain);
     }
@@ -94,6 +98,18 @@ impl Identity {
         let Some(own) = chain.first() else { return };
         let key = X509Certificate::from_der(own).map(|(_, own)| own.public_key().algorithm.algorithm.to_id_string());
         self.note(Mark::Certificate, key.unwrap_or_default(), own.clone());
+    }
+
+    /// Takes the salt of `user`. A PostgreSQL has one for each user until the password is changed; that of a user who
+    /// does not exist it makes of the name and a secret of the cluster (scram_mock_salt, auth-scram.c). A standby has
+    /// those of its primary.
+    pub(crate) fn salt(&mut self, user: &str, challenge: &ScramChallenge) {
+        self.note(Mark::Salt, user, format!("{} {}", challenge.iterations, challenge.salt));
+    }
+
+    /// Whether a salt of `user` was seen.
+    pub(crate) fn has_salt(&self, user: &str) -> bool {
+        self.seen.contains_key(&(Mark::Salt, user.to_owned()))
     }
 
     /// Takes the answer to a startup.
@@ -129,6 +145,8 @@ impl Identity {
     /// `lc_messages`.
     fn error(&mut self, transport: Transport, startup: &Startup, error: &ErrorResponse) {
         let ErrorResponse { file: Some(file), line: Some(line), message: Some(message), .. } = error else { return };
+        // Poolers and gateways name no routine, and may make up a salt for every connection.
+        self.is_postgresql |= error.routine.is_some();
         if error.routine.as_deref() != Some("ClientAuthentication") {
             return;
         }
@@ -145,7 +163,7 @@ impl Identity {
 
     /// In what the connections differ: nothing, as far as one server answers.
     pub(crate) fn differences(&self) -> Vec<Mark> {
-        let differing = self.seen.iter().filter(|(_, answers)| answers.len() > 1).map(|((mark, _), _)| *mark);
+        let differing = self.counted().filter(|(_, answers)| answers.len() > 1).map(|(mark, _)| mark);
         let mut marks: Vec<Mark> = differing.collect();
         marks.dedup();
         marks
@@ -153,7 +171,12 @@ impl Identity {
 
     /// How many servers answered, at least.
     pub(crate) fn servers(&self) -> usize {
-        self.seen.values().map(BTreeSet::len).max().unwrap_or(0).max(1)
+        self.counted().map(|(_, answers)| answers.len()).max().unwrap_or(0).max(1)
+    }
+
+    fn counted(&self) -> impl Iterator<Item = (Mark, &BTreeSet<Vec<u8>>)> {
+        let all = self.seen.iter().map(|((mark, _), answers)| (*mark, answers));
+        all.filter(|(mark, _)| *mark != Mark::Salt || self.is_postgresql)
     }
 
     /// How many startups in plaintext were answered by a decision.
@@ -243,6 +266,35 @@ mod tests {
         assert_eq!(ssl.differences(), []);
         ssl.ssl_request(SslRequestOutcome::N);
         assert_eq!(ssl.differences(), [Mark::SslRequest]);
+    }
+
+    #[test]
+    fn salts_of_one_user_tell_clusters_apart() {
+        let salt = |salt: &str| ScramChallenge { salt: salt.into(), iterations: 4096 };
+        let of = |salts: &[(&str, &str)], replies: &[(&str, StartupReply)]| {
+            let mut identity = identity_of(replies);
+            for (user, text) in salts {
+                identity.salt(user, &salt(text));
+            }
+            identity
+        };
+        let refused = || [("a", refusal("a", "543", ENGLISH))];
+        let same = of(&[("a", "AAAA"), ("b", "BBBB"), ("a", "AAAA")], &refused());
+        assert_eq!((same.differences(), same.servers()), (vec![], 1), "users differ, clusters do not");
+        assert!(same.has_salt("a") && !same.has_salt("c"));
+        let three = of(&[("a", "AAAA"), ("a", "BBBB"), ("a", "CCCC")], &refused());
+        assert_eq!((three.differences(), three.servers()), (vec![Mark::Salt], 3));
+        let mut iterations = of(&[("a", "AAAA")], &refused());
+        iterations.salt("a", &ScramChallenge { iterations: 600_000, ..salt("AAAA") });
+        assert_eq!(iterations.differences(), [Mark::Salt]);
+        // A pooler that knows only the password makes a salt up for every connection.
+        let pooler = StartupReply::Error(ErrorResponse {
+            code: Some("08P01".into()),
+            message: Some("SSL required".into()),
+            ..ErrorResponse::default()
+        });
+        let made_up = of(&[("a", "AAAA"), ("a", "BBBB")], &[("a", pooler)]);
+        assert_eq!((made_up.differences(), made_up.servers()), (vec![], 1));
     }
 
     #[test]

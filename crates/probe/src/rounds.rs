@@ -135,7 +135,13 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Endp
     let direct = direct_plan(endpoint, facts, opening, &wanted);
     // The next connection shows a certificate again: a balancer that takes servers in turn hands it to another one.
     let mut list: Vec<Job<'_>> = Vec::new();
-    if direct == DirectPlan::WithVersions {
+    // Another salt of the same user is that of another server, whatever certificate it has.
+    if wanted.contains(&ProtocolVersion::Tls12) && endpoint.identity().has_salt(&opener.user) {
+        let login = if direct == DirectPlan::WithVersions { Opening::Direct { alpn: true } } else { opening };
+        list.push(Box::pin(async move {
+            Seen::Versions(hello_jobs::versions_by_login(endpoint, opener, login, opening, &wanted).await)
+        }));
+    } else if direct == DirectPlan::WithVersions {
         list.push(Box::pin(async move { Seen::Versions(hello_jobs::versions_and_direct(endpoint, &wanted).await) }));
     } else if !wanted.is_empty() {
         list.push(Box::pin(async move { Seen::Versions(hello_jobs::versions(endpoint, opening, &wanted).await) }));

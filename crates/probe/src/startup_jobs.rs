@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::frontend::{GSSENC_REQUEST, SSL_REQUEST};
 use hostssl_pgwire::negotiation::{GssReply, SslReply};
+use hostssl_pgwire::scram::SCRAM_SHA_256;
 use tokio::time::Instant;
 
 use crate::attempt::{Attempt, AttemptFailure};
@@ -14,7 +16,7 @@ use crate::identity::Transport;
 use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
 use crate::startup_answer::StartupReply;
-use crate::tls_client::{ALPN, HandshakeFault};
+use crate::tls_client::{ALPN, HandshakeFault, OfferedVersions};
 
 /// How long to wait for unsolicited bytes: about a round trip, as a peer that talks first sends at once.
 const LISTEN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
@@ -88,9 +90,9 @@ async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First,
     endpoint.note(|identity| identity.ssl_request(negotiation.outcome));
     let next = match negotiation.outcome {
         SslRequestOutcome::S if !negotiation.bytes_after => {
-            let mut run = over_tls(endpoint, wire, startup, Opening::SslRequest).await;
+            let mut run = over_tls(endpoint, wire, startup, Opening::SslRequest, OfferedVersions::All).await;
             if alpn_refused(endpoint, &run) {
-                run = encrypted_once(endpoint, startup, Opening::SslRequest).await;
+                run = encrypted_once(endpoint, startup, Opening::SslRequest, OfferedVersions::All).await;
             }
             Some(FirstStartup::Encrypted(Box::new(run)))
         }
@@ -185,26 +187,44 @@ fn alpn_refused(endpoint: &Endpoint<'_>, run: &TlsRun) -> bool {
 
 /// Sends `startup` over TLS.
 pub(crate) async fn encrypted(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> TlsRun {
-    let mut run = encrypted_once(endpoint, startup, opening).await;
+    let once = async || encrypted_once(endpoint, startup, opening, OfferedVersions::All).await;
+    let mut run = once().await;
     if opening == Opening::SslRequest && alpn_refused(endpoint, &run) {
-        run = encrypted_once(endpoint, startup, opening).await;
+        run = once().await;
     }
     if is_busy(&run.reply) && pause(endpoint).await {
-        return encrypted_once(endpoint, startup, opening).await;
+        return once().await;
     }
     run
 }
 
-async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> TlsRun {
-    let transport = match opening {
-        Opening::SslRequest => "TLS",
-        Opening::Direct { alpn: true } => "direct TLS",
-        Opening::Direct { alpn: false } => "direct TLS without ALPN",
+/// Sends `startup` over TLS 1.2, as a client that has nothing newer.
+pub(crate) async fn encrypted_by_tls12(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> TlsRun {
+    encrypted_once(endpoint, startup, opening, OfferedVersions::OnlyTls12).await
+}
+
+async fn encrypted_once(
+    endpoint: &Endpoint<'_>,
+    startup: &Startup,
+    opening: Opening,
+    versions: OfferedVersions,
+) -> TlsRun {
+    let transport = match (opening, versions) {
+        (Opening::SslRequest, OfferedVersions::All) => "TLS",
+        (Opening::SslRequest, OfferedVersions::OnlyTls12) => "TLS 1.2",
+        (Opening::Direct { alpn: true }, OfferedVersions::All) => "direct TLS",
+        (Opening::Direct { .. }, OfferedVersions::OnlyTls12) => "direct TLS 1.2",
+        (Opening::Direct { alpn: false }, OfferedVersions::All) => "direct TLS without ALPN",
     };
     match endpoint.connect_for_tls(opening, || connection_name(transport, startup)).await {
-        Ok(wire) => over_tls(endpoint, wire, startup, opening).await,
+        Ok(wire) => over_tls(endpoint, wire, startup, opening, versions).await,
         Err(reason) => {
-            let fault = HandshakeFault { reason: reason.clone(), alpn_refused: false, chain: Vec::new() };
+            let fault = HandshakeFault {
+                reason: reason.clone(),
+                alpn_refused: false,
+                version_refused: false,
+                chain: Vec::new(),
+            };
             TlsRun { handshake: Err(fault), reply: attempt(Err(reason)) }
         }
     }
@@ -212,19 +232,44 @@ async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Ope
 
 /// Shakes hands and sends `startup`. The answer is the one read that must follow a handshake: in TLS 1.3 a server's
 /// demand for a client certificate comes only there.
-async fn over_tls(endpoint: &Endpoint<'_>, wire: Connection<Stream>, startup: &Startup, opening: Opening) -> TlsRun {
-    match shake_hands(endpoint, wire, opening).await {
+async fn over_tls(
+    endpoint: &Endpoint<'_>,
+    wire: Connection<Stream>,
+    startup: &Startup,
+    opening: Opening,
+    versions: OfferedVersions,
+) -> TlsRun {
+    match shake_hands(endpoint, wire, opening, versions).await {
         Ok((mut wire, handshake)) => {
             let reply = wire.startup(startup).await;
             // What is agreed on depends on how it was asked for.
-            if opening == Opening::SslRequest {
-                endpoint.note(|identity| identity.handshake(&handshake));
+            match (versions, opening) {
+                (OfferedVersions::All, Opening::SslRequest) => endpoint.note(|known| known.handshake("", &handshake)),
+                (OfferedVersions::All, Opening::Direct { .. }) => {}
+                (OfferedVersions::OnlyTls12, _) => endpoint.note(|known| known.handshake("TLS 1.2", &handshake)),
             }
             note_reply(endpoint, Transport::Tls, startup, &reply);
+            note_salt(endpoint, &mut wire, startup, &reply).await;
             wire.close().await;
             TlsRun { handshake: Ok(handshake), reply: attempt(reply) }
         }
         Err(fault) => TlsRun { reply: attempt(Err(fault.reason.clone())), handshake: Err(fault) },
+    }
+}
+
+/// Asks for the salt of the user where another connection will show one to compare it with.
+async fn note_salt(
+    endpoint: &Endpoint<'_>,
+    wire: &mut TlsWire,
+    startup: &Startup,
+    reply: &Result<StartupReply, AttemptFailure>,
+) {
+    let Ok(StartupReply::Authentication(Authentication::Sasl { mechanisms })) = reply else { return };
+    if !endpoint.options.versions || !mechanisms.iter().any(|name| name == SCRAM_SHA_256) {
+        return;
+    }
+    if let Some(challenge) = wire.salt(endpoint.tls.random()).await {
+        endpoint.note(|known| known.salt(&startup.user, &challenge));
     }
 }
 
@@ -234,6 +279,7 @@ async fn shake_hands(
     endpoint: &Endpoint<'_>,
     wire: Connection<Stream>,
     opening: Opening,
+    versions: OfferedVersions,
 ) -> Result<(TlsWire, Handshake), HandshakeFault> {
     // libpq offers the protocol since version 17 in every handshake. A server that chooses it has direct TLS.
     let alpn = match opening {
@@ -242,10 +288,11 @@ async fn shake_hands(
     };
     wire.pen.sent("ClientHello", || {
         let offer = if alpn { format!(", ALPN {}", hostssl_pgwire::text::safe(ALPN)) } else { String::new() };
-        format!("TLSv1.3, TLSv1.2{offer}")
+        let newest = if versions == OfferedVersions::All { "TLSv1.3, " } else { "" };
+        format!("{newest}TLSv1.2{offer}")
     });
     let host = endpoint.server_name();
-    match wire.layer(|stream| endpoint.tls.connect(host, alpn, stream)).await {
+    match wire.layer(|stream| endpoint.tls.connect(host, versions, alpn, stream)).await {
         Ok((wire, handshake)) => {
             wire.pen.event("TLS established", || {
                 let asked = if handshake.certificate_requested { ", client certificate requested" } else { "" };
@@ -260,7 +307,7 @@ async fn shake_hands(
         Err((None, pen)) => {
             pen.event("handshake failed", || "deadline reached".to_owned());
             let reason = AttemptFailure::Timeout("completing the TLS handshake");
-            Err(HandshakeFault { reason, alpn_refused: false, chain: Vec::new() })
+            Err(HandshakeFault { reason, alpn_refused: false, version_refused: false, chain: Vec::new() })
         }
     }
 }
@@ -325,7 +372,7 @@ pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup)
                 },
             }
         }
-        let (mut wire, _) = match shake_hands(endpoint, wire, Opening::SslRequest).await {
+        let (mut wire, _) = match shake_hands(endpoint, wire, Opening::SslRequest, OfferedVersions::All).await {
             Ok(shaken) => shaken,
             Err(HandshakeFault { reason: AttemptFailure::Timeout(what), .. }) => {
                 return Err(AttemptFailure::Timeout(what));

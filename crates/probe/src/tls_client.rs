@@ -26,8 +26,19 @@ pub(crate) const ALPN: &[u8] = b"postgresql";
 /// The configuration that all connections share.
 #[derive(Debug)]
 pub(crate) struct TlsClient {
-    config: Arc<ClientConfig>,
+    newest: Arc<ClientConfig>,
+    /// Offers TLS 1.2 alone.
+    tls12: Arc<ClientConfig>,
     provider: Arc<CryptoProvider>,
+}
+
+/// The versions that a handshake offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfferedVersions {
+    /// TLS 1.3 and 1.2.
+    All,
+    /// TLS 1.2 alone.
+    OnlyTls12,
 }
 
 /// Why a handshake failed, and what was seen before it did.
@@ -36,6 +47,8 @@ pub(crate) struct HandshakeFault {
     pub(crate) reason: AttemptFailure,
     /// The peer refused the application protocol that was offered.
     pub(crate) alpn_refused: bool,
+    /// The peer has none of the versions that were offered, in so many words.
+    pub(crate) version_refused: bool,
     pub(crate) chain: Vec<Vec<u8>>,
 }
 
@@ -51,13 +64,18 @@ impl TlsClient {
         ];
         let provider = Arc::new(provider);
         let capture = Arc::new(Capture::new(provider.signature_verification_algorithms));
-        let mut config = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .dangerous()
-            .with_custom_certificate_verifier(capture.clone())
-            .with_client_cert_resolver(capture);
-        config.resumption = Resumption::disabled();
-        Ok(Self { config: Arc::new(config), provider })
+        let config = |versions: &[&'static rustls::SupportedProtocolVersion]| {
+            let mut config = ClientConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(versions)?
+                .dangerous()
+                .with_custom_certificate_verifier(capture.clone())
+                .with_client_cert_resolver(capture.clone());
+            config.resumption = Resumption::disabled();
+            Ok::<_, rustls::Error>(Arc::new(config))
+        };
+        let newest = config(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+        let tls12 = config(&[&rustls::version::TLS12])?;
+        Ok(Self { newest, tls12, provider })
     }
 
     /// Random bytes.
@@ -68,15 +86,19 @@ impl TlsClient {
         bytes
     }
 
-    /// Completes a handshake over `stream` as a client of `host`.
+    /// Completes a handshake over `stream` as a client of `host`, with or without the protocol of PostgreSQL.
     pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: ServerName<'static>,
+        versions: OfferedVersions,
         alpn: bool,
         stream: S,
     ) -> Result<(TlsStream<S>, Handshake), HandshakeFault> {
         let capture = Arc::new(Capture::new(self.provider.signature_verification_algorithms));
-        let mut config = ClientConfig::clone(&self.config);
+        let mut config = ClientConfig::clone(match versions {
+            OfferedVersions::All => &self.newest,
+            OfferedVersions::OnlyTls12 => &self.tls12,
+        });
         config.dangerous().set_certificate_verifier(capture.clone());
         config.client_auth_cert_resolver = capture.clone();
         if alpn {
@@ -132,6 +154,7 @@ impl Capture {
             return Err(HandshakeFault {
                 reason: AttemptFailure::Handshake("no version and suite were negotiated".to_owned()),
                 alpn_refused: false,
+                version_refused: false,
                 chain: std::mem::take(&mut seen.chain),
             });
         };
@@ -165,6 +188,7 @@ impl Capture {
         HandshakeFault {
             reason,
             alpn_refused: alert == Some(AlertDescription::NoApplicationProtocol),
+            version_refused: alert == Some(AlertDescription::ProtocolVersion),
             chain: std::mem::take(&mut seen.chain),
         }
     }

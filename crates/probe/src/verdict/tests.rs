@@ -254,7 +254,7 @@ fn several_servers_are_never_called_enforced_by_luck() {
     let mut several = facts(SslRequestOutcome::S, &[(refused(), asks())]);
     for chain in [1, 2] {
         let Attempt::Completed(handshake) = handshake() else { unreachable!() };
-        several.identity.handshake(&Handshake { chain: vec![vec![chain]], ..handshake });
+        several.identity.handshake("", &Handshake { chain: vec![vec![chain]], ..handshake });
     }
     let decision = decide(&several);
     assert_eq!(decision.verdict, WireVerdict::Inconclusive);

@@ -210,11 +210,15 @@ async fn finish<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8])
     wait_for_end(stream).await
 }
 
-/// Reads until the client is gone.
+/// Reads until the client is gone, or wants to log in.
 pub(crate) async fn wait_for_end<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<()> {
     let mut sink = [0; 1024];
-    while stream.read(&mut sink).await? > 0 {}
-    Ok(())
+    loop {
+        let count = stream.read(&mut sink).await?;
+        if count == 0 || sink[0] == b'p' {
+            return Ok(());
+        }
+    }
 }
 
 /// How a made-up server wants client certificates.
