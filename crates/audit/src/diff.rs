@@ -92,6 +92,16 @@ pub enum ListedBy {
     After,
 }
 
+/// Why two audits have nothing in common that could be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apart {
+    /// They are of different clouds, one of which may be simulated. Not even a server of the same id is the same one.
+    Clouds,
+    /// They asked no tenant in common. A subscription may have moved from one to the other, so that servers of the same id are
+    /// compared.
+    Tenants,
+}
+
 /// Two audits, compared.
 #[derive(Debug)]
 pub struct Diff<'a> {
@@ -105,6 +115,8 @@ pub struct Diff<'a> {
     pub not_in_scope: Vec<NotInScope<'a>>,
     /// Whether the later audit says that it began before the earlier one: a clock was set back, or those of two machines differ.
     pub times_go_back: bool,
+    /// Whether they are of different clouds or tenants. What only one of them listed is then not in the scope of the other.
+    pub apart: Option<Apart>,
 }
 
 impl Diff<'_> {
@@ -200,7 +212,15 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             .collect(),
         not_in_scope: Vec::new(),
         times_go_back: began(after).zip(began(before)).is_some_and(|(after, before)| after < before),
+        apart: apart(before, after),
     };
+    if diff.apart == Some(Apart::Clouds) {
+        let listed =
+            |servers: &'a [ServerReport], listed| servers.iter().map(move |server| NotInScope { server, listed });
+        diff.not_in_scope.extend(listed(&before.servers, ListedBy::Before));
+        diff.not_in_scope.extend(listed(&after.servers, ListedBy::After));
+        return diff;
+    }
     for (id, new) in &news {
         match olds.get(id) {
             Some(old) => compare(&mut diff, old, new, differ, comparable),
@@ -229,6 +249,27 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     diff
 }
 
+/// Whether two audits have nothing in common. A tenant counts where it was signed in to, or had a subscription.
+fn apart(before: &AuditReport, after: &AuditReport) -> Option<Apart> {
+    if before.run.cloud != after.run.cloud {
+        return Some(Apart::Clouds);
+    }
+    let tenants = |audit: &AuditReport| -> BTreeSet<String> {
+        let signed_in = audit.run.principals.iter().filter_map(|one| one.tenant.as_deref());
+        let listed = audit.subscriptions.iter().map(|one| &*one.tenant);
+        signed_in.chain(listed).map(str::to_lowercase).collect()
+    };
+    let (old, new) = (tenants(before), tenants(after));
+    (!old.is_empty() && !new.is_empty() && old.is_disjoint(&new)).then_some(Apart::Tenants)
+}
+
+/// Whether an audit was asked for all places that the other one was asked for: each of the three narrows the others.
+fn covers(own: &[Vec<String>; 3], other: &[Vec<String>; 3]) -> bool {
+    own.iter()
+        .zip(other)
+        .all(|(own, other)| own.is_empty() || (!other.is_empty() && other.iter().all(|name| own.contains(name))))
+}
+
 /// Whether an audit was asked for a server that the other one listed. Where that cannot be told, it was.
 fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool {
     let (scope, subscription) = (&by.run.scope, server.subscription());
@@ -236,16 +277,16 @@ fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool 
         return false;
     }
     let place = |scope: &Scope| {
-        [&scope.tenants, &scope.management_groups, &scope.subscriptions].map(|names| {
-            let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-            names.sort();
-            names
-        })
+        [&scope.tenants, &scope.management_groups, &scope.subscriptions]
+            .map(|names| names.iter().map(|name| name.to_lowercase()).collect::<Vec<String>>())
     };
     let own = place(scope);
     let has_seen = by.subscriptions.iter().any(|one| one.id == subscription);
     let is_hidden = by.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete() && hides(&gap.scope, server));
-    if own.iter().all(Vec::is_empty) || own == place(&other.run.scope) || has_seen || is_hidden {
+    if apart(by, other).is_some() {
+        return false;
+    }
+    if covers(&own, &place(&other.run.scope)) || has_seen || is_hidden {
         return true;
     }
     // Which subscriptions a tenant or a management group has, only the audit itself knows, and this one is not among them.

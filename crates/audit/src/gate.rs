@@ -4,7 +4,7 @@
 //! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see
 //! everything, or that is compared with one of other rules or another scope, never passes.
 
-use crate::{Difference, ListedBy, diff};
+use crate::{Apart, Difference, ListedBy, diff};
 use hostssl_model::{
     AuditEnd, AuditReport, BaselineUse, ControlId, FailOn, Finding, FindingPlace, Gated, Outcome, ResourceId, Scope,
     Severity, WaiverState,
@@ -93,7 +93,9 @@ impl Known {
             finished_at: baseline.run.finished_at.clone(),
             profile: baseline.run.profile.clone(),
             same_profile: baseline.run.profile == report.run.profile,
-            same_scope: baseline.run.cloud == report.run.cloud && same_scope(&baseline.run.scope, &report.run.scope),
+            same_scope: compared.apart.is_none() && same_scope(&baseline.run.scope, &report.run.scope),
+            other_cloud: (compared.apart == Some(Apart::Clouds)).then(|| baseline.run.cloud.clone()),
+            other_tenants: compared.apart == Some(Apart::Tenants),
             not_checked: compared.not_compared.iter().copied().filter(|control| !judges(report, *control)).collect(),
             not_visible: (compared.count(Difference::NotVisible) + not_asked) as u64,
             known: failures.len() as u64,

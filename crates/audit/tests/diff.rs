@@ -5,12 +5,13 @@
 mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
-use hostssl_audit::{Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing};
+use hostssl_audit::{Apart, Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing};
 use hostssl_model::{
-    AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Unchecked, Vantage, WireListener,
-    WireObservation, WireTransport,
+    AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Subscription, Unchecked, Vantage,
+    WireListener, WireObservation, WireTransport,
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Each change as difference, server and control.
 fn changes_between(before: &AuditReport, after: &AuditReport) -> Vec<String> {
@@ -176,6 +177,51 @@ fn another_subscription_is_no_part_of_a_scope_that_names_one() {
         audit.run.scope.management_groups = vec!["mg".into()];
     }
     assert_eq!(changes_between(&group.0, &group.1)[0].split(' ').next(), Some("New"));
+}
+
+#[test]
+fn a_scope_of_more_places_was_asked_for_what_a_part_of_it_was() {
+    let before = {
+        let mut audit = baseline(&[("a", Seen::Off)]);
+        audit.run.scope.management_groups = vec!["MG".into()];
+        audit
+    };
+    let mut after = baseline(&[]);
+    after.subscriptions.clear();
+    after.run.scope.management_groups = vec!["mg".into(), "mg-2".into()];
+    assert_eq!(diff(&before, &after).changes[0].why, Some(NotLooked::SubscriptionNotSeen), "it was asked for both");
+    // The other way round, only one of them was: another group of the same tenant says nothing.
+    after.run.scope.management_groups = vec!["mg-2".into()];
+    assert_eq!(left_out(&before, &after), [("a", ListedBy::Before)]);
+    // And one that names a subscription beside the group was asked for less.
+    after.run.scope.management_groups = vec!["mg".into()];
+    after.run.scope.subscriptions = vec!["another".into()];
+    assert_eq!(left_out(&before, &after), [("a", ListedBy::Before)]);
+}
+
+#[test]
+fn audits_of_different_clouds_have_nothing_in_common() {
+    let before = baseline(&[("a", Seen::Off), ("b", Seen::Off)]);
+    let mut after = baseline(&[("a", Seen::On)]);
+    after.run.cloud = "AzureChinaCloud".into();
+    let compared = diff(&before, &after);
+    assert_eq!((compared.apart, compared.unchanged), (Some(Apart::Clouds), 0));
+    let expected = [("a", ListedBy::Before), ("b", ListedBy::Before), ("a", ListedBy::After)];
+    assert_eq!(left_out(&before, &after), expected, "neither fixed nor gone");
+}
+
+#[test]
+fn audits_without_a_tenant_in_common_say_nothing_of_each_others_servers() {
+    let before = baseline(&[("a", Seen::Off), ("b", Seen::Off)]);
+    let mut after = baseline(&[("a", Seen::On)]);
+    after.subscriptions = vec![Arc::new(Subscription { tenant: "U".into(), ..(*before.subscriptions[0]).clone() })];
+    let compared = diff(&before, &after);
+    assert_eq!(compared.apart, Some(Apart::Tenants));
+    // The subscription moved, and its server with it.
+    assert_eq!(changes_between(&before, &after), ["Fixed a require-secure-transport"]);
+    assert_eq!(compared.not_in_scope.iter().map(|one| one.server.server.name()).collect::<Vec<_>>(), ["b"]);
+    after.subscriptions = vec![before.subscriptions[0].clone()];
+    assert_eq!(diff(&before, &after).apart, None);
 }
 
 #[test]

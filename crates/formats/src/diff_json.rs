@@ -28,6 +28,10 @@ pub struct DiffV1<'a> {
     /// differ. Absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     times_go_back: bool,
+    /// Set where the audits have nothing in common: what only one of them listed is then not in the scope of the other. Absent
+    /// otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apart: Option<ApartV1>,
     summary: SummaryV1,
     /// Controls that only one of the two audits checked, or that their profiles judge differently.
     not_compared: Vec<&'static str>,
@@ -42,11 +46,23 @@ pub struct DiffV1<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum ApartV1 {
+    /// They are of different clouds: nothing is compared.
+    Clouds,
+    /// They asked no tenant in common.
+    Tenants,
+}
+
+#[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 struct AuditV1<'a> {
     /// The id of the run.
     run: &'a str,
+    /// The cloud that was asked.
+    cloud: &'a str,
     /// RFC 3339.
     finished_at: &'a str,
     /// The rules, as `name@version`.
@@ -255,6 +271,10 @@ impl<'a> DiffV1<'a> {
             before: AuditV1::from(before),
             after: AuditV1::from(after),
             times_go_back: diff.times_go_back,
+            apart: diff.apart.map(|apart| match apart {
+                audit::Apart::Clouds => ApartV1::Clouds,
+                audit::Apart::Tenants => ApartV1::Tenants,
+            }),
             summary: SummaryV1 {
                 new: count(audit::Difference::New),
                 not_visible: count(audit::Difference::NotVisible),
@@ -277,6 +297,7 @@ impl<'a> From<&'a model::AuditReport> for AuditV1<'a> {
     fn from(report: &'a model::AuditReport) -> Self {
         Self {
             run: &report.run.id,
+            cloud: &report.run.cloud,
             finished_at: &report.run.finished_at,
             profile: &report.run.profile,
             controls: report.run.asked.only.iter().map(model::Word::as_str).collect(),

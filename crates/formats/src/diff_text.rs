@@ -3,7 +3,7 @@
 use crate::headline::plural;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, portal_link, safe, write_list};
 use crate::{waiver_text, who_text};
-use hostssl_audit::{Change, Diff, Difference, ListedBy, NotLooked};
+use hostssl_audit::{Apart, Change, Diff, Difference, ListedBy, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
 use std::io::{self, Write};
 
@@ -64,6 +64,17 @@ pub fn notes(before: &AuditReport, after: &AuditReport, diff: &Diff<'_>) -> Vec<
             "the later audit says that it began before the earlier one: a clock was set back, or two machines differ"
                 .to_owned(),
         );
+    }
+    let [earlier, later] = [before, after].map(|audit| safe(&audit.run.cloud));
+    match diff.apart {
+        Some(Apart::Clouds) => notes.push(format!(
+            "the audits are of different clouds, {earlier} and {later}, so nothing is compared: no server of one is fixed or gone \
+             because the other was asked"
+        )),
+        Some(Apart::Tenants) => notes.push(
+            "the audits have no tenant in common: what only one of them listed says nothing of the other".to_owned(),
+        ),
+        None => {}
     }
     if before.run.profile != after.run.profile || before.run.asked.expiry_days != after.run.asked.expiry_days {
         notes.push("the audits used different rules, so a change may come from the rules".to_owned());

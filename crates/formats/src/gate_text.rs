@@ -56,8 +56,13 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
     if !baseline.same_profile {
         doubts.push(another(&format!("profile, {} and not {}", safe(&baseline.profile), safe(&report.run.profile))));
     }
-    if !baseline.same_scope {
-        doubts.push(another("scope or cloud"));
+    if let Some(cloud) = &baseline.other_cloud {
+        doubts.push(another(&format!("cloud, {} and not {}", safe(cloud), safe(&report.run.cloud))));
+    } else if baseline.other_tenants {
+        doubts
+            .push("the baseline is of other tenants, so this audit does not pass: make a new baseline here".to_owned());
+    } else if !baseline.same_scope {
+        doubts.push(another("scope"));
     }
     if !baseline.not_checked.is_empty() {
         let ids: Vec<&str> = baseline.not_checked.iter().map(|id| id.as_str()).collect();

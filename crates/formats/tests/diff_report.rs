@@ -51,6 +51,24 @@ fn people_read_what_is_worse_first() {
 }
 
 #[test]
+fn audits_of_different_clouds_are_told_apart() {
+    let (before, mut after) = (before(), after());
+    after.run.cloud = "simulated/contoso".into();
+    let compared = diff(&before, &after);
+    let notes = diff_text::notes(&before, &after, &compared);
+    let told = "the audits are of different clouds, AzureCloud and simulated/contoso, so nothing is compared";
+    assert!(notes[0].starts_with(told), "{notes:?}");
+    assert_eq!(diff_text::counts(&compared), "no change");
+    let json = diff_json::value(&before, &after, &compared).unwrap();
+    assert_eq!((&json["apart"], &json["after"]["cloud"]), (&Value::from("clouds"), &Value::from("simulated/contoso")));
+    after.overlay.gate = Some(gate(&after, &[FailOn::New], Some(&before)));
+    let doubts = hostssl_formats::gate_text::doubts(&after);
+    assert!(doubts[0].contains("another cloud, AzureCloud and not simulated/contoso"), "{doubts:?}");
+    // All of it counts as new, and none of it as known.
+    assert_eq!(after.overlay.gate.as_ref().and_then(|gate| gate.baseline.as_ref()).map(|one| one.known), Some(0));
+}
+
+#[test]
 fn the_schema_is_the_committed_one_and_comparisons_keep_to_it() {
     let schema = Schema::generated("diff-v1", &diff_json::schema());
     let (before, after) = (before(), after());

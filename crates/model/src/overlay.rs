@@ -63,8 +63,12 @@ pub struct BaselineUse {
     pub profile: String,
     /// Whether the same rules judge now.
     pub same_profile: bool,
-    /// Whether it has the same cloud and the same scope.
+    /// Whether it has the same cloud and the same scope, and tenants in common.
     pub same_scope: bool,
+    /// Its cloud, where that is another one: then nothing of it is known here.
+    pub other_cloud: Option<String>,
+    /// Whether it has no tenant in common.
+    pub other_tenants: bool,
     /// Controls that only one of the audits checked, or that their profiles judge differently. What fails of them counts as new.
     pub not_compared: Vec<ControlId>,
     /// Those of them that this audit did not check: it cannot say that they are as they were.

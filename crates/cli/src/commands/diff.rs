@@ -26,6 +26,7 @@ pub(crate) const HELP: &str = "Exit codes:
   4  no new failure, but something could not be checked that had been checked before or is new,
      or a control that only one of the audits checked fails there,
      or a server that is not in the scope of the other audit fails,
+     or the audits are of different clouds or tenants,
      or a newer version kept the later audit with codes that this version does not know";
 
 #[derive(Debug, Args)]
@@ -136,6 +137,7 @@ pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditRepor
         || findings.any(is_open)
         || compared.not_in_scope.iter().any(|one| fails(one.server))
         || is_of_newer(after)
+        || compared.apart.is_some()
         || has_nothing_in_common(compared)
     {
         Exit::Incomplete

@@ -389,7 +389,10 @@ fn write(
             stdout::write(|out| write_json_line(out, &value).and_then(|()| writeln!(out)))
         }
         WatchFormat::Table
-            if compared.changes.is_empty() && compared.not_compared.is_empty() && compared.not_in_scope.is_empty() =>
+            if compared.changes.is_empty()
+                && compared.not_compared.is_empty()
+                && compared.not_in_scope.is_empty()
+                && compared.apart.is_none() =>
         {
             let (when, unchanged) = (safe(&after.run.finished_at), compared.unchanged);
             stdout::write(|out| writeln!(out, "{when}  no change; {unchanged} findings unchanged"))
