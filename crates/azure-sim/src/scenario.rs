@@ -8,6 +8,9 @@ use crate::fleet::{FleetSize, FleetSource, demo, demo_past, enforced, traps};
 use crate::operation::Operation;
 use crate::throttle::{GraphQuota, Throttle};
 
+/// What the ids of the demonstration's subscriptions begin with.
+const DEMO_SUBSCRIPTION: &str = "20000000-0000-4000-";
+
 /// What a simulation holds and how it behaves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -89,14 +92,14 @@ impl Scenario {
                 let (fleet, faults) = demo();
                 Self { faults, past: demo_past(), ..Self::of(FleetSource::Listed(fleet)) }
             }
-            "enforced" => Self::of(FleetSource::Listed(enforced())),
+            "enforced" => Self::of(FleetSource::Listed(enforced())).apart("4001"),
             "readonly" => {
                 let (fleet, mut faults) = demo();
                 faults.push(
                     FaultRule::new(FaultScope::Everywhere, Fault::Forbidden)
                         .during([Operation::UpdateServer, Operation::UpdateConfiguration]),
                 );
-                Self { faults, past: demo_past(), ..Self::of(FleetSource::Listed(fleet)) }
+                Self { faults, past: demo_past(), ..Self::of(FleetSource::Listed(fleet)) }.apart("4002")
             }
             "throttled" => Self {
                 throttle: Some(Throttle::default()),
@@ -121,6 +124,29 @@ impl Scenario {
             _ => return None,
         };
         Some(Self { name: name.to_owned(), ..scenario })
+    }
+
+    /// The servers of the demonstration in subscriptions of their own, whose ids have `group` in them. What is kept of a
+    /// server is kept by its id, and what one scenario showed must not count in another.
+    fn apart(mut self, group: &str) -> Self {
+        let rename = |text: &mut String| *text = text.replace(DEMO_SUBSCRIPTION, &format!("20000000-0000-{group}-"));
+        if let FleetSource::Listed(fleet) = &mut self.fleet {
+            let subscriptions = fleet.tenants.iter_mut().flat_map(|tenant| &mut tenant.subscriptions);
+            subscriptions.for_each(|subscription| rename(&mut subscription.id));
+        }
+        for rule in &mut self.faults {
+            match &mut rule.scope {
+                FaultScope::Everywhere => {}
+                FaultScope::Subscription(id) | FaultScope::ResourceGroup(id) | FaultScope::Server(id) => rename(id),
+            }
+        }
+        for write in &mut self.past {
+            rename(&mut write.server);
+            if let Actor::Policy(assignment) = &mut write.by {
+                rename(assignment);
+            }
+        }
+        self
     }
 
     /// The same servers, seen by an identity that may not read the same things, without what breaks, forbids writes, is
@@ -154,6 +180,25 @@ impl Scenario {
             writes: Writes::default(),
             flexible_versions: None,
             client_secret: "simulated".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::Simulation;
+    use std::collections::HashMap;
+
+    #[test]
+    fn no_server_is_in_two_scenarios() {
+        let mut seen: HashMap<String, &str> = HashMap::new();
+        for (name, _) in Scenario::NAMES {
+            let simulation = Simulation::new(Scenario::named(name).unwrap());
+            for id in simulation.server_ids() {
+                let other = seen.insert(id.to_ascii_lowercase(), name);
+                assert_eq!(other, None, "{id} is in {name} as well");
+            }
         }
     }
 }

@@ -610,3 +610,17 @@ fn a_kind_of_run_of_which_none_is_kept_is_told_apart_from_no_runs() {
     assert_eq!(listed("apply"), "none of 1 row is apply\n");
     assert!(listed("audit").contains("24 servers"), "{}", listed("audit"));
 }
+
+#[test]
+fn what_one_scenario_showed_does_not_count_in_another() {
+    let state = State::new("scenarios");
+    let audit = |more: &[&str]| run(&[&["audit", "--state", state.path(), "-o", "none", "--simulate"], more].concat());
+    assert_eq!(audit(&["enforced", "--probe"]).code, 0);
+    for scenario in ["demo", "readonly"] {
+        let other = audit(&[scenario]).stderr;
+        assert!(other.contains("enforced, not probed"), "{scenario}: {other}");
+        assert!(!other.contains("proven"), "{scenario}: {other}");
+    }
+    let own = audit(&["enforced"]).stderr;
+    assert!(own.contains("25 enforced and proven"), "{own}");
+}
