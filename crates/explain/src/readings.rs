@@ -178,10 +178,10 @@ readings! {
         "TLS failed, for a reason that is unknown or not in the text.",
         "Look for the cause in the lines below it, or see what the server does: hostssl probe HOST --transcript.";
     STUFFED: Handshake, TlsReason, Medium,
-        "Plaintext followed the request for TLS: a defect of the client or a proxy, or an attacker in between.",
+        "Plaintext followed the request for TLS or GSSAPI encryption: a defect of the client or a proxy, or an attacker in between.",
         "Look for a proxy in between, and update the client.";
     INJECTED: Handshake, TlsReason, High,
-        "Plaintext arrived between the server's answer and the TLS handshake. libpq stops, because an attacker between client and server can forge answers of the server that way (CVE-2021-23222).",
+        "Plaintext arrived between the server's answer and the handshake of TLS or GSSAPI encryption. libpq stops, because an attacker between client and server can forge answers of the server that way (CVE-2021-23222).",
         "Assume an attack until you find another cause: do not connect without TLS. Look for a proxy in between, and compare from another network: hostssl probe HOST.";
     CHANNEL_BINDING: ClientSetup, TlsReason, Medium,
         "The client requires channel binding (channel_binding=require), and the peer does not offer it: a pooler or proxy terminates TLS before the server, or the password is not stored for SCRAM.",

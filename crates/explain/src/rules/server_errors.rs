@@ -55,7 +55,13 @@ pub(super) const TABLE: Table = &[
         ],
     ),
     (&r::OTHER_PROTOCOL, &[&["unsupported frontend protocol"]]),
-    (&r::STUFFED, &[&["received unencrypted data after ssl request"]]),
+    (
+        &r::STUFFED,
+        &[
+            &["received unencrypted data after ssl request"],
+            &["received unencrypted data after gssapi encryption request"],
+        ],
+    ),
     // Azure: the gateway of single servers, and Entra sign-in.
     (
         &r::GATEWAY_PLAIN,

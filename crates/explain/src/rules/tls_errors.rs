@@ -14,7 +14,11 @@ pub(super) const TABLE: Table = &[
     ),
     (
         &r::INJECTED,
-        &[&["received unencrypted data after ssl response"], &["received unencrypted data after ssl negotiation"]],
+        &[
+            &["received unencrypted data after ssl response"],
+            &["received unencrypted data after ssl negotiation"],
+            &["received unencrypted data after gssapi encryption response"],
+        ],
     ),
     (
         &r::CHANNEL_BINDING,
