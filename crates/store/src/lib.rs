@@ -7,11 +7,13 @@
 mod audits;
 mod believed;
 mod census;
+mod console_sessions;
 mod database;
 mod direction;
 mod directory;
 mod error;
 mod inspect;
+mod kept_plans;
 mod orders;
 mod principal;
 mod probers;
@@ -32,9 +34,11 @@ pub use audits::{
 };
 pub use believed::MAX_VIOLATIONS;
 pub use census::{CensusEntry, KeptCensusOf};
+pub use console_sessions::{KeptLink, KeptSession, SignInLimits};
 pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
+pub use kept_plans::{KeptPlan, KeptPlanEntry, PlanApproval};
 pub use orders::{Order, OrderAct};
 pub use probers::{
     Enrolment, KeptAnswer, KeptLook, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal, ZoneProbers,

@@ -296,7 +296,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 12 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 13 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &AuditedFleet::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);

@@ -1,0 +1,133 @@
+//! What several consoles of one state share: plans, approvals, and who is signed in.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_remediation::PlanHash;
+use hostssl_store::{AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, PlanApproval, SignInLimits};
+
+fn opened() -> (tempfile::TempDir, AuditStore, AuditStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || AuditStore::open(directory.path()).unwrap();
+    let (one, two) = (open(), open());
+    (directory, one, two)
+}
+
+fn hash(digit: char) -> PlanHash {
+    PlanHash::new(&digit.to_string().repeat(64)).unwrap()
+}
+
+fn plan(id: &str, made_ms: i64) -> KeptPlan {
+    let entry = KeptPlanEntry {
+        id: id.to_owned(),
+        made_ms,
+        made_by: "paul".into(),
+        hash: hash('a'),
+        title: "Enforce on 2 servers".into(),
+        writes: 2,
+        observed_ms: made_ms - 5,
+    };
+    KeptPlan { entry, plan: "{}".into(), review: "{\"back\":\"/\"}".into() }
+}
+
+#[test]
+fn a_plan_is_seen_by_every_console_and_the_oldest_goes() {
+    let (_directory, one, two) = opened();
+    for n in 0..52 {
+        one.keep_plan(&plan(&format!("p{n:02}"), 1_000 + n)).unwrap();
+    }
+    let kept = two.kept_plans().unwrap();
+    assert_eq!((kept.len(), kept[0].id.as_str(), kept[49].id.as_str()), (50, "p51", "p02"));
+    assert_eq!(two.kept_plan("p51").unwrap(), Some(plan("p51", 1_051)));
+    assert_eq!(two.kept_plan("p00").unwrap(), None);
+}
+
+#[test]
+fn an_approval_counts_once_and_is_not_taken_back() {
+    let (_directory, one, two) = opened();
+    let approve = |store: &AuditStore, person: &str, at_ms| {
+        store.approve_plan(&hash('a'), &PlanApproval { person: person.into(), at_ms }).unwrap();
+    };
+    approve(&one, "ada", 2);
+    approve(&two, "bob", 1);
+    approve(&two, "ada", 3);
+    let found = one.plan_approvals(&hash('a')).unwrap();
+    let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.at_ms)).collect();
+    assert_eq!(told, [("bob", 1), ("ada", 2)]);
+    assert!(one.plan_approvals(&hash('b')).unwrap().is_empty());
+    assert_eq!(one.run_of_plan(&hash('a')).unwrap(), None);
+}
+
+const NOW: i64 = 1_000_000;
+
+fn limits() -> SignInLimits {
+    SignInLimits {
+        began_after_ms: NOW - 1_000,
+        used_after_ms: NOW - 100,
+        made_after_ms: NOW - 500,
+        sessions: 3,
+        links: 2,
+    }
+}
+
+fn link(token: &str, person: Option<&str>, made_ms: i64) -> KeptLink {
+    let (token, person) = (token.to_owned(), person.map(ToOwned::to_owned));
+    KeptLink { token, person, role: "planner".into(), maker: None, made_ms }
+}
+
+fn session(secret: &str, began_ms: i64) -> KeptSession {
+    let (secret, id) = (secret.to_owned(), format!("id-{secret}"));
+    KeptSession { secret, id, person: None, role: String::new(), began_ms, used_ms: began_ms }
+}
+
+fn begin(store: &AuditStore, secret: &str, person: Option<&str>, began_ms: i64) {
+    store.keep_link(&link(secret, person, NOW), &limits()).unwrap();
+    store.sign_in(secret, session(secret, began_ms), &limits()).unwrap().unwrap();
+}
+
+#[test]
+fn a_link_signs_in_once_whichever_console_it_is_used_at() {
+    let (_directory, one, two) = opened();
+    one.keep_link(&link("t", Some("ada"), NOW), &limits()).unwrap();
+    assert_eq!(two.sign_in_link("t", &limits()).unwrap().unwrap().person.as_deref(), Some("ada"));
+    let begun = two.sign_in("t", session("s", NOW), &limits()).unwrap().unwrap();
+    assert_eq!((begun.person.as_deref(), begun.role.as_str()), (Some("ada"), "planner"));
+    assert_eq!(one.sign_in("t", session("other", NOW), &limits()).unwrap(), None);
+    assert_eq!(one.session("s", &limits()).unwrap(), Some(begun));
+    assert_eq!(one.session("other", &limits()).unwrap(), None);
+    // Too old, in each way.
+    one.keep_link(&link("old", None, NOW - 501), &limits()).unwrap();
+    assert_eq!(two.sign_in("old", session("x", NOW), &limits()).unwrap(), None);
+    begin(&one, "idle", None, NOW - 101);
+    assert_eq!(two.session("idle", &limits()).unwrap(), None);
+    two.use_session("id-idle", NOW).unwrap();
+    assert!(one.session("idle", &limits()).unwrap().is_some());
+    one.use_session("id-s", NOW + 5).unwrap();
+    let later = SignInLimits { began_after_ms: NOW + 1, ..limits() };
+    assert_eq!(two.session("s", &later).unwrap(), None);
+}
+
+#[test]
+fn there_is_room_for_so_many_and_ended_ones_are_gone() {
+    let (_directory, one, two) = opened();
+    for (n, token) in ["a", "b", "c"].into_iter().enumerate() {
+        one.keep_link(&link(token, None, NOW - i64::try_from(n).unwrap()), &limits()).unwrap();
+    }
+    let mut tokens: Vec<String> = two.signed_in(&limits()).unwrap().1.into_iter().map(|link| link.token).collect();
+    tokens.sort();
+    assert_eq!(tokens, ["a", "c"], "the newest of them, and the one that was made now");
+    begin(&one, "1", Some("ada"), NOW - 50);
+    begin(&one, "2", Some("bob"), NOW - 40);
+    begin(&one, "3", Some("bob"), NOW - 30);
+    begin(&one, "4", Some("bob"), NOW - 20);
+    let ids = |store: &AuditStore| {
+        let mut ids: Vec<String> =
+            store.signed_in(&limits()).unwrap().0.into_iter().map(|session| session.secret).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&two), ["1", "3", "4"], "bob's own oldest made room");
+    let left = two.signed_in(&limits()).unwrap().1;
+    two.end_session("id-3", &left).unwrap();
+    assert_eq!(ids(&one), ["1", "4"]);
+    assert!(one.signed_in(&limits()).unwrap().1.is_empty());
+}
