@@ -1,6 +1,7 @@
 //! The console on a port: bounded connections, bounded times, with or without TLS.
 
 use crate::connections::{Connections, CountedConnection};
+use crate::guard::SessionStoreError;
 use crate::guard::{Peer, Session, SessionUser};
 use crate::job::StopCause;
 use crate::options::{Connect, ConsoleOptions, TlsFiles};
@@ -135,7 +136,7 @@ impl LinkMaker {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Random`] when the system gives no random bytes.
+    /// [`ServeError::Random`] when the system gives no random bytes; [`ServeError::Store`] when the state cannot be written.
     pub fn links(&self) -> Result<Vec<SignInLink>, ServeError> {
         let people = &self.0.options.people;
         let mut identities: Vec<SessionUser> =
@@ -148,8 +149,17 @@ impl LinkMaker {
 
     fn link(&self, identity: SessionUser) -> Result<SignInLink, ServeError> {
         let (person, role) = (identity.person().to_owned(), identity.role);
-        let token = self.0.sessions.new_link(identity, None).map_err(ServeError::Random)?;
+        let token = self.0.sessions.new_link(identity, None)?;
         Ok(SignInLink { person, role, address: format!("{}/sign-in?token={token}", base(&self.0)) })
+    }
+}
+
+impl From<SessionStoreError> for ServeError {
+    fn from(error: SessionStoreError) -> Self {
+        match error {
+            SessionStoreError::Random(error) => Self::Random(error),
+            SessionStoreError::State(error) => Self::Store(error),
+        }
     }
 }
 

@@ -124,6 +124,18 @@ impl<W: JobWork> Job<W> {
         })
     }
 
+    /// A job that ended elsewhere with this outcome.
+    pub(crate) fn ended(
+        (id, started_ms, by): (String, i64, String),
+        work: W,
+        progress: W::Progress,
+        outcome: W::Outcome,
+    ) -> Arc<Self> {
+        let status = JobStatus { progress, stop: None, end: Some(Ok(outcome)) };
+        let (status, stop) = (watch::Sender::new(status), watch::Sender::new(None));
+        Arc::new(Self { id, started_ms, started_by: by, work, status, stop })
+    }
+
     /// Starts the work on a thread of its own.
     pub(crate) fn spawn(self: &Arc<Self>, context: &Arc<JobContext>) {
         let (job, context) = (self.clone(), context.clone());

@@ -4,6 +4,7 @@
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
 mod activity_cache;
+mod approvals;
 mod connections;
 mod endings;
 mod exchanges;

@@ -37,6 +37,9 @@ pub struct ConsoleOptions {
     pub people: Vec<(String, Role)>,
     /// Whether servers may be changed from here.
     pub allow_changes: bool,
+    /// How many people have to approve a plan before it is applied. From two on, its author is none of them; with one, applying
+    /// it approves it.
+    pub approvals: u32,
     /// Whether `/metrics` answers, to whomever may connect.
     pub metrics: bool,
     /// Whether plans that make a server less strict are refused. Undoing a run stays possible.
@@ -78,6 +81,7 @@ impl ConsoleOptions {
             proxies: None,
             people: Vec::new(),
             allow_changes: false,
+            approvals: 1,
             metrics: false,
             no_loosening: false,
             scope: Scope::default(),
@@ -112,11 +116,21 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
+    fn default_port(&self) -> u16 {
+        if self.tls { 443 } else { 80 }
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        let named =
+            self.authority.parse::<axum::http::uri::Authority>().ok().and_then(|authority| authority.port_u16());
+        named.unwrap_or_else(|| self.default_port())
+    }
+
     /// Whether this is its name and port; browsers leave the scheme's own port out, proxies may not.
     pub(crate) fn is(&self, other: &axum::http::uri::Authority) -> bool {
-        let default = if self.tls { 443 } else { 80 };
         let other = match other.port_u16() {
-            Some(port) if port != default => other.as_str(),
+            Some(port) if port != self.default_port() => other.as_str(),
             _ => other.host(),
         };
         self.authority.eq_ignore_ascii_case(other)
@@ -272,6 +286,9 @@ mod tests {
             ("http://[2001:db8::1]:80", "http://[2001:db8::1]"),
         ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap().to_string(), told);
+        }
+        for (text, port) in [("https://a", 443), ("http://a", 80), ("https://a:8443", 8443), ("http://[::1]:81", 81)] {
+            assert_eq!(text.parse::<PublicUrl>().unwrap().port(), port);
         }
         for text in
             ["console.example", "ftp://console.example", "https://console.example/path", "https://a@b", "https://", ""]

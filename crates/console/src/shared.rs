@@ -3,7 +3,8 @@
 use crate::activity_cache::ActivityCache;
 use crate::endings::EndingsCache;
 use crate::exchanges::Exchanges;
-use crate::guard::session::SessionStore;
+use crate::guard::SessionStoreError;
+use crate::guard::session_store::SessionStore;
 use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
@@ -37,7 +38,7 @@ pub(crate) struct Inner {
     /// The port that was had.
     pub(crate) port: u16,
     pub(crate) store: Arc<AuditStore>,
-    pub(crate) sessions: SessionStore,
+    pub(crate) sessions: Arc<SessionStore>,
     pub(crate) exchanges: Arc<Exchanges>,
     /// What jobs may use of this.
     pub(crate) context: Arc<JobContext>,
@@ -75,8 +76,8 @@ impl Shared {
         Self(Arc::new(Inner {
             options,
             port,
+            sessions: Arc::new(SessionStore::new(store.clone())),
             store,
-            sessions: SessionStore::default(),
             exchanges,
             context: Arc::new(context),
             audits: Audits::default(),
@@ -97,10 +98,28 @@ impl Shared {
         &self,
         question: impl FnOnce(&AuditStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
-        let _turn = self.0.questions.acquire().await.map_err(|_| Failure::defect())?;
         let store = self.store.clone();
-        let answer = tokio::task::spawn_blocking(move || question(&store)).await;
-        match answer {
+        self.wait_for(move || question(&store)).await
+    }
+
+    /// The same of who is signed in.
+    pub(crate) async fn ask_sessions<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&SessionStore) -> Result<T, SessionStoreError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let sessions = self.sessions.clone();
+        self.wait_for(move || question(&sessions)).await
+    }
+
+    async fn wait_for<T: Send + 'static, E: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        let _turn = self.0.questions.acquire().await.map_err(|_| Failure::defect())?;
+        match tokio::task::spawn_blocking(question).await {
             Ok(answer) => answer.map_err(Failure::from),
             Err(_) => Err(Failure::defect()),
         }

@@ -19,6 +19,9 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// The version of the tables of this program.
+const TABLES: i64 = 13;
+
 /// A server that does not lose what it has said is kept.
 fn start(version: u8) -> Option<RealServer> {
     Some(RealServer::start(version, installed(version)?, &[("fsync", "on"), ("log_statement", "none")]))
@@ -139,7 +142,7 @@ fn one_machine_has_its_turn_and_the_others_wait_for_it() {
     let database = Database::new(&server, "turns");
     let (_root, one, two) = directories();
     let (first, second) = (database.log(&one), database.log(&two));
-    first.head(12).unwrap();
+    first.head(TABLES).unwrap();
     let (turn, _) = first.begin_turn(Duration::from_secs(5)).unwrap();
     let error = second.begin_turn(Duration::from_millis(50)).unwrap_err();
     assert!(matches!(error, SharedError::Busy), "{error:?}");
@@ -181,7 +184,7 @@ fn what_must_not_be_relied_on_is_refused_with_what_to_do() {
     let Some(server) = any_server() else { return };
     let database = Database::new(&server, "rights");
     let (root, one, _) = directories();
-    database.log(&one).head(12).unwrap();
+    database.log(&one).head(TABLES).unwrap();
     server.psql("", &format!("CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'"));
     let open = |login: Login| {
         let log = Arc::new(PostgresLog::new(vec![login], root.path()));
@@ -353,7 +356,7 @@ fn an_outage_that_is_longer_than_the_lease_does_not_end_the_right_of_who_had_it(
 #[test]
 fn machines_behind_a_pooler_do_not_mix_their_statements_up() {
     let Some(server) = any_server() else { return };
-    Database::new(&server, "pooled").log(&directories().1).head(12).unwrap();
+    Database::new(&server, "pooled").log(&directories().1).head(TABLES).unwrap();
     let Some(pooler) = RealPooler::start(&server, "pool_mode = transaction\ndefault_pool_size = 2") else { return };
     let root = tempfile::tempdir().unwrap();
     let copy = |name: &str| {
@@ -383,7 +386,7 @@ fn machines_behind_a_pooler_do_not_mix_their_statements_up() {
 fn a_turn_needs_one_connection_of_a_pooler() {
     let Some(server) = any_server() else { return };
     let (_root, one, _) = directories();
-    Database::new(&server, "pool_of_one").log(&one).head(12).unwrap();
+    Database::new(&server, "pool_of_one").log(&one).head(TABLES).unwrap();
     let Some(pooler) = RealPooler::start(&server, "pool_mode = transaction\ndefault_pool_size = 1") else { return };
     let mut login = login_to(&server, "pool_of_one", USER);
     login.target.port = pooler.port;
@@ -426,7 +429,7 @@ fn no_patience_is_not_no_limit() {
     let database = Database::new(&server, "hurry");
     let (_root, one, two) = directories();
     let (first, second) = (database.log(&one), database.log(&two));
-    first.head(12).unwrap();
+    first.head(TABLES).unwrap();
     let (turn, _) = first.begin_turn(Duration::from_secs(5)).unwrap();
     let error = second.begin_turn(Duration::ZERO).unwrap_err();
     assert!(matches!(error, SharedError::Busy), "{error:?}");

@@ -30,6 +30,7 @@ pub fn options() -> ConsoleOptions {
         people: Vec::new(),
         allow_changes: false,
         metrics: true,
+        approvals: 1,
         no_loosening: false,
         scope: Scope::default(),
         profile: Profile::find("baseline").unwrap(),
@@ -105,7 +106,7 @@ pub struct Served {
     pub link: String,
     /// One for each person that the console was started for.
     pub links: Vec<String>,
-    pub directory: TempDir,
+    pub directory: Arc<TempDir>,
     task: JoinHandle<()>,
 }
 
@@ -120,14 +121,18 @@ pub async fn serve(options: ConsoleOptions) -> Served {
 }
 
 pub async fn serve_over(options: ConsoleOptions, connect: Connect) -> Served {
-    let directory = tempfile::tempdir().unwrap();
+    serve_in(Arc::new(tempfile::tempdir().unwrap()), options, connect).await
+}
+
+/// A console of a state that may have others.
+pub async fn serve_in(directory: Arc<TempDir>, options: ConsoleOptions, connect: Connect) -> Served {
     let listener = Console::listen(options.listen).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let console = Console::new(options, listener, directory.path(), connect).unwrap();
     let links: Vec<String> = console.links().iter().map(|link| link.address.clone()).collect();
-    let mut served = Served::of(port, &links[0], directory, tokio::spawn(console.run(std::future::pending())));
-    served.links = links.iter().map(|link| path_of(link)).collect();
-    served
+    let task = tokio::spawn(console.run(std::future::pending()));
+    let links: Vec<String> = links.iter().map(|link| path_of(link)).collect();
+    Served { port, link: links[0].clone(), links, directory, task }
 }
 
 /// An answer.
@@ -159,7 +164,7 @@ impl HttpAnswer {
 impl Served {
     /// A console on a port with its link, in a directory, served by a task.
     pub fn of(port: u16, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
-        Self { port, link: path_of(link), links: Vec::new(), directory, task }
+        Self { port, link: path_of(link), links: Vec::new(), directory: Arc::new(directory), task }
     }
 
     pub fn host(&self) -> String {

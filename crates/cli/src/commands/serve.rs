@@ -75,6 +75,10 @@ pub(crate) struct ServeArgs {
     /// is read-only.
     #[arg(long)]
     pub(crate) allow_changes: bool,
+    /// Apply a plan only when this many people have approved it, none of them its author. With 1, applying a plan approves
+    /// it.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), requires = "allow_changes")]
+    pub(crate) approvals: u32,
     /// Answer /metrics for Prometheus, without signing in: numbers by status, control and reason, and no names.
     #[arg(long)]
     pub(crate) metrics: bool,
@@ -120,12 +124,24 @@ fn refuse_second_links(links: &[(String, Role)]) -> Result<(), CliError> {
     }
 }
 
+/// Two sessions without a name may be one person.
+fn refuse_unnamed_approvals(args: &ServeArgs) -> Result<(), CliError> {
+    if args.approvals < 2 || args.trusted_user_header.is_some() || !args.link.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::usage(
+        format!("--approvals {} needs to know who approves", args.approvals),
+        "name people by --link NAME=ROLE, or let a proxy do so: --trusted-user-header",
+    ))
+}
+
 pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let profile = Profile::find(&args.profile).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
     })?;
     refuse_second_links(&args.link)?;
+    refuse_unnamed_approvals(args)?;
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
     args.route.dialer_unless(scenario.is_some())?;
     let zones = Some(args.zones.source()?);
@@ -273,6 +289,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&LiveSimulation
         }),
         people: args.link.clone(),
         allow_changes: args.allow_changes,
+        approvals: args.approvals,
         metrics: args.metrics,
         no_loosening: args.no_loosening,
         scope: args.scope.scope(&SelectArgs::default()),

@@ -22,14 +22,25 @@ pub(crate) async fn require_session(
     let peer = request.extensions().get::<Peer>().copied();
     let said = options.proxies.as_ref().and_then(|proxies| person_by_proxy(proxies, peer, request.headers()));
     let name = cookie_name(options, shared.port);
-    let known = cookies(request.headers(), &name).find_map(|secret| shared.sessions.find(secret));
+    let secrets: Vec<String> = cookies(request.headers(), &name).map(ToOwned::to_owned).collect();
+    let proxied = secrets.iter().find_map(|secret| shared.sessions.find_proxied(secret));
+    let known = match (proxied, secrets.is_empty()) {
+        (Some(session), _) => Some(session),
+        (None, true) => None,
+        (None, false) => {
+            let secrets = secrets.clone();
+            shared.ask_sessions(move |sessions| sessions.find(&secrets)).await?
+        }
+    };
     let (session, fresh) = match (known, said) {
         // The proxy is asked every time: who was signed out there, is someone else or has another role now, is so here too.
         (Some(session), Some(person)) if session.by_proxy() && *session.identity() == person => (session, None),
         (Some(session), None) if !session.by_proxy() => (session, None),
-        (_, Some(person)) => {
-            let (secret, session) = shared.sessions.begin(person, true).ok_or_else(Failure::defect)?;
-            (session, Some(secret))
+        (known, Some(person)) => {
+            // What another console behind the same proxy gave this browser. No one else can have set it: see `cookie_name`.
+            let held = secrets.first().filter(|_| known.is_none() && options.is_secure());
+            let (secret, session) = shared.sessions.begin_proxied(person, held.map(String::as_str))?;
+            (session, Some(secret).filter(|_| held.is_none()))
         }
         (_, None) if request.method() == Method::POST => return Err(Failure::signed_out_of_form()),
         (_, None) => return Err(Failure::signed_out()),

@@ -17,6 +17,8 @@ mod fields;
 mod form;
 mod host;
 pub(crate) mod session;
+mod session_error;
+pub(crate) mod session_store;
 mod upload;
 mod user_role;
 
@@ -29,6 +31,7 @@ pub(crate) use form::check_form;
 pub(crate) use host::check_host;
 pub use session::is_name;
 pub(crate) use session::{Session, SessionUser, session_cookie};
+pub(crate) use session_error::SessionStoreError;
 pub(crate) use upload::Upload;
 pub(crate) use user_role::require_role;
 

@@ -1,26 +1,21 @@
-//! Who is signed in: sessions, one-time links, and the cookie.
+//! Someone who is signed in, and the cookie.
 
-use crate::options::ConsoleOptions;
+use crate::options::{ConsoleOptions, PublicUrl};
 use crate::user_role::Role;
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
+use hostssl_model::hex;
 use hostssl_model::untrusted::is_harmful;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 /// How long a session lasts: a working day.
-const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// How long an unused session lasts.
-const IDLE: Duration = Duration::from_secs(4 * 3600);
-/// How long a one-time link can be used.
-const LINK_LIFETIME: Duration = Duration::from_secs(3600);
-/// Sessions at once; beyond, the person's oldest ends, or else the oldest.
-const MAX_SESSIONS: usize = 2000;
-/// Unused links at once; beyond, the oldest ends.
-const MAX_LINKS: usize = 1000;
+pub(super) const IDLE: Duration = Duration::from_secs(4 * 3600);
 /// The longest name of a person, in bytes.
 const MAX_NAME: usize = 200;
 
@@ -68,12 +63,24 @@ struct Inner {
     /// Whether a proxy signs this person in, with every request.
     by_proxy: bool,
     token: String,
-    began: Instant,
-    /// Seconds from its beginning to its last request.
-    used: AtomicU64,
+    /// In milliseconds since 1970-01-01T00:00:00Z.
+    began_ms: i64,
+    used_ms: AtomicI64,
 }
 
 impl Session {
+    /// The session of a secret. Without the secret, as on the list of sessions, its forms have no token.
+    pub(super) fn new(
+        id: String,
+        identity: SessionUser,
+        by_proxy: bool,
+        secret: Option<&str>,
+        (began_ms, used_ms): (i64, i64),
+    ) -> Self {
+        let token = secret.map(token_of).unwrap_or_default();
+        Self(Arc::new(Inner { id, identity, by_proxy, token, began_ms, used_ms: AtomicI64::new(used_ms) }))
+    }
+
     /// Its name on pages.
     pub(crate) fn id(&self) -> &str {
         &self.0.id
@@ -111,147 +118,45 @@ impl Session {
 
     /// Whether this is the token, told without a comparison whose time depends on it.
     pub(crate) fn is_token(&self, token: &str) -> bool {
-        digest(token) == digest(&self.0.token)
+        !self.0.token.is_empty() && Sha256::digest(token) == Sha256::digest(&self.0.token)
     }
 
-    /// How long ago it began.
-    pub(crate) fn age(&self) -> Duration {
-        self.0.began.elapsed()
+    /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
+    pub(crate) fn began_ms(&self) -> i64 {
+        self.0.began_ms
     }
 
-    /// How long it has not been used.
-    pub(crate) fn idle(&self) -> Duration {
-        self.age().saturating_sub(Duration::from_secs(self.0.used.load(Ordering::Relaxed)))
+    /// When it was used last, or a few minutes before.
+    pub(crate) fn used_ms(&self) -> i64 {
+        self.0.used_ms.load(Ordering::Relaxed)
     }
 
-    fn is_live(&self) -> bool {
-        self.age() < LIFETIME && self.idle() < IDLE
+    /// Notes that it is used now.
+    pub(super) fn is_used(&self) {
+        self.0.used_ms.store(now_ms(), Ordering::Relaxed);
     }
 }
 
-/// A one-time link.
-#[derive(Debug)]
-struct Link {
-    made: Instant,
-    /// The session that made it; none made those of the terminal.
-    maker: Option<String>,
-    identity: SessionUser,
+pub(super) fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
-/// Sessions and links, each under the SHA-256 of its secret: the memory of this process holds none that could be used.
-#[derive(Debug, Default)]
-pub(crate) struct SessionStore {
-    sessions: Mutex<HashMap<[u8; 32], Session>>,
-    links: Mutex<HashMap<[u8; 32], Link>>,
-}
-
-impl SessionStore {
-    /// A new one-time token that signs in this person, made by a session or on the terminal.
-    ///
-    /// # Errors
-    ///
-    /// When the system gives no random bytes.
-    pub(crate) fn new_link(&self, identity: SessionUser, maker: Option<&Session>) -> Result<String, getrandom::Error> {
-        let token = secret()?;
-        let mut links = lock(&self.links);
-        links.retain(|_, link| link.made.elapsed() < LINK_LIFETIME);
-        if links.len() >= MAX_LINKS {
-            let oldest = links.iter().min_by_key(|(_, link)| link.made).map(|(key, _)| *key);
-            oldest.map(|key| links.remove(&key));
-        }
-        links.insert(
-            digest(&token),
-            Link { made: Instant::now(), maker: maker.map(|maker| maker.id().to_owned()), identity },
-        );
-        Ok(token)
-    }
-
-    /// Whom a one-time token signs in, if it is unused and still holds.
-    pub(crate) fn whose(&self, token: &str) -> Option<SessionUser> {
-        let links = lock(&self.links);
-        links.get(&digest(token)).filter(|link| link.made.elapsed() < LINK_LIFETIME).map(|link| link.identity.clone())
-    }
-
-    /// Signs in by a one-time token, which is used up; returns the secret for the cookie.
-    pub(crate) fn sign_in(&self, token: &str) -> Option<(String, Session)> {
-        let link = lock(&self.links).remove(&digest(token))?;
-        if link.made.elapsed() >= LINK_LIFETIME {
-            return None;
-        }
-        self.begin(link.identity, false)
-    }
-
-    /// Begins a session.
-    pub(super) fn begin(&self, identity: SessionUser, by_proxy: bool) -> Option<(String, Session)> {
-        let (secret, token, id) = (secret().ok()?, secret().ok()?, secret().ok()?);
-        let id = id.get(..16)?.to_owned();
-        let (began, used) = (Instant::now(), AtomicU64::new(0));
-        let session = Session(Arc::new(Inner { id, identity, by_proxy, token, began, used }));
-        let mut sessions = lock(&self.sessions);
-        sessions.retain(|_, session| session.is_live());
-        if sessions.len() >= MAX_SESSIONS {
-            // A client without cookies, such as a check of health behind the proxy, pushes out no one else.
-            let oldest = sessions
-                .iter()
-                .min_by_key(|(_, other)| (other.person() != session.person(), other.0.began))
-                .map(|(key, _)| *key);
-            oldest.map(|key| sessions.remove(&key));
-        }
-        sessions.insert(digest(&secret), session.clone());
-        Some((secret, session))
-    }
-
-    /// The session of a secret, which is used now.
-    pub(super) fn find(&self, secret: &str) -> Option<Session> {
-        let session = lock(&self.sessions).get(&digest(secret)).filter(|session| session.is_live()).cloned()?;
-        session.0.used.store(session.age().as_secs(), Ordering::Relaxed);
-        Some(session)
-    }
-
-    /// Every session, the one that was used last first.
-    pub(crate) fn all(&self) -> Vec<Session> {
-        let mut all: Vec<Session> =
-            lock(&self.sessions).values().filter(|session| session.is_live()).cloned().collect();
-        all.sort_by_key(|session| (session.idle(), session.age()));
-        all
-    }
-
-    /// What the person of a name may do, where someone is called so already: the roles of their sessions and links.
-    pub(crate) fn roles_of(&self, name: &str) -> Vec<Role> {
-        let name = plain(name);
-        let is_named = |user: &&SessionUser| user.name.as_deref().is_some_and(|other| plain(other) == name);
-        let sessions = self.all();
-        let links = lock(&self.links);
-        let held = links.values().filter(|link| link.made.elapsed() < LINK_LIFETIME).map(|link| &link.identity);
-        sessions.iter().map(Session::identity).chain(held).filter(is_named).map(|user| user.role).collect()
-    }
-
-    /// Ends the session that pages call so; its person has left, and the links that they made for others still hold.
-    pub(crate) fn sign_out(&self, id: &str) {
-        lock(&self.sessions).retain(|_, other| other.id() != id);
-    }
-
-    /// Takes the access of a session away: ends it, and with it the unused links that it made and those for its person, which
-    /// would bring the person back.
-    pub(crate) fn end(&self, id: &str) {
-        let ended = lock(&self.sessions).values().find(|session| session.id() == id).cloned();
-        self.sign_out(id);
-        if let Some(ended) = ended {
-            let called = |user: &SessionUser| user.name.as_deref().map(plain);
-            let name = called(ended.identity());
-            lock(&self.links).retain(|_, link| link.maker.as_deref() != Some(id) && called(&link.identity) != name);
-        }
-    }
+/// The token of the forms of a session: every console of a state knows it from the secret in the cookie, and it does not tell
+/// the secret.
+fn token_of(secret: &str) -> String {
+    hex(&Sha256::digest(format!("hostssl forms {secret}")))
 }
 
 /// Names that people take for one are one here.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// The cookie's name. Cookies do not tell ports apart, so the port is part of it: two consoles on one machine do not sign
-/// each other out. `__Host-` makes browsers hold to Secure, this host, and the whole path (RFC 6265bis, 4.1.3.2).
+/// The cookie's name. Cookies do not tell ports apart, so the port in the browser's address is part of it: two consoles on one
+/// machine do not sign each other out, and those behind one address share it. `__Host-` makes browsers hold to Secure, this
+/// host, and the whole path (RFC 6265bis, 4.1.3.2).
 pub(crate) fn cookie_name(options: &ConsoleOptions, port: u16) -> String {
+    let port = options.public.as_ref().map_or(port, PublicUrl::port);
     if options.is_secure() { format!("__Host-hostssl-{port}") } else { format!("hostssl-{port}") }
 }
 
@@ -271,103 +176,17 @@ pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterato
     pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value).take(8)
 }
 
-fn secret() -> Result<String, getrandom::Error> {
-    let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(hostssl_model::hex(&bytes))
-}
-
-fn digest(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_link_signs_in_once_and_as_whom_it_was_made_for() {
-        let sessions = SessionStore::default();
-        let ada = SessionUser::named("ada", Role::Planner);
-        let token = sessions.new_link(ada.clone(), None).unwrap();
-        assert!(sessions.sign_in("something else").is_none());
-        assert_eq!(sessions.whose(&token), Some(ada.clone()));
-        let (secret, _) = sessions.sign_in(&token).unwrap();
-        assert!(sessions.whose(&token).is_none() && sessions.sign_in(&token).is_none());
-        let session = sessions.find(&secret).unwrap();
-        assert_eq!((session.identity(), session.name(), session.role()), (&ada, Some("ada"), Role::Planner));
-        assert!(session.is_token(session.token()) && !session.is_token(&secret));
-        assert_eq!(sessions.all().len(), 1);
-        // What pages call it opens nothing.
-        assert!(sessions.find(session.id()).is_none());
-        sessions.end(session.id());
-        assert!(sessions.find(&secret).is_none() && sessions.all().is_empty());
-    }
-
-    #[test]
-    fn whoever_is_put_out_has_no_link_to_come_back_by() {
-        let sessions = SessionStore::default();
-        let [vera, ada] = ["vera", "ada"].map(|name| SessionUser::named(name, Role::Viewer));
-        let begin = |identity: &SessionUser| sessions.begin(identity.clone(), false).unwrap().1;
-        let link = |identity: &SessionUser, maker| sessions.new_link(identity.clone(), maker).unwrap();
-        let (mine, hers) = (begin(&vera), begin(&ada));
-        let (elsewhere, for_another) =
-            (link(&vera, Some(&mine)), link(&SessionUser::named("eve", Role::Viewer), Some(&mine)));
-        let (from_the_terminal, of_ada) = (link(&vera, None), link(&ada, Some(&hers)));
-        sessions.sign_out(mine.id());
-        assert!([&elsewhere, &for_another, &from_the_terminal].iter().all(|token| sessions.whose(token).is_some()));
-        let mine = begin(&vera);
-        let (elsewhere, for_another) =
-            (link(&vera, Some(&mine)), link(&SessionUser::named("eve", Role::Viewer), Some(&mine)));
-        sessions.end(mine.id());
-        assert!([&elsewhere, &for_another, &from_the_terminal].iter().all(|token| sessions.whose(token).is_none()));
-        assert_eq!(sessions.whose(&of_ada), Some(ada));
-    }
-
-    #[test]
-    fn a_name_has_the_roles_of_its_sessions_and_links() {
-        let sessions = SessionStore::default();
-        assert!(sessions.roles_of("ada").is_empty());
-        let token = sessions.new_link(SessionUser::named("Ada ", Role::Viewer), None).unwrap();
-        assert_eq!(sessions.roles_of("ada"), [Role::Viewer]);
-        sessions.sign_in(&token).unwrap();
-        assert_eq!(sessions.roles_of(" ADA"), [Role::Viewer]);
-        sessions.new_link(SessionUser::local(), None).unwrap();
-        assert!(sessions.roles_of("local user").is_empty());
-    }
-
-    #[test]
-    fn there_are_never_too_many_sessions_and_nobody_pushes_out_others() {
-        let sessions = SessionStore::default();
-        let begin = |name: &str, by_proxy| sessions.begin(SessionUser::named(name, Role::Viewer), by_proxy).unwrap();
-        let (first, _) = begin("first", false);
-        let (own, _) = begin("another", true);
-        for _ in 0..MAX_SESSIONS {
-            begin("another", true);
-        }
-        assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
-        assert!(sessions.find(&first).is_some() && sessions.find(&own).is_none());
-        // Where everyone is someone else, the oldest ends.
-        for n in 0..MAX_SESSIONS {
-            begin(&format!("person {n}"), true);
-        }
-        assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
-        assert!(sessions.find(&first).is_none());
-    }
-
-    #[test]
-    fn links_that_nobody_uses_do_not_pile_up() {
-        let sessions = SessionStore::default();
-        let first = sessions.new_link(SessionUser::local(), None).unwrap();
-        for _ in 0..MAX_LINKS {
-            sessions.new_link(SessionUser::local(), None).unwrap();
-        }
-        assert_eq!(lock(&sessions.links).len(), MAX_LINKS);
-        assert!(sessions.whose(&first).is_none());
+    fn a_token_is_of_one_secret_and_without_one_there_is_none() {
+        let of = |secret| Session::new("id".into(), SessionUser::local(), false, secret, (0, 0));
+        let (one, two, none) = (of(Some("one")), of(Some("two")), of(None));
+        assert!(one.is_token(one.token()) && !one.is_token(two.token()) && !one.is_token("one"));
+        assert_eq!(one.token(), of(Some("one")).token());
+        assert!(!none.is_token(none.token()));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod kept_plan;
 pub(crate) mod plan;
+pub(crate) mod plan_order;
 pub(crate) mod run_progress;
 
 use crate::trouble::Trouble;

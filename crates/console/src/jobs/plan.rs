@@ -1,44 +1,24 @@
-//! Plans that are made here, and kept in memory until they are applied or too old.
+//! Plans that are made here, or were kept in the state by a console: the newest are in memory.
 
 use super::change::ChangeJob;
+use super::kept_plan::{kept_plan, restore};
 use super::no_tenant;
+use super::plan_order::{PlanOrder, PlanToReview};
 use crate::job::{Job, JobContext, JobWork, StopCause, run_context};
 use crate::trouble::Trouble;
-use hostssl_model::{Reason, ResourceId, Scope, Subscription, chain};
+use hostssl_model::{Reason, ResourceId, chain};
 use hostssl_ops::{
-    AcceptBreakage, AuditEvent, Discovery, FailedBefore, PlanError, PlanRequest, Planned, Tenant, failed_before,
-    failed_last_time, make_plan,
+    AcceptBreakage, AuditEvent, Discovery, PlanError, PlanRequest, Planned, Tenant, failed_before, failed_last_time,
+    make_plan,
 };
-use hostssl_remediation::{
-    FailedFindings, Goal, Plan, PlanOptions, RunId, ServerTags, WaveOrder, failed_findings, production_canary,
-    server_tags,
-};
+use hostssl_remediation::{RunId, WaveOrder, failed_findings, production_canary, server_tags};
+use hostssl_store::{KeptPlan, KeptPlanEntry};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Plans kept at once; beyond, the oldest goes.
 const MAX_PLANS: usize = 50;
-
-/// What to plan.
-#[derive(Debug, Clone)]
-pub(crate) struct PlanOrder {
-    /// The ids of the servers in lower case; nothing else may be in the plan.
-    pub(crate) servers: Arc<BTreeSet<String>>,
-    pub(crate) scope: Scope,
-    pub(crate) goal: Goal,
-    pub(crate) options: PlanOptions,
-    /// What comes first.
-    pub(crate) waves: WaveOrder,
-    /// Why a server may be made less strict, where the plan does that.
-    pub(crate) reason: Option<String>,
-    /// The page that it was asked for on.
-    pub(crate) back: String,
-    /// How many servers were chosen that the audit does not have.
-    pub(crate) lost: usize,
-    /// Why clients of these servers may be refused, and who said so.
-    pub(crate) accepted: Option<(String, String)>,
-}
 
 /// How far the planning is.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -47,23 +27,6 @@ pub(crate) struct PlanProgress {
     pub(crate) looked: usize,
     /// What is read after the servers, in words.
     pub(crate) note: String,
-}
-
-/// A plan to be reviewed.
-#[derive(Debug)]
-pub(crate) struct PlanToReview {
-    pub(crate) plan: Plan,
-    /// The subscriptions that were audited for it, and the findings that failed: a second opinion is held against them.
-    pub(crate) subscriptions: Vec<Arc<Subscription>>,
-    pub(crate) failed: FailedFindings,
-    /// The tags of the audited servers, for the same.
-    pub(crate) tags: ServerTags,
-    /// What could not be considered, one line each.
-    pub(crate) unchecked: Vec<String>,
-    /// The servers whose last change did not succeed.
-    pub(crate) failed_before: Vec<FailedBefore>,
-    /// The production servers that go first, because no other can.
-    pub(crate) production_first: Vec<ResourceId>,
 }
 
 /// What earlier runs say, and why it is not known where they could not be read.
@@ -95,7 +58,7 @@ pub(crate) struct Planning {
 
 pub(crate) type PlanJob = Job<Planning>;
 
-/// The plans of this process.
+/// The plans that this process knows.
 #[derive(Default)]
 pub(crate) struct Plans(Mutex<VecDeque<Arc<PlanJob>>>);
 
@@ -104,7 +67,17 @@ impl Plans {
     pub(crate) fn start(&self, context: &Arc<JobContext>, by: &str, order: PlanOrder) -> Arc<PlanJob> {
         let work = Planning { order, run: Mutex::default() };
         let job = Job::new(uuid::Uuid::now_v7().to_string(), by, work, PlanProgress::default());
+        let job = self.add(job);
+        job.spawn(context);
+        job
+    }
+
+    /// Remembers a plan; of one that is known, the one that is known.
+    pub(crate) fn add(&self, job: Arc<PlanJob>) -> Arc<PlanJob> {
         let mut plans = lock(&self.0);
+        if let Some(known) = plans.iter().find(|known| known.id == job.id) {
+            return known.clone();
+        }
         plans.push_back(job.clone());
         while plans.len() > MAX_PLANS {
             // No page waits for it any more.
@@ -112,7 +85,6 @@ impl Plans {
                 oldest.stop_for(StopCause::Shutdown);
             }
         }
-        job.spawn(context);
         job
     }
 
@@ -127,6 +99,14 @@ impl Plans {
 }
 
 impl PlanJob {
+    /// A plan that another console made, or this one before it was started again; `None` where this version cannot read it.
+    pub(crate) fn restored(kept: KeptPlan) -> Option<Arc<Self>> {
+        let KeptPlanEntry { id, made_ms, made_by, .. } = kept.entry.clone();
+        let (order, ready) = restore(&kept)?;
+        let work = Planning { order, run: Mutex::default() };
+        Some(Job::ended((id, made_ms, made_by), work, PlanProgress::default(), Arc::new(ready)))
+    }
+
     /// The plan, once it is made.
     pub(crate) fn ready(&self) -> Option<Arc<PlanToReview>> {
         self.status().end.and_then(Result::ok)
@@ -154,11 +134,25 @@ impl JobWork for Planning {
             let PlanProgress { found, looked, .. } = status.progress;
             return Err(Trouble::new(cause.after(looked, found, "server"), "plan again"));
         }
-        self.ready(planned, earlier, &order).map(Arc::new)
+        let ready = self.ready(planned, earlier, &order).map(Arc::new)?;
+        self.keep(job, context, &ready);
+        Ok(ready)
     }
 }
 
 impl Planning {
+    /// Keeps it, so that every console of the state shows it. This one has it in any case.
+    fn keep(&self, job: &PlanJob, context: &JobContext, ready: &PlanToReview) {
+        let by = (job.id.as_str(), job.started_ms, job.started_by.as_str());
+        let why = match kept_plan(by, &self.order, ready) {
+            Ok(kept) => context.store.keep_plan(&kept).map_err(|error| chain(&error)).err(),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = why {
+            tracing::warn!(error, plan = job.id, "a plan could not be kept, so no other console shows it");
+        }
+    }
+
     /// A plan is for one tenant: the one that has the servers.
     async fn plan(
         &self,

@@ -45,10 +45,16 @@ pub(super) struct NewLink {
 
 impl NewLink {
     /// A new link that signs in this person, made by a session.
-    pub(super) fn of(shared: &Shared, shell: Shell, identity: SessionUser, maker: &Session) -> Result<Self, Failure> {
+    pub(super) async fn of(
+        shared: &Shared,
+        shell: Shell,
+        identity: SessionUser,
+        maker: &Session,
+    ) -> Result<Self, Failure> {
         let own = identity == *maker.identity();
         let (person, role) = (identity.person().to_owned(), identity.role);
-        let token = shared.sessions.new_link(identity, Some(maker)).map_err(|_| Failure::defect())?;
+        let maker = maker.clone();
+        let token = shared.ask_sessions(move |sessions| sessions.new_link(identity, Some(&maker))).await?;
         let title = if own { "Sign in elsewhere" } else { "Sign-in link" };
         Ok(Self { shell: shell.titled(title, ""), person, role, own, path: format!("/sign-in?token={token}") })
     }
@@ -60,7 +66,8 @@ pub(crate) async fn ask_to_sign_in(
     State(shared): State<Shared>,
     super::Asked(link): super::Asked<Link>,
 ) -> Result<Response, Failure> {
-    let whose = shared.sessions.whose(&link.token).ok_or_else(Failure::used_link)?;
+    let token = link.token.clone();
+    let whose = shared.ask_sessions(move |sessions| sessions.whose(&token)).await?.ok_or_else(Failure::used_link)?;
     page(&SignInPage {
         shell: Shell::bare("Sign in".to_owned()),
         token: link.token,
@@ -74,7 +81,9 @@ pub(crate) async fn ask_to_sign_in(
 pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
     let bytes = to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| Failure::too_large())?;
     let fields = Fields::read(&bytes);
-    let (secret, session) = shared.sessions.sign_in(fields.value("token")).ok_or_else(Failure::used_link)?;
+    let token = fields.value("token").to_owned();
+    let begun = shared.ask_sessions(move |sessions| sessions.sign_in(&token)).await?;
+    let (secret, session) = begun.ok_or_else(Failure::used_link)?;
     let cookie = session_cookie(&shared.options, shared.port, &secret).ok_or_else(Failure::defect)?;
     let mut response = see_other("/");
     response.headers_mut().append(SET_COOKIE, cookie);
@@ -84,13 +93,16 @@ pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> R
 }
 
 /// Ends the session.
-pub(crate) async fn sign_out(State(shared): State<Shared>, Extension(session): Extension<Session>) -> Response {
-    shared.sessions.sign_out(session.id());
+pub(crate) async fn sign_out(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
+    shared.ask_sessions(move |sessions| sessions.sign_out(session.id())).await?;
     let mut response = see_other("/");
     if let Some(cookie) = session_cookie(&shared.options, shared.port, "") {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
-    response
+    Ok(response)
 }
 
 /// Makes a link for another browser of the same person.
@@ -103,7 +115,7 @@ pub(crate) async fn link(
     if session.by_proxy() {
         return Err(Failure::not_found());
     }
-    page(&NewLink::of(&shared, shell, session.identity().clone(), &session)?)
+    page(&NewLink::of(&shared, shell, session.identity().clone(), &session).await?)
 }
 
 /// Remembers a theme and goes back.

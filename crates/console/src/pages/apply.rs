@@ -3,7 +3,7 @@
 mod in_progress;
 mod words;
 
-use super::plan::{effect, plan_of, reason};
+use super::plan::{plan_of, reason};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::{JobStatus, StopCause};
@@ -12,7 +12,7 @@ use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
-use crate::view::{Badge, Shell, When, count, identity_words, plural};
+use crate::view::{Badge, Shell, When, count, effect, identity_words, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -22,7 +22,9 @@ use hostssl_remediation::{
     Consent, Direction, LoadedRun, Plan, RunEnd, RunId, RunOutcome, Step, StepEffect, StepReport, StepState,
     StepStatus as RunStatus,
 };
-use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
+use hostssl_store::{
+    AuditStore, NewestLook, Order, OrderAct, PlanApproval, StoreError, StoreReader, WriteReceipt, server_key,
+};
 use in_progress::live;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,9 +132,12 @@ pub(crate) async fn show(
                 .map(|(trouble, ..)| trouble);
             let mut shown = run_page(shell, &loaded, receipts, trouble);
             let keys: Vec<String> = shown.steps.iter().map(|row| row.key.clone()).collect();
-            let run = loaded.id.clone();
-            let (looks, orders, is_changing) = shared
-                .ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?, store.is_changing())))
+            let (run, hash) = (loaded.id.clone(), loaded.plan.hash().clone());
+            let (looks, orders, approvals, is_changing) = shared
+                .ask(move |store| {
+                    let looks = store.newest_looks(&keys)?;
+                    Ok((looks, store.orders(&run)?, store.plan_approvals(&hash)?, store.is_changing()))
+                })
                 .await?;
             shown.look(&looks);
             // The process that holds the lock works on the one run that has not ended, whatever stopped it before.
@@ -144,7 +149,7 @@ pub(crate) async fn show(
             let orders_tell = |orders: &[Order]| if elsewhere { None } else { stopped_by(orders, &loaded) };
             let stopped = stopped.or_else(|| orders_tell(&orders)).or_else(|| stopped_by_failures(&loaded));
             shown.stopped = stopped.filter(|_| loaded.report().outcome != RunOutcome::Done);
-            shown.orders = orders.into_iter().map(order_row).collect();
+            shown.orders = order_rows(approvals, orders);
             page(&shown)
         }
         (_, Some((trouble, true, _))) => Err(Failure::broken_off(&trouble)),
@@ -421,8 +426,17 @@ impl RunPage {
     }
 }
 
-fn order_row(order: Order) -> (&'static str, String, When) {
+/// Who approved the plan and who ordered what, in the order of time.
+fn order_rows(approvals: Vec<PlanApproval>, orders: Vec<Order>) -> Vec<(&'static str, String, When)> {
+    let is_apart = !approvals.is_empty();
+    let approved = approvals.into_iter().map(|one| ("Approved", one.person, When(one.at_ms)));
+    approved.chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect()
+}
+
+/// Where no one had approved the plan before, its apply approved it.
+fn order_row(order: Order, is_approved: bool) -> (&'static str, String, When) {
     let words = match order.act {
+        OrderAct::Apply if is_approved => "Apply requested",
         OrderAct::Apply => "Approved",
         OrderAct::Undo => "Undo requested",
         OrderAct::Resume => "Resume requested",

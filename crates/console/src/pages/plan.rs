@@ -5,25 +5,29 @@ mod ask;
 mod review;
 
 pub(crate) use ask::{canary, check_again, exclude, for_many, for_one, reason};
-pub(crate) use review::{effect, words as left_out_words};
+pub(crate) use review::words as left_out_words;
 
 use super::Asked;
+use crate::approvals::{PlanApprovals, may_approve};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::StopCause;
 use crate::jobs::change::{ChangeJob, ChangeKind, ChangeWork};
-use crate::jobs::plan::{PlanJob, PlanProgress, PlanToReview};
+use crate::jobs::kept_plan::observed_ms;
+use crate::jobs::plan::{PlanJob, PlanProgress};
+use crate::jobs::plan_order::PlanToReview;
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
-use crate::view::{Ago, Shell, When, plural};
+use crate::view::{Ago, Shell, When, effect, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hostssl_remediation::{Approved, Plan, RunId, Step};
+use hostssl_store::{AuditStore, KeptPlanEntry, PlanApproval, StoreError};
 use jiff::Timestamp;
 use review::{Review, is_sound};
 use serde::Deserialize;
@@ -94,6 +98,9 @@ struct PlanPage {
     run: Option<String>,
     /// Whether the console refuses to make servers less strict.
     no_loosening: bool,
+    approvals: PlanApprovals,
+    /// Whether the reader can approve it, or why not.
+    can_approve: Result<(), &'static str>,
 }
 
 /// Every plan that is kept.
@@ -102,30 +109,74 @@ pub(crate) async fn list(
     Asked(_): Asked<Nothing>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let row = |job: Arc<PlanJob>| {
-        let ready = job.ready();
-        let state = match (&ready, job.status().end) {
-            (Some(ready), _) if ready.plan.is_empty() => "nothing to write".to_owned(),
-            (Some(ready), _) if is_stale(&shared, &ready.plan) => "too old to be applied".to_owned(),
-            (Some(_), _) => "ready for review".to_owned(),
-            (None, Some(_)) => "could not be made".to_owned(),
-            (None, None) => "being made".to_owned(),
-        };
-        let run = applied(&job).map(|change| change.id.clone());
-        PlanRow {
-            id: job.id.clone(),
-            at: When(job.started_ms),
-            by: job.started_by.clone(),
-            what: match &ready {
-                Some(ready) => effect(&ready.plan),
-                None => plural(job.work.order.servers.len() as u64, "server"),
-            },
-            state: if run.is_some() { "applied".to_owned() } else { state },
-            run,
-        }
-    };
-    let plans = shared.plans.all().into_iter().map(row).collect();
+    let needed = shared.options.approvals;
+    let kept = shared
+        .ask(move |store| {
+            let plans = store.kept_plans()?.into_iter();
+            plans.map(|plan| Ok((state_of(store, &plan, needed)?, plan))).collect::<Result<Vec<_>, StoreError>>()
+        })
+        .await?;
+    let mut plans: Vec<PlanRow> = kept.into_iter().map(|(state, plan)| kept_row(&shared, plan, state)).collect();
+    // What is being made here, could not be made, or could not be kept.
+    let here = shared.plans.all().into_iter().filter(|job| plans.iter().all(|row| row.id != job.id));
+    let here: Vec<PlanRow> = here.map(|job| row_of_job(&shared, &job)).collect();
+    plans.extend(here);
+    plans.sort_by_key(|row| std::cmp::Reverse(row.at.0));
     page(&PlansPage { shell: shell.titled("Plans", "plans"), plans })
+}
+
+/// What the state knows of a plan beside itself.
+struct KeptState {
+    run: Option<RunId>,
+    approvals: PlanApprovals,
+}
+
+fn state_of(store: &AuditStore, plan: &KeptPlanEntry, needed: u32) -> Result<KeptState, StoreError> {
+    let approvals = PlanApprovals::of(needed, &plan.made_by, store.plan_approvals(&plan.hash)?);
+    Ok(KeptState { run: store.run_of_plan(&plan.hash)?, approvals })
+}
+
+fn kept_row(shared: &Shared, plan: KeptPlanEntry, KeptState { run, approvals }: KeptState) -> PlanRow {
+    let state = match &run {
+        Some(_) => "applied".to_owned(),
+        None if plan.writes == 0 => "nothing to write".to_owned(),
+        None if is_old(shared, plan.observed_ms) => "too old to be applied".to_owned(),
+        None if approvals.missing() > 0 => approvals.words(),
+        None => "ready for review".to_owned(),
+    };
+    let run = run.map(|run| run.to_string());
+    PlanRow { id: plan.id, at: When(plan.made_ms), by: plan.made_by, what: plan.title, state, run }
+}
+
+fn row_of_job(shared: &Shared, job: &PlanJob) -> PlanRow {
+    let ready = job.ready();
+    let state = match (&ready, job.status().end) {
+        (Some(ready), _) if ready.plan.is_empty() => "nothing to write",
+        (Some(ready), _) if is_stale(shared, &ready.plan) => "too old to be applied",
+        (Some(_), _) => "ready for review",
+        (None, Some(_)) => "could not be made",
+        (None, None) => "being made",
+    };
+    let run = applied(job).map(|change| change.id.clone());
+    let planned = || plural(job.work.order.servers.len() as u64, "server");
+    PlanRow {
+        id: job.id.clone(),
+        at: When(job.started_ms),
+        by: job.started_by.clone(),
+        what: ready.as_ref().map_or_else(planned, |ready| effect(&ready.plan)),
+        state: if run.is_some() { "applied".to_owned() } else { state.to_owned() },
+        run,
+    }
+}
+
+/// A plan that is made here, or was kept by any console of the state.
+pub(super) async fn plan_job(shared: &Shared, id: &str) -> Result<Arc<PlanJob>, Failure> {
+    if let Some(job) = shared.plans.find(id) {
+        return Ok(job);
+    }
+    let asked = id.to_owned();
+    let kept = shared.ask(move |store| Ok(store.kept_plan(&asked)?.and_then(PlanJob::restored))).await?;
+    Ok(shared.plans.add(kept.ok_or_else(no_such_plan)?))
 }
 
 /// One plan, being made or to be reviewed.
@@ -133,9 +184,10 @@ pub(crate) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Asked(looked): Asked<PlanQuery>,
+    Extension(session): Extension<Session>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let job = plan_job(&shared, &id).await?;
     let status = job.status();
     let stopping = status.is_stopping();
     match status.end {
@@ -146,16 +198,22 @@ pub(crate) async fn show(
         Some(Err(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), job, trouble }),
         Some(Ok(ready)) => {
             let now_ms = Timestamp::now().as_millisecond();
-            // A plan is in memory. Where the state cannot be read, its clients are unknown.
-            let censuses = shared.ask(move |store| store.census_entries(now_ms)).await.unwrap_or_default();
+            let hash = ready.plan.hash().clone();
+            let kept = move |store: &AuditStore| {
+                Ok((store.census_entries(now_ms)?, store.plan_approvals(&hash)?, store.run_of_plan(&hash)?))
+            };
+            // Where the state cannot be read, the clients of the plan are unknown, and no one has approved it.
+            let (censuses, approvals, run) = shared.ask(kept).await.unwrap_or_default();
             let review = Review::of(&ready, shared.options.max_plan_age, &looked, &censuses);
-            let observed = ready.plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
+            let approvals = PlanApprovals::of(shared.options.approvals, &job.started_by, approvals);
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),
                 stale: is_stale(&shared, &ready.plan),
-                run: applied(&job).map(|change| change.id.clone()),
-                looked: Ago::new(observed),
+                run: applied(&job).map(|change| change.id.clone()).or_else(|| run.map(|run| run.to_string())),
+                looked: Ago::new(observed_ms(&ready.plan)),
                 no_loosening: shared.options.no_loosening,
+                can_approve: can_approve(&session, &job, &approvals),
+                approvals,
                 review,
                 ready,
                 job,
@@ -164,9 +222,39 @@ pub(crate) async fn show(
     }
 }
 
+/// Whether the person who is signed in can approve a plan.
+fn can_approve(session: &Session, job: &PlanJob, approvals: &PlanApprovals) -> Result<(), &'static str> {
+    if !may_approve(session.person(), &job.started_by) {
+        return Err("You made this plan: others approve it.");
+    }
+    if approvals.has(session.person()) { Err("You have approved this plan.") } else { Ok(()) }
+}
+
+/// Approves the plan whose hash is named, where more than one person has to.
+pub(crate) async fn approve(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let address = format!("/plans/{id}");
+    let job = plan_job(&shared, &id).await?;
+    let ready = job.ready().ok_or_else(no_such_plan)?;
+    check_plan(&shared, &job, &ready, &fields)
+        .map_err(|failure| failure.leading_to(address.clone(), "Show the plan"))?;
+    if !may_approve(session.person(), &job.started_by) {
+        return Err(Failure::own_plan().leading_to(address, "Show the plan"));
+    }
+    let approval = PlanApproval { person: session.person().to_owned(), at_ms: Timestamp::now().as_millisecond() };
+    let hash = ready.plan.hash().clone();
+    tracing::info!(person = session.person(), plan = hash.as_str(), "approved a plan");
+    shared.ask(move |store| store.approve_plan(&hash, &approval)).await?;
+    Ok(see_other(&address))
+}
+
 /// How far the planning is, as server-sent events.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let job = plan_job(&shared, &id).await?;
     follow(&shared, job.follow(), |now| now.update(&now.progress))
 }
 
@@ -176,14 +264,14 @@ pub(crate) async fn stop(
     Path(id): Path<String>,
     Extension(session): Extension<Session>,
 ) -> Result<Response, Failure> {
-    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let job = plan_job(&shared, &id).await?;
     job.stop_for(StopCause::Person(session.person().to_owned()));
     Ok(see_other(&format!("/plans/{id}")))
 }
 
 /// The plan's file, to the byte what `hostssl plan --out` writes.
 pub(crate) async fn file(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let job = plan_job(&shared, &id).await?;
     let ready = job.ready().ok_or_else(no_such_plan)?;
     let head = [(CONTENT_TYPE, "application/json"), (CONTENT_DISPOSITION, "attachment; filename=\"plan.json\"")];
     Ok((head, ready.plan.to_json()).into_response())
@@ -196,38 +284,29 @@ pub(crate) async fn apply(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let job = plan_job(&shared, &id).await?;
     let ready = job.ready().ok_or_else(no_such_plan)?;
-    let approved = Approved::new(ready.plan.clone(), fields.value("hash"))
-        .map_err(|_| Failure::not_this_plan().leading_to(format!("/plans/{id}"), "Show the plan"))?;
+    let show = || format!("/plans/{id}");
     let max_failures = match fields.value("max-failures") {
         "" => 1,
         text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,
     };
-    let approved = approved.because(job.work.order.reason.as_deref());
+    let hash = ready.plan.hash().clone();
+    let kept = move |store: &AuditStore| Ok((store.plan_approvals(&hash)?, store.run_of_plan(&hash)?));
+    let (approvals, elsewhere) = shared.ask(kept).await?;
+    let approvals = PlanApprovals::of(shared.options.approvals, &job.started_by, approvals);
     let mut slot = job.run();
-    if let Some(change) = slot.as_ref().filter(|change| !change.came_to_nothing()) {
-        return Ok(see_other(&format!("/applies/{}", change.id)));
+    let begun = slot.as_ref().filter(|change| !change.came_to_nothing()).map(|change| change.id.clone());
+    if let Some(run) = begun.or_else(|| elsewhere.map(|run| run.to_string())) {
+        return Ok(see_other(&format!("/applies/{run}")));
     }
-    if ready.plan.is_empty() {
-        return Err(Failure::empty_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
+    check_plan(&shared, &job, &ready, &fields).map_err(|failure| failure.leading_to(show(), "Show the plan"))?;
+    if approvals.missing() > 0 {
+        return Err(Failure::approvals_missing(&approvals.words()).leading_to(show(), "Show the plan"));
     }
-    if is_stale(&shared, &ready.plan) {
-        let stale = Failure::stale_plan(shared.options.max_plan_age);
-        return Err(stale.leading_to(format!("/plans/{id}"), "Show the plan"));
-    }
-    if ready.plan.steps().iter().any(Step::loosens) {
-        let show = format!("/plans/{id}");
-        if shared.options.no_loosening {
-            return Err(Failure::no_loosening().leading_to(show, "Show the plan"));
-        }
-        if job.work.order.reason.is_none() {
-            return Err(Failure::reason_needed().leading_to(show, "Show the plan"));
-        }
-    }
-    if !is_sound(&ready, shared.options.max_plan_age) {
-        return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
-    }
+    let approved = Approved::new(ready.plan.clone(), fields.value("hash"))
+        .map_err(|_| Failure::not_this_plan().leading_to(show(), "Show the plan"))?;
+    let approved = approved.because(job.work.order.reason.as_deref());
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
     let change = ChangeWork {
         run,
@@ -246,6 +325,28 @@ pub(crate) async fn apply(
     Ok(see_other(&address))
 }
 
+/// Whether a plan may be approved and applied: it is the one of the form, recent, sound, and allowed here.
+fn check_plan(shared: &Shared, job: &PlanJob, ready: &PlanToReview, fields: &Fields) -> Result<(), Failure> {
+    if ready.plan.hash().as_str() != fields.value("hash") {
+        return Err(Failure::not_this_plan());
+    }
+    if ready.plan.is_empty() {
+        return Err(Failure::empty_plan());
+    }
+    if is_stale(shared, &ready.plan) {
+        return Err(Failure::stale_plan(shared.options.max_plan_age));
+    }
+    if ready.plan.steps().iter().any(Step::loosens) {
+        if shared.options.no_loosening {
+            return Err(Failure::no_loosening());
+        }
+        if job.work.order.reason.is_none() {
+            return Err(Failure::reason_needed());
+        }
+    }
+    if is_sound(ready, shared.options.max_plan_age) { Ok(()) } else { Err(Failure::unsound_plan()) }
+}
+
 /// The run that applied it, unless that came to nothing.
 fn applied(job: &PlanJob) -> Option<Arc<ChangeJob>> {
     job.run().as_ref().filter(|change| !change.came_to_nothing()).cloned()
@@ -253,8 +354,11 @@ fn applied(job: &PlanJob) -> Option<Arc<ChangeJob>> {
 
 /// Whether what the plan rests on is older than is accepted. The apply asks again, by the same rule.
 fn is_stale(shared: &Shared, plan: &Plan) -> bool {
-    let observed = plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
-    let age = Timestamp::now().as_millisecond().saturating_sub(observed);
+    is_old(shared, observed_ms(plan))
+}
+
+fn is_old(shared: &Shared, observed_ms: i64) -> bool {
+    let age = Timestamp::now().as_millisecond().saturating_sub(observed_ms);
     Duration::from_millis(u64::try_from(age).unwrap_or(0)) > shared.options.max_plan_age
 }
 
@@ -267,6 +371,6 @@ pub(crate) fn plan_of(shared: &Shared, change: &Arc<ChangeJob>) -> Option<String
 pub(super) fn no_such_plan() -> Failure {
     Failure::nothing_kept(
         "There is no such plan.",
-        "The newest fifty plans are kept, until the console stops. Without being applied, a plan changes nothing. Plan again from the server or from All resources.",
+        "The newest fifty plans are kept. One that another console is making appears here when it is made. Without being applied, a plan changes nothing. Plan again from the server or from All resources.",
     )
 }

@@ -1,6 +1,7 @@
 //! Who is signed in, links for others, and the end of sessions.
 
 use super::account::NewLink;
+use crate::guard::session_store::SessionStore;
 use crate::guard::{Fields, Session, SessionUser, is_name};
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
@@ -10,8 +11,6 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use jiff::Timestamp;
-use std::time::Duration;
 
 #[derive(Template)]
 #[template(path = "sessions.html")]
@@ -39,18 +38,16 @@ pub(crate) async fn list(
     Extension(session): Extension<Session>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let now_ms = Timestamp::now().as_millisecond();
-    let ago = |age: Duration| Ago::new(now_ms - i64::try_from(age.as_millis()).unwrap_or_default());
     let row = |one: &Session| SessionRow {
         id: one.id().to_owned(),
         person: one.person().to_owned(),
         role: one.role(),
         by_proxy: one.by_proxy(),
-        began: ago(one.age()),
-        used: ago(one.idle()),
+        began: Ago::new(one.began_ms()),
+        used: Ago::new(one.used_ms()),
         own: one.id() == session.id(),
     };
-    let rows = shared.sessions.all().iter().map(row).collect();
+    let rows = shared.ask_sessions(SessionStore::all).await?.iter().map(row).collect();
     page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, roles: Role::ALL, links: !session.by_proxy() })
 }
 
@@ -71,16 +68,18 @@ pub(crate) async fn invite(
         return Err(Failure::bad_name().leading_to("/sessions", "Sessions"));
     }
     // Approvals and the journal record the name: it must not mean two people, or one with two roles.
-    if let Some(other) = shared.sessions.roles_of(name).into_iter().find(|one| *one != role) {
+    let asked = name.to_owned();
+    let held = shared.ask_sessions(move |sessions| sessions.roles_of(&asked)).await?;
+    if let Some(other) = held.into_iter().find(|one| *one != role) {
         return Err(Failure::name_in_use(name, other).leading_to("/sessions", "Sessions"));
     }
     let identity = SessionUser::named(name, role);
     tracing::info!(person = session.person(), invited = name, %role, "made a sign-in link");
-    page(&NewLink::of(&shared, shell, identity, &session)?)
+    page(&NewLink::of(&shared, shell, identity, &session).await?)
 }
 
 /// Ends a session, perhaps the own one, and the links that would bring its person back.
-pub(crate) async fn end(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    shared.sessions.end(&id);
-    see_other("/sessions")
+pub(crate) async fn end(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+    shared.ask_sessions(move |sessions| sessions.end(&id)).await?;
+    Ok(see_other("/sessions"))
 }

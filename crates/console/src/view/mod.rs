@@ -13,8 +13,8 @@ pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};
 pub(crate) use timeline::Timeline;
 pub(crate) use words::{
-    Badge, TlsCell, brief, count, coverage_of, floor_word, identity_words, is_below, is_weak, kind_word, location_word,
-    plural, reason_words, server_reason_words, version_word, why_unread,
+    Badge, TlsCell, brief, count, coverage_of, effect, floor_word, identity_words, is_below, is_weak, kind_word,
+    location_word, plural, reason_words, server_reason_words, version_word, why_unread,
 };
 
 /// Where servers can stand, the worst first, for lists of choices.

@@ -4,6 +4,7 @@ use hostssl_model::{
     Floor, Kind, Outcome, Principal, Reason, ResourceId, Standing, TlsVersion, WireTransport, WireVersion, Word,
     WorstListener,
 };
+use hostssl_remediation::{FixableControl, Goal, Plan};
 use hostssl_store::{AuditEntry, Enforcement, ServerReason, StoredUnchecked};
 
 /// A word with its shape and its class.
@@ -279,6 +280,26 @@ pub(crate) fn count(count: u64) -> String {
 /// A number with its noun.
 pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// What a plan does, as it stands on the button.
+pub(crate) fn effect(plan: &Plan) -> String {
+    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| step.turns_off()) {
+        return format!("Stop enforcing TLS on {}", step.server.name());
+    }
+    let mut steps = plan.steps().iter().filter(|step| step.is_executable());
+    let only = steps.next().filter(|_| steps.next().is_none());
+    let servers = plan.servers() as u64;
+    match (plan.goal(), only) {
+        (Goal::Set { .. }, Some(step)) if step.control == FixableControl::RequireSecureTransport => {
+            format!("Enforce TLS on {}", step.server.name())
+        }
+        (Goal::Set { .. }, Some(step)) => format!("Set the minimum TLS version of {}", step.server.name()),
+        (Goal::Fix { controls, .. }, _) if controls.as_slice() == [FixableControl::RequireSecureTransport] => {
+            format!("Enforce on {}", plural(servers, "server"))
+        }
+        _ => format!("Change {}", plural(servers, "server")),
+    }
 }
 
 #[cfg(test)]

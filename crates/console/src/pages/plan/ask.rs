@@ -1,8 +1,8 @@
 //! What is to be planned: one server's settings, or many servers.
 
-use super::no_such_plan;
+use super::plan_job;
 use crate::guard::{Fields, Session};
-use crate::jobs::plan::PlanOrder;
+use crate::jobs::plan_order::PlanOrder;
 use crate::pages::resources::{View, audit_of};
 use crate::reply::{Failure, see_other};
 use crate::shared::Shared;
@@ -117,7 +117,7 @@ pub(crate) async fn check_again(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut order = made_from(&shared, &id)?;
+    let mut order = made_from(&shared, &id).await?;
     order.reason = reason(&fields).or(order.reason);
     if let Goal::Fix { controls, .. } = &mut order.goal
         && !fields.value("wave").is_empty()
@@ -146,7 +146,7 @@ pub(crate) async fn canary(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut order = made_from(&shared, &id)?;
+    let mut order = made_from(&shared, &id).await?;
     let chosen = servers_of(&order).into_iter().find(|id| server_key(id) == fields.value("server"));
     let chosen = chosen.ok_or_else(Failure::bad_form)?;
     order.waves.canary = vec![chosen.as_str().to_owned()];
@@ -155,8 +155,8 @@ pub(crate) async fn canary(
 }
 
 /// What a plan was made from, to make another one.
-fn made_from(shared: &Shared, plan: &str) -> Result<PlanOrder, Failure> {
-    Ok(shared.plans.find(plan).ok_or_else(no_such_plan)?.work.order.clone())
+async fn made_from(shared: &Shared, plan: &str) -> Result<PlanOrder, Failure> {
+    Ok(plan_job(shared, plan).await?.work.order.clone())
 }
 
 fn servers_of(order: &PlanOrder) -> Vec<ResourceId> {
@@ -170,7 +170,7 @@ pub(crate) async fn exclude(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut order = made_from(&shared, &id)?;
+    let mut order = made_from(&shared, &id).await?;
     let before = order.servers.len();
     let is_it = |id: &ResourceId| server_key(id) == fields.value("server");
     let kept: Vec<ResourceId> = servers_of(&order).into_iter().filter(|id| !is_it(id)).collect();

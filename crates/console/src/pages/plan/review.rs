@@ -2,8 +2,8 @@
 
 use super::PlanQuery;
 use super::affected::Affected;
-use crate::jobs::plan::PlanToReview;
-use crate::view::{Badge, brief, count, plural};
+use crate::jobs::plan_order::PlanToReview;
+use crate::view::{Badge, brief, count, effect, plural};
 use hostssl_census::CensusVerdict;
 use hostssl_model::ResourceId;
 use hostssl_remediation::{
@@ -301,26 +301,6 @@ fn title(number: u32, waves: usize, steps: &[&Step]) -> String {
     let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
     let canary = if number == 1 && waves > 1 { ", the canary" } else { "" };
     format!("Wave {number}{canary}: {}", plural(servers as u64, "server"))
-}
-
-/// What a plan does, as it stands on the button.
-pub(crate) fn effect(plan: &Plan) -> String {
-    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| step.turns_off()) {
-        return format!("Stop enforcing TLS on {}", step.server.name());
-    }
-    let mut steps = plan.steps().iter().filter(|step| step.is_executable());
-    let only = steps.next().filter(|_| steps.next().is_none());
-    let servers = plan.servers() as u64;
-    match (plan.goal(), only) {
-        (Goal::Set { .. }, Some(step)) if step.control == FixableControl::RequireSecureTransport => {
-            format!("Enforce TLS on {}", step.server.name())
-        }
-        (Goal::Set { .. }, Some(step)) => format!("Set the minimum TLS version of {}", step.server.name()),
-        (Goal::Fix { controls, .. }, _) if controls.as_slice() == [FixableControl::RequireSecureTransport] => {
-            format!("Enforce on {}", plural(servers, "server"))
-        }
-        _ => format!("Change {}", plural(servers, "server")),
-    }
 }
 
 fn row(step: &Step, censuses: &Censuses) -> Row {

@@ -1,0 +1,86 @@
+//! Why a plan is not approved or applied.
+
+use super::Failure;
+use axum::http::StatusCode;
+
+impl Failure {
+    pub(crate) fn empty_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Nothing to apply",
+            "The plan changes no server, so nothing was written.",
+            "Go back to the plan: it says why each server is left out.",
+        )
+    }
+
+    pub(crate) fn no_loosening() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Nothing was changed",
+            "This plan makes a server less strict, and this console was started with --no-loosening.",
+            "If it is intended, use hostssl server update --reason TEXT on the command line.",
+        )
+    }
+
+    pub(crate) fn reason_needed() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "A reason is needed",
+            "This plan makes a server less strict and gives no reason. Nothing was changed.",
+            "Go back to the plan and give a reason there: the plan and the journal record it.",
+        )
+    }
+
+    pub(crate) fn reason_needed_to_undo() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "A reason is needed",
+            "Undoing this run makes a server less strict, and the form gives no reason. Nothing was changed.",
+            "Go back to the run and give a reason there: the journal records it.",
+        )
+    }
+
+    pub(crate) fn unsound_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "The plan was refused",
+            "The independent check found something in this plan that must not be applied. Nothing was changed.",
+            "Go back to the plan: it says what is wrong, and how to plan again.",
+        )
+    }
+
+    pub(crate) fn not_this_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Another plan was approved",
+            "The hash that was sent is not the hash of this plan. Nothing was changed.",
+            "Load the plan again, review it, and apply it from there.",
+        )
+    }
+
+    pub(crate) fn stale_plan(most: std::time::Duration) -> Self {
+        let what = format!(
+            "The servers were checked more than {} ago and may have changed since. Nothing was changed.",
+            crate::view::plural(most.as_secs() / 60, "minute")
+        );
+        Self::new(StatusCode::CONFLICT, "This plan is too old", what, "Go back to the plan and choose Plan again.")
+    }
+
+    pub(crate) fn own_plan() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Others approve your plans",
+            "You made this plan, and this console asks for the approval of other people. Nothing was approved.",
+            "Send the address of the plan to an approver.",
+        )
+    }
+
+    pub(crate) fn approvals_missing(given: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Approvals are missing",
+            format!("This plan has {given}. Nothing was changed."),
+            "Send the address of the plan to an approver.",
+        )
+    }
+}

@@ -1,0 +1,183 @@
+//! Two consoles of one state: what someone did in one, the other knows.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod estate;
+
+use estate::{OFF, allowed, apply, connector, ended, estate, field, save};
+use hostssl_azure_sim::Simulation;
+use hostssl_console::{ConsoleOptions, Proxies, PublicUrl, Role};
+use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over};
+
+const PEOPLE: [(&str, Role); 4] =
+    [("paul", Role::Planner), ("ada", Role::Approver), ("bob", Role::Approver), ("eve", Role::Approver)];
+
+/// Behind one address, as two replicas are, with so many approvals.
+fn team(approvals: u32) -> ConsoleOptions {
+    let people = PEOPLE.map(|(name, role)| (name.to_owned(), role)).into();
+    ConsoleOptions { people, approvals, hosts: vec!["console.example".into()], ..allowed() }
+}
+
+async fn two(simulation: &Simulation, approvals: u32) -> (Served, Served) {
+    let one = serve_over(team(approvals), connector(simulation)).await;
+    let two = serve_in(one.directory.clone(), team(approvals), connector(simulation)).await;
+    (one, two)
+}
+
+async fn sign_in<'a>(served: &'a Served, name: &str) -> Visitor<'a> {
+    let index = PEOPLE.iter().position(|(one, _)| *one == name).unwrap();
+    let answer = served.press_sign_in(&served.links[index]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    Visitor { served, cookie: answer.cookies() }
+}
+
+/// The same person at another console: the cookie has the port in its name.
+fn at<'a>(visitor: &Visitor<'_>, served: &'a Served) -> Visitor<'a> {
+    let secret = visitor.cookie.split_once('=').unwrap().1;
+    Visitor { served, cookie: format!("hostssl-{}={secret}", served.port) }
+}
+
+async fn approve(visitor: &Visitor<'_>, plan: &(String, HttpAnswer)) -> HttpAnswer {
+    let hash = hash_of(&plan.1.body);
+    visitor.post(&format!("{}/approve", plan.0), &format!("&hash={hash}")).await
+}
+
+fn hash_of(page: &str) -> String {
+    let behind = page.split_once("<dt>Hash</dt><dd class=\"mono break\">").unwrap().1;
+    behind.split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_and_its_forms_hold_at_both() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 1).await;
+    let ada = sign_in(&one, "ada").await;
+    let there = at(&ada, &two);
+    assert_eq!(ada.get("/").await.csrf(), there.get("/").await.csrf());
+    there.audit().await;
+    // A link that was made at one is used at the other, once.
+    let page = ada.post("/sessions", "&name=Zoe&role=viewer").await;
+    let link = page.body.split("<code data-origin>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let zoe = Visitor { served: &two, cookie: two.press_sign_in(&link).await.cookies() };
+    assert!(at(&zoe, &one).get("/").await.body.contains(">Zoe<"));
+    assert_eq!(one.press_sign_in(&link).await.status, 401);
+    let list = ada.get("/sessions").await.body;
+    let end = list.split("<tr>").find(|row| row.contains("Zoe")).unwrap().split("action=\"").nth(1).unwrap();
+    assert_eq!(ada.post(end.split('"').next().unwrap(), "").await.status, 303);
+    assert_eq!(zoe.get("/").await.status, 401);
+    assert_eq!(there.post("/sign-out", "").await.status, 303);
+    assert_eq!(ada.get("/").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_plan_of_one_is_reviewed_and_applied_at_the_other_and_once() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 1).await;
+    let (paul, ada) = (sign_in(&one, "paul").await, sign_in(&two, "ada").await);
+    ada.audit().await;
+    let plan = save(&paul, "pg-off", "&enforcement=enabled").await;
+    let list = ada.get("/plans").await.body;
+    assert!(list.contains(&plan.0) && list.contains("ready for review") && list.contains("paul"), "{list}");
+    let there = (plan.0.clone(), ada.get(&plan.0).await);
+    let without = |page: &str| page.split_once("<main").unwrap().1.split("Left out").next().unwrap().to_owned();
+    assert!(without(&there.1.body).contains("Requested by <bdi>paul</bdi>"), "{}", there.1.body);
+    assert_eq!(ada.get(&format!("{}/file", plan.0)).await.body, paul.get(&format!("{}/file", plan.0)).await.body);
+    let run = ended(&ada, &apply(&ada, &there).await).await;
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
+    // Where it was made it is known to be applied, and the form of an open page leads to the run.
+    let page = paul.get(&plan.0).await.body;
+    assert!(page.contains("This plan was applied.") && page.contains(&run.0), "{page}");
+    assert!(paul.get("/plans").await.body.contains(&run.0));
+    let again = at(&ada, &one).post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
+    assert_eq!((again.status, again.header("location")), (303, run.0.as_str()));
+}
+
+#[tokio::test]
+async fn a_plan_outlives_the_console_and_can_be_made_again() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 1).await;
+    let paul = sign_in(&one, "paul").await;
+    paul.audit().await;
+    let plan = save(&paul, "pg-off", "&enforcement=enabled").await;
+    let (cookie, directory) = (paul.cookie.split_once('=').unwrap().1.to_owned(), one.directory.clone());
+    drop((one, two));
+    let started = serve_in(directory, team(1), connector(&simulation)).await;
+    let paul = Visitor { cookie: format!("hostssl-{}={cookie}", started.port), served: &started };
+    let page = paul.get(&plan.0).await;
+    assert!(page.body.contains("Enforce TLS on pg-off"), "{}", page.body);
+    let again = ended(&paul, &paul.post(&format!("{}/again", plan.0), "").await).await;
+    assert!(again.1.body.contains("Enforce TLS on pg-off") && again.0 != plan.0, "{}", again.1.body);
+}
+
+#[tokio::test]
+async fn two_others_approve_before_a_plan_is_applied() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 2).await;
+    let ada = sign_in(&one, "ada").await;
+    ada.audit().await;
+    // Whoever makes a plan, also as an approver, does not approve it.
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    assert!(plan.1.body.contains("0 of 2 approvals") && plan.1.body.contains("You made this plan"), "{}", plan.1.body);
+    assert!(!plan.1.body.contains("/apply\""), "{}", plan.1.body);
+    assert_eq!(approve(&ada, &plan).await.status, 403);
+    let hash = hash_of(&plan.1.body);
+    let forced = ada.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
+    assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
+    let bob = sign_in(&two, "bob").await;
+    let page = bob.get(&plan.0).await.body;
+    assert!(page.contains("Approve this plan") && field(&page, "hash") == hash, "{page}");
+    let other = bob.post(&format!("{}/approve", plan.0), &format!("&hash={}", "0".repeat(64))).await;
+    assert_eq!(other.status, 409, "{}", other.body);
+    for _ in 0..2 {
+        assert_eq!(approve(&bob, &plan).await.status, 303);
+    }
+    let page = bob.get(&plan.0).await.body;
+    assert!(page.contains("1 of 2 approvals</b>: <bdi>bob</bdi>") && page.contains("You have approved"), "{page}");
+    assert!(bob.get("/plans").await.body.contains("1 of 2 approvals"));
+    assert_eq!(bob.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await.status, 409);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+    let eve = sign_in(&one, "eve").await;
+    assert_eq!(approve(&eve, &plan).await.status, 303);
+    // Enough have approved: an approver applies it, at either console.
+    let page = (plan.0.clone(), bob.get(&plan.0).await);
+    let run = ended(&bob, &apply(&bob, &page).await).await;
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+    for words in [
+        "<dt>Approved</dt><dd>by <bdi>bob</bdi>",
+        "<dt>Approved</dt><dd>by <bdi>eve</bdi>",
+        "<dt>Apply requested</dt><dd>by <bdi>bob</bdi>",
+    ] {
+        assert!(run.1.body.contains(words), "{words}: {}", run.1.body);
+    }
+    // To undo it needs no one else: it makes safe again.
+    let seen = field(&run.1.body, "seen");
+    let undone = ended(&eve, &eve.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={seen}")).await).await;
+    assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_a_browser_has_one_session_at_both() {
+    let proxied = || ConsoleOptions {
+        public: Some("https://console.example".parse::<PublicUrl>().unwrap()),
+        proxies: Some(Proxies { header: "x-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()], roles: None }),
+        ..allowed()
+    };
+    let simulation = estate();
+    let one = serve_over(proxied(), connector(&simulation)).await;
+    let two = serve_in(one.directory.clone(), proxied(), connector(&simulation)).await;
+    let lines = |cookie| [("host", "console.example"), ("x-user", "ada"), ("cookie", cookie)];
+    let first = one.send("GET", "/", &lines(""), "").await;
+    let cookie = first.cookies();
+    assert!(first.status == 200 && cookie.starts_with("__Host-hostssl-443="), "{cookie}");
+    let there = two.send("GET", "/", &lines(&cookie), "").await;
+    assert_eq!((there.cookies(), there.csrf()), (String::new(), first.csrf()));
+    let origin = [("origin", "https://console.example"), ("content-type", "application/x-www-form-urlencoded")];
+    let head = [lines(&cookie).as_slice(), &origin].concat();
+    let posted = two.send("POST", "/theme", &head, &format!("csrf={}&theme=dark&here=/", first.csrf())).await;
+    assert_eq!(posted.status, 303, "{}", posted.body);
+    // Who is someone else at the proxy is someone else here.
+    let other = [("host", "console.example"), ("x-user", "eve"), ("cookie", cookie.as_str())];
+    let other = two.send("GET", "/", &other, "").await;
+    assert!(!other.cookies().is_empty() && other.csrf() != first.csrf());
+}
