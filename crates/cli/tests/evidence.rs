@@ -156,6 +156,39 @@ fn probes_of_servers_of_the_audit_are_packed_with_their_messages_and_others_are_
 }
 
 #[test]
+fn an_earlier_probe_counts_only_where_the_pack_has_it() {
+    let place = Place::new();
+    place.kept(&["audit", "--probe"]);
+    place.kept(&["audit"]);
+    assert_eq!(place.pack("a.zip", &[]).code, 0);
+    place.unpacked("a.zip", "a");
+    let runs: Vec<PathBuf> =
+        std::fs::read_dir(place.path("a/earlier")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(runs.len(), 1, "the audit that probed");
+    let statement = place.json("a/pack.json");
+    let earlier: Vec<PathBuf> = std::fs::read_dir(&runs[0]).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(statement["contents"]["earlier"], earlier.len());
+    let one: Value = serde_json::from_str(&std::fs::read_to_string(&earlier[0]).unwrap()).unwrap();
+    assert_eq!(one["run"].as_str(), runs[0].file_name().unwrap().to_str());
+    assert!(!one["server"]["wire"].as_array().unwrap().is_empty(), "{one}");
+    let counted = |pack: &str| -> Vec<String> {
+        let servers = place.json(&format!("{pack}/audit.json"))["servers"].as_array().unwrap().clone();
+        servers.iter().filter_map(|one| one["known"]["standing"].as_str().map(str::to_owned)).collect()
+    };
+    assert!(counted("a").iter().any(|standing| standing == "proven"), "{:?}", counted("a"));
+    assert_eq!(verify(&place.path("a.zip"), &[]).code, 0);
+    // Without the audit that probed, nothing says so of what was refused; what was accepted still counts, and is missing.
+    place.kept(&["audit", "--retain", "1"]);
+    let lost = place.pack("b.zip", &[]);
+    assert!(lost.stderr.contains("the earlier probe of"), "{}", lost.stderr);
+    place.unpacked("b.zip", "b");
+    assert!(!place.path("b/earlier").exists());
+    assert_eq!(place.json("b/pack.json")["complete"], false);
+    let left = counted("b");
+    assert!(!left.is_empty() && left.iter().all(|standing| standing == "accepts-plaintext"), "{left:?}");
+}
+
+#[test]
 fn a_state_that_was_touched_is_not_packed() {
     let place = Place::new();
     place.kept(&["audit"]);

@@ -35,6 +35,8 @@ pub struct PackInput<'a> {
     pub runs: Vec<PackedRun>,
     /// The probes of its servers.
     pub probes: Vec<PackedProbe>,
+    /// Audits before this one that probed servers which count by that, with those servers alone.
+    pub earlier: &'a [AuditReport],
     /// What of all this could not be read whole.
     pub missing: Vec<MissingPart>,
 }
@@ -87,6 +89,7 @@ pub fn pack_files(input: &PackInput<'_>, signer: Option<&PackSigner>) -> io::Res
         clients: input.clients.0.len(),
         runs: input.runs.len(),
         probes: input.probes.len(),
+        earlier: input.earlier.iter().map(|audit| audit.servers.len()).sum(),
         audits: input.history.len(),
         missing: &input.missing,
     };
@@ -155,7 +158,16 @@ fn add_audit(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
         let path = format!("servers/{}-{}.json", readable(id.name()), id.key());
         files.json(&path, &evidence_json::server_value(report, server)?)?;
     }
-    Ok(())
+    input.earlier.iter().try_for_each(|audit| add_earlier(files, audit))
+}
+
+/// What an earlier audit saw of servers that count by it.
+fn add_earlier(files: &mut Files, audit: &AuditReport) -> io::Result<()> {
+    audit.servers.iter().try_for_each(|server| {
+        let id = &server.server.id;
+        let path = format!("earlier/{}/{}-{}.json", readable(&audit.run.id), readable(id.name()), id.key());
+        files.json(&path, &evidence_json::server_value(audit, server)?)
+    })
 }
 
 /// The controls that the audit was asked for; all of them for a profile of another version of hostssl.

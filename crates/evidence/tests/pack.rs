@@ -86,6 +86,7 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
         clients: (Vec::new(), 0),
         runs: vec![run],
         probes: vec![probe],
+        earlier: &[],
         missing: Vec::new(),
     };
     let files = pack_files(&input, None).unwrap();

@@ -32,6 +32,8 @@ pub struct EvidenceSummary<'a> {
     pub runs: usize,
     /// How many probes of servers of the audit that were run on their own.
     pub probes: usize,
+    /// How many servers have a look of an earlier audit by which they count.
+    pub earlier: usize,
     /// How many audits of the same scope, this one included.
     pub audits: usize,
     /// What the state keeps of all this and could not be read whole.
@@ -198,10 +200,18 @@ struct Contents {
     runs: usize,
     /// Probes in `probes`.
     probes: usize,
+    /// Files in `earlier`: what earlier audits saw of servers that count by it; absent if none do.
+    #[serde(skip_serializing_if = "is_none")]
+    earlier: usize,
     /// Audits in `history.csv`.
     audits: usize,
     /// Whether `waivers.toml` is there.
     waivers: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -335,6 +345,7 @@ pub fn value(summary: &EvidenceSummary<'_>) -> Result<Value, serde_json::Error> 
             clients: summary.clients,
             runs: summary.runs,
             probes: summary.probes,
+            earlier: summary.earlier,
             audits: summary.audits,
             waivers: report.overlay.waivers.is_some(),
         },

@@ -50,6 +50,7 @@ fn summary(report: &AuditReport) -> EvidenceSummary<'_> {
         clients: 1,
         runs: 0,
         probes: 0,
+        earlier: 0,
         audits: 3,
         missing: &[],
     }

@@ -1,5 +1,6 @@
 //! `hostssl evidence`.
 
+mod earlier;
 mod gather;
 
 use crate::args::{SimulatedArgs, StateArgs, Suggested, TerminalArgs, latest};
@@ -121,7 +122,7 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         apply_waivers(&mut report, &name, read);
     }
-    let gathered = Gathered::read(&reader, &audit, &report)?;
+    let gathered = Gathered::read(&reader, &audit, &mut report)?;
     let text = waivers.as_ref().map(|(_, text)| text.as_str());
     let files = pack_files(&gathered.input(&report, text, simulated), signer.as_ref());
     let files = files.map_err(|error| CliError::defect(&error))?;

@@ -105,6 +105,7 @@ pub fn contents(signer: Option<&PackSigner>) -> Vec<PackFile> {
         clients: (Vec::new(), 0),
         runs: vec![run],
         probes: vec![probe],
+        earlier: &[],
         missing: Vec::new(),
     };
     pack_files(&input, signer).unwrap()

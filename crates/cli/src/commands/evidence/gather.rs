@@ -1,5 +1,6 @@
 //! What the state keeps of an audit and its servers, read for a pack. No clock: the same state gives the same pack.
 
+use super::earlier::earlier_looks;
 use crate::commands::runs::document;
 use crate::commands::trend::point;
 use crate::error::CliError;
@@ -27,23 +28,28 @@ pub(super) struct Gathered {
     window: i64,
     runs: Vec<PackedRun>,
     probes: Vec<PackedProbe>,
+    earlier: Vec<AuditReport>,
     missing: Vec<MissingPart>,
 }
 
 impl Gathered {
-    pub(super) fn read(reader: &StoreReader, audit: &AuditEntry, report: &AuditReport) -> Result<Self, CliError> {
+    /// What a report counts that nothing of this shows is taken out of it, unless it is bad.
+    pub(super) fn read(reader: &StoreReader, audit: &AuditEntry, report: &mut AuditReport) -> Result<Self, CliError> {
         let window = i64::from(rules_of(&report.run.profile).settings.observation_days) * MS_PER_DAY;
         let mut missing = Vec::new();
         if !report.run.complete && report.gaps.is_empty() {
             let why = "the audit is not complete, and no gap is kept that says why".to_owned();
             missing.push(MissingPart { what: "the coverage of the audit".to_owned(), why });
         }
+        let probes = probes(reader, report, &mut missing)?;
+        let earlier = earlier_looks(reader, audit, report, &probes, &mut missing)?;
         Ok(Self {
             history: reader.trend(audit, u32::MAX)?,
             clients: clients(reader, report, window, &mut missing)?,
             window,
             runs: runs(reader, report, &mut missing)?,
-            probes: probes(reader, report, &mut missing)?,
+            probes,
+            earlier,
             missing,
         })
     }
@@ -68,6 +74,7 @@ impl Gathered {
             clients: (self.clients.clone(), self.window),
             runs: self.runs.clone(),
             probes: self.probes.clone(),
+            earlier: &self.earlier,
             missing: self.missing.clone(),
         }
     }
@@ -79,7 +86,7 @@ pub(super) fn utc(time: &str) -> DateTime {
 }
 
 /// What could be read; what is damaged is noted as missing, and every other error ends the pack.
-fn whole<T>(
+pub(super) fn whole<T>(
     what: impl FnOnce() -> String,
     read: Result<T, StoreError>,
     missing: &mut Vec<MissingPart>,
