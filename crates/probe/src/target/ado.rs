@@ -2,7 +2,7 @@
 //! the keywords of Npgsql and of psqlODBC).
 
 use super::connection_parameters::Parameters;
-use super::{TargetError, uri};
+use super::{TargetError, parse_port, uri};
 
 const FAULT: TargetError = TargetError::Syntax("between semicolons a keyword has no value, or a quote is not closed");
 
@@ -15,9 +15,20 @@ pub(super) fn is_ado(text: &str) -> bool {
             let close = if quote == '{' { '}' } else { quote };
             value.get(1..).and_then(|rest| rest.split_once(close)).map_or("", |(_, rest)| rest.trim_start())
         }
-        _ => value.trim_start_matches(|c: char| c != ';' && !c.is_whitespace()).trim_start(),
+        _ => {
+            let end = value.find(';').unwrap_or(value.len());
+            let (value, rest) = value.split_at(end);
+            let is_word = |part: &str| !part.trim().contains(char::is_whitespace);
+            if value.split(',').all(is_word) { rest } else { "" }
+        }
     };
     first.starts_with(';') && is_keyword(keyword)
+}
+
+/// Whether a text is one keyword of this form and its value.
+pub(super) fn is_alone(text: &str) -> bool {
+    let one = text.split_once('=').filter(|(_, value)| !value.contains(['=', ';']));
+    one.is_some_and(|(keyword, _)| libpq_keyword(keyword).is_some())
 }
 
 /// Whether a text is a keyword of such connection strings, or of libpq's where they agree.
@@ -36,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
         }
         let (value, after) = value(after.trim_start())?;
         match libpq_keyword(keyword) {
-            Some("host") => uri::set_hosts(&mut parameters, &value)?,
+            Some("host") => set_hosts(&mut parameters, &value)?,
             Some("port") => port = Some(value),
             Some(keyword) => parameters.set(keyword, value)?,
             None => {}
@@ -50,6 +61,23 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
         parameters.port = Some(ports.join(","));
     }
     Ok(parameters)
+}
+
+/// Takes hosts with or without their ports. SQL Server writes a protocol before the host and a comma before the port.
+fn set_hosts(parameters: &mut Parameters, text: &str) -> Result<(), TargetError> {
+    let plain = text.to_ascii_lowercase();
+    let protocol = ["tcp:", "np:", "lpc:", "admin:"].iter().find_map(|protocol| plain.strip_prefix(protocol));
+    match protocol {
+        // A host of that name with its port.
+        Some(port) if parse_port(port.trim()).is_ok() => uri::set_hosts(parameters, text),
+        Some(rest) if rest.split(',').skip(1).any(|port| parse_port(port.trim()).is_ok()) => {
+            Err(TargetError::PortBehindComma)
+        }
+        Some(_) => Err(TargetError::Syntax(
+            "a protocol stands before the host, as SQL Server has it; write Server=HOST;Port=PORT",
+        )),
+        None => uri::set_hosts(parameters, text),
+    }
 }
 
 /// The keyword of libpq that means the same.

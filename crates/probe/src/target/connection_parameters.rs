@@ -93,6 +93,10 @@ impl Parameters {
         if count == 0 {
             return Err(TargetError::NoHost);
         }
+        let is_number = |host: &String| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_digit());
+        if hosts.iter().skip(1).any(is_number) {
+            return Err(TargetError::PortBehindComma);
+        }
         if count > MAX_HOSTS {
             return Err(TargetError::TooManyHosts);
         }

@@ -44,6 +44,10 @@ fn parse_connection_string(text: &str) -> Result<Parameters, TargetError> {
 /// Keywords and values of libpq, or those of ADO.NET, which have semicolons between them. A password may hold one in either form.
 fn by_keywords(text: &str) -> Result<Parameters, TargetError> {
     let found = keyword::parse(text);
+    // One keyword alone, which libpq does not have: nothing ends in a semicolon there.
+    if matches!(found, Err(TargetError::Keyword(_))) && ado::is_alone(text) {
+        return ado::parse(text);
+    }
     let is_libpq = match &found {
         Ok(parameters) => {
             parameters.host.as_ref().or(parameters.hostaddr.as_ref()).is_some_and(|host| !host.contains(';'))

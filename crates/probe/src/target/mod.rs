@@ -89,6 +89,12 @@ pub enum TargetError {
     /// The port is not a number from 1 to 65535.
     #[error("the port is not a number from 1 to 65535")]
     Port,
+    /// A port behind a comma, as SQL Server writes it. Here a comma separates hosts, and a stranger would be probed.
+    #[error(
+        "a number stands behind a comma, where only SQL Server takes it for a port; write Server=HOST;Port=PORT, host=HOST \
+         port=PORT or HOST:PORT"
+    )]
+    PortBehindComma,
     /// `hostaddr` is not an address.
     #[error("hostaddr is not an IP address")]
     HostAddress,
@@ -282,6 +288,26 @@ mod tests {
         assert_eq!(both.iter().map(ProbeTarget::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
     }
 
+    const PROTOCOL: TargetError =
+        TargetError::Syntax("a protocol stands before the host, as SQL Server has it; write Server=HOST;Port=PORT");
+
+    #[test]
+    fn several_hosts_of_npgsql() {
+        for text in [
+            "Host=a:5432,b:5433;Database=shop",
+            "Host=a,b:5433;Database=shop;Username=app",
+            "Server=a,b:5433;Database=shop",
+            "Host=a:5432,b;Port=5433;Database=shop",
+        ] {
+            let targets = ProbeTarget::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let shown: Vec<_> = targets.iter().map(ProbeTarget::display).collect();
+            assert_eq!(shown, ["a:5432", "b:5433"], "{text}");
+        }
+        // Names and addresses that begin with digits are hosts.
+        assert_eq!(ProbeTarget::parse("Host=a,192.0.2.1,3com.example;Database=shop").unwrap().len(), 3);
+        assert_eq!(one("Server=db.example").display(), "db.example:5432");
+    }
+
     #[test]
     fn what_names_nothing() {
         for (text, error) in [
@@ -306,6 +332,24 @@ mod tests {
             ("postgres://a/b?sslrootcrt=/ca.pem", TargetError::Keyword(Some("sslrootcert"))),
             ("a b", TargetError::HostName),
             ("a\u{7}b", TargetError::HostName),
+            ("Server=db.example,1433;Database=shop", TargetError::PortBehindComma),
+            ("Server=db.example, 1433;Database=shop", TargetError::PortBehindComma),
+            ("server = 'db.example,1433' ;Database=shop", TargetError::PortBehindComma),
+            ("Driver={PostgreSQL Unicode};Server={db.example,1433};Uid=app", TargetError::PortBehindComma),
+            ("Data Source=192.0.2.1,1433;Initial Catalog=shop;User Id=app;Password=x", TargetError::PortBehindComma),
+            ("Server=tcp:db.example,1433;Database=shop", TargetError::PortBehindComma),
+            ("Addr=db.example,5432;Port=5432", TargetError::PortBehindComma),
+            ("Host=a,5432,b,5433;Database=shop", TargetError::PortBehindComma),
+            ("Host=a:5432,5433;Database=shop", TargetError::PortBehindComma),
+            ("Server=db.example,1433", TargetError::PortBehindComma),
+            ("Server=\"db.example,1433\"", TargetError::PortBehindComma),
+            ("AZURE_POSTGRESQL_CONNECTIONSTRING=Server=db.example,1433;Database=shop", TargetError::PortBehindComma),
+            ("host=db.example,1433 dbname=shop", TargetError::PortBehindComma),
+            ("postgres://db.example,1433/shop", TargetError::PortBehindComma),
+            ("postgres:///shop?host=db.example,1433", TargetError::PortBehindComma),
+            ("db.example,1433", TargetError::PortBehindComma),
+            ("Server=tcp:db.example;Database=shop", PROTOCOL),
+            ("Server=np:db.example;Database=shop", PROTOCOL),
             ("[::1", TargetError::Syntax("a bracket is not closed")),
             ("[db]:1", TargetError::Syntax("no IPv6 address in the brackets")),
         ] {
