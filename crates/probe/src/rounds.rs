@@ -27,7 +27,8 @@ use results::{
     NOT_NEEDED, copy_handshake_failure, set_encrypted, set_plaintext, skip_remaining, skip_startups_over_tls, skip_tls,
 };
 use startups::{
-    handshake_can_succeed, plaintext_job, plaintext_jobs, remaining_plaintext, retry_silent_startups, startups_over_tls,
+    handshake_can_succeed, plaintext_job, plaintext_jobs, remaining_plaintext, retry_silent_startups,
+    startups_over_tls, why_no_more_over_tls,
 };
 
 /// What a job brings back.
@@ -165,7 +166,7 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Endp
     if !handshake_can_succeed(facts) {
         copy_handshake_failure(facts);
     }
-    skip_startups_over_tls(facts, "the first startup has shown that TLS is accepted");
+    skip_startups_over_tls(facts, why_no_more_over_tls(facts));
 
     if direct != DirectPlan::Never && facts.direct == Attempt::NotScheduled(AttemptFailure::NotAsked) {
         if direct == DirectPlan::UnlessOld && is_postgresql(facts) {

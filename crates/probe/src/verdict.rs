@@ -27,6 +27,8 @@ struct Weighed {
     aside: Option<Aside>,
     /// The refusal in plaintext was put into words, and not guessed from a silence.
     said: bool,
+    /// It was sent over TLS, and not left out.
+    over_tls: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +84,8 @@ fn weigh(facts: &EndpointFacts) -> Vec<Weighed> {
                 result.plaintext.outcome = StartupOutcome::Unknown;
             }
             let said = matches!(signal, Signal::Refused | Signal::ClientCertificate);
-            Weighed { result, aside, said }
+            let over_tls = !matches!(startup.encrypted, Attempt::NotScheduled(_));
+            Weighed { result, aside, said, over_tls }
         })
         .collect()
 }
@@ -118,7 +121,7 @@ fn verdict(facts: &EndpointFacts, weighed: &[Weighed]) -> (WireVerdict, String) 
         return (WireVerdict::Inconclusive, with_note(&what, unknown.plaintext.note.as_deref()));
     }
     let Some(tls) = tls_evidence(facts, weighed) else {
-        return (WireVerdict::Inconclusive, nothing_allowed(facts, &startups));
+        return (WireVerdict::Inconclusive, nothing_allowed(facts, weighed));
     };
     let wordless =
         |startup: &&&StartupResult| startup.plaintext.sqlstate.is_none() && startup.plaintext.authentication.is_none();
@@ -204,12 +207,23 @@ fn newest_accepted(facts: &EndpointFacts) -> Option<ProtocolVersion> {
     facts.versions.iter().rev().find(|(_, support)| support.completed() == Some(&true)).map(|(version, _)| *version)
 }
 
-fn nothing_allowed(facts: &EndpointFacts, startups: &[&StartupResult]) -> String {
+fn nothing_allowed(facts: &EndpointFacts, weighed: &[Weighed]) -> String {
     if facts.ssl == SslRequestOutcome::N {
         return "plaintext is refused and the server offers no TLS: an address rule, or no login is allowed".to_owned();
     }
     let newest = newest_accepted(facts);
-    match startups.iter().find(|startup| startup.encrypted.outcome == StartupOutcome::Unknown) {
+    let counted = || weighed.iter().filter(|startup| startup.aside.is_none());
+    let tried = || counted().filter(|startup| startup.over_tls).map(|startup| &startup.result);
+    let undecided = |startup: &&StartupResult| startup.encrypted.outcome != StartupOutcome::Refused;
+    match tried().find(undecided) {
+        None if tried().next().is_some() => {
+            let (plaintext, encrypted) = (counted().count(), tried().count());
+            format!(
+                "no one gets in from here: all {plaintext} startups probed are refused in plaintext, and all {encrypted} tried \
+                 over TLS. A firewall or pg_hba.conf rejects this address, or accepts none of these users and databases; what \
+                 TLS decides cannot be seen"
+            )
+        }
         Some(unknown) if facts.handshake.completed().is_none() && newest.is_some() => {
             let version = newest.map(ProtocolVersion::name).unwrap_or_default();
             let what = format!(
@@ -218,12 +232,10 @@ fn nothing_allowed(facts: &EndpointFacts, startups: &[&StartupResult]) -> String
             );
             with_note(&what, unknown.encrypted.note.as_deref())
         }
-        Some(unknown) => {
-            with_note("plaintext is refused; over TLS, no decisive answer", unknown.encrypted.note.as_deref())
-        }
-        None => {
-            "refused in plaintext and over TLS: an address rule (firewall), or none of these users and databases is allowed"
-                .to_owned()
+        undecided => {
+            let left_out = counted().map(|startup| &startup.result).next();
+            let note = undecided.or(left_out).and_then(|startup| startup.encrypted.note.as_deref());
+            with_note("plaintext is refused; over TLS, no decisive answer", note)
         }
     }
 }

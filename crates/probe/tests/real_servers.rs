@@ -320,6 +320,38 @@ async fn several_servers_behind_one_address() {
     }
 }
 
+/// What TLS decides cannot be seen where no one gets in, and the reason says no more than that.
+#[tokio::test]
+async fn a_server_that_rejects_everyone() {
+    let Some(bin) = pg15() else { return };
+    let server = WireServer::postgres(&bin, NOBODY, &[], Some(&identity()));
+    for hba in [
+        NOBODY,
+        "host all all all reject\nhost replication all all reject\n",
+        "hostnossl all all all reject\n",
+        "hostssl all all all reject\n",
+        "local all all trust\n",
+    ] {
+        server.reload(hba, None);
+        for (options, counts) in [(options(), (10, 3)), (ProbeOptions::quick(), (3, 3))] {
+            let report = probe(server.address, options).await;
+            assert_eq!(report.verdict, WireVerdict::Inconclusive, "{hba}: {}", report.reason);
+            let (plaintext, encrypted) = counts;
+            let beginning = format!(
+                "no one gets in from here: all {plaintext} startups probed are refused in plaintext, and all {encrypted} tried over TLS."
+            );
+            assert!(report.reason.starts_with(&beginning), "{hba}: {}", report.reason);
+            for startup in report.startups.iter().skip(encrypted) {
+                assert_eq!(
+                    startup.encrypted.note.as_deref(),
+                    Some("not tried: those that were sent first were not accepted over TLS"),
+                    "{hba}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn replication_that_nobody_can_have() {
     let Some(bin) = pg15() else { return };

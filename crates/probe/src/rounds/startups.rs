@@ -124,6 +124,16 @@ pub(super) async fn startups_over_tls(
     run_all(endpoint, list, facts).await;
 }
 
+/// Why startups that were sent in plaintext alone were not sent over TLS.
+pub(super) fn why_no_more_over_tls(facts: &EndpointFacts) -> &'static str {
+    let over_tls = |startup: &StartupFacts| signal(&startup.encrypted, &startup.startup.user);
+    if facts.startups.iter().any(|startup| matches!(over_tls(startup), Signal::Allowed | Signal::ClientCertificate)) {
+        "another startup has shown that TLS is accepted"
+    } else {
+        "those that were sent first were not accepted over TLS"
+    }
+}
+
 /// Whether another handshake has a chance where the first one went wrong.
 pub(super) fn handshake_can_succeed(facts: &EndpointFacts) -> bool {
     !matches!(

@@ -107,6 +107,22 @@ fn both_transports_together() {
 }
 
 #[test]
+fn where_no_one_gets_in_the_reason_speaks_of_that() {
+    let skipped = || Attempt::NotScheduled(AttemptFailure::Pointless("others were not accepted"));
+    let reason = |replies: &[(Reply, Reply)]| decide(&facts(SslRequestOutcome::S, replies)).reason;
+    let nobody = reason(&[(refused(), refused()), (refused(), refused()), (refused(), skipped())]);
+    assert!(nobody.starts_with("no one gets in from here: all 3 startups"), "{nobody}");
+    assert!(nobody.contains("all 2 tried over TLS"), "{nobody}");
+    // One that was not answered over TLS may be one who gets in.
+    for other in [busy(), Attempt::Failed(AttemptFailure::Timeout("waiting"))] {
+        let unknown = reason(&[(refused(), refused()), (refused(), other)]);
+        assert!(unknown.starts_with("plaintext is refused; over TLS, no decisive answer ("), "{unknown}");
+    }
+    let never = reason(&[(refused(), skipped())]);
+    assert!(never.starts_with("plaintext is refused; over TLS, no decisive answer (not tried"), "{never}");
+}
+
+#[test]
 fn a_gateway_without_a_routine_is_judged_by_the_other_transport() {
     let gateway = || error("28000", None, "SSL connection is required. Please specify SSL options and retry.");
     assert_eq!(decide(&facts(SslRequestOutcome::S, &[(gateway(), asks())])).verdict, WireVerdict::Enforced);
