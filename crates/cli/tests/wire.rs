@@ -152,7 +152,9 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
     // Whom nobody told to trust the simulated roots finds a certificate that fails verify-full, and says by what it fails.
     let (code, document, said) = probe(line, &["-o", "json"]);
     assert_eq!(code, 3, "{said}");
-    let failures = &serde_json::from_str::<Value>(&document).unwrap()["endpoints"][0]["failures"];
+    let document: Value = serde_json::from_str(&document).unwrap();
+    Schema::committed("probe-v1").assert_accepts(&document);
+    let failures = &document["endpoints"][0]["failures"];
     assert_eq!(*failures, serde_json::json!(["verify-full", "certificate-untrusted", "certificate-chain-incomplete"]));
     assert!(
         said.contains(
@@ -160,7 +162,12 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
         ),
         "{said}"
     );
-    assert_eq!(probe(line, &["--fail-on", "not-enforced"]).0, 0);
+    let decided = ["certificate-chain-incomplete", "certificate-untrusted", "verify-full"]
+        .map(|finding| serde_json::json!({"finding": finding, "endpoints": 1}));
+    let exit = |code: u8, reason: &str, decided: &[Value]| serde_json::json!({"code": code, "reason": reason, "decidedBy": decided, "undecided": 0, "complete": true});
+    assert_eq!(document["exit"], exit(3, "findings", &decided));
+    let (code, document, said) = probe(line, &["--fail-on", "not-enforced", "-o", "json", "--query", "exit"]);
+    assert_eq!((code, serde_json::from_str(&document).unwrap()), (0, exit(0, "pass", &[])), "{said}");
     assert_eq!(probe(line, &["--allow", "verify-full,certificate-untrusted,certificate-chain-incomplete"]).0, 0);
     assert_eq!(probe(line, &["--allow", "verify-full"]).0, 3);
     assert_eq!(probe(line, &["--allow", "everything"]).0, 2);

@@ -89,7 +89,7 @@ fn rules(text: &str) -> Arc<Mutex<Option<String>>> {
 
 /// What a machine in the zone sees of these hosts.
 async fn looks(simulation: &Simulation, hosts: &[&str]) -> Value {
-    probe_json::value(&reports(simulation, hosts).await, Some("hub-weu")).unwrap()
+    probe_json::value(&reports(simulation, hosts).await, Some("hub-weu"), None).unwrap()
 }
 
 async fn reports(simulation: &Simulation, hosts: &[&str]) -> Vec<EndpointReport> {

@@ -5,11 +5,14 @@
 mod asked;
 mod convert;
 mod endpoint;
+mod exit;
 mod frozen_words;
 mod summary;
 mod version;
 
 pub use asked::ProbeAsked;
+use exit::Exit;
+pub use exit::{ProbeEnd, ProbeExit};
 use hostssl_probe::report::EndpointReport;
 pub use hostssl_probe::report::WireVerdict;
 #[cfg(feature = "schema")]
@@ -41,6 +44,9 @@ struct Document<'a> {
     /// The zone that they were probed from. Present when the targets were made for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     zone: Option<&'a str>,
+    /// The exit code and what decided it. Absent in a probe that was kept and is shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit: Option<Exit<'a>>,
 }
 
 /// A document that was read: what a probe in a zone saw.
@@ -101,8 +107,12 @@ pub fn schema() -> Value {
 /// # Errors
 ///
 /// None that an endpoint can cause.
-pub fn value(endpoints: &[EndpointReport], zone: Option<&str>) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(Document { schema: SCHEMA, endpoints, zone })
+pub fn value(
+    endpoints: &[EndpointReport],
+    zone: Option<&str>,
+    exit: Option<&ProbeExit>,
+) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(Document { schema: SCHEMA, endpoints, zone, exit: exit.map(Exit::from) })
 }
 
 /// One endpoint as it is in the document.
@@ -172,12 +182,12 @@ impl<W: Write> ProbeWriter<W> {
         self.out.flush()
     }
 
-    /// Ends the document.
+    /// Ends the document, with what decided the exit code.
     ///
     /// # Errors
     ///
     /// Whatever the writer returns.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self, exit: Option<&ProbeExit>) -> io::Result<()> {
         if self.written == 0 {
             self.begin()?;
         } else {
@@ -187,6 +197,11 @@ impl<W: Write> ProbeWriter<W> {
         // Behind the endpoints: a document that ends early has no zone, and is taken for no look from one.
         if let Some(zone) = &self.zone {
             write!(self.out, ",\n  \"zone\": {}", serde_json::to_string(zone)?)?;
+        }
+        if let Some(exit) = exit {
+            let mut text = Vec::new();
+            crate::write_json(&mut text, &Exit::from(exit))?;
+            write!(self.out, ",\n  \"exit\": {}", String::from_utf8_lossy(&text).replace('\n', "\n  "))?;
         }
         writeln!(self.out, "\n}}")?;
         self.out.flush()

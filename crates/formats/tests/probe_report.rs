@@ -1,6 +1,7 @@
 //! Probed endpoints in the formats that people and programs read.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use hostssl_formats::probe_json::{ProbeEnd, ProbeExit};
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::{Palette, Shape, probe_json};
 use hostssl_probe::report::{
@@ -95,13 +96,18 @@ fn full(host: &str, verdict: WireVerdict) -> EndpointReport {
     }
 }
 
+fn exit() -> ProbeExit {
+    let findings = vec![("not-enforced".to_owned(), 1), ("verify-full".to_owned(), 2)];
+    ProbeExit { end: ProbeEnd::Findings, findings, undecided: 3, complete: false }
+}
+
 fn json(reports: &[EndpointReport]) -> String {
     let mut out = Vec::new();
     let mut writer = probe_json::ProbeWriter::new(&mut out);
     for report in reports {
         writer.write(report).unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(Some(&exit())).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -120,8 +126,28 @@ fn json_written_piece_by_piece_is_the_whole_document() {
     let reports = [full("a", WireVerdict::Enforced), unreachable("b"), full("c", WireVerdict::Optional)];
     for count in 0..=reports.len() {
         let written: Value = serde_json::from_str(&json(&reports[..count])).unwrap();
-        assert_eq!(written, probe_json::value(&reports[..count], None).unwrap());
+        assert_eq!(written, probe_json::value(&reports[..count], None, Some(&exit())).unwrap());
+        assert_eq!(
+            written["exit"],
+            serde_json::json!({
+                "code": 3,
+                "reason": "findings",
+                "decidedBy": [{"finding": "not-enforced", "endpoints": 1}, {"finding": "verify-full", "endpoints": 2}],
+                "undecided": 3,
+                "complete": false,
+            })
+        );
     }
+}
+
+#[test]
+fn a_document_without_an_exit_is_as_it_was() {
+    let mut out = Vec::new();
+    probe_json::ProbeWriter::new(&mut out).finish(None).unwrap();
+    let written: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(written, serde_json::json!({"schema": probe_json::SCHEMA, "endpoints": []}));
+    Schema::generated("probe-v1", &probe_json::schema()).assert_accepts(&written);
+    assert!(probe_json::read_document(json(&[]).as_bytes()).unwrap().endpoints.is_empty());
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn of_probes(all: &mut Outputs) {
     all.add("probe_json", |out| {
         let mut writer = probe_json::ProbeWriter::new(out);
         writer.write(&endpoint)?;
-        writer.finish().map(drop)
+        writer.finish(None).map(drop)
     });
     all.add_value("probe_json", &probe_json::endpoint(&endpoint).unwrap());
     let mut metrics = ProbeMetrics::default();

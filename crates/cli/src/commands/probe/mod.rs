@@ -27,7 +27,7 @@ use args::ReplicationArg;
 use exit_rules::Policy;
 use futures::{Stream, StreamExt as _};
 use hostssl_formats::Shape;
-use hostssl_formats::probe_json::ProbeAsked;
+use hostssl_formats::probe_json::{ProbeAsked, ProbeEnd, ProbeExit};
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
@@ -190,7 +190,7 @@ impl RunningProbe<'_> {
         if tally.endpoints == 0 && !tally.incomplete {
             return Err(targets::none());
         }
-        let written = self.sink.finish();
+        let written = self.sink.finish(Some(&tally.in_json()));
         // A full disk behind standard output is no reason to leave the metrics of before.
         if let Some((file, metrics)) = self.metrics {
             write_metrics(file, &metrics, !tally.incomplete)?;
@@ -224,6 +224,8 @@ struct Tally {
     worst: Option<Outcome>,
     /// How many endpoints fail by each finding.
     failures: BTreeMap<String, u64>,
+    /// How many endpoints neither pass nor fail.
+    undecided: u64,
     /// Not everything that was asked for was done.
     incomplete: bool,
 }
@@ -233,6 +235,7 @@ impl Tally {
     fn count(&mut self, found: Outcome, failures: &[String]) {
         self.endpoints += 1;
         self.failed += u64::from(found == Outcome::Fail);
+        self.undecided += u64::from(!matches!(found, Outcome::Fail | Outcome::Pass));
         self.worst = self.worst.max(Some(found));
         for failure in failures {
             *self.failures.entry(failure.clone()).or_default() += 1;
@@ -247,12 +250,29 @@ impl Tally {
         }
     }
 
-    /// 0 only when every endpoint is proven to enforce TLS.
-    fn exit(&self) -> Exit {
+    /// Passes only when every endpoint is proven to enforce TLS.
+    fn end(&self) -> ProbeEnd {
         match self.worst {
-            Some(Outcome::Fail) => Exit::Findings,
-            Some(Outcome::Pass) if !self.incomplete => Exit::AllPass,
-            _ => Exit::Incomplete,
+            Some(Outcome::Fail) => ProbeEnd::Findings,
+            Some(Outcome::Pass) if !self.incomplete => ProbeEnd::Pass,
+            _ => ProbeEnd::Incomplete,
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self.end() {
+            ProbeEnd::Pass => Exit::AllPass,
+            ProbeEnd::Findings => Exit::Findings,
+            ProbeEnd::Incomplete => Exit::Incomplete,
+        }
+    }
+
+    fn in_json(&self) -> ProbeExit {
+        ProbeExit {
+            end: self.end(),
+            findings: self.failures.iter().map(|(name, count)| (name.clone(), *count)).collect(),
+            undecided: self.undecided,
+            complete: !self.incomplete,
         }
     }
 }

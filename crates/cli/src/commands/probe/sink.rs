@@ -4,6 +4,7 @@ use crate::args::ValueFormat;
 use crate::error::CliError;
 use crate::stdout;
 use hostssl_formats::output::Format;
+use hostssl_formats::probe_json::ProbeExit;
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::{Palette, Query, Shape, Wrapping, probe_json};
 use hostssl_probe::report::EndpointReport;
@@ -87,13 +88,14 @@ impl EndpointSink {
         Ok(!gone)
     }
 
-    /// Ends the output.
-    pub(crate) fn finish(self) -> Result<(), CliError> {
+    /// Ends the output, which says what decided the exit code where its format has a place for that.
+    pub(crate) fn finish(self, exit: Option<&ProbeExit>) -> Result<(), CliError> {
         match self {
             Self::Table(table) => stdout::tolerate(table.finish()),
-            Self::Json(writer) => stdout::tolerate(writer.finish()),
+            Self::Json(writer) => stdout::tolerate(writer.finish(exit)),
             Self::Whole { reports, zone, query, format, palette } => {
-                let value = probe_json::value(&reports, zone.as_deref()).map_err(|error| CliError::defect(&error))?;
+                let value = probe_json::value(&reports, zone.as_deref(), exit);
+                let value = value.map_err(|error| CliError::defect(&error))?;
                 stdout::write_value(&value, query.as_ref(), format, palette)
             }
             Self::Rows(mut out) => stdout::tolerate(out.flush()),

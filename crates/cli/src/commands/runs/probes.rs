@@ -45,6 +45,6 @@ pub(super) fn show(
     if probe.finished_ms.is_none() && !terminal.quiet {
         stderr!("warning: this probe has not ended: it is in progress, or was killed");
     }
-    sink.finish()?;
+    sink.finish(None)?;
     Ok(Exit::AllPass)
 }
