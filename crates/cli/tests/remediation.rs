@@ -495,10 +495,34 @@ fn a_plan_that_leaves_a_failing_server_out_is_not_the_whole_way() {
     let left_out = site.run(&scope);
     assert_eq!(left_out.code, 4, "{}", left_out.stderr);
     assert!(left_out.stderr.contains("1 server fails and is not in the plan"), "{}", left_out.stderr);
+    // To leave it out on request accepts nothing.
+    let excepted = site.run(&[&scope[..], &["--except", "pg-ledger-prod"]].concat());
+    assert_eq!(excepted.code, 4, "{}", excepted.stderr);
+    assert_eq!(json(&excepted)["leftOut"][0]["reason"], "excepted");
     // Whoever accepts the finding may call the plan whole.
-    let accepted = site.run(&[&scope[..], &["--except", "pg-ledger-prod"]].concat());
+    let waivers = site.path("w.toml");
+    let add = ["waivers", "add", &waivers, "--control", "require-secure-transport", "--scope", id, "--owner", "shop"];
+    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 30);
+    let expires = expires.to_string()[..10].to_owned();
+    let add = [&add[..], &["--approver", "security", "--reason", "an importer", "--expires", &expires]].concat();
+    assert_eq!(common::run(&add).code, 0);
+    let (plan, waived) = (site.path("waived.json"), [&scope[..], &["--waivers", &waivers]].concat());
+    let accepted = site.run(&[&waived[..], &["--out", &plan]].concat());
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
     assert!(!accepted.stderr.contains("not in the plan"), "{}", accepted.stderr);
+    let left = &json(&accepted)["leftOut"][0];
+    let words = format!("until {expires}: an importer; owner shop, approved by security ({waivers}:1)");
+    assert_eq!((left["reason"].as_str(), left["detail"].as_str()), (Some("waived"), Some(words.as_str())));
+    let checked = site.run(&["plan", "check", &plan]);
+    let told = format!("waived: pg-ledger-prod require-secure-transport {words}");
+    assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+    let included = site.run(&[&waived[..], &["--include-waived"]].concat());
+    assert_eq!(included.code, 4, "it is locked: {}", included.stderr);
+    // What has expired waives nothing, and says so.
+    let text = std::fs::read_to_string(&waivers).unwrap().replace(&expires, "2026-01-01");
+    std::fs::write(&waivers, text).unwrap();
+    let expired = site.run(&waived);
+    assert_eq!((expired.code, expired.stderr.contains("the waiver has expired")), (4, true), "{}", expired.stderr);
 }
 
 #[test]

@@ -169,6 +169,7 @@ async fn audits_and_applies_are_one_list() {
     let request = PlanRequest {
         scope: Scope::default(),
         except: Vec::new(),
+        waivers: None,
         profile: Profile::find("baseline").unwrap(),
         goal: Goal::Set { enforcement: Some(true), minimum_tls: None },
         options: PlanOptions::default(),

@@ -145,6 +145,7 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
     let request = PlanRequest {
         scope: Scope { servers: vec!["pg-off".into()], ..Scope::default() },
         except: Vec::new(),
+        waivers: None,
         profile: Profile::find("baseline").unwrap(),
         goal: Goal::Set { enforcement: Some(true), minimum_tls: None },
         options: PlanOptions::default(),

@@ -2,7 +2,7 @@
 
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_model::{Outcome, matches_pattern};
-use hostssl_remediation::{LeftOutReason, Lint, Plan};
+use hostssl_remediation::{LeftOut, LeftOutReason, Lint, Plan};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ const COLUMNS: &[Heading] = &[
     Heading::new("objection", Shown::Prose),
 ];
 
-/// Writes the objections to a plan, and what was left out of it on request.
+/// Writes the objections to a plan, and what was left out of it because it is waived, or on request.
 ///
 /// # Errors
 ///
@@ -22,17 +22,34 @@ const COLUMNS: &[Heading] = &[
 pub fn write(out: &mut dyn Write, plan: &Plan, objections: &[Lint], text: &Text<'_>) -> io::Result<()> {
     if objections.is_empty() {
         writeln!(out, "no objections")?;
-        return write_excepted(out, plan);
+    } else {
+        let entries = objections.iter().map(|one| entry(plan, one)).collect();
+        write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
     }
-    let entries = objections.iter().map(|one| entry(plan, one)).collect();
-    write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
+    write_waived(out, plan)?;
     write_excepted(out, plan)
+}
+
+/// The words of a plan of an earlier version, which called such a server waived.
+const ON_REQUEST: &str = "left out on request";
+
+fn is_excepted(one: &LeftOut) -> bool {
+    one.reason == LeftOutReason::Excepted || (one.reason == LeftOutReason::Waived && one.detail.as_str() == ON_REQUEST)
+}
+
+/// What was accepted for a time, by whom and why.
+fn write_waived(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    let waived = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Waived && !is_excepted(one));
+    waived.into_iter().try_for_each(|one| {
+        let (server, control, detail) = (safe(one.server.name()), one.control.as_str(), safe(one.detail.as_str()));
+        writeln!(out, "waived: {server} {control} {detail}")
+    })
 }
 
 /// What was left out on request: a reviewer must know.
 fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
     for selector in &plan.scope().except {
-        let servers = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Waived);
+        let servers = plan.left_out().iter().filter(|one| is_excepted(one));
         let names: BTreeSet<&str> = servers.map(|one| one.server.name()).collect();
         let names: Vec<&str> =
             names.into_iter().filter(|name| selector.contains('=') || matches_pattern(selector, name)).collect();

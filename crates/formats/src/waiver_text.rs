@@ -152,6 +152,12 @@ pub fn doubts_of(file: &WaiverFile) -> Vec<String> {
     file.waivers.iter().filter_map(|one| doubt(file, one)).collect()
 }
 
+/// The waivers that cover failures of an audit and do not hold. Nothing without a file of waivers.
+#[must_use]
+pub fn doubts_that_matter(report: &AuditReport) -> Vec<String> {
+    report.overlay.waivers.iter().flat_map(doubts_of_used).collect()
+}
+
 /// The waivers of a file that cover failures and do not hold.
 pub(crate) fn doubts_of_used(file: &WaiverFile) -> Vec<String> {
     file.waivers.iter().filter(|one| one.failures > 0).filter_map(|one| doubt(file, one)).collect()

@@ -141,6 +141,7 @@ impl Readiness {
                 targets: &targets,
                 subscriptions,
                 waived: &[],
+                excepted: &BTreeMap::new(),
                 locks: &[],
                 forbidden: &BTreeMap::new(),
                 clients: &clients,

@@ -86,6 +86,7 @@ async fn replay(window: &[RecordedExchange], posture: &Posture, enforcement: boo
         targets: &[target],
         subscriptions: &[],
         waived: &[],
+        excepted: &BTreeMap::new(),
         locks: &[],
         forbidden: &BTreeMap::new(),
         clients: &BTreeMap::new(),

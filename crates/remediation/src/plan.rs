@@ -192,6 +192,8 @@ coded! {
         Unknown = "unknown",
         /// The finding is waived.
         Waived = "waived",
+        /// It was left out on request. Earlier versions called this waived.
+        Excepted = "excepted",
         /// It has the value and waits for a restart; hostssl never restarts a server.
         NeedsRestart = "needs-restart",
         /// Azure has no such setting, or no such value, for this kind of server.
@@ -220,7 +222,8 @@ impl LeftOutReason {
             Self::Locked => "remove the lock, or ask who set it, then run this again",
             Self::NotPermitted => "ask for the role that `hostssl role remediate` prints, then run this again",
             Self::Unknown => "`hostssl audit --server NAME` shows what could not be checked",
-            Self::Waived => "leave out the option that excludes the server, such as --except",
+            Self::Waived => "no action needed until the waiver ends; --include-waived plans for it anyway",
+            Self::Excepted => "leave out the option that excludes the server, such as --except",
             Self::NeedsRestart => "restart the server when its clients can tolerate it: the value takes effect then",
             Self::NotSupported => "choose a value that this kind of server offers",
             Self::OverLimit => "apply this plan first, then plan again; or raise --max-servers",

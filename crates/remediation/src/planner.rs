@@ -67,6 +67,8 @@ pub struct PlanInputs<'a> {
     pub subscriptions: &'a [Arc<Subscription>],
     /// The findings that are accepted.
     pub waived: &'a [WaivedFinding],
+    /// The servers that were left out on request, each with the words for that.
+    pub excepted: &'a BTreeMap<ResourceId, String>,
     /// The locks that are known.
     pub locks: &'a [ManagementLock],
     /// The permission that the identity lacks, for each server that it is known not to be allowed to change.

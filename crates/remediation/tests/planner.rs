@@ -112,6 +112,7 @@ fn what_is_left_out_says_why() {
         unchecked(flexible("forbidden", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Permission),
         flexible("odd", "maybe", "TLSv1.2"),
         flexible("waived", "off", "TLSv1.2"),
+        flexible("excepted", "off", "TLSv1.2"),
         flexible("listed-twice", "off", "TLSv1.2"),
         flexible("listed-twice", "on", "TLSv1.2"),
     ]);
@@ -121,6 +122,8 @@ fn what_is_left_out_says_why() {
         control: SWITCH,
         detail: "accepted by the owner until 2026-03-01".into(),
     }];
+    known.excepted = [(id(Kind::Flexible, "Excepted"), "left out on request: excepted".to_owned())].into();
+    known.excepted.insert(id(Kind::Flexible, "waived"), "left out on request: waived".to_owned());
     let lock =
         |scope: String, name: &str, read_only| hostssl_model::ManagementLock { scope, name: name.into(), read_only };
     known.locks = vec![
@@ -131,6 +134,7 @@ fn what_is_left_out_says_why() {
     assert_eq!(
         left_out(&plan),
         [
+            "excepted require-secure-transport excepted: left out on request: excepted",
             "forbidden require-secure-transport unknown: permission (missing: configurations/read): Azure said no",
             "listed-twice require-secure-transport listed-twice: its first entry is used",
             "locked require-secure-transport locked: ReadOnly lock `freeze` on /subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/Locked",

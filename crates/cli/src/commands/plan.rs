@@ -5,6 +5,7 @@ mod args;
 pub(crate) use args::{MakePlanArgs, PlanArgs};
 use args::{PlanCheckArgs, PlanCommand, refuse_two_reasons};
 
+use super::waivers;
 use crate::again::quoted;
 use crate::args::{StateArgs, TableArgs, TerminalArgs};
 use crate::connect::block_on;
@@ -18,9 +19,11 @@ use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::plan_review::{self, PlanReview};
-use hostssl_formats::{Shape, SubscriptionNames, lint_json, lint_text, plan_text, safe};
+use hostssl_formats::{Shape, SubscriptionNames, lint_json, lint_text, plan_text, safe, waiver_text};
 use hostssl_model::{AuditReport, Hint, ResourceId};
-use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
+use hostssl_ops::{
+    FailedBefore, PlanRequest, PlanWaivers, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan,
+};
 use hostssl_remediation::{
     ClientImpact, Clock as _, FixableControl, Goal, LeftOut, LeftOutReason, Lint, LintContext, Plan, PlanOptions,
     RunId, SystemClock, WaveOrder, failed_findings, is_busy, lint, production_canary, server_tags,
@@ -104,6 +107,7 @@ pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exi
     if let Some(unchecked) = &planned.permissions {
         crate::run_change::warn_of_permissions(unchecked);
     }
+    waiver_text::doubts_that_matter(&planned.audit).iter().for_each(|doubt| stderr!("warning: {doubt}"));
     print_affected_clients(&planned.plan, terminal);
     let failing = left_failing(planned);
     if failing > 0 {
@@ -257,6 +261,7 @@ impl MakePlanArgs {
         Ok(PlanRequest {
             scope: self.scope.scope(&self.select),
             except: self.select.except.clone(),
+            waivers: self.waivers(&profile)?,
             goal: Goal::Fix { controls: self.controls(&profile)?, minimum_tls: profile.settings.minimum_tls },
             profile,
             options: PlanOptions {
@@ -270,6 +275,13 @@ impl MakePlanArgs {
             clients: state.censuses(self.connect.simulate.is_some()),
             accepted: self.accept_breakage.clone(),
         })
+    }
+
+    /// What was accepted for a time.
+    fn waivers(&self, profile: &Profile) -> Result<Option<PlanWaivers>, CliError> {
+        let Some(path) = &self.waivers else { return Ok(None) };
+        let waivers = waivers::load(path, profile)?;
+        Ok(Some(PlanWaivers { file: path.display().to_string(), waivers, include: self.include_waived }))
     }
 
     fn controls(&self, profile: &Profile) -> Result<Vec<FixableControl>, CliError> {

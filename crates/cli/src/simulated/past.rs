@@ -254,6 +254,7 @@ impl Past<'_> {
         let request = PlanRequest {
             scope: scope.clone(),
             except: Vec::new(),
+            waivers: None,
             profile: self.profile.clone(),
             goal: Goal::Fix {
                 controls: vec![FixableControl::RequireSecureTransport],

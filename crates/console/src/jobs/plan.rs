@@ -164,6 +164,7 @@ impl Planning {
         let request = PlanRequest {
             scope: self.order.scope.clone(),
             except: Vec::new(),
+            waivers: None,
             profile: context.options.profile.clone(),
             goal: self.order.goal.clone(),
             options: self.order.options,

@@ -13,5 +13,5 @@ pub(crate) use census_gate::verdict_of;
 pub use census_gate::{AcceptBreakage, ClientEvidence, ClientsSeen, worth_observing};
 pub use earlier_runs::{FailedBefore, failed_before, failed_last_time};
 pub use judge::WireJudge;
-pub use plan::{PlanError, PlanRequest, Planned, make_plan};
+pub use plan::{PlanError, PlanRequest, PlanWaivers, Planned, make_plan};
 pub use preflight::NotPermitted;

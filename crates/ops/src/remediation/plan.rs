@@ -7,11 +7,11 @@ use crate::subscription::read_more;
 use crate::{AuditEvent, AuditRequest, Discovery, PlanReading, RunContext, ScopeError, Tenant, audit, rfc3339};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
-use hostssl_audit::{Profile, control};
+use hostssl_audit::{Profile, apply_waivers, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Gap, Hint, ManagementLock, Outcome, Posture, Scope, Server, ServerReport,
-    SubscriptionId, TlsVersion, Unchecked, nearest, selects,
+    Advice, AuditReport, ControlId, Fault, Gap, Hint, ManagementLock, Outcome, Posture, ResourceId, Scope, Server,
+    ServerReport, SubscriptionId, TlsVersion, Unchecked, Waiver, nearest, selects,
 };
 use hostssl_remediation::{
     AcceptedBreakage, FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, PlanTarget, Step,
@@ -25,8 +25,10 @@ use std::sync::Arc;
 pub struct PlanRequest {
     /// Where.
     pub scope: Scope,
-    /// Servers that are left out, by name, pattern or tag (`NAME=VALUE`): their findings are accepted.
+    /// Servers that are left out, by name, pattern or tag (`NAME=VALUE`). No one has accepted their findings for that.
     pub except: Vec<String>,
+    /// The failures that were accepted for a time: those that a waiver in effect covers are left out.
+    pub waivers: Option<PlanWaivers>,
     /// The rules that judge.
     pub profile: Profile,
     /// What for.
@@ -43,6 +45,17 @@ pub struct PlanRequest {
     pub clients: Option<Arc<dyn ClientEvidence>>,
     /// Whose clients may be refused.
     pub accepted: Vec<AcceptBreakage>,
+}
+
+/// A file of waivers, as they hold on the day of the plan.
+#[derive(Debug, Clone)]
+pub struct PlanWaivers {
+    /// The name of the file.
+    pub file: String,
+    /// What is in it.
+    pub waivers: Vec<Waiver>,
+    /// Whether servers are planned for all the same. What does not hold is still told.
+    pub include: bool,
 }
 
 /// A plan, and what it was made from.
@@ -101,7 +114,10 @@ pub async fn make_plan(
         profile: evidence(&request.profile, &request.goal),
         discovery: request.discovery,
     };
-    let audit = audit(tenants, &looked, context, &mut *on_event).await?;
+    let mut audit = audit(tenants, &looked, context, &mut *on_event).await?;
+    if let Some(PlanWaivers { file, waivers, .. }) = &request.waivers {
+        apply_waivers(&mut audit, file, waivers.clone());
+    }
     let scope = Scope { except: request.except.clone(), ..request.scope.clone() };
     let accepted = accepted_where_all_match(tenant, request, &scope, &audit)?;
     let evidence = request.clients.as_deref();
@@ -118,13 +134,15 @@ pub async fn make_plan(
         .zip(&audit.servers)
         .map(|(posture, report)| PlanTarget { posture, findings: &report.findings })
         .collect();
-    let (created_at, profile, waived) = (rfc3339(clock()), request.profile.to_string(), waived(&audit, request));
+    let (created_at, profile) = (rfc3339(clock()), request.profile.to_string());
+    let (waived, excepted) = (waived(&audit, request), excepted(&audit, &request.except));
     let nothing = BTreeMap::new();
     let inputs = PlanInputs {
         goal: request.goal.clone(),
         targets: &targets,
         subscriptions: &audit.subscriptions,
         waived: &waived,
+        excepted: &excepted,
         clients: &clients,
         accepted: &accepted,
         locks: &locks,
@@ -204,17 +222,33 @@ fn unmatched_order(order: &WaveOrder, servers: &[&Server]) -> Option<(Selector, 
     Some((Selector::WaveBy, format!("tag:{key}"), nearest))
 }
 
-/// The findings of the servers that are left out.
+/// The failures that a waiver in effect covers.
 fn waived(audit: &AuditReport, request: &PlanRequest) -> Vec<WaivedFinding> {
-    let named = |server: &Server| request.except.iter().any(|selector| selects(selector, server));
-    let servers = audit.servers.iter().filter(|report| named(&report.server));
-    let controls = request.goal.controls();
-    let waive = |report: &ServerReport, control: &FixableControl| WaivedFinding {
-        server: report.server.id.clone(),
-        control: *control,
-        detail: "left out on request".to_owned(),
-    };
-    servers.flat_map(|report| controls.iter().map(move |control| waive(report, control))).collect()
+    let Some(waivers) = request.waivers.as_ref().filter(|waivers| !waivers.include) else { return Vec::new() };
+    let mut found = Vec::new();
+    for report in &audit.servers {
+        for finding in &report.findings {
+            let control = FixableControl::of(finding.control);
+            if let Some((control, waiver)) = control.zip(finding.accepted()) {
+                let detail = words_of(waiver, &waivers.file);
+                found.push(WaivedFinding { server: report.server.id.clone(), control, detail });
+            }
+        }
+    }
+    found
+}
+
+/// Until when, why, who said so, whose server it is, and where it stands.
+fn words_of(waiver: &Waiver, file: &str) -> String {
+    let Waiver { expires, reason, owner, approvers, line, .. } = waiver;
+    format!("until {expires}: {reason}; owner {owner}, approved by {} ({file}:{line})", approvers.join(", "))
+}
+
+/// The servers that are left out on request, each with the first selector that names it.
+fn excepted(audit: &AuditReport, selectors: &[String]) -> BTreeMap<ResourceId, String> {
+    let named = |server: &Server| selectors.iter().find(|selector| selects(selector, server));
+    let words = |server: &Server| Some((server.id.clone(), format!("left out on request: {}", named(server)?)));
+    audit.servers.iter().filter_map(|report| words(&report.server)).collect()
 }
 
 /// The controls whose settings the planner reads. A floor above TLS 1.2 may stand above a server's cap, so that the cap

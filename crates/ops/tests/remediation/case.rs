@@ -73,6 +73,7 @@ impl Case {
         let request = PlanRequest {
             scope: Scope::default(),
             except: Vec::new(),
+            waivers: None,
             profile: Profile::find(profile).unwrap(),
             goal,
             options: self.options,

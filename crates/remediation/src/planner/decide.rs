@@ -1,6 +1,6 @@
 //! What to do with one control on one server.
 
-use super::{PlanInputs, PlanTarget};
+use super::{PlanInputs, PlanTarget, WaivedFinding};
 use crate::plan::{Disposition, Exposure, LeftOutReason};
 use crate::{ClientImpact, ClientVerdict, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{
@@ -116,11 +116,15 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &PlanTarget<'_>, control: Fixa
             Some(unchecked) => unseen(unchecked),
             None => Decision::LeaveOut(LeftOutReason::Unknown, "the control could not be checked".into()),
         }),
-        Outcome::Fail => inputs
-            .waived
-            .iter()
-            .find(|waived| waived.server == target.posture.server.id && waived.control == control)
-            .map(|waived| Decision::LeaveOut(LeftOutReason::Waived, waived.detail.clone())),
+        Outcome::Fail => {
+            let id = &target.posture.server.id;
+            let is_of = |waived: &&WaivedFinding| waived.server == *id && waived.control == control;
+            let waived = inputs.waived.iter().find(is_of);
+            // What was accepted is the better word: it says by whom, and until when.
+            let leave_out = waived.map(|waived| (LeftOutReason::Waived, &waived.detail));
+            let leave_out = leave_out.or_else(|| Some((LeftOutReason::Excepted, inputs.excepted.get(id)?)));
+            leave_out.map(|(reason, words)| Decision::LeaveOut(reason, words.clone()))
+        }
     }
 }
 

@@ -264,6 +264,8 @@ impl CallShared {
             max_servers: None,
             // That clients may be refused is for a person to accept.
             accept_breakage: Vec::new(),
+            waivers: None,
+            include_waived: false,
             connect,
         };
         let mut request = make.request(state)?;

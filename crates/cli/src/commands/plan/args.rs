@@ -84,6 +84,13 @@ pub(crate) struct MakePlanArgs {
     /// the journal and the receipts record who accepted it.
     #[arg(long, value_name = "SERVER=REASON", value_parser = accepted_breakage, help_heading = "Clients")]
     pub(crate) accept_breakage: Vec<AcceptBreakage>,
+    /// A file of waivers: what they cover today is left out, and the plan says until when, why and by whom. See `hostssl waivers
+    /// --help`.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS", help_heading = "Rules")]
+    pub(crate) waivers: Option<PathBuf>,
+    /// Plan for what is waived, too.
+    #[arg(long, requires = "waivers", help_heading = "Rules")]
+    pub(crate) include_waived: bool,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }

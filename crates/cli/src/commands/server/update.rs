@@ -255,6 +255,7 @@ fn request(args: &ServerUpdateArgs, named: &ServerName, subscription: &[String])
             ..Scope::default()
         },
         except: Vec::new(),
+        waivers: None,
         profile,
         goal: Goal::Set {
             enforcement: args.ssl_enforcement.map(|wanted| wanted == EnforcementArg::Enabled),
