@@ -130,3 +130,29 @@ fn a_state_moves_into_a_store_and_out_of_it() {
         assert_eq!(local(&["state", "copy", "--from", from, "--to", to]).code, 2);
     }
 }
+
+#[test]
+fn a_store_of_an_older_version_is_refused_until_it_is_upgraded() {
+    let Some(team) = Team::new() else { return };
+    assert_eq!(team.on("one", &["runs"]).code, 0);
+    let upgrade = || {
+        let store = team.store();
+        team.azure.run_with(&["state", "upgrade", "--store", &store], &[("HOSTSSL_STORE_PASSWORD", PASSWORD)])
+    };
+    let already = upgrade();
+    assert!(already.code == 0 && already.stdout.ends_with(" already\n"), "{}{}", already.stdout, already.stderr);
+    team.server.psql("dbname=hostssl", "UPDATE hostssl.head SET version = 12");
+    let refused = team.on("two", &["runs"]);
+    assert!(refused.code == 1 && refused.stderr.contains("`hostssl state upgrade --store"), "{}", refused.stderr);
+    let upgraded = upgrade();
+    assert!(
+        upgraded.code == 0 && upgraded.stdout.starts_with("upgraded the store from version 12 to "),
+        "{}",
+        upgraded.stderr
+    );
+    assert_eq!(team.on("two", &["runs"]).code, 0);
+    team.server.psql("", "CREATE DATABASE empty");
+    let empty = team.store().replace("/hostssl?", "/empty?");
+    let none = team.azure.run_with(&["state", "upgrade", "--store", &empty], &[("HOSTSSL_STORE_PASSWORD", PASSWORD)]);
+    assert!(none.code == 1 && none.stderr.contains("has no store of hostssl"), "{}", none.stderr);
+}

@@ -83,6 +83,10 @@ impl SharedLog for PostgresLog {
         ask(&self.questions, |reply| StoreRequest::Peek { reply })
     }
 
+    fn upgrade(&self, from: i64, to: i64) -> Result<(), SharedError> {
+        ask(&self.changes, |reply| StoreRequest::Upgrade { from, to, reply })
+    }
+
     fn entries_after(&self, number: i64, turn: Option<TurnNumber>) -> Result<Vec<LogEntry>, SharedError> {
         let worker = if turn.is_some() { &self.changes } else { &*self.questions };
         ask(worker, |reply| StoreRequest::EntriesAfter { number, turn, reply })

@@ -14,6 +14,7 @@ pub(crate) type Reply<T> = Sender<Result<T, SharedError>>;
 pub(crate) enum StoreRequest {
     Head { version: i64, reply: Reply<LogHead> },
     Peek { reply: Reply<Option<LogHead>> },
+    Upgrade { from: i64, to: i64, reply: Reply<()> },
     EntriesAfter { number: i64, turn: Option<TurnNumber>, reply: Reply<Vec<LogEntry>> },
     BeginTurn { patience: Duration, reply: Reply<(TurnNumber, LogHead)> },
     Append { turn: TurnNumber, entry: LogEntry, lease: Option<Arc<LeaseTerm>>, reply: Reply<()> },

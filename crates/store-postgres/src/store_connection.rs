@@ -206,6 +206,21 @@ impl StoreConnection {
         })
     }
 
+    /// Waits for the turn of another machine. Where the store is upgraded already, it changes nothing.
+    pub(crate) async fn upgrade(&mut self, from: i64, to: i64) -> Result<(), SharedError> {
+        let upgraded = self.ask_twice(async |client| {
+            client.batch_execute(DURABLY).await?;
+            let sql = "UPDATE hostssl.head SET version = $2 WHERE version = $1";
+            client.execute_typed(sql, &[(&from, Type::INT8), (&to, Type::INT8)]).await?;
+            Ok(client.batch_execute("COMMIT").await?)
+        });
+        let upgraded = upgraded.await;
+        if upgraded.is_err() {
+            self.roll_back().await;
+        }
+        upgraded
+    }
+
     pub(crate) async fn entries_after(
         &mut self,
         number: i64,

@@ -187,3 +187,21 @@ fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared_log::FIRST_READ;
+
+    /// An entry of a shared store is applied to the tables of a later version as it is.
+    #[test]
+    fn scripts_since_stores_are_shared_only_add_tables() {
+        let first = usize::try_from(FIRST_READ).unwrap();
+        for script in &MIGRATIONS[first..] {
+            for statement in script.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase())) {
+                let adds = ["CREATE TABLE ", "CREATE INDEX ", "CREATE TRIGGER ", "END;"];
+                assert!(adds.iter().any(|words| statement.starts_with(words)), "{statement}");
+            }
+        }
+    }
+}

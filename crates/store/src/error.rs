@@ -170,6 +170,12 @@ pub enum StoreError {
     /// The copy is not what the store says that it is.
     #[error("entry {0} of the shared store does not fit this copy of it: one of them is damaged")]
     Diverged(i64),
+    /// There is no shared store yet.
+    #[error("{place} has no store of hostssl")]
+    NoStore {
+        /// The database.
+        place: String,
+    },
     /// The shared store is of an older version than this program.
     #[error("the shared store has version {found}, this hostssl has version {known}")]
     OlderShared {
@@ -247,7 +253,10 @@ impl Advice for StoreError {
             Self::LogBroken { .. } | Self::Unreadable(_) => {
                 "restore the database from a backup, or make a new store of a good copy: `hostssl state copy --from DIR --to URL`"
             }
-            Self::OlderShared { .. } => "use the hostssl of that version",
+            Self::OlderShared { .. } => {
+                "use the hostssl of that version; or, when every machine has this one, run `hostssl state upgrade --store URL` with this store"
+            }
+            Self::NoStore { .. } => "any other command with this --store makes one; or name another database",
             Self::CopyNotWritten(error) => return error.advice(),
         })
     }

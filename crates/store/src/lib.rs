@@ -47,7 +47,7 @@ pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::{KeptRun, RunPurpose};
 pub use shared_log::{
-    Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, TurnNumber, copy_into, copy_out_of,
+    Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, TurnNumber, copy_into, copy_out_of, upgrade,
 };
 pub use state_directory::StateDirectory;
 

@@ -6,7 +6,7 @@
 use hostssl_remediation::{Journal as _, JournalError};
 use hostssl_store::{
     AuditStore, Lease, LogEntry, LogHead, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader,
-    TurnNumber, copy_into, copy_out_of,
+    TurnNumber, copy_into, copy_out_of, upgrade,
 };
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
@@ -70,7 +70,16 @@ impl SharedLog for MemoryLog {
     }
 
     fn peek(&self) -> Result<Option<LogHead>, SharedError> {
-        Ok(self.version.lock().unwrap().is_some().then(|| self.head_of(&self.inner.lock().unwrap())))
+        let is_made = self.version.lock().unwrap().is_some();
+        Ok(is_made.then(|| self.head_of(&self.inner.lock().unwrap())))
+    }
+
+    fn upgrade(&self, from: i64, to: i64) -> Result<(), SharedError> {
+        let mut version = self.version.lock().unwrap();
+        if *version == Some(from) {
+            *version = Some(to);
+        }
+        Ok(())
     }
 
     fn entries_after(&self, number: i64, _: Option<TurnNumber>) -> Result<Vec<LogEntry>, SharedError> {
@@ -287,6 +296,26 @@ fn what_does_not_belong_together_is_not_brought_together() {
     assert!(matches!(StoreReader::open(copy(&log, &late)), Err(StoreError::OlderShared { found: 1, .. })));
     *log.version.lock().unwrap() = Some(99);
     assert!(matches!(StoreReader::open(copy(&log, &late)), Err(StoreError::NewerVersion { found: 99, .. })));
+}
+
+#[test]
+fn a_store_of_before_is_upgraded_once_and_keeps_its_entries() {
+    let (_root, one, two) = directories();
+    let log = MemoryLog::new("store");
+    AuditStore::open(copy(&log, &one)).unwrap().save(&AuditedFleet::small().report(1)).unwrap();
+    let shared: Arc<dyn SharedLog> = log.clone();
+    let known = shared.peek().unwrap().unwrap().version;
+    let of = |version| *log.version.lock().unwrap() = Some(version);
+    of(12);
+    assert!(matches!(StoreReader::open(copy(&log, &two)), Err(StoreError::OlderShared { found: 12, .. })));
+    assert_eq!(upgrade(&shared).unwrap(), (12, known));
+    assert_eq!(upgrade(&shared).unwrap(), (known, known));
+    StoreReader::open(copy(&log, &two)).unwrap();
+    assert_eq!(dump(&one), dump(&two));
+    of(11);
+    assert!(matches!(upgrade(&shared), Err(StoreError::OlderShared { found: 11, .. })));
+    of(known + 1);
+    assert!(matches!(upgrade(&shared), Err(StoreError::NewerVersion { .. })));
 }
 
 #[test]

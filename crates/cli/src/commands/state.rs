@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::{shared_store, stdout};
 use clap::{Args, Subcommand};
 use hostssl_model::Hint;
-use hostssl_store::{StateDigest, copy_into, copy_out_of};
+use hostssl_store::{StateDigest, copy_into, copy_out_of, upgrade};
 use std::path::Path;
 
 pub(crate) const HELP: &str = "Examples:
@@ -23,6 +23,19 @@ pub(crate) enum StateCommand {
     /// that has not ended must be resumed first.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Copy(CopyArgs),
+    /// Upgrade a shared PostgreSQL store to the version of this program.
+    ///
+    /// What it holds stays as it is. An older hostssl refuses the store from then on, so that every machine needs this version
+    /// first. A state directory needs no such command: the next command that writes to it upgrades it.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Upgrade(UpgradeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The PostgreSQL database, as a URL or a connection string without a password, which is looked for as libpq does.
+    #[arg(long, value_name = "URL", env = "HOSTSSL_STORE", hide_env_values = true)]
+    store: String,
 }
 
 #[derive(Debug, Args)]
@@ -36,7 +49,25 @@ pub(crate) struct CopyArgs {
 }
 
 pub(crate) fn run(command: &StateCommand, terminal: &TerminalArgs) -> Result<Exit, CliError> {
-    let StateCommand::Copy(CopyArgs { from, to }) = command;
+    match command {
+        StateCommand::Copy(args) => copy(args, terminal),
+        StateCommand::Upgrade(UpgradeArgs { store }) => upgrade_store(store),
+    }
+}
+
+fn upgrade_store(store: &str) -> Result<Exit, CliError> {
+    // No lease is taken, so that the directory says nothing.
+    let (found, now) = upgrade(&shared_store::connect(store, Path::new("."))?)?;
+    let done = if found == now {
+        format!("the store has version {now} already")
+    } else {
+        format!("upgraded the store from version {found} to {now}")
+    };
+    stdout::write(|out| writeln!(out, "{done}"))?;
+    Ok(Exit::AllPass)
+}
+
+fn copy(CopyArgs { from, to }: &CopyArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let (copied, compared, next) = match (is_store(from), is_store(to)) {
         (false, true) => {
             let log = shared_store::connect(to, Path::new(from))?;

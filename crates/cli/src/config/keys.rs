@@ -168,7 +168,7 @@ pub(crate) const KEYS: [ConfigKey; 10] = [
     },
     // Kept censuses decide which clients a plan takes to be safe, so a working directory may not name them.
     ConfigKey { name: "state", id: "state", commands: &[KEEPING], needs_name: true, ..NONE },
-    ConfigKey { name: "store", id: "store", commands: &[KEEPING], needs_name: true, ..NONE },
+    ConfigKey { name: "store", id: "store", commands: &[KEEPING, &["state upgrade"]], needs_name: true, ..NONE },
     ConfigKey {
         name: "subscription",
         id: "subscription",

@@ -43,6 +43,7 @@ pub(super) fn of_a_directory() -> Vec<Said> {
         StoreError::LogBroken { .. } => StoreError::LogBroken { place: "db".into(), entry: 3 },
         StoreError::Unreadable(_) => StoreError::Unreadable("torn".into()),
         StoreError::Diverged(_) => StoreError::Diverged(1),
+        StoreError::NoStore { .. } => StoreError::NoStore { place: "db".into() },
         StoreError::OlderShared { .. } => StoreError::OlderShared { found: 1, known: 2 },
         StoreError::CopyNotWritten(_) => StoreError::CopyNotWritten(Box::new(StoreError::Full(sqlite()))),
     }

@@ -193,6 +193,25 @@ fn check_version(head: &LogHead) -> Result<(), StoreError> {
     }
 }
 
+/// Upgrades a store to the tables of this program, so that programs of before are refused. Returns the version that it had, and
+/// the one that it has. Its entries stay as they are: see [`FIRST_READ`](super::entry::FIRST_READ).
+///
+/// # Errors
+///
+/// [`StoreError::NoStore`] where there is none yet; [`StoreError::NewerVersion`] for one that a later program upgraded; and whatever
+/// the store says.
+pub fn upgrade(log: &Arc<dyn SharedLog>) -> Result<(i64, i64), StoreError> {
+    let failed = |error| StoreError::shared(log, error);
+    let head = log.peek().map_err(failed)?.ok_or_else(|| StoreError::NoStore { place: log.place().to_owned() })?;
+    match check_version(&head) {
+        Err(StoreError::OlderShared { found, known }) if found >= entry::FIRST_READ => {
+            log.upgrade(found, known).map_err(failed)?;
+            Ok((found, head_of(log)?.version))
+        }
+        checked => checked.map(|()| (head.version, head.version)),
+    }
+}
+
 /// Whether a copy is one of this store, and not ahead of it: a store that was restored to an earlier state has lost what the copy
 /// knows.
 fn check_store(

@@ -11,6 +11,9 @@ use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 
+/// The first version of tables whose entries are read. Scripts of later versions only add tables, so that an entry of before is
+/// applied as it is.
+pub(crate) const FIRST_READ: i64 = 12;
 /// The form that this version writes and reads.
 const FORM: u32 = 1;
 
@@ -148,7 +151,7 @@ pub(super) fn read(
     let first = lines.next().unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
     let head: Head = parsed(&first.map_err(|error| unreadable(&error))?)?;
     match head {
-        Head { form: FORM, version: found } if found == version => {}
+        Head { form: FORM, version: found } if (FIRST_READ..=version).contains(&found) => {}
         Head { form: FORM, version: found } if found < version => {
             return Err(StoreError::Corrupt(format!(
                 "an entry of the shared store is of version {found}, not {version}"
@@ -196,27 +199,27 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(changes in prop::collection::vec(change(), 0..8)) {
-            let mut writer = EntryWriter::new(7).unwrap();
+            let mut writer = EntryWriter::new(FIRST_READ).unwrap();
             changes.iter().for_each(|change| writer.add(change).unwrap());
             let mut found = Vec::new();
-            read(&writer.finish().unwrap(), 7, |change| { found.push(change); Ok(()) }).unwrap();
+            read(&writer.finish().unwrap(), FIRST_READ, |change| { found.push(change); Ok(()) }).unwrap();
             prop_assert_eq!(found, changes);
         }
 
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = read(&bytes, 7, |_| Ok(()));
+            let _ = read(&bytes, FIRST_READ, |_| Ok(()));
         }
     }
 
     #[test]
     fn an_entry_that_ends_early_is_not_half_an_entry() {
-        let mut writer = EntryWriter::new(7).unwrap();
+        let mut writer = EntryWriter::new(FIRST_READ).unwrap();
         let row: Vec<Value> = (0..4000).map(Value::Integer).collect();
         writer.add(&RowChange { table: "t".into(), kind: RowChangeKind::Insert, key: vec![], row }).unwrap();
         let body = writer.finish().unwrap();
         for end in 0..body.len() {
-            assert!(read(&body[..end], 7, |_| Ok(())).is_err(), "{end} of {} bytes", body.len());
+            assert!(read(&body[..end], FIRST_READ, |_| Ok(())).is_err(), "{end} of {} bytes", body.len());
         }
     }
 }

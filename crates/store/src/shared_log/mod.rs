@@ -14,7 +14,10 @@ mod entry;
 mod moving;
 mod turn;
 
+pub use copy::upgrade;
 pub(crate) use copy::{CopyPosition, catch_up, join};
+#[cfg(test)]
+pub(crate) use entry::FIRST_READ;
 pub use moving::{StateDigest, copy_into, copy_out_of};
 pub(crate) use turn::{Writing, in_transaction, lease_of, lease_of_audit};
 
@@ -118,6 +121,13 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     ///
     /// [`SharedError`].
     fn peek(&self) -> Result<Option<LogHead>, SharedError>;
+
+    /// Makes it one of tables of a later version, if it is of `from`: programs of before are refused from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    fn upgrade(&self, from: i64, to: i64) -> Result<(), SharedError>;
 
     /// The next entries behind a number, in order: all of them, or as many as are handed over at once. None when there is none.
     /// Within a turn they are read over its own connection: those who wait for the turn may have taken all that a pooler has.
