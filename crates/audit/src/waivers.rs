@@ -63,8 +63,7 @@ struct Entry {
 /// [`InvalidWaivers`] for the first thing that cannot be understood: then nothing is waived.
 pub fn read_waivers(text: &str, today: Date, longest_days: u32) -> Result<Vec<Waiver>, InvalidWaivers> {
     let file: File = toml::from_str(text).map_err(|error| {
-        let span = error.span().unwrap_or_default();
-        invalid(text, &span, error.message().lines().collect::<Vec<_>>().join(" "))
+        InvalidWaivers(FileMistake::of_toml(text, error.span().unwrap_or_default(), error.message()))
     })?;
     file.waiver.into_iter().map(|entry| waiver(text, entry, today, longest_days)).collect()
 }

@@ -234,8 +234,11 @@ fn evidence_errors() -> Vec<Said> {
         InvalidKey::Damaged => InvalidKey::Damaged,
     };
     let signers = said(&AllowedSigners::read("nobody").unwrap_err());
-    let large = said(&TooLarge { files: 1, bytes: 1 });
-    [packs, keys, vec![signers, large]].concat()
+    let large = every! {
+        TooLarge::Files(_) => TooLarge::Files(1),
+        TooLarge::Bytes(_) => TooLarge::Bytes(1),
+    };
+    [packs, keys, large, vec![signers]].concat()
 }
 
 /// What an error of one variant says and advises.

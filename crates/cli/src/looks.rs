@@ -6,7 +6,7 @@ use crate::state_patience::StatePatience;
 use clap::Args;
 use hostssl_console::{LooksFile, Trouble, ZoneFiles, ZoneSource, looks_of_probers, read_looks};
 use hostssl_formats::safe;
-use hostssl_model::{AuditReport, Hint, WorstListener, ZoneRule};
+use hostssl_model::{AuditReport, FileMistake, Hint, WorstListener, ZoneRule};
 use hostssl_ops::{Looks, Vantages, read_zones};
 use hostssl_store::{AuditStore, EndedLook, StoreReader};
 use jiff::{SignedDuration, Timestamp};
@@ -368,13 +368,13 @@ pub(crate) fn zones_text(path: &Path) -> Result<String, CliError> {
         let what = format!("the zones of {} cannot be read: {error}", path.display());
         CliError::usage(what, "name a file of zones, or make one as `hostssl zones add --help` shows")
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(LARGEST_ZONES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > LARGEST_ZONES {
+    file.take(LARGEST_ZONES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST_ZONES {
         return Err(unreadable(ErrorKind::FileTooLarge.into()));
     }
-    Ok(text)
+    FileMistake::text_of(bytes).map_err(|mistake| unreadable(io::Error::other(mistake.to_string())))
 }
 
 /// Whether a file has an end: what a shell passes from another program has one as well.

@@ -108,8 +108,16 @@ pub(crate) fn objection(store: &str) -> Option<&'static str> {
     match store {
         "" => Some("is empty"),
         store if has_password(store) => Some("has a password in it, which others could read"),
+        store if has_other_scheme(store) => Some("is not an address of PostgreSQL, which begins with postgres://"),
         _ => None,
     }
+}
+
+/// Whether a URL is one of another database.
+fn has_other_scheme(store: &str) -> bool {
+    let scheme = store.split_once("://").map(|(scheme, _)| scheme);
+    // A connection string may name a file with such an address.
+    scheme.is_some_and(|scheme| !matches!(scheme, "postgres" | "postgresql") && !scheme.contains('='))
 }
 
 /// Whether a URL or a connection string has a password in it.
@@ -147,6 +155,16 @@ mod tests {
         for without in ["postgres://u@db:5432/x?sslrootcert=/a:b", "postgres://db/x", "service=store", "host=db user=u"]
         {
             assert!(!has_password(without), "{without}");
+        }
+    }
+
+    #[test]
+    fn another_database_is_no_store() {
+        for wrong in ["mysql://db/x", "https://db.example", "://db"] {
+            assert!(objection(wrong).is_some_and(|why| why.contains("not an address of PostgreSQL")), "{wrong}");
+        }
+        for right in ["postgres://db/x", "postgresql://db/x", "host=db options=a://b"] {
+            assert_eq!(objection(right), None, "{right}");
         }
     }
 

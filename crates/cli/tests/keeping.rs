@@ -304,6 +304,10 @@ fn what_is_waived_is_reported_and_does_not_count() {
     assert_eq!((&waived["servers"][0]["outcome"], &waived["summary"]["fail"]), (&"fail".into(), &1.into()));
     // Over, it fails again and says where it stands.
     let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, [b"# of M\xfcnchen\n", text.as_bytes()].concat()).unwrap();
+    let latin = run(&["waivers", "check", &file]);
+    let told = format!("{file}: line 1, column 7: the byte 0xfc is not UTF-8");
+    assert_eq!((latin.code, latin.stderr.contains(&told)), (2, true), "{}", latin.stderr);
     std::fs::write(&file, text.replace(&soon[..10], "2020-01-01")).unwrap();
     let over = audit(&["--waivers", &file, "-q"]);
     assert_eq!(over.code, 3);

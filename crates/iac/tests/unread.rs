@@ -57,6 +57,30 @@ fn a_value_that_cannot_be_read_is_not_what_the_server_has() {
 }
 
 #[test]
+fn a_provider_of_another_source_is_not_the_one_that_it_is_named_like() {
+    let plan = |provider: Value| {
+        let change = json!({"actions": ["create"], "before": null, "after_unknown": {"id": true},
+            "after": {"name": "pg-a", "resource_group_name": "rg", "location": "westeurope"}});
+        let mut resource = json!({"address": "azurerm_postgresql_flexible_server.main", "mode": "managed",
+            "type": "azurerm_postgresql_flexible_server", "name": "main", "change": change});
+        resource["provider_name"] = provider;
+        json!({"format_version": "1.2", "terraform_version": "1.9.0", "resource_changes": [resource]})
+    };
+    let gaps = |provider: &str| read(plan(provider.into()).to_string().as_bytes()).unwrap().gaps.len();
+    for known in [
+        "registry.terraform.io/hashicorp/azurerm",
+        "registry.opentofu.org/hashicorp/azurerm",
+        "azurerm",
+        "registry.terraform.io/-/azurerm",
+    ] {
+        assert_eq!((gaps(known), end(&plan(known.into()), None)), (0, AuditEnd::Pass), "{known}");
+    }
+    for other in ["registry.terraform.io/acme/azurerm", "registry.terraform.io/hashicorp/azurerm-next"] {
+        assert_eq!((gaps(other), end(&plan(other.into()), None)), (1, AuditEnd::Incomplete), "{other}");
+    }
+}
+
+#[test]
 fn names_are_read_in_any_letter_case() {
     let audit = live();
     let off = [

@@ -21,6 +21,33 @@ impl FileMistake {
     }
 }
 
+impl FileMistake {
+    /// What a parser of TOML said of a part of the text. Of a key that stands there twice it does not say which.
+    #[must_use]
+    pub fn of_toml(text: &str, part: std::ops::Range<usize>, message: &str) -> Self {
+        let mut what = message.lines().collect::<Vec<_>>().join(" ");
+        let key = text.get(part.clone()).filter(|key| !key.is_empty() && !key.contains(char::is_whitespace));
+        if let ("duplicate key", Some(key)) = (what.as_str(), key) {
+            what = format!("duplicate key `{key}`");
+        }
+        Self::at(text, part.start, what)
+    }
+
+    /// The text of a file, or where it is no text: in UTF-8, as all these files are.
+    ///
+    /// # Errors
+    ///
+    /// The place of the first byte that is not part of a character.
+    pub fn text_of(bytes: Vec<u8>) -> Result<String, Self> {
+        String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(valid).copied().unwrap_or_default();
+            let before = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default());
+            Self::at(&before, valid, format!("the byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"))
+        })
+    }
+}
+
 /// The line and the column of a byte, from 1; the column is counted in characters.
 #[must_use]
 pub fn line_and_column(text: &str, byte: usize) -> (u32, u32) {
@@ -39,5 +66,13 @@ mod tests {
         let text = "a\näb\n";
         assert_eq!([0, 2, 4, 6].map(|byte| line_and_column(text, byte)), [(1, 1), (2, 1), (2, 2), (3, 1)]);
         assert_eq!(line_and_column(text, 99), (3, 1));
+    }
+
+    #[test]
+    fn what_is_no_text_has_its_place() {
+        assert_eq!(FileMistake::text_of("a\näb".into()), Ok("a\näb".to_owned()));
+        let told = FileMistake::text_of(b"a\n\xc3\xa4b\xe4c".to_vec()).unwrap_err().to_string();
+        assert_eq!(told, "line 2, column 3: the byte 0xe4 is not UTF-8: save the file as UTF-8");
+        assert_eq!(FileMistake::text_of(vec![0xff]).unwrap_err().column, 1);
     }
 }

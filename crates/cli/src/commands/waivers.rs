@@ -7,11 +7,11 @@ use crate::outputs::{lock_folder_of, replace, with_entry};
 use crate::plan_file::is_stdin;
 use crate::stdout;
 use clap::{Args, Subcommand};
-use hostssl_audit::{NewWaiver, Profile, read_waivers};
+use hostssl_audit::{InvalidWaivers, NewWaiver, Profile, read_waivers};
 use hostssl_console::{Trouble, WaiverSource};
 use hostssl_formats::output::Format;
 use hostssl_formats::waiver_text;
-use hostssl_model::{Hint, Waiver};
+use hostssl_model::{FileMistake, Hint, Waiver};
 use jiff::civil::Date;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -136,17 +136,17 @@ pub(crate) fn understood_on(day: Date, path: &Path, text: &str, profile: &Profil
 
 /// The text of a file of waivers.
 pub(crate) fn text(path: &Path) -> Result<String, CliError> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file: Box<dyn Read> = if is_stdin(path) {
         Box::new(io::stdin().lock())
     } else {
         Box::new(File::open(path).map_err(|error| unreadable(path, &error))?)
     };
-    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
-    if text.len() as u64 > MAX_BYTES {
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(unreadable(path, &ErrorKind::FileTooLarge.into()));
     }
-    Ok(text)
+    FileMistake::text_of(bytes).map_err(|mistake| CliError::from(InvalidWaivers::from(mistake)).of_file(path))
 }
 
 /// What reads a file of waivers for the console. Fails where it cannot be read or understood now.

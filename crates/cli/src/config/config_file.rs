@@ -77,12 +77,12 @@ fn text(path: &Path) -> io::Result<String> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other("it is larger than 64 KiB"));
     }
-    Ok(text)
+    FileMistake::text_of(bytes).map_err(|mistake| io::Error::other(mistake.to_string()))
 }
 
 /// Whether someone else decides what is in the file.
@@ -102,10 +102,8 @@ fn is_of_others(_: &Path) -> bool {
 /// The settings of a text, or everything that is wrong with it.
 pub(super) fn settings(text: &str, is_named: bool) -> Result<Vec<Setting>, Vec<FileMistake>> {
     let at = |byte: usize, what: String| FileMistake::at(text, byte, what);
-    let table = DeTable::parse(text).map_err(|error| {
-        let what = error.message().lines().collect::<Vec<_>>().join(" ");
-        vec![at(error.span().unwrap_or_default().start, what)]
-    })?;
+    let table = DeTable::parse(text)
+        .map_err(|error| vec![FileMistake::of_toml(text, error.span().unwrap_or_default(), error.message())])?;
     let (mut settings, mut mistakes) = (Vec::new(), Vec::new());
     for (name, value) in table.get_ref() {
         let place = name.span().start;

@@ -114,12 +114,14 @@ fn mistakes_are_told_by_line_and_key() {
     assert!(found[2].2.contains("nonsense"), "{found:?}");
     let twice = mistakes("profile = \"strict\"\nprofile = \"baseline\"\n");
     assert_eq!((twice.len(), twice[0].0), (1, 2), "{twice:?}");
-    assert!(twice[0].2.contains("duplicate key"), "{twice:?}");
+    assert_eq!(twice[0].2, "duplicate key `profile`");
     assert_eq!(mistakes("[scope]\ntenant = \"x\"\n")[0].2, "there is no key `scope`");
     assert!(mistakes("state = \"/tmp/x\"")[0].2.contains("HOSTSSL_CONFIG"));
     assert!(settings("state = \"/tmp/x\"", true).is_ok() && settings("", false).unwrap().is_empty());
     let stored = settings("store = \"postgres://u:hunter2@db/x\"", true).unwrap_err();
     assert_eq!(stored[0].what, "`store` has a password in it, which others could read");
+    let other = settings("store = \"mysql://db/x\"", true).unwrap_err();
+    assert_eq!(other[0].what, "`store` is not an address of PostgreSQL, which begins with postgres://");
     assert_eq!(mistakes("subscription = []")[0].1, 16);
     assert_eq!(mistakes("profile = strict").len(), 1);
 }

@@ -23,6 +23,7 @@ pub(crate) struct TfChange {
     mode: Scalar,
     #[serde(rename = "type")]
     resource_type: Scalar,
+    provider_name: Scalar,
     name: Scalar,
     /// An old instance that is still to be destroyed.
     deposed: Option<IgnoredAny>,
@@ -81,6 +82,7 @@ struct TfResource {
     mode: Scalar,
     #[serde(rename = "type")]
     resource_type: Scalar,
+    provider_name: Scalar,
     name: Scalar,
     values: Option<Lenient<TfAttributes>>,
     sensitive_values: TfMarks,
@@ -188,7 +190,21 @@ fn role_of_arm_type(arm_type: &str) -> Role {
     }
 }
 
-fn role(resource_type: &str, values: [Option<&TfAttributes>; 2], unknown: &TfMarks) -> Role {
+/// Whether a provider of another source has the name of one whose resources are known: what those mean is not.
+fn is_of_other_source(resource_type: &str, provider: &Scalar) -> bool {
+    let mut source = provider.text().unwrap_or_default().rsplit('/');
+    let (name, namespace) = (source.next(), source.next());
+    let (known, owner) =
+        if resource_type.starts_with("azapi_") { ("azapi", "azure") } else { ("azurerm", "hashicorp") };
+    // Terraform 0.12 writes the name alone, and 0.13 a hyphen for the owner that it did not know.
+    name.is_some_and(|name| !name.is_empty() && !name.eq_ignore_ascii_case(known))
+        || namespace.is_some_and(|one| one != "-" && !one.eq_ignore_ascii_case(owner))
+}
+
+fn role(resource_type: &str, provider: &Scalar, values: [Option<&TfAttributes>; 2], unknown: &TfMarks) -> Role {
+    if is_of_other_source(resource_type, provider) {
+        return Role::Unread;
+    }
     if resource_type.is_empty() || is_unread(resource_type, values, unknown) {
         return Role::Unread;
     }
@@ -292,7 +308,7 @@ impl<'a> Seen<'a> {
             module: change.module_address.text().unwrap_or_default(),
             resource_type,
             name: change.name.text().unwrap_or_default(),
-            role: role(resource_type, [after, before], &values.after_unknown),
+            role: role(resource_type, &change.provider_name, [after, before], &values.after_unknown),
             actions: values.actions.0.iter().map(AsRef::as_ref).collect(),
             is_deposed: change.deposed.is_some(),
             before,
@@ -313,7 +329,7 @@ impl<'a> Seen<'a> {
             module,
             resource_type,
             name: resource.name.text().unwrap_or_default(),
-            role: role(resource_type, [values, None], &NO_MARKS),
+            role: role(resource_type, &resource.provider_name, [values, None], &NO_MARKS),
             actions: Vec::new(),
             is_deposed: false,
             before: values,

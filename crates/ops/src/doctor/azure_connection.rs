@@ -121,6 +121,8 @@ pub fn name_check(route: &ProxyRoute, addresses: Option<&Result<Vec<IpAddr>, Str
 pub struct EndpointTrial {
     /// Where to.
     pub endpoint: String,
+    /// The proxy that it went through, and the variable that names it.
+    pub proxy: Option<(String, &'static str)>,
     /// The answer; `None` when there was none in time.
     pub answer: Option<Result<EndpointReply, EndpointFailure>>,
     /// When the request was sent, by the clock of this machine.
@@ -149,6 +151,10 @@ pub fn endpoint_check(facts: &EndpointTrial) -> DoctorCheck {
             );
             DoctorCheck::warning(id, detail, "check the proxy and --arm-endpoint")
         }
+        // Which of the two did not answer is not known, and the proxy comes first.
+        Some(Err(EndpointFailure { fault: EndpointFault::Unreachable, detail })) if facts.proxy.is_some() => {
+            of_proxy(facts, &format!("no connection: {detail}"))
+        }
         Some(Err(EndpointFailure { fault, detail })) => {
             let (what, fix) = match fault {
                 EndpointFault::Certificate => (
@@ -160,7 +166,28 @@ pub fn endpoint_check(facts: &EndpointTrial) -> DoctorCheck {
             };
             DoctorCheck::failed(id, format!("{endpoint}: {what}: {detail}"), fix)
         }
+        None if facts.proxy.is_some() => of_proxy(facts, "no answer in time"),
         None => DoctorCheck::failed(id, format!("{endpoint}: no answer in time"), reach),
+    }
+}
+
+/// What went wrong on the way through a proxy.
+fn of_proxy(facts: &EndpointTrial, what: &str) -> DoctorCheck {
+    let endpoint = &facts.endpoint;
+    let (proxy, variable) = facts.proxy.as_ref().map_or(("", ""), |(proxy, variable)| (proxy, *variable));
+    let detail = format!("{endpoint} through the proxy {proxy} ({variable}): {what}");
+    let fix = Hint::with("check that the proxy runs and allows HTTPS to this host, or unset {}", &[&variable]);
+    DoctorCheck::failed(DoctorCheckId::ManagementEndpoint, detail, fix)
+}
+
+impl EndpointTrial {
+    /// The proxy that a request takes by its route.
+    #[must_use]
+    pub fn proxy_of(route: &ProxyRoute) -> Option<(String, &'static str)> {
+        match &route.setting {
+            ProxySetting::Through { variable, address, .. } => Some((address.clone(), variable)),
+            _ => None,
+        }
     }
 }
 
@@ -229,7 +256,8 @@ mod tests {
 
     fn facts(answer: Option<Result<EndpointReply, EndpointFailure>>) -> EndpointTrial {
         let at = |second| Timestamp::from_second(second).unwrap();
-        EndpointTrial { endpoint: "https://arm.example".into(), answer, sent: at(1000), received: at(1002) }
+        let endpoint = "https://arm.example".into();
+        EndpointTrial { endpoint, proxy: None, answer, sent: at(1000), received: at(1002) }
     }
 
     fn dated(status: u16, second: i64) -> EndpointTrial {
@@ -281,6 +309,20 @@ mod tests {
         let faults = [EndpointFault::Certificate, EndpointFault::Unreachable, EndpointFault::Broken];
         assert_eq!(faults.map(|fault| status(failure(fault))), [Failed; 3]);
         assert_eq!(status(facts(None)), Failed);
+    }
+
+    #[test]
+    fn a_dead_proxy_is_not_the_fault_of_the_endpoint() {
+        let refused = EndpointFailure { fault: EndpointFault::Unreachable, detail: "connection refused".into() };
+        let setting = ProxySetting::Through { variable: "HTTPS_PROXY", address: "http://p:1".into(), has_user: false };
+        let proxy = EndpointTrial::proxy_of(&route(setting));
+        let told = |answer| endpoint_check(&EndpointTrial { proxy: proxy.clone(), ..facts(answer) });
+        let refused = told(Some(Err(refused)));
+        let expected =
+            "https://arm.example through the proxy http://p:1 (HTTPS_PROXY): no connection: connection refused";
+        assert_eq!((refused.status, &*refused.detail), (Failed, expected));
+        assert!(told(None).detail.contains("through the proxy http://p:1"));
+        assert_eq!(EndpointTrial::proxy_of(&route(ProxySetting::Unset)), None);
     }
 
     #[test]

@@ -152,7 +152,8 @@ async fn network(cloud: &Cloud, ca_file: Option<&Path>, is_trusted: bool) -> Vec
     let sent = Timestamp::now();
     let answer = timeout(REQUEST, ask_endpoint(&transport, cloud)).await.ok();
     let endpoint = url.as_str().trim_end_matches('/').to_owned();
-    let facts = EndpointTrial { endpoint, answer, sent, received: Timestamp::now() };
+    let proxy = EndpointTrial::proxy_of(&route);
+    let facts = EndpointTrial { endpoint, proxy, answer, sent, received: Timestamp::now() };
     checks.extend([endpoint_check(&facts), clock_check(&facts)]);
     checks
 }
