@@ -189,7 +189,7 @@ async fn a_run_that_was_broken_off_is_resumed_once() {
     assert!(!elsewhere.contains(">Resume<") && !elsewhere.contains("Stopped by"), "{elsewhere}");
     drop(store);
     let free = visitor.get(&address).await.body;
-    assert!(free.contains(">Resume<") && free.contains("Stopped by ada"), "{free}");
+    assert!(free.contains(">Resume<") && free.contains("Stop requested by ada"), "{free}");
     // Nothing else begins before, and the page says what to do first.
     let other = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
     let refused = ended(&visitor, &apply(&visitor, &other).await).await.1.body;

@@ -4,10 +4,11 @@
 
 mod estate;
 
-use estate::{OFF, allowed, apply, connector, ended, estate, field, save};
-use hostssl_azure_sim::Simulation;
+use estate::{OFF, allowed, apply, connector, ended, estate, field, large_estate, save};
+use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation, Simulation};
 use hostssl_console::{ConsoleOptions, Proxies, PublicUrl, Role};
 use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over};
+use std::time::Duration;
 
 const PEOPLE: [(&str, Role); 4] =
     [("paul", Role::Planner), ("ada", Role::Approver), ("bob", Role::Approver), ("eve", Role::Approver)];
@@ -154,6 +155,33 @@ async fn two_others_approve_before_a_plan_is_applied() {
     let seen = field(&run.1.body, "seen");
     let undone = ended(&eve, &eve.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={seen}")).await).await;
     assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
+}
+
+#[tokio::test]
+async fn a_run_is_stopped_from_the_other_console() {
+    let simulation = large_estate(12);
+    let (one, two) = two(&simulation, 1).await;
+    let (ada, paul) = (sign_in(&one, "ada").await, sign_in(&two, "paul").await);
+    ada.audit().await;
+    let made = ended(&ada, &ada.post("/plans", "&all=1&view=&accept=agreed").await).await;
+    // Each write takes longer than it takes to stop.
+    let slow = FaultRule::new(FaultScope::Everywhere, Fault::Delay { delay: Duration::from_secs(3) });
+    simulation.inject(slow.during([Operation::UpdateConfiguration])).unwrap();
+    let started = apply(&ada, &made).await;
+    let address = started.header("location").to_owned();
+    loop {
+        let live = ada.get(&address).await.body;
+        assert!(live.contains("Change in progress"), "it ended before it was seen: {live}");
+        if live.contains(">writing<") {
+            break;
+        }
+    }
+    let page = paul.get(&address).await.body;
+    assert!(page.contains(&format!("{address}/stop")), "{page}");
+    assert_eq!(paul.post(&format!("{address}/stop"), "").await.status, 303);
+    assert!(paul.get(&address).await.body.contains("<dt>Stop requested</dt><dd>by <bdi>paul</bdi>"));
+    let stopped = ended(&ada, &started).await.1.body;
+    assert!(stopped.contains("Stopped by paul after 1 of 12 steps"), "{stopped}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
-use crate::job::{Job, JobContext, JobStatus, JobWork, run_context};
+use crate::job::{Job, JobContext, JobStatus, JobWork, StopCause, run_context};
 use crate::trouble::Trouble;
 use hostssl_model::Unchecked;
 use hostssl_ops::Stop;
@@ -15,6 +15,7 @@ use hostssl_remediation::{
 use hostssl_store::{Order, OrderAct, Store, StoreError};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ const MAX_CHANGES: usize = 20;
 const AUDIT: Duration = Duration::from_secs(120);
 /// How much of it the probes may take; what was not probed by then is unknown.
 const PROBE: Duration = Duration::from_secs(60);
+/// How often a change looks for a stop that was ordered in another console.
+const OBEYS_EVERY: Duration = Duration::from_secs(1);
 /// Servers of a plan up to which they are probed afterwards.
 const MAX_PROBED: usize = 500;
 
@@ -293,7 +296,10 @@ impl JobWork for ChangeWork {
             )),
         };
         let tenant = tenant_of(&tenants, self.plan.principal().tenant.as_deref())?;
-        let report = self.change(job, context, tenant, &store).await?;
+        let report = tokio::select! {
+            report = self.change(job, context, tenant, &store) => report?,
+            never = self.obey_stops(job, context) => match never {},
+        };
         drop(store);
         self.audit_changed(job, context, tenant, &report).await;
         Ok(())
@@ -339,6 +345,23 @@ impl ChangeWork {
             }
             Trouble::from(error)
         })
+    }
+
+    /// Stops when someone orders it in another console.
+    async fn obey_stops(&self, job: &ChangeJob, context: &JobContext) -> Infallible {
+        let mut known = None;
+        loop {
+            // Where it cannot be read, it is asked again.
+            if let Ok(orders) = context.store.orders(&self.run) {
+                // What was ordered before this change began is past.
+                let known = *known.get_or_insert(orders.len());
+                let stop = orders.iter().skip(known).find(|order| order.act == OrderAct::Stop);
+                if let Some(stop) = stop {
+                    job.stop_for(StopCause::Person(stop.person.clone()));
+                }
+            }
+            tokio::time::sleep(OBEYS_EVERY).await;
+        }
     }
 
     async fn load(&self, store: &Store) -> Result<LoadedRun, Trouble> {

@@ -69,6 +69,8 @@ struct RunPage {
     undo_reason: Option<String>,
     can_undo: bool,
     can_resume: bool,
+    /// Whether a console works on it, or did, that obeys a stop.
+    can_stop: bool,
     trouble: Option<Trouble>,
     /// Whether the wire of any server was looked at since.
     looked: bool,
@@ -149,6 +151,7 @@ pub(crate) async fn show(
             let orders_tell = |orders: &[Order]| if elsewhere { None } else { stopped_by(orders, &loaded) };
             let stopped = stopped.or_else(|| orders_tell(&orders)).or_else(|| stopped_by_failures(&loaded));
             shown.stopped = stopped.filter(|_| loaded.report().outcome != RunOutcome::Done);
+            shown.can_stop = is_open && orders.last().is_some_and(|order| order.act != OrderAct::Stop);
             shown.orders = order_rows(approvals, orders);
             page(&shown)
         }
@@ -183,7 +186,11 @@ pub(crate) async fn stop(
     Path(id): Path<String>,
     Extension(session): Extension<Session>,
 ) -> Result<Response, Failure> {
-    if let Some(job) = shared.changes.find(&id).filter(|job| job.is_running()) {
+    let here = shared.changes.find(&id).filter(|job| job.is_running());
+    if here.is_none() {
+        stop_elsewhere(&shared, id.clone(), session.person().to_owned()).await?;
+    }
+    if let Some(job) = here {
         let person = session.person().to_owned();
         job.stop_for(StopCause::Person(person.clone()));
         let (run, plan) = (job.work.run.clone(), job.work.plan.hash().clone());
@@ -200,6 +207,19 @@ pub(crate) async fn stop(
         }
     }
     Ok(see_other(&format!("/applies/{id}")))
+}
+
+/// Orders a stop that the console obeys that works on the run. Where none does, there is nothing to stop.
+async fn stop_elsewhere(shared: &Shared, id: String, person: String) -> Result<(), Failure> {
+    let order = move |store: &AuditStore| {
+        let Some((loaded, _)) = read(store, &id)? else { return Ok(()) };
+        if !loaded.state.phase().is_unfinished() {
+            return Ok(());
+        }
+        let (run, plan, at_ms) = (loaded.id, loaded.plan.hash().clone(), Timestamp::now().as_millisecond());
+        store.keep_order(&Order { run, at_ms, act: OrderAct::Stop, person, plan })
+    };
+    shared.ask(order).await
 }
 
 /// Restores what the run changed.
@@ -287,6 +307,9 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<WriteRece
 /// Who stopped a run after how much, when its last order says so.
 fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
     let stop = orders.last().filter(|order| order.act == OrderAct::Stop)?;
+    if loaded.state.phase().is_unfinished() {
+        return Some(format!("Stop requested by {}", stop.person));
+    }
     let RunProgress { ended, steps, .. } = RunProgress::to_resume(loaded);
     let unstarted = loaded.report().summary.not_started as usize;
     Some(StopCause::Person(stop.person.clone()).after(ended.saturating_sub(unstarted), steps.len(), "step"))
@@ -399,6 +422,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         undo_label: format!("Undo {}", plural(undoable as u64, "step")),
         can_undo: !phase.is_unfinished() && undoable > 0,
         can_resume,
+        can_stop: false,
         trouble,
         looked: false,
         orders: Vec::new(),
@@ -410,8 +434,7 @@ impl RunPage {
     /// Says that another process is working on the run, which no one else can resume until then.
     fn continues_elsewhere(&mut self) {
         self.said = "Another process is working on this run.";
-        self.todo =
-            "Reload the page to see how far it is. The process that works on it can be stopped where it was started.";
+        self.todo = "Reload the page to see how far it is. A command line can be stopped where it was started.";
         self.can_resume = false;
         self.trouble = None;
     }
