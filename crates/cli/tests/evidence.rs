@@ -5,6 +5,8 @@
 mod common;
 
 use common::{Done, run};
+use hostssl_remediation::PlanHash;
+use hostssl_store::{AuditStore, PlanApproval};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -87,6 +89,11 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     assert_eq!(place.kept(&["apply", &plan, "--approve", hash]).code, 0);
     place.kept(&["clients"]);
     place.kept(&["audit", "--probe"]);
+    // As a console keeps it where several people have to approve.
+    let store = AuditStore::open(place.path("state/simulated")).unwrap();
+    let approval = PlanApproval { person: "ada".into(), at_ms: 1_000 };
+    store.approve_plan(&PlanHash::new(hash).unwrap(), &approval).unwrap();
+    drop(store);
 
     let first = place.pack("a.zip", &[]);
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
@@ -115,7 +122,10 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     let run = std::fs::read_dir(place.path("a/runs")).unwrap().next().unwrap().unwrap().path();
     let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap();
     assert_eq!(read("plan.json").trim_end(), std::fs::read_to_string(&plan).unwrap().trim_end());
-    assert!(read("approval.json").contains(hash));
+    let approved: Value = serde_json::from_str(&read("approval.json")).unwrap();
+    assert_eq!(approved["approvedPlan"], hash);
+    assert_eq!(approved["orders"][0]["act"], "approve");
+    assert_eq!((&approved["orders"][0]["person"], &approved["orders"][0]["plan"]), (&"ada".into(), &hash.into()));
     let receipts: Value = serde_json::from_str(&read("result.json")).unwrap();
     assert_eq!(receipts["receipts"][0]["after"], "on");
     assert!(read("journal.jsonl").lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));

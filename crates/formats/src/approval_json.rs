@@ -20,7 +20,7 @@ struct Approval<'a> {
     approved_plan: &'a str,
     /// Who began it.
     principal: Person<'a>,
-    /// What was ordered of it in a console, oldest first.
+    /// Who approved its plan before it began, and what was ordered of it, in a console: oldest first.
     orders: Vec<PackedOrder<'a>>,
 }
 
@@ -44,7 +44,7 @@ struct Person<'a> {
 pub struct PackedOrder<'a> {
     /// When, in RFC 3339.
     pub at: &'a str,
-    /// What: apply, undo or resume.
+    /// What: approve (the plan, where several people have to), apply, undo, resume or stop.
     pub act: &'a str,
     /// Who.
     pub person: &'a str,

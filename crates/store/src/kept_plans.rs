@@ -1,8 +1,8 @@
 //! Plans that were made in a console, and who approved them: what one console made, every console of the state shows.
 
-use crate::{AuditStore, StoreError};
+use crate::{AuditStore, StoreError, StoreReader};
 use hostssl_remediation::{PlanHash, RunId};
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 /// Plans that are kept; beyond, the oldest goes. What was approved or applied is known without it.
 const MAX_PLANS: u32 = 50;
@@ -115,12 +115,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
-        let sql = "SELECT person, at_ms FROM plan_approvals WHERE plan = ?1 ORDER BY at_ms, person";
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let read = |row: &Row<'_>| Ok(PlanApproval { person: row.get(0)?, at_ms: row.get(1)? });
-            Ok(statement.query_map([hash.as_str()], read)?.collect::<Result<_, _>>()?)
-        })
+        self.read(|connection| approvals(connection, hash))
     }
 
     /// The newest run that began with the plan of a hash.
@@ -137,6 +132,24 @@ impl AuditStore {
         let damaged = |_| StoreError::Corrupt("the run of an order cannot be read".to_owned());
         run.map(|run| RunId::new(&run).map_err(damaged)).transpose()
     }
+}
+
+impl StoreReader {
+    /// Who approved the plan of a hash, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
+        approvals(&self.lock(), hash)
+    }
+}
+
+fn approvals(connection: &Connection, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
+    let sql = "SELECT person, at_ms FROM plan_approvals WHERE plan = ?1 ORDER BY at_ms, person";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| Ok(PlanApproval { person: row.get(0)?, at_ms: row.get(1)? });
+    Ok(statement.query_map([hash.as_str()], read)?.collect::<Result<_, _>>()?)
 }
 
 /// The columns of a [`KeptPlanEntry`].

@@ -1,6 +1,6 @@
 //! The looks of earlier audits that a pack rests on. What is counted is held; what is held no more counts no more, unless it is bad.
 
-use super::gather::whole;
+use super::readable::whole;
 use crate::error::CliError;
 use hostssl_evidence::PackedProbe;
 use hostssl_formats::evidence_json::MissingPart;

@@ -1,6 +1,7 @@
 //! What the state keeps of an audit and its servers, read for a pack. No clock: the same state gives the same pack.
 
 use super::earlier::earlier_looks;
+use super::readable::whole;
 use crate::commands::runs::document;
 use crate::commands::trend::point;
 use crate::error::CliError;
@@ -85,22 +86,6 @@ pub(super) fn utc(time: &str) -> DateTime {
     jiff::tz::Offset::UTC.to_datetime(time.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH))
 }
 
-/// What could be read; what is damaged is noted as missing, and every other error ends the pack.
-pub(super) fn whole<T>(
-    what: impl FnOnce() -> String,
-    read: Result<T, StoreError>,
-    missing: &mut Vec<MissingPart>,
-) -> Result<Option<T>, CliError> {
-    match read {
-        Ok(read) => Ok(Some(read)),
-        Err(StoreError::Corrupt(why)) => {
-            missing.push(MissingPart { what: what(), why });
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn clients(
     reader: &StoreReader,
     report: &AuditReport,
@@ -151,6 +136,10 @@ fn runs(
         // What is there goes into the pack all the same.
         whole(of_run, reader.check_run(&entry.id), missing)?;
         let Some(orders) = whole(of_run, reader.orders(&entry.id), missing)? else { continue };
+        let Some(approvals) = whole(of_run, reader.plan_approvals(loaded.plan.hash()), missing)? else { continue };
+        let approvals = approvals
+            .into_iter()
+            .map(|one| [instant(one.at_ms), "approve".to_owned(), one.person, loaded.plan.hash().as_str().to_owned()]);
         let orders = orders.into_iter().map(|order| {
             [instant(order.at_ms), order.act.as_str().to_owned(), order.person, order.plan.as_str().to_owned()]
         });
@@ -160,7 +149,7 @@ fn runs(
             plan,
             approved: approved.as_str().to_owned(),
             principal,
-            orders: orders.collect(),
+            orders: approvals.chain(orders).collect(),
             result: document(reader, &entry.id, &result)?,
             journal: journal.map_err(|error| CliError::defect(&error))?,
         });
