@@ -1,6 +1,7 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
 mod in_progress;
+mod ordered;
 mod words;
 
 use super::plan::{plan_of, reason};
@@ -12,7 +13,7 @@ use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
-use crate::view::{Badge, Shell, When, count, effect, identity_words, plural};
+use crate::view::{Badge, Shell, When, effect, identity_words, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -20,14 +21,12 @@ use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
     Consent, Direction, LoadedRun, Plan, RunEnd, RunId, RunOutcome, Step, StepEffect, StepReport, StepState,
-    StepStatus as RunStatus,
 };
-use hostssl_store::{
-    AuditStore, NewestLook, Order, OrderAct, PlanApproval, StoreError, StoreReader, WriteReceipt, server_key,
-};
+use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
 use in_progress::live;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use ordered::{order_rows, stopped_by, stopped_by_failures};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 pub(super) use words::end_words;
 use words::step_badge;
@@ -304,35 +303,6 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<WriteRece
     Ok(Some((loaded, receipts)))
 }
 
-/// Who stopped a run after how much, when its last order says so.
-fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
-    let stop = orders.last().filter(|order| order.act == OrderAct::Stop)?;
-    if loaded.state.phase().is_unfinished() {
-        return Some(format!("Stop requested by {}", stop.person));
-    }
-    let RunProgress { ended, steps, .. } = RunProgress::to_resume(loaded);
-    let unstarted = loaded.report().summary.not_started as usize;
-    Some(StopCause::Person(stop.person.clone()).after(ended.saturating_sub(unstarted), steps.len(), "step"))
-}
-
-/// That a run stopped because of failures, and after how much. One that has not ended may be in progress in another
-/// process, and a step of it that is open has not failed.
-fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
-    if loaded.state.phase().is_unfinished() {
-        return None;
-    }
-    let (summary, steps) = (loaded.report().summary, RunProgress::to_resume(loaded).steps.len());
-    let failures = u64::from((summary.refused + summary.failed + summary.timed_out).saturating_sub(summary.open));
-    let executable = loaded.plan.steps().iter().filter(|step| step.is_executable()).map(|step| step.id);
-    let executable: BTreeSet<u32> = executable.collect();
-    let rest = loaded.report().steps.into_iter().filter(|step| executable.contains(&step.id));
-    let rest = rest.filter(|step| step.status == RunStatus::NotStarted).count();
-    (failures > 0 && rest > 0).then(|| {
-        let (done, of) = (count(steps.saturating_sub(rest) as u64), plural(steps as u64, "step"));
-        format!("Stopped by {} after {done} of {of}", plural(failures, "failure"))
-    })
-}
-
 /// The rows of the steps: what needs a person comes first.
 fn step_rows(plan: &Plan, reports: Vec<StepReport>, receipts: Vec<WriteReceipt>) -> Vec<StepRow> {
     let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
@@ -447,25 +417,6 @@ impl RunPage {
             self.looked |= row.wire.is_some();
         }
     }
-}
-
-/// Who approved the plan and who ordered what, in the order of time.
-fn order_rows(approvals: Vec<PlanApproval>, orders: Vec<Order>) -> Vec<(&'static str, String, When)> {
-    let is_apart = !approvals.is_empty();
-    let approved = approvals.into_iter().map(|one| ("Approved", one.person, When(one.at_ms)));
-    approved.chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect()
-}
-
-/// Where no one had approved the plan before, its apply approved it.
-fn order_row(order: Order, is_approved: bool) -> (&'static str, String, When) {
-    let words = match order.act {
-        OrderAct::Apply if is_approved => "Apply requested",
-        OrderAct::Apply => "Approved",
-        OrderAct::Undo => "Undo requested",
-        OrderAct::Resume => "Resume requested",
-        OrderAct::Stop => "Stop requested",
-    };
-    (words, order.person, When(order.at_ms))
 }
 
 impl From<WriteReceipt> for ReceiptRow {
