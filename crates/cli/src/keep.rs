@@ -5,6 +5,7 @@ use crate::azure_hosts::is_azure;
 use crate::error::CliError;
 use crate::state::instant;
 use crate::state_patience::StatePatience;
+use crate::state_upgrade::bring_up_to_date;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ProbeAsked};
 use hostssl_formats::safe;
@@ -93,7 +94,7 @@ impl KeepArgs {
         let directory = self.state.directory(simulated)?;
         // Keeping the audit brings the state up to date anyway.
         if self.keeps(simulated) && matches!(StoreReader::open(&directory), Err(StoreError::OlderVersion { .. })) {
-            drop(AuditStore::open_within(&directory, patience.left())?);
+            drop(bring_up_to_date(&directory, patience)?);
         }
         match self.state.read_with_changes(simulated, patience)? {
             Some(reader) => Ok(reader.learn(report)?),
@@ -197,7 +198,14 @@ impl ProbeKeeper {
             };
             Ok((args.state.directory(simulated)?, probe))
         });
-        match to_begin {
+        // An older state is brought up to date first: what is to be kept does not wait for that.
+        let is_copy = args.state.store.is_some() && !simulated;
+        let current = if is_copy {
+            Ok(())
+        } else {
+            args.state.read_before_keeping(simulated, StatePatience::without_end()).map(drop)
+        };
+        match current.and(to_begin) {
             Ok(to_begin) => keeper.to_begin = Some(to_begin),
             Err(error) => keeper.give_up(&error),
         }

@@ -86,7 +86,7 @@ impl VantageArgs {
             });
             return Ok(Arc::new(brought(files, Vec::new(), self.looks_max_age).with_state(known)));
         }
-        let reader = state.read_before_keeping(simulated)?;
+        let reader = state.read_before_keeping(simulated, patience)?;
         if reader.is_some() {
             // What runs wrote since is taken in; a state that cannot be written says what it has.
             let store = AuditStore::open_within(&state.directory(simulated)?, patience.left());

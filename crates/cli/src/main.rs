@@ -48,6 +48,7 @@ mod simulated;
 mod simulated_azure;
 mod state;
 mod state_patience;
+mod state_upgrade;
 mod stdout;
 mod usage;
 mod user_directory;

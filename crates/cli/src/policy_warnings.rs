@@ -1,6 +1,7 @@
 //! Warnings of Azure Policy that would refuse clients.
 
 use crate::args::{StateArgs, TerminalArgs};
+use crate::state_patience::StatePatience;
 use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_census::{Millis, Requirements};
@@ -20,14 +21,14 @@ pub(crate) type PoliciesTold = Option<(Vec<PolicyOverPlaintext>, Vec<Gap>)>;
 pub(crate) async fn warn_of_policies(
     tenants: &[Tenant],
     report: &AuditReport,
-    (state, simulated): (&StateArgs, bool),
+    (state, simulated, patience): (&StateArgs, bool, StatePatience),
     profile: &Profile,
     terminal: &TerminalArgs,
     told: &mut PoliciesTold,
 ) {
     let window = Millis::from(profile.settings.observation_days) * 24 * 60 * 60 * 1_000;
     let requirements = Requirements { window, now: Some(Timestamp::now().as_millisecond()) };
-    let evidence = state.censuses(simulated);
+    let evidence = state.censuses(simulated, patience);
     let (found, gaps) = policies_over_plaintext(tenants, report, evidence.as_deref(), requirements).await;
     if told.as_ref().is_some_and(|(policies, unread)| *policies == found && *unread == gaps) {
         return;

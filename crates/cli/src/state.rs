@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::shared_store;
 use crate::simulated::scenario_of;
 use crate::state_patience::StatePatience;
+use crate::state_upgrade::bring_up_to_date;
 use crate::user_directory::users_directory;
 use hostssl_model::Hint;
 use hostssl_ops::ClientEvidence;
@@ -41,20 +42,24 @@ impl StateArgs {
 
     /// The kept censuses of clients; none where nothing is kept yet, or what is kept cannot be read, which is reported:
     /// then it is unknown who would be refused.
-    pub(crate) fn censuses(&self, simulated: bool) -> Option<Arc<dyn ClientEvidence>> {
-        self.read_censuses(simulated).unwrap_or_else(|error| {
+    pub(crate) fn censuses(&self, simulated: bool, patience: StatePatience) -> Option<Arc<dyn ClientEvidence>> {
+        self.read_censuses(simulated, patience).unwrap_or_else(|error| {
             stderr!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
             None
         })
     }
 
-    fn read_censuses(&self, simulated: bool) -> Result<Option<Arc<dyn ClientEvidence>>, CliError> {
+    fn read_censuses(
+        &self,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> Result<Option<Arc<dyn ClientEvidence>>, CliError> {
         let directory = self.directory(simulated)?;
         match StoreReader::open(&directory) {
             Ok(reader) => Ok(Some(Arc::new(reader))),
             Err(StoreError::NoState(_)) => Ok(None),
             // A writer brings an older state up to date.
-            Err(StoreError::OlderVersion { .. }) => Ok(Some(Arc::new(AuditStore::open(&directory)?))),
+            Err(StoreError::OlderVersion { .. }) => Ok(Some(Arc::new(bring_up_to_date(&directory, patience)?))),
             Err(error) => Err(error.into()),
         }
     }
@@ -66,12 +71,27 @@ impl StateArgs {
 
     /// As [`read_if_any`](Self::read_if_any), for a caller that keeps something afterwards: the state of an older version is brought
     /// up to date.
-    pub(crate) fn read_before_keeping(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
+    pub(crate) fn read_before_keeping(
+        &self,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> Result<Option<StoreReader>, CliError> {
         let directory = self.directory(simulated)?;
         if matches!(StoreReader::open(&directory), Err(StoreError::OlderVersion { .. })) {
-            drop(AuditStore::open(&directory)?);
+            drop(bring_up_to_date(&directory, patience)?);
         }
         self.read_if_any(simulated)
+    }
+
+    /// Opens it to keep something in it.
+    pub(crate) fn open_to_keep(&self, simulated: bool) -> Result<AuditStore, CliError> {
+        let directory = self.directory(simulated)?;
+        // A copy of a shared store is brought up to date with what others have kept.
+        let is_copy = self.store.is_some() && !simulated;
+        if !is_copy && matches!(StoreReader::open(&directory), Err(StoreError::OlderVersion { .. })) {
+            return bring_up_to_date(&directory, StatePatience::without_end());
+        }
+        Ok(AuditStore::open(&directory)?)
     }
 
     /// Opens it for reading; `None` where nothing is kept yet.

@@ -20,6 +20,12 @@ impl StatePatience {
         Self { until: end.and_then(|end| Some(end.max(now.checked_add(LEAST)?))) }
     }
 
+    /// All of a deadline, for a run that begins now.
+    pub(crate) fn from_now(deadline: Duration) -> Self {
+        let now = Instant::now();
+        Self::of(now, deadline, now)
+    }
+
     /// As long as the state itself waits.
     pub(crate) const fn without_end() -> Self {
         Self { until: None }

@@ -113,9 +113,12 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         patience: args.run.limits.deadline,
         by_zones,
     };
+    let began = Instant::now();
     let key = match args.key.find(&args.run.keep, &asked, terminal.quiet)? {
         AuditUnderKey::ToMake(key) => key,
-        AuditUnderKey::Kept(report) => return writer.write_kept(*report, gate),
+        AuditUnderKey::Kept(report) => {
+            return writer.write_kept(*report, gate, StatePatience::of(began, args.run.limits.deadline, began));
+        }
     };
     block_on(async {
         let id = key.as_ref().map_or_else(new_id, |key| key.id().to_owned());
@@ -132,7 +135,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let patience = StatePatience::of(began, args.run.limits.deadline, Instant::now());
         args.run.keep.learn(&mut report, writer.simulated, patience);
         let report = report;
-        let written = writer.write(&report, rows);
+        let written = writer.write(&report, rows, patience);
         // Behind the output, which someone waits for, and whether or not that could be written.
         let admitted = key.as_ref().is_none_or(|key| key.admits(&report));
         let kept = admitted && args.run.keep.keep(&report, writer.simulated, patience);
@@ -145,7 +148,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         if !args.run.wire.probe && !terminal.quiet {
             args.run.keep.print_earlier_probes(writer.simulated, patience);
         }
-        let place = (&args.run.keep.state, writer.simulated);
+        let place = (&args.run.keep.state, writer.simulated, patience);
         warn_of_policies(&tenants, &report, place, &profile, terminal, &mut None).await;
         written?;
         writer.summarize(&report);

@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::run_change::{change, connect_tenant, write_report};
 use crate::state::new_run;
+use crate::state_patience::StatePatience;
 use crate::stdout;
 use clap::Args;
 use hostssl_formats::Shape;
@@ -28,7 +29,7 @@ pub(crate) struct EnforceArgs {
 }
 
 pub(crate) fn run(args: &EnforceArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
-    let mut request = args.make.request(&args.state)?;
+    let mut request = args.make.request(&args.state, StatePatience::from_now(args.pace.deadline))?;
     let route = args.judge.route(&args.make.connect)?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
     request.order.last = failed.keys().cloned().collect();

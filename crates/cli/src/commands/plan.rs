@@ -15,6 +15,7 @@ use crate::progress::AuditBar;
 use crate::run_change::connect_tenant;
 use crate::simulated::scenario_of;
 use crate::state::find_audit;
+use crate::state_patience::StatePatience;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
 }
 
 fn make(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
-    let mut request = args.make.request(&args.state)?;
+    let mut request = args.make.request(&args.state, StatePatience::from_now(args.limits.deadline))?;
     stdout::query(args.value.query.as_deref())?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
     request.order.last = failed.keys().cloned().collect();
@@ -246,7 +247,7 @@ fn count_manual_servers(plan: &Plan) -> usize {
 
 impl MakePlanArgs {
     /// What to plan.
-    pub(crate) fn request(&self, state: &StateArgs) -> Result<PlanRequest, CliError> {
+    pub(crate) fn request(&self, state: &StateArgs, patience: StatePatience) -> Result<PlanRequest, CliError> {
         let profile = Profile::find(&self.profile).map_err(|error| {
             let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
             CliError::usage(error.to_string(), Hint::with("profiles are {}", &[&known.join(", ")]))
@@ -272,7 +273,7 @@ impl MakePlanArgs {
             order: WaveOrder { canary: self.canary.clone(), by: self.wave_by.clone(), ..WaveOrder::default() },
             reason: None,
             discovery: self.discovery.into(),
-            clients: state.censuses(self.connect.simulate.is_some()),
+            clients: state.censuses(self.connect.simulate.is_some(), patience),
             accepted: self.accept_breakage.clone(),
         })
     }

@@ -223,8 +223,12 @@ impl Watch<'_> {
     /// Keeps an audit that began at `began`.
     fn keep(&self, report: &AuditReport, began: std::time::Instant) {
         let run = &self.args.run;
-        let patience = StatePatience::of(began, run.limits.deadline, std::time::Instant::now());
-        run.keep.keep(report, run.connect.simulate.is_some(), patience);
+        run.keep.keep(report, run.connect.simulate.is_some(), self.patience(began));
+    }
+
+    /// How long a round that began at `began` waits for the state.
+    fn patience(&self, began: std::time::Instant) -> StatePatience {
+        StatePatience::of(began, self.args.run.limits.deadline, std::time::Instant::now())
     }
 
     /// Says what changed, keeps the audit, and how a single round ends.
@@ -236,7 +240,7 @@ impl Watch<'_> {
         began: std::time::Instant,
     ) -> Result<Exit, CliError> {
         if self.before.is_none() {
-            let (before, known) = earlier(self.args, &report)?;
+            let (before, known) = earlier(self.args, &report, self.patience(began))?;
             (self.before, self.known) = (before.map(Arc::new), known);
             for receiver in &mut self.receivers {
                 receiver.told.clone_from(&self.before);
@@ -274,7 +278,7 @@ impl Watch<'_> {
             stderr!("note: this audit was not kept, so that the next one reports the changes again");
         }
         let keep = &self.args.run.keep.state;
-        let place = (keep, self.args.run.connect.simulate.is_some());
+        let place = (keep, self.args.run.connect.simulate.is_some(), self.patience(began));
         warn_of_policies(tenants, &report, place, profile, self.terminal, &mut self.policies_told).await;
         // They count what is kept.
         let measured = if is_told || !self.args.once { self.write_metrics() } else { Ok(()) };
@@ -414,13 +418,17 @@ fn was_interrupted(report: &AuditReport) -> bool {
 
 /// The newest kept audit of the same cloud, scope and rules that was asked for the same; and what it and those before it
 /// found last, back to one that could check everything.
-fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<(Option<AuditReport>, LastKnown), CliError> {
+fn earlier(
+    args: &WatchArgs,
+    report: &AuditReport,
+    patience: StatePatience,
+) -> Result<(Option<AuditReport>, LastKnown), CliError> {
     let nothing = (None, LastKnown::default());
     let simulated = args.run.connect.simulate.is_some();
     if simulated && args.run.keep.state.state.is_none() {
         return Ok(nothing);
     }
-    let Some(reader) = args.run.keep.state.read_before_keeping(simulated)? else { return Ok(nothing) };
+    let Some(reader) = args.run.keep.state.read_before_keeping(simulated, patience)? else { return Ok(nothing) };
     let (audits, _) = reader.audits(RECENT)?;
     let run = &report.run;
     let is_alike = |audit: &&AuditEntry| {

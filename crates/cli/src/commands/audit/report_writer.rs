@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate;
 use crate::outputs::Outputs;
+use crate::state_patience::StatePatience;
 use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_formats::output::{Format, write_value};
@@ -51,21 +52,31 @@ impl<'a> ReportWriter<'a> {
     }
 
     /// Writes an audit that was kept under its key as it was written when it was made.
-    pub(super) fn write_kept(&self, mut report: AuditReport, gate: Option<gate::Rules>) -> Result<Exit, CliError> {
+    pub(super) fn write_kept(
+        &self,
+        mut report: AuditReport,
+        gate: Option<gate::Rules>,
+        patience: StatePatience,
+    ) -> Result<Exit, CliError> {
         if let Some(gate) = gate {
             gate.apply_to(&mut report);
         }
-        self.write(&report, None)?;
+        self.write(&report, None, patience)?;
         self.summarize(&report);
         Ok(Exit::of_audit(&report))
     }
 
     /// Writes to standard output, where rows may have been written on the way, and to files; one that fails keeps none from the
     /// others.
-    pub(super) fn write(&self, report: &AuditReport, rows: Option<OrderedRows<io::Stdout>>) -> Result<(), CliError> {
+    pub(super) fn write(
+        &self,
+        report: &AuditReport,
+        rows: Option<OrderedRows<io::Stdout>>,
+        patience: StatePatience,
+    ) -> Result<(), CliError> {
         let Self { outputs, shape, terminal, .. } = self;
         let unobserved = if self.has_table {
-            let censuses = self.args.run.keep.state.censuses(self.simulated);
+            let censuses = self.args.run.keep.state.censuses(self.simulated, patience);
             let now_ms = Timestamp::now().as_millisecond();
             worth_observing(censuses.as_deref(), report, self.observation_days, now_ms)
         } else {

@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::run_change::ask;
 use crate::state::instant;
+use crate::state_patience::StatePatience;
 use clap::Args;
 use hostssl_formats::safe;
 use hostssl_model::{ResourceId, nearest};
@@ -28,7 +29,7 @@ pub(crate) struct ForgetArgs {
 pub(super) fn run(args: &ForgetArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let directory = args.state.directory(args.of.simulated())?;
     // A state that is not there is not made for this.
-    if args.state.read_before_keeping(args.of.simulated())?.is_none() {
+    if args.state.read_before_keeping(args.of.simulated(), StatePatience::without_end())?.is_none() {
         let message = "nothing is kept of the clients of any server";
         return Err(CliError::usage(message, "`hostssl clients` observes and keeps them"));
     }

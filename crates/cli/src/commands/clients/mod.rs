@@ -337,8 +337,7 @@ fn kept_in<T>(
     merge: impl FnOnce(&AuditStore) -> Result<T, StoreError>,
 ) -> Option<T> {
     let (state, simulated) = keeper?;
-    let directory = state.directory(simulated);
-    match directory.and_then(|directory| Ok(merge(&AuditStore::open(&directory)?)?)) {
+    match state.open_to_keep(simulated).and_then(|store| Ok(merge(&store)?)) {
         Ok(merged) => Some(merged),
         Err(error) => {
             // Even with --quiet: the next plan would know nothing of it.

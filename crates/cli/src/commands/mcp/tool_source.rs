@@ -268,7 +268,7 @@ impl CallShared {
             include_waived: false,
             connect,
         };
-        let mut request = make.request(state)?;
+        let mut request = make.request(state, StatePatience::from_now(self.args.limits.deadline))?;
         request.order.last = failed.into_keys().collect();
         block_on(async {
             let mut connected = self.connect(&make.connect, &make.scope.tenant, stop).await?;

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::loosening::{Loosening, LooseningArgs};
 use crate::run_change::{SignedInTenant, change, connect_tenant};
 use crate::state::new_run;
+use crate::state_patience::StatePatience;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
@@ -271,7 +272,7 @@ fn request(args: &ServerUpdateArgs, named: &ServerName, subscription: &[String])
         order: WaveOrder::default(),
         reason: args.loosening.reason.clone(),
         discovery: Discovery::Lists,
-        clients: args.state.censuses(args.connect.simulate.is_some()),
+        clients: args.state.censuses(args.connect.simulate.is_some(), StatePatience::from_now(args.limits.deadline)),
         accepted: Vec::new(),
     })
 }

@@ -43,7 +43,7 @@ pub(crate) struct ConsoleStateArgs {
 
 impl ConsoleStateArgs {
     fn open(&self) -> Result<AuditStore, CliError> {
-        Ok(AuditStore::open(&self.state.directory(self.simulate.is_some())?)?)
+        self.state.open_to_keep(self.simulate.is_some())
     }
 }
 
