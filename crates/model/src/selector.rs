@@ -41,38 +41,75 @@ pub fn selects(selector: &str, server: &Server) -> bool {
     if selector.contains('=') { matches_tag(selector, server) } else { matches_pattern(selector, server.name()) }
 }
 
-/// The known name that was probably meant: the one with the fewest edits, if they are few for its length; else the shortest
-/// that has the whole text in it; else one of which a word has few edits.
+/// The known name that was probably meant, without regard to case and to what stands between words. In this order: one with one
+/// edit, one that begins with the text, one with few edits for its length, one that has the text in it, and one of whose words
+/// those of the text have few edits. None where nothing is near.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let known: Vec<(String, &str)> = known.into_iter().map(|name| (name.to_lowercase(), name)).collect();
-    let allowed = (wanted.chars().count() / 3).clamp(1, 4);
-    let whole = known.iter().map(|(lower, name)| (edits(&wanted, lower), *name));
-    if let Some((_, name)) = whole.filter(|(edits, _)| *edits <= allowed).min() {
-        return Some(name);
-    }
-    // What is left of a pattern, and what is enough of a name not to be in it by chance.
-    let part: String = wanted.chars().filter(|c| !"*?".contains(*c)).collect();
-    let part = part.trim_matches(is_between_words);
-    if part.chars().count() < 3 {
-        return None;
-    }
-    let with_part = known.iter().filter(|(lower, _)| lower.contains(part)).map(|(_, name)| (name.len(), *name));
-    with_part.min().map(|(_, name)| name).or_else(|| nearest_by_word(part, &known))
+    let wanted = words_of(wanted);
+    let known: Vec<(String, &str)> = known.into_iter().map(|name| (words_of(name), name)).collect();
+    let fewest = |allowed: fn(&str, &str) -> usize| {
+        let by_edits = known.iter().map(|(words, name)| (edits(&wanted, words), words, *name));
+        let near = by_edits.filter(|(edits, words, _)| *edits <= allowed(&wanted, words));
+        near.min().map(|(_, _, name)| name)
+    };
+    // What is enough of a name not to be in it by chance.
+    let length = wanted.chars().count();
+    let shortest = |fits: fn(&str, &str) -> bool| {
+        let with_text = known.iter().filter(|(words, _)| length >= 3 && fits(words, &wanted));
+        with_text.map(|(_, name)| (name.len(), *name)).min().map(|(_, name)| name)
+    };
+    fewest(|_, _| 1)
+        .or_else(|| shortest(|name, text| name.starts_with(text)))
+        .or_else(|| fewest(|text, name| (length_of_difference(text, name) / 3).clamp(1, 4)))
+        .or_else(|| shortest(|name, text| name.contains(text)))
+        .or_else(|| shortest(|name, text| text.len() > 4 && name.replace(' ', "").contains(&text.replace(' ', ""))))
+        .or_else(|| nearest_by_words(&wanted, &known))
 }
 
-/// The name of which a word is nearest to the longest word of a text.
-fn nearest_by_word<'a>(text: &str, known: &[(String, &'a str)]) -> Option<&'a str> {
-    let longest = text.split(is_between_words).max_by_key(|word| word.chars().count())?;
-    let length = longest.chars().count();
-    if length < 4 {
-        return None;
-    }
-    let allowed = (length / 4).min(2);
-    let fewest = |lower: &str| lower.split(is_between_words).map(|word| edits(longest, word)).min();
-    let near = known.iter().filter_map(|(lower, name)| Some((fewest(lower)?, *name)));
-    near.filter(|(edits, _)| *edits <= allowed).min().map(|(_, name)| name)
+/// The words of a name or a pattern in lower case, with a space between them.
+fn words_of(text: &str) -> String {
+    let lower = text.to_lowercase();
+    lower.split(is_between_words).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// How many letters of a text are left without the words that it begins and ends with as a name does.
+fn length_of_difference(text: &str, name: &str) -> usize {
+    let (text, name): (Vec<&str>, Vec<&str>) = (text.split(' ').collect(), name.split(' ').collect());
+    let same_start = text.iter().zip(&name).take_while(|(one, other)| one == other).count();
+    let left = text.get(same_start..).unwrap_or_default();
+    let name = name.get(same_start..).unwrap_or_default();
+    let same_end = left.iter().rev().zip(name.iter().rev()).take_while(|(one, other)| one == other).count();
+    let left = left.get(..left.len() - same_end).unwrap_or_default();
+    left.iter().map(|word| word.chars().count()).sum()
+}
+
+/// The name that has most of the words of a text, or the beginnings of its words. At least half of the text must be in it, and a word
+/// that every name has says nothing.
+fn nearest_by_words<'a>(text: &str, known: &[(String, &'a str)]) -> Option<&'a str> {
+    let wanted: Vec<&str> = text.split(' ').filter(|word| word.chars().count() >= 3).collect();
+    let is_in = |word: &str, name: &str| name.split(' ').filter_map(|one| slips(word, one)).min();
+    let common: Vec<bool> =
+        wanted.iter().map(|word| known.iter().all(|(name, _)| is_in(word, name).is_some())).collect();
+    let total: usize = wanted.iter().map(|word| word.chars().count()).sum();
+    let near = known.iter().filter_map(|(name, shown)| {
+        let found: Vec<Option<usize>> = wanted.iter().map(|word| is_in(word, name)).collect();
+        let in_it = found.iter().zip(&wanted).filter(|(slips, _)| slips.is_some());
+        let covered: usize = in_it.map(|(_, word)| word.chars().count()).sum();
+        let tells = found.iter().zip(&common).any(|(slips, is_common)| slips.is_some() && !is_common);
+        let enough = covered * 2 >= total && (tells || found.iter().all(Option::is_some));
+        let slips: usize = found.iter().flatten().sum();
+        (covered > 0 && enough).then_some(((total - covered, slips, shown.len()), *shown))
+    });
+    near.min().map(|(_, name)| name)
+}
+
+/// The edits between a typed word and a word of a name or its beginning, if they are few for its length.
+fn slips(typed: &str, word: &str) -> Option<usize> {
+    let length = typed.chars().count();
+    let beginning: String = word.chars().take(length).collect();
+    let fewest = edits(typed, word).min(edits(typed, &beginning));
+    (fewest <= (length / 4).min(2)).then_some(fewest)
 }
 
 /// Whether a character of a name stands between two of its words.
@@ -139,6 +176,28 @@ mod tests {
         ] {
             assert_eq!(nearest(wanted, known), Some(meant), "{wanted}");
         }
+        let known = ["Contoso Partners", "Contoso Platform", "Contoso Production", "Contoso Staging"];
+        for (wanted, meant) in [
+            ("Contoso-Prod", Some("Contoso Production")),
+            ("contoso_production", Some("Contoso Production")),
+            ("contosoprod", Some("Contoso Production")),
+            ("CONTOSO PRODCUT", Some("Contoso Production")),
+            ("Contoso-Prodx", Some("Contoso Production")),
+            ("Contoso-Plat", Some("Contoso Platform")),
+            ("Contoso-Part", Some("Contoso Partners")),
+            ("Contoso-Stage", Some("Contoso Staging")),
+            ("the staging of contoso", Some("Contoso Staging")),
+            ("Contoso-*-Prod", Some("Contoso Production")),
+            ("Contoso-Billing", None),
+            ("Contoso-Dev", None),
+            ("Contoso", Some("Contoso Staging")),
+            ("Fabrikam", None),
+        ] {
+            assert_eq!(nearest(wanted, known), meant, "{wanted}");
+        }
+        // A slip is nearer than a longer name.
+        assert_eq!(nearest("rg-shop-prod", ["rg-shop-production-old", "rg-shop-prd"]), Some("rg-shop-prd"));
+        let known = ["Contoso Production", "Contoso Platform", "pg-orders-prod", "pg-orders-prod-replica"];
         for wanted in ["", "*", "pg", "o-d", "brad", "staging", "billing*"] {
             assert_eq!(nearest(wanted, known), None, "{wanted}");
         }

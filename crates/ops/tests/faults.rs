@@ -334,6 +334,10 @@ async fn a_selector_that_matches_nothing_is_an_error_with_the_nearest_name() {
             "--subscription Contoso Stagin matches no subscription in scope (did you mean Contoso Staging?)",
         ),
         (
+            Scope { subscriptions: one("Contoso-Prod"), ..Scope::default() },
+            "--subscription Contoso-Prod matches no subscription in scope (did you mean Contoso Production?)",
+        ),
+        (
             Scope { subscriptions: one("producton"), ..Scope::default() },
             "--subscription producton matches no subscription in scope (did you mean Contoso Production?)",
         ),
