@@ -7,7 +7,12 @@ mod estate;
 use estate::{OFF, allowed, apply, connector, ended, estate, field, large_estate, save};
 use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation, Simulation};
 use hostssl_console::{ConsoleOptions, Proxies, PublicUrl, Role};
-use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over};
+use hostssl_store::StateDirectory;
+use hostssl_store_postgres::PostgresLog;
+use hostssl_test_support::postgres::{RealServer, USER, installed};
+use hostssl_test_support::real_login::login_to;
+use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over, serve_state};
+use std::sync::Arc;
 use std::time::Duration;
 
 const PEOPLE: [(&str, Role); 4] =
@@ -208,4 +213,49 @@ async fn behind_a_proxy_a_browser_has_one_session_at_both() {
     let other = [("host", "console.example"), ("x-user", "eve"), ("cookie", cookie.as_str())];
     let other = two.send("GET", "/", &other, "").await;
     assert!(!other.cookies().is_empty() && other.csrf() != first.csrf());
+}
+
+/// A console on a machine of its own, with its copy of a store.
+async fn on_a_machine(server: &RealServer, simulation: &Simulation) -> Served {
+    let directory = Arc::new(tempfile::tempdir().unwrap());
+    let state = directory.path().to_owned();
+    let log = Arc::new(PostgresLog::new(vec![login_to(server, "postgres", USER)], &state));
+    serve_state(StateDirectory::copy_of(state, log), directory, team(2), connector(simulation)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_machines_with_one_store_are_one_console() {
+    let Some(binaries) = installed(15) else { return };
+    let server = RealServer::start(15, binaries, &[("fsync", "on"), ("log_statement", "none")]);
+    let simulation = estate();
+    let (one, two) = (on_a_machine(&server, &simulation).await, on_a_machine(&server, &simulation).await);
+    // A balancer may lead each request to the other one.
+    let ada = sign_in(&one, "ada").await;
+    assert_eq!(at(&ada, &two).get("/").await.status, 200);
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    let bob = sign_in(&two, "bob").await;
+    let page = loop {
+        let page = bob.get(&plan.0).await;
+        if page.status == 200 {
+            break page;
+        }
+    };
+    let plan = (plan.0, page);
+    assert_eq!(approve(&bob, &plan).await.status, 303);
+    let eve = sign_in(&one, "eve").await;
+    assert_eq!(approve(&eve, &plan).await.status, 303);
+    // What counts is what the store holds: the page of the other machine may be a second old.
+    let run = loop {
+        let hash = hash_of(&plan.1.body);
+        let asked = bob.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
+        if asked.status == 303 {
+            break ended(&bob, &asked).await;
+        }
+        assert!(asked.body.contains("1 of 2 approvals"), "{}", asked.body);
+    };
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
+    assert_eq!(bob.post("/sign-out", "").await.status, 303);
+    assert_eq!(ada.get("/").await.status, 200);
 }

@@ -8,6 +8,7 @@ use hostssl_azure_sim::{Subscription, Tenant as SimTenant};
 use hostssl_console::{Connect, Console, ConsoleOptions, Trouble};
 use hostssl_model::{Principal, Scope};
 use hostssl_ops::Tenant;
+use hostssl_store::StateDirectory;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,9 +127,20 @@ pub async fn serve_over(options: ConsoleOptions, connect: Connect) -> Served {
 
 /// A console of a state that may have others.
 pub async fn serve_in(directory: Arc<TempDir>, options: ConsoleOptions, connect: Connect) -> Served {
+    let state = directory.path().to_owned().into();
+    serve_state(state, directory, options, connect).await
+}
+
+/// A console of this state.
+pub async fn serve_state(
+    state: StateDirectory,
+    directory: Arc<TempDir>,
+    options: ConsoleOptions,
+    connect: Connect,
+) -> Served {
     let listener = Console::listen(options.listen).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let console = Console::new(options, listener, directory.path(), connect).unwrap();
+    let console = Console::new(options, listener, state, connect).unwrap();
     let links: Vec<String> = console.links().iter().map(|link| link.address.clone()).collect();
     let task = tokio::spawn(console.run(std::future::pending()));
     let links: Vec<String> = links.iter().map(|link| path_of(link)).collect();

@@ -18,6 +18,8 @@ const MAX_SESSIONS: usize = 2000;
 const MAX_LINKS: u32 = 1000;
 /// How often it is kept that a session is used: seldom, so that a look at a page writes nothing.
 const USED_EVERY: Duration = Duration::from_secs(300);
+/// How often a shared store is asked for a session that this console does not know.
+const ASKED_EVERY: Duration = Duration::from_millis(100);
 
 /// Sessions and links, each under the SHA-256 of its secret: neither the state nor the memory of this process holds one that
 /// could be used. Most of what is asked waits for the disk.
@@ -28,11 +30,13 @@ pub(crate) struct SessionStore {
     proxied: Mutex<HashMap<String, (Instant, Session)>>,
     /// Sessions that the state had when it was asked last.
     remembered: Mutex<HashMap<String, Session>>,
+    /// When a shared store was last asked for what this console does not know.
+    asked: Mutex<Option<Instant>>,
 }
 
 impl SessionStore {
     pub(crate) fn new(store: Arc<AuditStore>) -> Self {
-        Self { store, proxied: Mutex::default(), remembered: Mutex::default() }
+        Self { store, proxied: Mutex::default(), remembered: Mutex::default(), asked: Mutex::default() }
     }
 
     /// A new one-time token that signs in this person, made by a session or on the terminal.
@@ -51,7 +55,11 @@ impl SessionStore {
 
     /// Whom a one-time token signs in, if it is unused and still holds.
     pub(crate) fn whose(&self, token: &str) -> Result<Option<SessionUser>, SessionStoreError> {
-        let link = self.store.sign_in_link(&digest(token), &limits())?;
+        let find = || self.store.sign_in_link(&digest(token), &limits());
+        let link = match find()? {
+            None if self.is_brought_up_to_date() => find()?,
+            found => found,
+        };
         Ok(link.and_then(|link| user(link.person, &link.role)))
     }
 
@@ -97,12 +105,29 @@ impl SessionStore {
 
     /// The first session of these secrets that a link began, which is used now.
     pub(super) fn find(&self, secrets: &[String]) -> Result<Option<Session>, SessionStoreError> {
-        for secret in secrets {
-            if let Some(session) = self.find_one(secret)? {
-                return Ok(Some(session));
-            }
+        let find = || {
+            let found = secrets.iter().map(|secret| self.find_one(secret).transpose());
+            found.flatten().next().transpose()
+        };
+        match find()? {
+            // A moment ago it may have begun at another console.
+            None if self.is_brought_up_to_date() => find(),
+            found => Ok(found),
         }
-        Ok(None)
+    }
+
+    /// Whether there may be more now than a moment ago: a shared store was asked, which happens only so often, however many ask.
+    fn is_brought_up_to_date(&self) -> bool {
+        if self.store.directory().shared().is_none() {
+            return false;
+        }
+        let mut asked = lock(&self.asked);
+        let is_soon = asked.is_some_and(|asked| asked.elapsed() < ASKED_EVERY);
+        if !is_soon {
+            *asked = Some(Instant::now());
+        }
+        drop(asked);
+        !is_soon && self.store.follow().is_ok()
     }
 
     fn find_one(&self, secret: &str) -> Result<Option<Session>, SessionStoreError> {
