@@ -159,6 +159,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
             SubscriptionPart::CheckName => only(post, Operation::Capabilities),
             SubscriptionPart::Locks(_) => only(get, Operation::ListLocks),
             SubscriptionPart::Policies(_) => only(get, Operation::ListPolicies),
+            SubscriptionPart::PolicyDefinition(..) => only(get, Operation::GetPolicyDefinition),
             SubscriptionPart::Permissions(_) => only(get, Operation::ListPermissions),
             SubscriptionPart::ActivityLog => only(get, Operation::ListActivity),
             SubscriptionPart::Server(_, kind, _, part) => match part {

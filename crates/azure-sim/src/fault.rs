@@ -86,6 +86,10 @@ pub enum Fault {
     PolicyDenied,
     /// An assignment of the built-in policy that turns enforcement on at the next remediation: it is listed, and does nothing.
     PolicyEnforces,
+    /// The same by an initiative that has that policy among others.
+    InitiativeEnforces,
+    /// The same by a policy definition of the organization's own.
+    OwnPolicyEnforces,
     /// Writes get `ServerIsBusy`.
     Busy,
     /// Writes are accepted and fail in the end: polls get 200 with `status` `Failed` and this error.
@@ -205,7 +209,7 @@ impl Fault {
             Self::WrongTypes | Self::UpperCaseValue => operation.reads_parameters(),
             // A lock is consulted by scope and by writes; listing it must not use a rule up.
             Self::ReadOnlyLock | Self::DeleteLock | Self::PolicyDenied => operation.is_write(),
-            Self::PolicyEnforces => false,
+            Self::PolicyEnforces | Self::InitiativeEnforces | Self::OwnPolicyEnforces => false,
             Self::UnknownStatus { .. } => matches!(operation, Operation::PollOperation | Operation::GetOperationResult),
             Self::Busy
             | Self::OperationFails { .. }

@@ -50,6 +50,8 @@ pub enum Operation {
     ListLocks,
     /// Policy assignments on a scope.
     ListPolicies,
+    /// A policy definition or an initiative.
+    GetPolicyDefinition,
     /// What the caller may do at a scope.
     ListPermissions,
     /// Events of the Activity Log of a subscription.
@@ -129,6 +131,7 @@ impl Operation {
             Self::Capabilities => format!("{provider}/locations/capabilities/read"),
             Self::ListLocks => "Microsoft.Authorization/locks/read".to_owned(),
             Self::ListPolicies => "Microsoft.Authorization/policyAssignments/read".to_owned(),
+            Self::GetPolicyDefinition => "Microsoft.Authorization/policySetDefinitions/read".to_owned(),
             Self::ListPermissions => "Microsoft.Authorization/permissions/read".to_owned(),
             Self::ListActivity => "Microsoft.Insights/eventtypes/values/read".to_owned(),
             Self::ManagementGroups => "Microsoft.Management/managementGroups/read".to_owned(),

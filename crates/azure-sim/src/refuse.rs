@@ -109,7 +109,11 @@ pub(crate) fn version(call: &Call<'_>, simulation: &AzureState) -> Option<Reply>
     };
     if matches!(
         call.operation,
-        Operation::ListLocks | Operation::ListPolicies | Operation::ListPermissions | Operation::ListActivity
+        Operation::ListLocks
+            | Operation::ListPolicies
+            | Operation::GetPolicyDefinition
+            | Operation::ListPermissions
+            | Operation::ListActivity
     ) {
         // These belong to Microsoft.Authorization and Microsoft.Insights, whose versions are their own.
         return None;

@@ -55,8 +55,12 @@ pub const READ_ACTIVITY_LOG: &str = "Microsoft.Insights/eventtypes/values/read";
 /// List the assignments of Azure Policy that apply to a subscription. Reader has it.
 pub const READ_POLICY_ASSIGNMENTS: &str = "Microsoft.Authorization/policyAssignments/read";
 
+/// Open the initiatives and the organization's own policy definitions that are assigned. Reader has both.
+pub const READ_POLICY_DEFINITIONS: [&str; 2] =
+    ["Microsoft.Authorization/policyDefinitions/read", "Microsoft.Authorization/policySetDefinitions/read"];
+
 /// What telling of policies that would refuse clients needs, beside what lists servers.
-pub const POLICIES: [&str; 1] = [READ_POLICY_ASSIGNMENTS];
+pub const POLICIES: [&str; 3] = [READ_POLICY_ASSIGNMENTS, READ_POLICY_DEFINITIONS[0], READ_POLICY_DEFINITIONS[1]];
 
 /// What saying who changed a server needs, beside what lists servers.
 pub const WHO: [&str; 1] = [READ_ACTIVITY_LOG];

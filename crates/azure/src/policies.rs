@@ -1,21 +1,17 @@
 //! Assignments of Azure Policy that turn enforcement on by themselves.
 
+mod definitions;
+
 use crate::error::one_line;
 use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota};
-use hostssl_model::{ParameterName, ResourceId, SubscriptionId};
+use definitions::{Definitions, Given, Values, values_of};
+use hostssl_model::{ResourceId, SubscriptionId};
 use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The api-version of `Microsoft.Authorization/policyAssignments`.
 const ASSIGNMENTS: &str = "2022-06-01";
-/// *Configure PostgreSQL flexible server to enable specified configuration* (Azure/azure-policy, policyDefinitions/PostgreSQL,
-/// effect deployIfNotExists): the setting is a parameter, and the value is *on*.
-const ENABLES: &str = "a8f89ff4-3d6e-4d7b-8c5a-2e9b1f4c8d3a";
-/// The same, *to specified value*: that is a parameter too.
-const SETS: &str = "a7d3e5b1-8c4f-4a2b-9d6e-1f3c5a8b2e7d";
-
 /// The type of resource that both are about.
 const FLEXIBLE_SERVERS: &str = "Microsoft.DBforPostgreSQL/flexibleServers";
 
@@ -48,17 +44,35 @@ fn is_within(server: &ResourceId, scope: &str) -> bool {
     server.strip_prefix(&scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Lists the assignments of the built-in policies that turn enforcement on, those of management groups above the subscription
-/// included. Initiatives are not opened.
+/// An assignment, and what it assigns with which values.
+#[derive(Debug, Clone, PartialEq)]
+struct Assigned {
+    policy: EnforcingPolicy,
+    /// The id of the policy definition or of the initiative.
+    definition: String,
+    values: Values,
+}
+
+/// Lists the assignments that turn enforcement on, those of management groups above the subscription included: of the two built-in
+/// policies, of initiatives that have one of them, and of definitions of the organization's own that write the setting.
 pub async fn list_enforcing_policies(arm: &Arm, subscription: &SubscriptionId) -> Listing<EnforcingPolicy> {
     let path = ["subscriptions", subscription.as_str(), "providers", "Microsoft.Authorization", "policyAssignments"];
     let quota = Quota::Reads(subscription.clone());
-    let Listing { items, error } = list(arm, arm.url(path, ASSIGNMENTS), &quota, read_assignment).await.readable();
-    Listing { items: items.into_iter().flatten().collect(), error }
+    let Listing { items, mut error } = list(arm, arm.url(path, ASSIGNMENTS), &quota, read_assignment).await.readable();
+    let mut definitions = Definitions::new(arm, &quota);
+    let mut found = Vec::new();
+    for assigned in items.into_iter().flatten() {
+        match definitions.turn_it_on(&assigned).await {
+            Ok(true) => found.push(assigned.policy),
+            Ok(false) => {}
+            Err(unread) => error = error.or(Some(unread)),
+        }
+    }
+    Listing { items: found, error }
 }
 
-/// An assignment, if it turns enforcement on.
-fn read_assignment(entry: &str) -> Result<Option<EnforcingPolicy>, ArmError> {
+/// An assignment, unless it only reports.
+fn read_assignment(entry: &str) -> Result<Option<Assigned>, ArmError> {
     #[derive(Deserialize)]
     struct Entry {
         id: String,
@@ -78,23 +92,13 @@ fn read_assignment(entry: &str) -> Result<Option<EnforcingPolicy>, ArmError> {
         #[serde(default)]
         enforcement_mode: Option<String>,
         #[serde(default)]
-        parameters: Option<BTreeMap<String, Parameter>>,
-    }
-    #[derive(Deserialize)]
-    struct Parameter {
-        #[serde(default)]
-        value: Value,
+        parameters: Option<BTreeMap<String, Given>>,
     }
     let odd = || ArmError::Malformed("a policy assignment cannot be read".to_owned());
     let Entry { id, name, properties } = serde_json::from_str(entry).map_err(|_| odd())?;
-    let definition = properties.policy_definition_id.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let values: Vec<Value> =
-        properties.parameters.into_iter().flatten().map(|(_, parameter)| parameter.value).collect();
-    let has = |wanted: &str| values.iter().any(|one| one.as_str().is_some_and(|one| one.eq_ignore_ascii_case(wanted)));
-    let is_on = definition == ENABLES || (definition == SETS && has("on"));
     // DoNotEnforce reports, and deploys nothing.
     let is_asleep = properties.enforcement_mode.is_some_and(|mode| mode.eq_ignore_ascii_case("DoNotEnforce"));
-    if !is_on || is_asleep || has("Disabled") || !has(ParameterName::RequireSecureTransport.as_str()) {
+    if is_asleep {
         return Ok(None);
     }
     let own = || id.to_lowercase().rfind("/providers/microsoft.authorization/policyassignments/");
@@ -104,7 +108,8 @@ fn read_assignment(entry: &str) -> Result<Option<EnforcingPolicy>, ArmError> {
     };
     let shown = properties.display_name.filter(|name| !name.trim().is_empty()).unwrap_or(name);
     let not_scopes = properties.not_scopes.unwrap_or_default();
-    Ok(Some(EnforcingPolicy { name: one_line(&shown), scope, not_scopes }))
+    let policy = EnforcingPolicy { name: one_line(&shown), scope, not_scopes };
+    Ok(Some(Assigned { policy, definition: properties.policy_definition_id, values: values_of(properties.parameters) }))
 }
 
 #[cfg(test)]
@@ -112,38 +117,23 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(properties: Value) -> Option<EnforcingPolicy> {
-        let id = "/subscriptions/s/providers/Microsoft.Authorization/policyAssignments/tls";
-        let entry = json!({"id": id, "name": "tls", "properties": properties}).to_string();
-        read_assignment(&entry).unwrap()
-    }
-
-    fn assigned(definition: &str, parameters: Value, mode: &str) -> Option<EnforcingPolicy> {
-        read(json!({
-            "displayName": "TLS\u{1b}[2J on",
-            "policyDefinitionId": format!("/providers/Microsoft.Authorization/policyDefinitions/{definition}"),
-            "enforcementMode": mode,
-            "parameters": parameters,
-        }))
-    }
-
     #[test]
-    fn only_what_turns_enforcement_on_by_itself_is_taken() {
-        let tls = json!({"configurationName": {"value": "require_secure_transport"}});
-        let found = assigned(ENABLES, tls.clone(), "Default").unwrap();
-        assert!(!found.name.contains('\u{1b}'), "{found:?}");
-        assert_eq!(found.scope, "/subscriptions/s");
-        let to = |value: &str| json!({"name": {"value": "REQUIRE_SECURE_TRANSPORT"}, "to": {"value": value}, "list": {"value": ["x"]}});
-        assert!(assigned(SETS, to("ON"), "Default").is_some());
-        for other in [
-            assigned(SETS, to("off"), "Default"),
-            assigned(ENABLES, tls.clone(), "DoNotEnforce"),
-            assigned(ENABLES, json!({"configurationName": {"value": "logfiles.download_enable"}}), "Default"),
-            assigned("c29c38cb-74a7-4505-9a06-e588ab86620a", tls, "Default"),
-            read(json!({"policyDefinitionId": "x"})),
-        ] {
-            assert_eq!(other, None);
-        }
+    fn an_assignment_says_what_it_assigns_where_and_with_which_values() {
+        let read = |mode: &str| {
+            let id = "/subscriptions/s/providers/Microsoft.Authorization/policyAssignments/tls";
+            let properties = json!({
+                "displayName": "TLS\u{1b}[2J on",
+                "policyDefinitionId": "/providers/Microsoft.Authorization/policyDefinitions/x",
+                "enforcementMode": mode,
+                "parameters": {"configurationName": {"value": "require_secure_transport"}},
+            });
+            let entry = json!({"id": id, "name": "tls", "properties": properties}).to_string();
+            read_assignment(&entry).unwrap()
+        };
+        let found = read("Default").unwrap();
+        assert!(!found.policy.name.contains('\u{1b}'), "{found:?}");
+        assert_eq!((found.policy.scope.as_str(), found.values.len()), ("/subscriptions/s", 1));
+        assert_eq!(read("DoNotEnforce"), None);
         assert!(read_assignment(r#"{"id":"x"}"#).is_err(), "what cannot be read is not left out silently");
     }
 

@@ -89,6 +89,25 @@ async fn a_policy_over_clients_in_plaintext_is_named_with_its_server() {
 }
 
 #[tokio::test]
+async fn an_initiative_and_a_policy_of_their_own_are_opened() {
+    let (simulation, tenant, report) = audited().await;
+    for fault in [Fault::InitiativeEnforces, Fault::OwnPolicyEnforces] {
+        simulation.inject(FaultRule::new(FaultScope::Everywhere, fault)).unwrap();
+    }
+    let (over, gaps) = found(&tenant, &report, SessionTls::Plaintext).await;
+    assert!(gaps.is_empty(), "{gaps:?}");
+    let [over] = over.as_slice() else { panic!("{over:?}") };
+    assert_eq!(over.policies, ["Simulated initiative that enforces TLS", "Simulated policy of their own"]);
+    assert_eq!(simulation.requests().of(Operation::GetPolicyDefinition), 2, "each once");
+    // What cannot be opened may enforce.
+    let closed = FaultRule::new(FaultScope::Everywhere, Fault::Forbidden);
+    simulation.inject(closed.during([Operation::GetPolicyDefinition])).unwrap();
+    let (over, gaps) = found(&tenant, &report, SessionTls::Plaintext).await;
+    assert_eq!((over.len(), gaps.len()), (0, 1), "{over:?} {gaps:?}");
+    assert_eq!(gaps[0].unchecked.reason, Reason::Permission);
+}
+
+#[tokio::test]
 async fn without_clients_in_plaintext_azure_is_not_asked() {
     let (simulation, tenant, report) = audited().await;
     simulation.inject(FaultRule::new(FaultScope::Everywhere, Fault::PolicyEnforces)).unwrap();

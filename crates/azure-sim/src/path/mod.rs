@@ -84,6 +84,8 @@ pub(crate) enum SubscriptionPart<'a> {
     Locks(Option<&'a str>),
     /// Policy assignments on a subscription or resource group.
     Policies(Option<&'a str>),
+    /// A policy definition, or an initiative, of the subscription: by its kind and name.
+    PolicyDefinition(&'a str, &'a str),
     /// What the caller may do on a subscription or resource group.
     Permissions(Option<&'a str>),
     /// The events of its Activity Log.

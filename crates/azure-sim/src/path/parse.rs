@@ -90,6 +90,12 @@ fn subscription_provider<'a>(segments: &[&'a str]) -> Option<SubscriptionPart<'a
     match segments {
         [provider] => Some(SubscriptionPart::Provider(provider)),
         [provider, kind] if is(provider, "Microsoft.Authorization") => authorization(kind, None),
+        [provider, kind, name]
+            if is(provider, "Microsoft.Authorization")
+                && (is(kind, "policyDefinitions") || is(kind, "policySetDefinitions")) =>
+        {
+            Some(SubscriptionPart::PolicyDefinition(kind, name))
+        }
         [provider, kind] if is(kind, "checkNameAvailability") && postgres(provider) => {
             Some(SubscriptionPart::CheckName)
         }

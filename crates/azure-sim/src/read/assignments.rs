@@ -8,6 +8,7 @@ use crate::json::{put, quoted};
 use crate::operation::Operation;
 use crate::reply::Reply;
 use crate::state::AzureState;
+use axum::http::StatusCode;
 
 /// The locks that a scope lists: those on it, above it and, for a subscription or group, below it.
 pub(super) fn locks(
@@ -45,20 +46,43 @@ pub(super) fn policies(
     let found = assignments(simulation, subscription, group, server, |fault| match fault {
         Fault::PolicyDenied => Some("simulated-deny"),
         Fault::PolicyEnforces => Some("simulated-enforce"),
+        Fault::InitiativeEnforces => Some("simulated-initiative"),
+        Fault::OwnPolicyEnforces => Some("simulated-own"),
         _ => None,
     });
+    let id = simulation.estate.subscriptions.get(subscription).map(|one| one.id.to_string()).unwrap_or_default();
     call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, name)| {
+        let own = |kind: &str| format!("/subscriptions/{id}/providers/Microsoft.Authorization/{kind}/{name}");
+        let built_in = |name: &str| format!("/providers/Microsoft.Authorization/policyDefinitions/{name}");
         let (title, definition, parameters) = match name {
-            "simulated-deny" => ("Simulated deny policy", "simulated-deny", "{}"),
-            _ => ("Simulated policy that enforces TLS", ENABLES_CONFIGURATION, r#"{"configurationName":{"value":"require_secure_transport"}}"#),
+            "simulated-deny" => ("Simulated deny policy", built_in("simulated-deny"), "{}"),
+            "simulated-initiative" => ("Simulated initiative that enforces TLS", own("policySetDefinitions"), r#"{"setting":{"value":"require_secure_transport"}}"#),
+            "simulated-own" => ("Simulated policy of their own", own("policyDefinitions"), "{}"),
+            _ => ("Simulated policy that enforces TLS", built_in(ENABLES_CONFIGURATION), r#"{"configurationName":{"value":"require_secure_transport"}}"#),
         };
         put!(
             out,
-            r#"{{"properties":{{"displayName":"{title}","policyDefinitionId":"/providers/Microsoft.Authorization/policyDefinitions/{definition}","scope":{scope},"notScopes":[],"parameters":{parameters},"enforcementMode":"Default"}},"id":{id},"type":"Microsoft.Authorization/policyAssignments","name":"{name}"}}"#,
+            r#"{{"properties":{{"displayName":"{title}","policyDefinitionId":"{definition}","scope":{scope},"notScopes":[],"parameters":{parameters},"enforcementMode":"Default"}},"id":{id},"type":"Microsoft.Authorization/policyAssignments","name":"{name}"}}"#,
             scope = quoted(&scope),
             id = quoted(&format!("{scope}/providers/Microsoft.Authorization/policyAssignments/{name}"))
         );
     })
+}
+
+/// A definition that assignments name: an initiative with the built-in policy and another one, or a policy of their own.
+pub(super) fn policy_definition(subscription: &str, kind: &str, name: &str) -> Reply {
+    let id = quoted(&format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/{kind}/{name}"));
+    let properties = match name {
+        "simulated-initiative" => format!(
+            r#"{{"policyType":"Custom","parameters":{{"setting":{{"type":"String","defaultValue":"log_checkpoints"}}}},"policyDefinitions":[{{"policyDefinitionReferenceId":"audit","policyDefinitionId":"/providers/Microsoft.Authorization/policyDefinitions/c29c38cb-74a7-4505-9a06-e588ab86620a","parameters":{{}}}},{{"policyDefinitionReferenceId":"enable","policyDefinitionId":"/providers/Microsoft.Authorization/policyDefinitions/{ENABLES_CONFIGURATION}","parameters":{{"configurationName":{{"value":"[parameters('setting')]"}}}}}}]}}"#
+        ),
+        "simulated-own" => r#"{"policyType":"Custom","parameters":{"effect":{"type":"String","defaultValue":"DeployIfNotExists"}},"policyRule":{"if":{"field":"type","equals":"Microsoft.DBforPostgreSQL/flexibleServers"},"then":{"effect":"[parameters('effect')]","details":{"type":"Microsoft.DBforPostgreSQL/flexibleServers/configurations","name":"require_secure_transport"}}}}"#.to_owned(),
+        _ => {
+            let what = format!("The policy definition '{name}' could not be found.");
+            return Reply::error(StatusCode::NOT_FOUND, "PolicyDefinitionNotFound", &what);
+        }
+    };
+    Reply::json(format!(r#"{{"id":{id},"name":{},"properties":{properties}}}"#, quoted(name)))
 }
 
 /// Reads that a role may leave out.

@@ -9,7 +9,7 @@ mod provider;
 pub(crate) use configurations::no_such_parameter;
 pub(crate) use provider::unavailable;
 
-use assignments::{locks, permissions, policies};
+use assignments::{locks, permissions, policies, policy_definition};
 use configurations::{configuration, configurations};
 pub(crate) use databases::OPEN_DATABASE;
 use databases::databases;
@@ -112,6 +112,7 @@ fn under_subscription(
         SubscriptionPart::CheckName => check_name(call, simulation),
         SubscriptionPart::Locks(in_group) => locks(call, simulation, index, in_group, None),
         SubscriptionPart::Policies(in_group) => policies(call, simulation, index, in_group, None),
+        SubscriptionPart::PolicyDefinition(kind, name) => policy_definition(subscription.id.as_ref(), kind, name),
         SubscriptionPart::ActivityLog => activity::list(call, simulation, subscription),
         SubscriptionPart::Permissions(in_group) => {
             permissions(simulation, Place { subscription: Some(index), group: in_group, server: None })
