@@ -388,15 +388,15 @@ async fn a_state_directory_that_was_moved_away_is_told_and_no_other_is_made() {
     let visitor = served.visitor().await;
     visitor.audit().await;
     let plan = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    let applied = visitor.get(&plan.0).await;
     let elsewhere = tempfile::tempdir().unwrap();
     let (here, there) = (served.directory.path(), elsewhere.path().join("moved"));
     std::fs::rename(here, &there).unwrap();
-    for path in ["/", "/resources", "/runs"] {
+    for path in ["/", "/resources", "/runs", &plan.0, &format!("{}/file", plan.0)] {
         let page = visitor.get(path).await;
         assert!(page.status == 503 && page.body.contains("removed, moved or replaced"), "{path}: {}", page.body);
     }
-    // The form's token stands on pages that need no state.
-    let applied = visitor.get(&plan.0).await;
+    // The form of a page that was open before.
     let origin = format!("http://{}", served.host());
     let fields = format!("csrf={}&hash={}", applied.csrf(), field(&applied.body, "hash"));
     let asked = visitor.post_as(&format!("{}/apply", plan.0), &origin, &fields).await;

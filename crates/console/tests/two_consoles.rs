@@ -7,7 +7,7 @@ mod estate;
 use estate::{OFF, allowed, apply, connector, ended, estate, field, large_estate, save};
 use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation, Simulation};
 use hostssl_console::{ConsoleOptions, Proxies, PublicUrl, Role};
-use hostssl_store::StateDirectory;
+use hostssl_store::{AuditStore, KeptPlan, StateDirectory};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::postgres::{RealServer, USER, installed};
 use hostssl_test_support::real_login::login_to;
@@ -130,6 +130,10 @@ async fn two_others_approve_before_a_plan_is_applied() {
     let hash = hash_of(&plan.1.body);
     let forced = ada.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
     assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
+    // Nor does she make the people who do.
+    let invited = ada.post("/sessions", "&name=ghost&role=approver").await;
+    assert!(invited.status == 403 && invited.body.contains("No link was made"), "{}", invited.body);
+    assert_eq!(ada.post("/sessions", "&name=ghost&role=planner").await.status, 200);
     let bob = sign_in(&two, "bob").await;
     let page = bob.get(&plan.0).await.body;
     assert!(page.contains("Approve this plan") && field(&page, "hash") == hash, "{page}");
@@ -156,10 +160,46 @@ async fn two_others_approve_before_a_plan_is_applied() {
     ] {
         assert!(run.1.body.contains(words), "{words}: {}", run.1.body);
     }
+    let late = approve(&eve, &plan).await;
+    assert!(late.status == 409 && late.body.contains("A run of this plan has begun"), "{}", late.body);
     // To undo it needs no one else: it makes safe again.
     let seen = field(&run.1.body, "seen");
     let undone = ended(&eve, &eve.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={seen}")).await).await;
     assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
+}
+
+#[tokio::test]
+async fn a_console_that_asks_for_less_does_not_apply_what_another_made() {
+    let simulation = estate();
+    let strict = serve_over(team(2), connector(&simulation)).await;
+    let lax = serve_in(strict.directory.clone(), team(1), connector(&simulation)).await;
+    let ada = sign_in(&strict, "ada").await;
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    let there = at(&ada, &lax);
+    let page = there.get(&plan.0).await.body;
+    assert!(page.contains("0 of 2 approvals"), "{page}");
+    let forced = there.post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
+    assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_damaged_says_so_and_hides_no_other() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 1).await;
+    let paul = sign_in(&one, "paul").await;
+    paul.audit().await;
+    let plan = save(&paul, "pg-off", "&enforcement=enabled").await;
+    let other = save(&paul, "pg-off-2", "&enforcement=enabled").await;
+    let store = AuditStore::open(one.directory.path()).unwrap();
+    let id = plan.0.rsplit('/').next().unwrap();
+    let kept = store.kept_plan(id).unwrap().unwrap();
+    store.keep_plan(&KeptPlan { review: "{}".into(), ..kept }).unwrap();
+    let there = at(&paul, &two);
+    let page = there.get(&plan.0).await;
+    assert!(page.status == 409 && page.body.contains("This plan cannot be read"), "{}", page.body);
+    assert!(there.get("/plans").await.body.contains(&other.0));
+    assert_eq!(there.get(&other.0).await.status, 200);
 }
 
 #[tokio::test]

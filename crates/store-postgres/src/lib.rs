@@ -83,6 +83,10 @@ impl SharedLog for PostgresLog {
         ask(&self.questions, |reply| StoreRequest::Peek { reply })
     }
 
+    fn holder(&self, name: &str) -> Result<Option<String>, SharedError> {
+        ask(&self.questions, |reply| StoreRequest::Holder { name: name.to_owned(), reply })
+    }
+
     fn upgrade(&self, from: i64, to: i64) -> Result<(), SharedError> {
         ask(&self.changes, |reply| StoreRequest::Upgrade { from, to, reply })
     }

@@ -14,6 +14,7 @@ pub(crate) type Reply<T> = Sender<Result<T, SharedError>>;
 pub(crate) enum StoreRequest {
     Head { version: i64, reply: Reply<LogHead> },
     Peek { reply: Reply<Option<LogHead>> },
+    Holder { name: String, reply: Reply<Option<String>> },
     Upgrade { from: i64, to: i64, reply: Reply<()> },
     EntriesAfter { number: i64, turn: Option<TurnNumber>, reply: Reply<Vec<LogEntry>> },
     BeginTurn { patience: Duration, reply: Reply<(TurnNumber, LogHead)> },

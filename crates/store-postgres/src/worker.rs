@@ -65,6 +65,7 @@ async fn work(mut connection: StoreConnection, mut queue: UnboundedReceiver<Stor
         match command {
             StoreRequest::Head { version, reply } => drop(reply.send(connection.head(version).await)),
             StoreRequest::Peek { reply } => drop(reply.send(connection.peek().await)),
+            StoreRequest::Holder { name, reply } => drop(reply.send(connection.holder(&name).await)),
             StoreRequest::Upgrade { from, to, reply } => drop(reply.send(connection.upgrade(from, to).await)),
             StoreRequest::EntriesAfter { number, turn, reply } => {
                 drop(reply.send(connection.entries_after(number, turn).await));

@@ -17,8 +17,6 @@ pub struct KeptSession {
     pub role: String,
     /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub began_ms: i64,
-    /// When it was used, a few minutes at most before it was used last.
-    pub used_ms: i64,
 }
 
 /// A link that signs in once.
@@ -41,14 +39,14 @@ pub struct KeptLink {
 pub struct SignInLimits {
     /// Sessions that began before have ended.
     pub began_after_ms: i64,
-    /// Sessions that were last used before have ended.
-    pub used_after_ms: i64,
     /// Links that were made before are over.
     pub made_after_ms: i64,
     /// Sessions at once; beyond, the person's oldest ends, or else the oldest.
     pub sessions: u32,
     /// Links at once; beyond, the oldest ends.
     pub links: u32,
+    /// Links at once that one session made; beyond, its oldest ends.
+    pub links_of_one: u32,
 }
 
 impl AuditStore {
@@ -64,6 +62,9 @@ impl AuditStore {
                 "INSERT INTO sign_in_links (token, person, role, maker, made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
             let KeptLink { token, person, role, maker, made_ms } = link;
             connection.execute(insert, params![token, person, role, maker, made_ms])?;
+            let own = "DELETE FROM sign_in_links WHERE maker = ?1 AND token NOT IN (SELECT token FROM sign_in_links \
+                       WHERE maker = ?1 ORDER BY token = ?2 DESC, made_at_ms DESC LIMIT ?3)";
+            connection.execute(own, params![maker, token, limits.links_of_one])?;
             let oldest = "DELETE FROM sign_in_links WHERE token NOT IN \
                           (SELECT token FROM sign_in_links ORDER BY token = ?2 DESC, made_at_ms DESC LIMIT ?1)";
             connection.execute(oldest, params![limits.links, token])?;
@@ -92,15 +93,18 @@ impl AuditStore {
         session: KeptSession,
         limits: &SignInLimits,
     ) -> Result<Option<KeptSession>, StoreError> {
+        // Who has no link writes nothing.
+        if self.sign_in_link(token, limits)?.is_none() {
+            return Ok(None);
+        }
         self.write(|connection| {
             let Some(link) = find_link(connection, token, limits)? else { return Ok(None) };
             connection.execute("DELETE FROM sign_in_links WHERE token = ?1", [token])?;
             let session = KeptSession { person: link.person, role: link.role, ..session };
             make_room(connection, session.person.as_deref(), limits)?;
-            let insert = "INSERT INTO sessions (secret, id, person, role, began_at_ms, used_at_ms) \
-                          VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let KeptSession { secret, id, person, role, began_ms, used_ms } = &session;
-            connection.execute(insert, params![secret, id, person, role, began_ms, used_ms])?;
+            let insert = "INSERT INTO sessions (secret, id, person, role, began_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let KeptSession { secret, id, person, role, began_ms } = &session;
+            connection.execute(insert, params![secret, id, person, role, began_ms])?;
             Ok(Some(session))
         })
     }
@@ -111,21 +115,9 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn session(&self, secret: &str, limits: &SignInLimits) -> Result<Option<KeptSession>, StoreError> {
-        let sql = format!("SELECT {SESSION} FROM sessions WHERE {LIVE} AND secret = ?3");
-        let given = params![limits.began_after_ms, limits.used_after_ms, secret];
+        let sql = format!("SELECT {SESSION} FROM sessions WHERE {LIVE} AND secret = ?2");
+        let given = params![limits.began_after_ms, secret];
         self.read(|connection| Ok(connection.prepare_cached(&sql)?.query_row(given, session).optional()?))
-    }
-
-    /// Notes when a session was used.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be written.
-    pub fn use_session(&self, id: &str, used_ms: i64) -> Result<(), StoreError> {
-        self.write(|connection| {
-            connection.execute("UPDATE sessions SET used_at_ms = ?2 WHERE id = ?1", params![id, used_ms])?;
-            Ok(())
-        })
     }
 
     /// Every session, and every link that was not used.
@@ -136,7 +128,7 @@ impl AuditStore {
     pub fn signed_in(&self, limits: &SignInLimits) -> Result<(Vec<KeptSession>, Vec<KeptLink>), StoreError> {
         self.read(|connection| {
             let sql = format!("SELECT {SESSION} FROM sessions WHERE {LIVE}");
-            let given = [limits.began_after_ms, limits.used_after_ms];
+            let given = [limits.began_after_ms];
             let sessions = connection.prepare_cached(&sql)?.query_map(given, session)?.collect::<Result<_, _>>()?;
             let sql = format!("SELECT {LINK} FROM sign_in_links WHERE made_at_ms >= ?1");
             let given = [limits.made_after_ms];
@@ -145,14 +137,16 @@ impl AuditStore {
         })
     }
 
-    /// Ends a session, and with it these links.
+    /// Ends sessions, by their ids, and with them these links.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be written.
-    pub fn end_session(&self, id: &str, links: &[KeptLink]) -> Result<(), StoreError> {
+    pub fn end_sessions(&self, ids: &[&str], links: &[KeptLink]) -> Result<(), StoreError> {
         self.write(|connection| {
-            connection.execute("DELETE FROM sessions WHERE id = ?1", [id])?;
+            for id in ids {
+                connection.execute("DELETE FROM sessions WHERE id = ?1", [id])?;
+            }
             for link in links {
                 connection.execute("DELETE FROM sign_in_links WHERE token = ?1", [&link.token])?;
             }
@@ -161,13 +155,13 @@ impl AuditStore {
     }
 }
 
-const SESSION: &str = "secret, id, person, role, began_at_ms, used_at_ms";
-const LIVE: &str = "began_at_ms >= ?1 AND used_at_ms >= ?2";
+const SESSION: &str = "secret, id, person, role, began_at_ms";
+const LIVE: &str = "began_at_ms >= ?1";
 const LINK: &str = "token, person, role, maker, made_at_ms";
 
 fn session(row: &Row<'_>) -> rusqlite::Result<KeptSession> {
     let (secret, id, person) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(KeptSession { secret, id, person, role: row.get(3)?, began_ms: row.get(4)?, used_ms: row.get(5)? })
+    Ok(KeptSession { secret, id, person, role: row.get(3)?, began_ms: row.get(4)? })
 }
 
 fn link(row: &Row<'_>) -> rusqlite::Result<KeptLink> {
@@ -183,8 +177,7 @@ fn find_link(connection: &Connection, token: &str, limits: &SignInLimits) -> Res
 
 /// Removes sessions that have ended, and one more where there are too many: the person's oldest, or else the oldest.
 fn make_room(connection: &Connection, person: Option<&str>, limits: &SignInLimits) -> Result<(), StoreError> {
-    let ended = "DELETE FROM sessions WHERE began_at_ms < ?1 OR used_at_ms < ?2";
-    connection.execute(ended, params![limits.began_after_ms, limits.used_after_ms])?;
+    connection.execute("DELETE FROM sessions WHERE began_at_ms < ?1", [limits.began_after_ms])?;
     let one = "DELETE FROM sessions WHERE secret IN (SELECT secret FROM sessions ORDER BY person IS NOT ?1, began_at_ms LIMIT \
                (SELECT max(0, count(*) + 1 - ?2) FROM sessions))";
     connection.execute(one, params![person, limits.sessions])?;

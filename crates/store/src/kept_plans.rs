@@ -24,6 +24,8 @@ pub struct KeptPlanEntry {
     pub writes: u32,
     /// When its servers were read, in milliseconds since 1970-01-01T00:00:00Z.
     pub observed_ms: i64,
+    /// How many people had to approve it where it was made.
+    pub approvals: u32,
 }
 
 /// A plan that waits to be applied.
@@ -55,13 +57,13 @@ impl AuditStore {
     pub fn keep_plan(&self, plan: &KeptPlan) -> Result<(), StoreError> {
         self.write(|connection| {
             let insert = "INSERT OR REPLACE INTO kept_plans \
-                          (id, made_at_ms, made_by, hash, title, writes, observed_at_ms, plan, review) \
-                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                          (id, made_at_ms, made_by, hash, title, writes, observed_at_ms, approvals, plan, review) \
+                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
             let KeptPlan { entry, plan, review } = plan;
-            let KeptPlanEntry { id, made_ms, made_by, hash, title, writes, observed_ms } = entry;
+            let KeptPlanEntry { id, made_ms, made_by, hash, title, writes, observed_ms, approvals } = entry;
             connection.execute(
                 insert,
-                params![id, made_ms, made_by, hash.as_str(), title, writes, observed_ms, plan, review],
+                params![id, made_ms, made_by, hash.as_str(), title, writes, observed_ms, approvals, plan, review],
             )?;
             let oldest = "DELETE FROM kept_plans WHERE id NOT IN \
                           (SELECT id FROM kept_plans ORDER BY made_at_ms DESC, id DESC LIMIT ?1)";
@@ -77,23 +79,23 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn kept_plan(&self, id: &str) -> Result<Option<KeptPlan>, StoreError> {
         let sql = format!("SELECT {ENTRY}, plan, review FROM kept_plans WHERE id = ?1");
-        let read = |row: &Row<'_>| Ok((entry(row)?, row.get::<_, String>(7)?, row.get::<_, String>(8)?));
+        let read = |row: &Row<'_>| Ok((entry(row)?, row.get::<_, String>(8)?, row.get::<_, String>(9)?));
         let found = self.read(|connection| Ok(connection.prepare_cached(&sql)?.query_row([id], read).optional()?))?;
         found.map(|(entry, plan, review)| Ok(KeptPlan { entry: entry?, plan, review })).transpose()
     }
 
-    /// Every plan that is kept, the newest first.
+    /// Every plan that is kept, the newest first. One that is damaged is left out: [`Self::kept_plan`] says so.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
+    /// [`StoreError`] when the state cannot be read.
     pub fn kept_plans(&self) -> Result<Vec<KeptPlanEntry>, StoreError> {
         let sql = format!("SELECT {ENTRY} FROM kept_plans ORDER BY made_at_ms DESC, id DESC");
         let entries = self.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             Ok(statement.query_map([], entry)?.collect::<Result<Vec<_>, _>>()?)
         })?;
-        entries.into_iter().collect()
+        Ok(entries.into_iter().flatten().collect())
     }
 
     /// Approves the plan of a hash in the name of a person, once.
@@ -153,7 +155,7 @@ fn approvals(connection: &Connection, hash: &PlanHash) -> Result<Vec<PlanApprova
 }
 
 /// The columns of a [`KeptPlanEntry`].
-const ENTRY: &str = "id, made_at_ms, made_by, hash, title, writes, observed_at_ms";
+const ENTRY: &str = "id, made_at_ms, made_by, hash, title, writes, observed_at_ms, approvals";
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Result<KeptPlanEntry, StoreError>> {
     let (id, hash): (String, String) = (row.get(0)?, row.get(3)?);
@@ -161,6 +163,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Result<KeptPlanEntry, StoreError>> {
         return Ok(Err(StoreError::Corrupt(format!("the hash of plan {id} cannot be read"))));
     };
     let (made_ms, made_by, title) = (row.get(1)?, row.get(2)?, row.get(4)?);
-    let (writes, observed_ms) = (row.get(5)?, row.get(6)?);
-    Ok(Ok(KeptPlanEntry { id, made_ms, made_by, hash, title, writes, observed_ms }))
+    let (writes, observed_ms, approvals) = (row.get(5)?, row.get(6)?, row.get(7)?);
+    Ok(Ok(KeptPlanEntry { id, made_ms, made_by, hash, title, writes, observed_ms, approvals }))
 }

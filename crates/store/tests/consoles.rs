@@ -25,6 +25,7 @@ fn plan(id: &str, made_ms: i64) -> KeptPlan {
         title: "Enforce on 2 servers".into(),
         writes: 2,
         observed_ms: made_ms - 5,
+        approvals: 2,
     };
     KeptPlan { entry, plan: "{}".into(), review: "{\"back\":\"/\"}".into() }
 }
@@ -60,13 +61,7 @@ fn an_approval_counts_once_and_is_not_taken_back() {
 const NOW: i64 = 1_000_000;
 
 fn limits() -> SignInLimits {
-    SignInLimits {
-        began_after_ms: NOW - 1_000,
-        used_after_ms: NOW - 100,
-        made_after_ms: NOW - 500,
-        sessions: 3,
-        links: 2,
-    }
+    SignInLimits { began_after_ms: NOW - 1_000, made_after_ms: NOW - 500, sessions: 3, links: 2, links_of_one: 1 }
 }
 
 fn link(token: &str, person: Option<&str>, made_ms: i64) -> KeptLink {
@@ -76,7 +71,7 @@ fn link(token: &str, person: Option<&str>, made_ms: i64) -> KeptLink {
 
 fn session(secret: &str, began_ms: i64) -> KeptSession {
     let (secret, id) = (secret.to_owned(), format!("id-{secret}"));
-    KeptSession { secret, id, person: None, role: String::new(), began_ms, used_ms: began_ms }
+    KeptSession { secret, id, person: None, role: String::new(), began_ms }
 }
 
 fn begin(store: &AuditStore, secret: &str, person: Option<&str>, began_ms: i64) {
@@ -97,11 +92,6 @@ fn a_link_signs_in_once_whichever_console_it_is_used_at() {
     // Too old, in each way.
     one.keep_link(&link("old", None, NOW - 501), &limits()).unwrap();
     assert_eq!(two.sign_in("old", session("x", NOW), &limits()).unwrap(), None);
-    begin(&one, "idle", None, NOW - 101);
-    assert_eq!(two.session("idle", &limits()).unwrap(), None);
-    two.use_session("id-idle", NOW).unwrap();
-    assert!(one.session("idle", &limits()).unwrap().is_some());
-    one.use_session("id-s", NOW + 5).unwrap();
     let later = SignInLimits { began_after_ms: NOW + 1, ..limits() };
     assert_eq!(two.session("s", &later).unwrap(), None);
 }
@@ -127,7 +117,19 @@ fn there_is_room_for_so_many_and_ended_ones_are_gone() {
     };
     assert_eq!(ids(&two), ["1", "3", "4"], "bob's own oldest made room");
     let left = two.signed_in(&limits()).unwrap().1;
-    two.end_session("id-3", &left).unwrap();
+    two.end_sessions(&["id-3"], &left).unwrap();
     assert_eq!(ids(&one), ["1", "4"]);
     assert!(one.signed_in(&limits()).unwrap().1.is_empty());
+}
+
+#[test]
+fn one_session_does_not_push_out_the_links_of_others() {
+    let (_directory, one, two) = opened();
+    let made_by = |token: &str, maker: &str| KeptLink { maker: Some(maker.into()), ..link(token, None, NOW) };
+    for (token, maker) in [("theirs", "a"), ("mine", "b"), ("mine too", "b")] {
+        one.keep_link(&made_by(token, maker), &limits()).unwrap();
+    }
+    let mut tokens: Vec<String> = two.signed_in(&limits()).unwrap().1.into_iter().map(|link| link.token).collect();
+    tokens.sort();
+    assert_eq!(tokens, ["mine too", "theirs"]);
 }

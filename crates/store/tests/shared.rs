@@ -74,6 +74,10 @@ impl SharedLog for MemoryLog {
         Ok(is_made.then(|| self.head_of(&self.inner.lock().unwrap())))
     }
 
+    fn holder(&self, _: &str) -> Result<Option<String>, SharedError> {
+        Ok(self.inner.lock().unwrap().holder.map(|token| format!("process {token}")))
+    }
+
     fn upgrade(&self, from: i64, to: i64) -> Result<(), SharedError> {
         let mut version = self.version.lock().unwrap();
         if *version == Some(from) {
@@ -312,6 +316,11 @@ fn a_store_of_before_is_upgraded_once_and_keeps_its_entries() {
     assert_eq!(upgrade(&shared).unwrap(), (known, known));
     StoreReader::open(copy(&log, &two)).unwrap();
     assert_eq!(dump(&one), dump(&two));
+    // Not under a process that changes servers.
+    of(12);
+    let lease = shared.take_lease("changes", "me").unwrap();
+    assert!(matches!(upgrade(&shared), Err(StoreError::LeaseHeld { .. })));
+    drop(lease);
     of(11);
     assert!(matches!(upgrade(&shared), Err(StoreError::OlderShared { found: 11, .. })));
     of(known + 1);

@@ -1,7 +1,7 @@
 //! Admits people who have signed in: by a one-time link, or by a proxy in front that says so.
 
 use super::Peer;
-use super::session::{SessionUser, cookie_name, cookies, is_name, session_cookie};
+use super::session::{SessionUser, cookie_name, cookies, is_name, is_secret, session_cookie};
 use crate::options::{Proxies, RoleHeader};
 use crate::reply::Failure;
 use crate::shared::Shared;
@@ -22,9 +22,10 @@ pub(crate) async fn require_session(
     let peer = request.extensions().get::<Peer>().copied();
     let said = options.proxies.as_ref().and_then(|proxies| person_by_proxy(proxies, peer, request.headers()));
     let name = cookie_name(options, shared.port);
-    let secrets: Vec<String> = cookies(request.headers(), &name).map(ToOwned::to_owned).collect();
-    let proxied = secrets.iter().find_map(|secret| shared.sessions.find_proxied(secret));
-    let known = match (proxied, secrets.is_empty()) {
+    let secrets: Vec<String> =
+        cookies(request.headers(), &name).filter(|value| is_secret(value)).map(ToOwned::to_owned).collect();
+    let here = secrets.iter().find_map(|secret| shared.sessions.find_here(secret));
+    let known = match (here, secrets.is_empty()) {
         (Some(session), _) => Some(session),
         (None, true) => None,
         (None, false) => {

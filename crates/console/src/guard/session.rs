@@ -126,7 +126,7 @@ impl Session {
         self.0.began_ms
     }
 
-    /// When it was used last, or a few minutes before.
+    /// When it was used here last.
     pub(crate) fn used_ms(&self) -> i64 {
         self.0.used_ms.load(Ordering::Relaxed)
     }
@@ -150,6 +150,11 @@ fn token_of(secret: &str) -> String {
 /// Names that people take for one are one here.
 pub(crate) fn plain(name: &str) -> String {
     name.trim().to_lowercase()
+}
+
+/// Whether a cookie can be the secret of a session: 32 bytes in hexadecimal.
+pub(super) fn is_secret(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The cookie's name. Cookies do not tell ports apart, so the port in the browser's address is part of it: two consoles on one

@@ -3,10 +3,11 @@
 
 use super::session::{IDLE, LIFETIME, Session, SessionUser, now_ms, plain};
 use super::session_error::SessionStoreError;
+use crate::user_role::Role;
 use hostssl_model::hex;
 use hostssl_store::{AuditStore, KeptLink, KeptSession, SignInLimits};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,8 @@ const LINK_LIFETIME: Duration = Duration::from_secs(3600);
 const MAX_SESSIONS: usize = 2000;
 /// Unused links at once; beyond, the oldest ends.
 const MAX_LINKS: u32 = 1000;
-/// How often it is kept that a session is used: seldom, so that a look at a page writes nothing.
-const USED_EVERY: Duration = Duration::from_secs(300);
+/// Of them, those that one session made.
+const MAX_OWN_LINKS: u32 = 20;
 /// How often a shared store is asked for a session that this console does not know.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
 
@@ -26,17 +27,28 @@ const ASKED_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct SessionStore {
     store: Arc<AuditStore>,
-    /// With when they began, more exactly than the session tells.
-    proxied: Mutex<HashMap<String, (Instant, Session)>>,
-    /// Sessions that the state had when it was asked last.
+    /// Sessions that this process alone knows, with when they began, more exactly than the session tells.
+    here: Mutex<HashMap<String, (Instant, Session)>>,
+    /// Links that the state could not take.
+    links_here: Mutex<HashMap<String, KeptLink>>,
+    /// Sessions that the state had when it was asked last, with when they were used here: what is used is not written down.
     remembered: Mutex<HashMap<String, Session>>,
+    /// The ids of sessions that were ended here, whatever the state says.
+    ended: Mutex<BTreeSet<String>>,
     /// When a shared store was last asked for what this console does not know.
     asked: Mutex<Option<Instant>>,
 }
 
 impl SessionStore {
     pub(crate) fn new(store: Arc<AuditStore>) -> Self {
-        Self { store, proxied: Mutex::default(), remembered: Mutex::default(), asked: Mutex::default() }
+        Self {
+            store,
+            here: Mutex::default(),
+            links_here: Mutex::default(),
+            remembered: Mutex::default(),
+            ended: Mutex::default(),
+            asked: Mutex::default(),
+        }
     }
 
     /// A new one-time token that signs in this person, made by a session or on the terminal.
@@ -49,12 +61,24 @@ impl SessionStore {
             maker: maker.map(|maker| maker.id().to_owned()),
             made_ms: now_ms(),
         };
-        self.store.keep_link(&link, &limits())?;
+        if let Err(error) = self.store.keep_link(&link, &limits()) {
+            // On a full disk people still see what was kept.
+            tracing::warn!(%error, "a sign-in link could not be kept: it is known to this console alone");
+            let mut links = lock(&self.links_here);
+            links.retain(|_, link| link.made_ms >= limits().made_after_ms);
+            if links.len() < MAX_LINKS as usize {
+                links.insert(link.token.clone(), link);
+            }
+        }
         Ok(token)
     }
 
     /// Whom a one-time token signs in, if it is unused and still holds.
     pub(crate) fn whose(&self, token: &str) -> Result<Option<SessionUser>, SessionStoreError> {
+        let here = lock(&self.links_here).get(&digest(token)).cloned();
+        if let Some(link) = here.filter(|link| link.made_ms >= limits().made_after_ms) {
+            return Ok(user(link.person, &link.role));
+        }
         let find = || self.store.sign_in_link(&digest(token), &limits());
         let link = match find()? {
             None if self.is_brought_up_to_date() => find()?,
@@ -65,9 +89,12 @@ impl SessionStore {
 
     /// Signs in by a one-time token, which is used up; returns the secret for the cookie.
     pub(crate) fn sign_in(&self, token: &str) -> Result<Option<(String, Session)>, SessionStoreError> {
-        let (secret, id, now) = (secret()?, new_id()?, now_ms());
-        let begun =
-            KeptSession { secret: digest(&secret), id, person: None, role: String::new(), began_ms: now, used_ms: now };
+        let Some(identity) = self.whose(token)? else { return Ok(None) };
+        if lock(&self.links_here).remove(&digest(token)).is_some() {
+            return self.begin_here(identity, false, None).map(Some);
+        }
+        let (secret, id) = (secret()?, new_id()?);
+        let begun = KeptSession { secret: digest(&secret), id, person: None, role: String::new(), began_ms: now_ms() };
         let begun = self.store.sign_in(&digest(token), begun, &limits())?;
         Ok(begun.and_then(|begun| session(begun, Some(&secret))).map(|session| (secret, session)))
     }
@@ -78,10 +105,19 @@ impl SessionStore {
         identity: SessionUser,
         held: Option<&str>,
     ) -> Result<(String, Session), SessionStoreError> {
+        self.begin_here(identity, true, held)
+    }
+
+    fn begin_here(
+        &self,
+        identity: SessionUser,
+        by_proxy: bool,
+        held: Option<&str>,
+    ) -> Result<(String, Session), SessionStoreError> {
         let secret = held.map_or_else(secret, |held| Ok(held.to_owned()))?;
         let now = now_ms();
-        let session = Session::new(new_id()?, identity, true, Some(&secret), (now, now));
-        let mut sessions = lock(&self.proxied);
+        let session = Session::new(new_id()?, identity, by_proxy, Some(&secret), (now, now));
+        let mut sessions = lock(&self.here);
         sessions.retain(|_, (_, session)| is_live(session, &limits()));
         if sessions.len() >= MAX_SESSIONS {
             // A client without cookies, such as a check of health behind the proxy, pushes out no one else.
@@ -95,19 +131,25 @@ impl SessionStore {
         Ok((secret, session))
     }
 
-    /// The session of a person whom a proxy signs in. Does not wait.
-    pub(super) fn find_proxied(&self, secret: &str) -> Option<Session> {
-        let (_, session) = lock(&self.proxied).get(&digest(secret)).cloned()?;
+    /// A session that this process alone knows. Does not wait.
+    pub(super) fn find_here(&self, secret: &str) -> Option<Session> {
+        let (_, session) = lock(&self.here).get(&digest(secret)).cloned()?;
         let is_live = is_live(&session, &limits());
-        session.is_used();
+        if is_live {
+            session.is_used();
+        }
         is_live.then_some(session)
     }
 
     /// The first session of these secrets that a link began, which is used now.
     pub(super) fn find(&self, secrets: &[String]) -> Result<Option<Session>, SessionStoreError> {
         let find = || {
-            let found = secrets.iter().map(|secret| self.find_one(secret).transpose());
-            found.flatten().next().transpose()
+            let asked: Vec<_> = secrets.iter().map(|secret| self.find_one(secret)).collect();
+            let is_known = asked.iter().position(|answer| matches!(answer, Ok(Some(_))));
+            match is_known {
+                Some(at) => asked.into_iter().nth(at).unwrap_or(Ok(None)),
+                None => asked.into_iter().find(Result::is_err).unwrap_or(Ok(None)),
+            }
         };
         match find()? {
             // A moment ago it may have begun at another console.
@@ -132,24 +174,21 @@ impl SessionStore {
 
     fn find_one(&self, secret: &str) -> Result<Option<Session>, SessionStoreError> {
         let (key, limits) = (digest(secret), limits());
-        let kept = match self.store.session(&key, &limits) {
-            Ok(kept) => kept,
-            // Who is signed in sees what is wrong with the state.
-            Err(error) => {
-                let remembered = lock(&self.remembered).get(&key).filter(|session| is_live(session, &limits)).cloned();
-                return remembered.map(Some).ok_or(error.into());
-            }
+        let known = lock(&self.remembered).get(&key).cloned();
+        let found = match self.store.session(&key, &limits) {
+            Ok(None) => None,
+            Ok(Some(_)) if known.is_some() => known,
+            Ok(Some(kept)) => session(kept, Some(secret)),
+            // Who is signed in sees what is wrong with the state. Pages need it, so that this opens none of them.
+            Err(error) => Some(known.ok_or(error)?),
         };
-        let found = kept.and_then(|kept| session(kept, Some(secret)));
+        let is_ended = |session: &Session| lock(&self.ended).contains(session.id());
+        let found = found.filter(|session| is_live(session, &limits) && !is_ended(session));
         let mut remembered = lock(&self.remembered);
         remembered.retain(|other, session| *other != key && is_live(session, &limits));
-        remembered.extend(found.clone().map(|session| (key, session)));
-        drop(remembered);
-        if let Some(session) = &found
-            && now_ms().saturating_sub(session.used_ms()) > millis(USED_EVERY)
-            && let Err(error) = self.store.use_session(session.id(), now_ms())
-        {
-            tracing::warn!(%error, "it could not be kept that a session is used");
+        if let Some(session) = &found {
+            session.is_used();
+            remembered.insert(key, session.clone());
         }
         Ok(found)
     }
@@ -160,7 +199,7 @@ impl SessionStore {
     }
 
     /// What the person of a name may do, where someone is called so already: the roles of their sessions and links.
-    pub(crate) fn roles_of(&self, name: &str) -> Result<Vec<crate::user_role::Role>, SessionStoreError> {
+    pub(crate) fn roles_of(&self, name: &str) -> Result<Vec<Role>, SessionStoreError> {
         let name = plain(name);
         let is_named = |user: &SessionUser| user.name.as_deref().is_some_and(|other| plain(other) == name);
         let (sessions, links) = self.sessions_and_links()?;
@@ -171,31 +210,63 @@ impl SessionStore {
 
     /// Ends the session that pages call so; its person has left, and the links that they made for others still hold.
     pub(crate) fn sign_out(&self, id: &str) -> Result<(), SessionStoreError> {
-        lock(&self.proxied).retain(|_, (_, other)| other.id() != id);
-        Ok(self.store.end_session(id, &[])?)
+        self.forget(id);
+        Ok(self.store.end_sessions(&[id], &[])?)
+    }
+
+    /// It is over here, even if the state cannot be written.
+    fn forget(&self, id: &str) {
+        lock(&self.here).retain(|_, (_, other)| other.id() != id);
+        lock(&self.ended).insert(id.to_owned());
     }
 
     /// Takes the access of a session away: ends it, and with it the unused links that it made and those for its person, which
     /// would bring the person back.
     pub(crate) fn end(&self, id: &str) -> Result<(), SessionStoreError> {
+        self.forget(id);
         let (sessions, links) = self.sessions_and_links()?;
         let ended = sessions.iter().find(|session| session.id() == id);
         let name = ended.map(|ended| ended.identity().name.as_deref().map(plain));
         let is_its = |link: &KeptLink| {
             link.maker.as_deref() == Some(id) || name.as_ref() == Some(&link.person.as_deref().map(plain))
         };
-        lock(&self.proxied).retain(|_, (_, other)| other.id() != id);
         let links: Vec<KeptLink> = links.into_iter().filter(is_its).collect();
-        Ok(self.store.end_session(id, &links)?)
+        Ok(self.store.end_sessions(&[id], &links)?)
+    }
+
+    /// Ends the sessions and links of people who have another role now.
+    pub(crate) fn end_other_roles(&self, people: &[(String, Role)]) -> Result<(), SessionStoreError> {
+        let (sessions, links) = self.sessions_and_links()?;
+        let has_another = |user: &SessionUser| {
+            let named = user.name.as_deref().map(plain);
+            people.iter().any(|(name, role)| Some(plain(name)) == named && *role != user.role)
+        };
+        let ended: Vec<&str> =
+            sessions.iter().filter(|session| has_another(session.identity())).map(Session::id).collect();
+        // They are over here, even if the state cannot be written.
+        lock(&self.ended).extend(ended.iter().map(|id| (*id).to_owned()));
+        let is_its = |link: &KeptLink| user(link.person.clone(), &link.role).is_none_or(|user| has_another(&user));
+        let links: Vec<KeptLink> = links.into_iter().filter(is_its).collect();
+        if ended.is_empty() && links.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.end_sessions(&ended, &links)?)
     }
 
     fn sessions_and_links(&self) -> Result<(Vec<Session>, Vec<KeptLink>), SessionStoreError> {
         let limits = limits();
         let (kept, links) = self.store.signed_in(&limits)?;
-        let mut all: Vec<Session> = kept.into_iter().filter_map(|kept| session(kept, None)).collect();
-        let proxied = lock(&self.proxied);
-        all.extend(proxied.values().map(|(_, session)| session).filter(|session| is_live(session, &limits)).cloned());
-        drop(proxied);
+        let remembered = lock(&self.remembered);
+        let used_here = |kept: &KeptSession| remembered.get(&kept.secret).map(|session| session.used_ms());
+        let listed = kept.into_iter().filter_map(|kept| {
+            let used_ms = used_here(&kept).unwrap_or(kept.began_ms);
+            session_used(kept, None, used_ms)
+        });
+        let mut all: Vec<Session> = listed.collect();
+        drop(remembered);
+        let here = lock(&self.here);
+        all.extend(here.values().map(|(_, session)| session).filter(|session| is_live(session, &limits)).cloned());
+        drop(here);
         all.sort_by_key(|session| std::cmp::Reverse((session.used_ms(), session.began_ms())));
         Ok((all, links))
     }
@@ -206,10 +277,10 @@ fn limits() -> SignInLimits {
     let ago = |age| now_ms().saturating_sub(millis(age));
     SignInLimits {
         began_after_ms: ago(LIFETIME),
-        used_after_ms: ago(IDLE),
         made_after_ms: ago(LINK_LIFETIME),
         sessions: u32::try_from(MAX_SESSIONS).unwrap_or(u32::MAX),
         links: MAX_LINKS,
+        links_of_one: MAX_OWN_LINKS,
     }
 }
 
@@ -218,7 +289,7 @@ fn millis(time: Duration) -> i64 {
 }
 
 fn is_live(session: &Session, limits: &SignInLimits) -> bool {
-    session.began_ms() >= limits.began_after_ms && session.used_ms() >= limits.used_after_ms
+    session.began_ms() >= limits.began_after_ms && session.used_ms() >= now_ms().saturating_sub(millis(IDLE))
 }
 
 /// `None` for someone with a role that this version does not know.
@@ -226,8 +297,13 @@ fn user(person: Option<String>, role: &str) -> Option<SessionUser> {
     Some(SessionUser { name: person, role: role.parse().ok()? })
 }
 
+/// A session that this console sees for the first time, with its secret: it is used now.
 fn session(kept: KeptSession, secret: Option<&str>) -> Option<Session> {
-    let KeptSession { id, person, role, began_ms, used_ms, .. } = kept;
+    session_used(kept, secret, now_ms())
+}
+
+fn session_used(kept: KeptSession, secret: Option<&str>, used_ms: i64) -> Option<Session> {
+    let KeptSession { id, person, role, began_ms, .. } = kept;
     Some(Session::new(id, user(person, &role)?, false, secret, (began_ms, used_ms)))
 }
 
@@ -254,7 +330,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::user_role::Role;
 
     fn two_consoles() -> (tempfile::TempDir, SessionStore, SessionStore) {
         let directory = tempfile::tempdir().unwrap();
@@ -330,16 +405,53 @@ mod tests {
         for _ in 0..MAX_SESSIONS {
             begin("another");
         }
-        assert_eq!(lock(&sessions.proxied).len(), MAX_SESSIONS);
-        assert!(sessions.find_proxied(&first).is_some() && sessions.find_proxied(&own).is_none());
+        assert_eq!(lock(&sessions.here).len(), MAX_SESSIONS);
+        assert!(sessions.find_here(&first).is_some() && sessions.find_here(&own).is_none());
         // Where everyone is someone else, the oldest ends.
         for n in 0..MAX_SESSIONS {
             begin(&format!("person {n}"));
         }
-        assert_eq!(lock(&sessions.proxied).len(), MAX_SESSIONS);
-        assert!(sessions.find_proxied(&first).is_none());
+        assert_eq!(lock(&sessions.here).len(), MAX_SESSIONS);
+        assert!(sessions.find_here(&first).is_none());
         // Another console, to which the proxy says the same, takes what the browser has.
         let (held, there) = beside.begin_proxied(session.identity().clone(), Some(&first)).unwrap();
         assert_eq!((held.as_str(), there.token()), (first.as_str(), session.token()));
+    }
+
+    #[test]
+    fn who_has_another_role_at_the_next_start_signs_in_anew() {
+        let (_directory, sessions, beside) = two_consoles();
+        let begin = |name: &str, role| {
+            let token = sessions.new_link(SessionUser::named(name, role), None).unwrap();
+            sessions.sign_in(&token).unwrap().unwrap().0
+        };
+        let (bob, ada) = (begin("bob", Role::Approver), begin("ada", Role::Approver));
+        let unused = sessions.new_link(SessionUser::named("BOB", Role::Approver), None).unwrap();
+        beside.end_other_roles(&[("Bob".into(), Role::Viewer), ("ada".into(), Role::Approver)]).unwrap();
+        for console in [&sessions, &beside] {
+            assert!(find(console, &bob).is_none() && find(console, &ada).is_some());
+            assert!(console.whose(&unused).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn what_the_state_does_not_take_holds_here_and_what_ended_here_stays_so() {
+        let (directory, sessions, beside) = two_consoles();
+        let token = sessions.new_link(SessionUser::local(), None).unwrap();
+        let (secret, session) = sessions.sign_in(&token).unwrap().unwrap();
+        assert!(find(&sessions, &secret).is_some());
+        let moved = directory.path().with_extension("moved");
+        std::fs::rename(directory.path(), &moved).unwrap();
+        // Who was seen before is known, so that their page says what is wrong. No one else is.
+        assert!(find(&sessions, &secret).is_some());
+        assert!(beside.find(std::slice::from_ref(&secret)).is_err());
+        let token = beside.new_link(SessionUser::local(), None).unwrap();
+        assert_eq!(beside.whose(&token).unwrap(), Some(SessionUser::local()));
+        let (here, _) = beside.sign_in(&token).unwrap().unwrap();
+        assert!(beside.sign_in(&token).is_err() && beside.find_here(&here).is_some_and(|session| !session.by_proxy()));
+        // An end is an end, though it cannot be written down.
+        assert!(sessions.sign_out(session.id()).is_err());
+        assert!(sessions.find(&[secret]).unwrap().is_none());
+        std::fs::rename(&moved, directory.path()).unwrap();
     }
 }

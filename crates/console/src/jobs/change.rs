@@ -283,6 +283,12 @@ impl JobWork for ChangeWork {
         context.store.check().map_err(untouched)?;
         // Before Azure is asked anything, because another process that changes servers with this directory goes first.
         let store = Store::open(context.store.directory()).map_err(untouched)?;
+        // Another console may have applied the plan since this one looked.
+        if matches!(self.kind, ChangeKind::Apply(_))
+            && let Some(run) = context.store.run_of_plan(self.plan.hash()).map_err(untouched)?
+        {
+            return Err(Trouble::new(format!("run {run} has applied this plan"), "look at its page under Runs"));
+        }
         context.store.keep_order(&job.order()).map_err(untouched)?;
         job.note(|progress| progress.ordered = true);
         // Its other end is dropped, so that this client is never stopped: what is in progress is followed to its end.

@@ -8,7 +8,7 @@ use hostssl_remediation::{Plan, RunId, WaveOrder};
 use hostssl_store::{KeptPlan, KeptPlanEntry};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is kept beside the plan itself.
@@ -53,6 +53,7 @@ pub(super) fn kept_plan(
         title: effect(plan),
         writes: u32::try_from(writes).unwrap_or(u32::MAX),
         observed_ms: observed_ms(plan),
+        approvals: ready.approvals,
     };
     let review = serde_json::to_string(&document(order, ready))?;
     Ok(KeptPlan { entry, plan: plan.to_json(), review })
@@ -74,7 +75,9 @@ fn document(order: &PlanOrder, ready: &PlanToReview) -> ReviewDocument {
         tenant: one.tenant.to_string(),
         state: state(&one.state),
     };
-    let tags = ready.tags.iter().filter(|(_, tags)| !tags.is_empty());
+    let planned: BTreeSet<&ResourceId> = ready.plan.steps().iter().map(|step| &step.server).collect();
+    let tags = ready.tags.iter().filter(|(server, tags)| !tags.is_empty() && planned.contains(server));
+    let failed = ready.failed.iter().filter(|(server, _)| planned.contains(server));
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let failed_before = |one: &FailedBefore| (one.server.to_string(), one.run.to_string(), one.is_canary);
     ReviewDocument {
@@ -85,7 +88,7 @@ fn document(order: &PlanOrder, ready: &PlanToReview) -> ReviewDocument {
         lost: order.lost,
         accepted: order.accepted.clone(),
         subscriptions: ready.subscriptions.iter().map(subscription).collect(),
-        failed: ready.failed.iter().map(|(server, control)| (server.to_string(), control.to_string())).collect(),
+        failed: failed.map(|(server, control)| (server.to_string(), control.to_string())).collect(),
         tags: tags.map(|(server, tags)| (server.to_string(), tags.iter().map(owned).collect())).collect(),
         unchecked: ready.unchecked.clone(),
         failed_before: ready.failed_before.iter().map(failed_before).collect(),
@@ -130,6 +133,7 @@ pub(super) fn restore(kept: &KeptPlan) -> Option<(PlanOrder, PlanToReview)> {
         unchecked: document.unchecked,
         failed_before: document.failed_before.iter().map(failed_before).collect::<Option<_>>()?,
         production_first: document.production_first.iter().map(server).collect::<Option<_>>()?,
+        approvals: kept.entry.approvals,
         plan,
     };
     Some((order, ready))

@@ -4,7 +4,7 @@ use super::change::ChangeJob;
 use super::kept_plan::{kept_plan, restore};
 use super::no_tenant;
 use super::plan_order::{PlanOrder, PlanToReview};
-use crate::job::{Job, JobContext, JobWork, StopCause, run_context};
+use crate::job::{Job, JobContext, JobWork, run_context};
 use crate::trouble::Trouble;
 use hostssl_model::{Reason, ResourceId, chain};
 use hostssl_ops::{
@@ -79,11 +79,11 @@ impl Plans {
             return known.clone();
         }
         plans.push_back(job.clone());
-        while plans.len() > MAX_PLANS {
-            // No page waits for it any more.
-            if let Some(oldest) = plans.pop_front() {
-                oldest.stop_for(StopCause::Shutdown);
-            }
+        // The state has those that are made, and one that is being made stays.
+        while plans.len() > MAX_PLANS
+            && let Some(oldest) = plans.iter().position(|job| !job.is_running())
+        {
+            plans.remove(oldest);
         }
         job
     }
@@ -134,7 +134,7 @@ impl JobWork for Planning {
             let PlanProgress { found, looked, .. } = status.progress;
             return Err(Trouble::new(cause.after(looked, found, "server"), "plan again"));
         }
-        let ready = self.ready(planned, earlier, &order).map(Arc::new)?;
+        let ready = self.ready(planned, earlier, &order, context.options.approvals).map(Arc::new)?;
         self.keep(job, context, &ready);
         Ok(ready)
     }
@@ -190,7 +190,13 @@ impl Planning {
         Err(trouble)
     }
 
-    fn ready(&self, planned: Planned, earlier: Earlier, order: &WaveOrder) -> Result<PlanToReview, Trouble> {
+    fn ready(
+        &self,
+        planned: Planned,
+        earlier: Earlier,
+        order: &WaveOrder,
+        approvals: u32,
+    ) -> Result<PlanToReview, Trouble> {
         let chosen = |id: &str| self.order.servers.contains(&id.to_ascii_lowercase());
         // A scope has names, and a name may stand in another resource group too.
         if let Some(step) = planned.plan.steps().iter().find(|step| !chosen(step.server.as_str())) {
@@ -211,7 +217,7 @@ impl Planning {
             production_first.extend(production_canary(&planned.plan, &subscriptions, &tags).into_iter().cloned());
         }
         let plan = planned.plan;
-        Ok(PlanToReview { plan, subscriptions, failed, tags, unchecked, failed_before, production_first })
+        Ok(PlanToReview { plan, subscriptions, failed, tags, unchecked, failed_before, production_first, approvals })
     }
 
     /// What the plan could not consider, one line each.

@@ -41,4 +41,6 @@ pub(crate) struct PlanToReview {
     pub(crate) failed_before: Vec<FailedBefore>,
     /// The production servers that go first, because no other can.
     pub(crate) production_first: Vec<ResourceId>,
+    /// How many people had to approve it in the console that made it.
+    pub(crate) approvals: u32,
 }

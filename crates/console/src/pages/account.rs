@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header::SET_COOKIE;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,16 +93,14 @@ pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> R
 }
 
 /// Ends the session.
-pub(crate) async fn sign_out(
-    State(shared): State<Shared>,
-    Extension(session): Extension<Session>,
-) -> Result<Response, Failure> {
-    shared.ask_sessions(move |sessions| sessions.sign_out(session.id())).await?;
-    let mut response = see_other("/");
+pub(crate) async fn sign_out(State(shared): State<Shared>, Extension(session): Extension<Session>) -> Response {
+    let ended = shared.ask_sessions(move |sessions| sessions.sign_out(session.id())).await;
+    // Where the state cannot be written, the browser has no session any more all the same, and this console knows none.
+    let mut response = ended.map_or_else(IntoResponse::into_response, |()| see_other("/"));
     if let Some(cookie) = session_cookie(&shared.options, shared.port, "") {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
-    Ok(response)
+    response
 }
 
 /// Makes a link for another browser of the same person.

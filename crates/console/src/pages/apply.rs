@@ -137,7 +137,7 @@ pub(crate) async fn show(
             let (looks, orders, approvals, is_changing) = shared
                 .ask(move |store| {
                     let looks = store.newest_looks(&keys)?;
-                    Ok((looks, store.orders(&run)?, store.plan_approvals(&hash)?, store.is_changing()))
+                    Ok((looks, store.orders(&run)?, store.plan_approvals(&hash)?, is_open && store.is_changing()))
                 })
                 .await?;
             shown.look(&looks);
@@ -295,6 +295,14 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<WriteRece
         opened => opened?,
     };
     let stored = match reader.load(&run) {
+        // A moment ago it may have begun in another console.
+        Err(StoreError::NoSuchRun(_)) if store.directory().shared().is_some() => {
+            store.follow()?;
+            reader.load(&run)
+        }
+        stored => stored,
+    };
+    let stored = match stored {
         Err(StoreError::NoSuchRun(_)) => return Ok(None),
         stored => stored?,
     };

@@ -132,6 +132,7 @@ struct KeptState {
 }
 
 fn state_of(store: &AuditStore, plan: &KeptPlanEntry, needed: u32) -> Result<KeptState, StoreError> {
+    let needed = needed.max(plan.approvals);
     let approvals = PlanApprovals::of(needed, &plan.made_by, store.plan_approvals(&plan.hash)?);
     Ok(KeptState { run: store.run_of_plan(&plan.hash)?, approvals })
 }
@@ -142,6 +143,7 @@ fn kept_row(shared: &Shared, plan: KeptPlanEntry, KeptState { run, approvals }: 
         None if plan.writes == 0 => "nothing to write".to_owned(),
         None if is_old(shared, plan.observed_ms) => "too old to be applied".to_owned(),
         None if approvals.missing() > 0 => approvals.words(),
+        None if approvals.are_apart() => "approved, ready to apply".to_owned(),
         None => "ready for review".to_owned(),
     };
     let run = run.map(|run| run.to_string());
@@ -175,8 +177,19 @@ pub(super) async fn plan_job(shared: &Shared, id: &str) -> Result<Arc<PlanJob>, 
         return Ok(job);
     }
     let asked = id.to_owned();
-    let kept = shared.ask(move |store| Ok(store.kept_plan(&asked)?.and_then(PlanJob::restored))).await?;
-    Ok(shared.plans.add(kept.ok_or_else(no_such_plan)?))
+    let find = move |store: &AuditStore| {
+        let found = match store.kept_plan(&asked)? {
+            None if store.directory().shared().is_some() => {
+                // A moment ago it may have been made in another console.
+                store.follow()?;
+                store.kept_plan(&asked)?
+            }
+            found => found,
+        };
+        Ok(found.map(PlanJob::restored))
+    };
+    let kept = shared.ask(find).await?.ok_or_else(no_such_plan)?;
+    Ok(shared.plans.add(kept.ok_or_else(Failure::unreadable_plan)?))
 }
 
 /// One plan, being made or to be reviewed.
@@ -202,10 +215,9 @@ pub(crate) async fn show(
             let kept = move |store: &AuditStore| {
                 Ok((store.census_entries(now_ms)?, store.plan_approvals(&hash)?, store.run_of_plan(&hash)?))
             };
-            // Where the state cannot be read, the clients of the plan are unknown, and no one has approved it.
-            let (censuses, approvals, run) = shared.ask(kept).await.unwrap_or_default();
+            let (censuses, approvals, run) = shared.ask(kept).await?;
             let review = Review::of(&ready, shared.options.max_plan_age, &looked, &censuses);
-            let approvals = PlanApprovals::of(shared.options.approvals, &job.started_by, approvals);
+            let approvals = PlanApprovals::of(needed(&shared, &ready), &job.started_by, approvals);
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),
                 stale: is_stale(&shared, &ready.plan),
@@ -220,6 +232,11 @@ pub(crate) async fn show(
             })
         }
     }
+}
+
+/// How many people have to approve a plan: as many as here, or where it was made.
+fn needed(shared: &Shared, ready: &PlanToReview) -> u32 {
+    shared.options.approvals.max(ready.approvals)
 }
 
 /// Whether the person who is signed in can approve a plan.
@@ -244,6 +261,10 @@ pub(crate) async fn approve(
         .map_err(|failure| failure.leading_to(address.clone(), "Show the plan"))?;
     if !may_approve(session.person(), &job.started_by) {
         return Err(Failure::own_plan().leading_to(address, "Show the plan"));
+    }
+    let hash = ready.plan.hash().clone();
+    if let Some(run) = shared.ask(move |store| store.run_of_plan(&hash)).await? {
+        return Err(Failure::applied_already(&run));
     }
     let approval = PlanApproval { person: session.person().to_owned(), at_ms: Timestamp::now().as_millisecond() };
     let hash = ready.plan.hash().clone();
@@ -273,6 +294,7 @@ pub(crate) async fn stop(
 pub(crate) async fn file(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
     let job = plan_job(&shared, &id).await?;
     let ready = job.ready().ok_or_else(no_such_plan)?;
+    shared.ask(AuditStore::check).await?;
     let head = [(CONTENT_TYPE, "application/json"), (CONTENT_DISPOSITION, "attachment; filename=\"plan.json\"")];
     Ok((head, ready.plan.to_json()).into_response())
 }
@@ -294,7 +316,7 @@ pub(crate) async fn apply(
     let hash = ready.plan.hash().clone();
     let kept = move |store: &AuditStore| Ok((store.plan_approvals(&hash)?, store.run_of_plan(&hash)?));
     let (approvals, elsewhere) = shared.ask(kept).await?;
-    let approvals = PlanApprovals::of(shared.options.approvals, &job.started_by, approvals);
+    let approvals = PlanApprovals::of(needed(&shared, &ready), &job.started_by, approvals);
     let mut slot = job.run();
     let begun = slot.as_ref().filter(|change| !change.came_to_nothing()).map(|change| change.id.clone());
     if let Some(run) = begun.or_else(|| elsewhere.map(|run| run.to_string())) {

@@ -68,6 +68,10 @@ pub(crate) async fn invite(
         return Err(Failure::bad_name().leading_to("/sessions", "Sessions"));
     }
     // Approvals and the journal record the name: it must not mean two people, or one with two roles.
+    // An approver who could invite others could approve in their names.
+    if shared.options.approvals > 1 && role == Role::Approver {
+        return Err(Failure::approvers_are_named().leading_to("/sessions", "Sessions"));
+    }
     let asked = name.to_owned();
     let held = shared.ask_sessions(move |sessions| sessions.roles_of(&asked)).await?;
     if let Some(other) = held.into_iter().find(|one| *one != role) {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use axum::http::StatusCode;
+use hostssl_remediation::RunId;
 
 impl Failure {
     pub(crate) fn empty_plan() -> Self {
@@ -64,6 +65,30 @@ impl Failure {
             crate::view::plural(most.as_secs() / 60, "minute")
         );
         Self::new(StatusCode::CONFLICT, "This plan is too old", what, "Go back to the plan and choose Plan again.")
+    }
+
+    pub(crate) fn approvers_are_named() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Approvers are named at the start",
+            "This console asks for several approvals, so no approver invites another. No link was made.",
+            "Name the approver where the console is started: hostssl serve --link NAME=approver.",
+        )
+    }
+
+    pub(crate) fn unreadable_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "This plan cannot be read",
+            "Another version of hostssl kept it, or what is kept of it is damaged. Nothing was changed.",
+            "Plan again from the server or from All resources.",
+        )
+    }
+
+    pub(crate) fn applied_already(run: &RunId) -> Self {
+        let (title, what) = ("This plan was applied", "A run of this plan has begun. Nothing was approved.");
+        Self::new(StatusCode::CONFLICT, title, what, "Look at its page.")
+            .leading_to(format!("/applies/{run}"), "Show the run")
     }
 
     pub(crate) fn own_plan() -> Self {

@@ -7,7 +7,20 @@ use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+/// Who has, or had, a lease.
+const HOLDER: &str = "SELECT holder || ', until ' || to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+                      || ' unless it is renewed' FROM hostssl.leases";
+
 impl StoreConnection {
+    pub(crate) async fn holder(&mut self, name: &str) -> Result<Option<String>, SharedError> {
+        let held = self.ask_twice(async |client| {
+            let sql = format!("{HOLDER} WHERE name = $1 AND ends > clock_timestamp()");
+            let row = client.query_typed_opt(&sql, &[(&name as Given<'_>, Type::TEXT)]).await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
+        });
+        held.await
+    }
+
     pub(crate) async fn take_lease(
         &mut self,
         name: &str,
@@ -38,10 +51,9 @@ impl StoreConnection {
             if let Some(row) = row {
                 return Ok(Ok(row.try_get::<_, i64>(0)?));
             }
-            let sql = "SELECT holder || ', until ' || to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
-                       || ' unless it is renewed' FROM hostssl.leases WHERE name = $1";
+            let sql = format!("{HOLDER} WHERE name = $1");
             let given = [(&name as Given<'_>, Type::TEXT)];
-            Ok(Err(client.query_typed_one(sql, &given).await?.try_get::<_, String>(0)?))
+            Ok(Err(client.query_typed_one(&sql, &given).await?.try_get::<_, String>(0)?))
         });
         let taken = taken.await;
         if taken.is_err() {

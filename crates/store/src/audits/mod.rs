@@ -56,7 +56,7 @@ pub use unchecked::StoredUnchecked;
 
 use crate::database::open_for_reading;
 use crate::directory::{AuditKeyLock, DatabaseFile, lock_key, locked};
-use crate::shared_log::{Writing, in_transaction};
+use crate::shared_log::{CHANGES, Writing, in_transaction};
 use crate::{StateDirectory, StoreError};
 use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
 use hostssl_remediation::RunId;
@@ -111,10 +111,12 @@ impl AuditStore {
         lock(&self.behind).clone().map_or(Ok(()), Err)
     }
 
-    /// Whether a process changes servers with this directory now, be it this one or another.
+    /// Whether a process changes servers with this directory now, or with the shared store that it is a copy of, be it this one or
+    /// another. Asks the store.
     #[must_use]
     pub fn is_changing(&self) -> bool {
-        matches!(locked(&self.directory), Ok(Some(_)))
+        let is_held = || self.directory.shared().and_then(|log| log.holder(CHANGES).ok()).flatten().is_some();
+        matches!(locked(&self.directory), Ok(Some(_))) || is_held()
     }
 
     /// Takes the lock of an audit's key. While another process has it, it waits up to `patience`; `waits` is called before.

@@ -1,9 +1,9 @@
 //! Opens the kept audits, for callers with more or less time, and brings a copy of a shared store up to date.
 
-use super::{AuditStore, lock};
+use super::{AuditStore, lock, open_for_reading};
 use crate::database::open_for_audits;
 use crate::directory::{DatabaseFile, prepare};
-use crate::shared_log::catch_up;
+use crate::shared_log::{CopyPosition, catch_up, is_up_to_date};
 use crate::{SharedError, StateDirectory, StoreError};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -62,8 +62,19 @@ impl AuditStore {
     /// [`StoreError`] when the shared store cannot be reached, or the copy cannot be written.
     pub fn follow(&self) -> Result<(), StoreError> {
         let Some(log) = self.directory.shared() else { return Ok(()) };
-        let followed = self.file.check().and_then(|()| catch_up(&mut lock(&self.writer), log));
+        let followed = self.file.check().and_then(|()| match self.writer.try_lock() {
+            Ok(mut writer) => catch_up(&mut writer, log),
+            // A change of this process waits for its turn, perhaps for long. Where there is nothing new, the copy is up to date.
+            Err(_) if self.read_position().is_some_and(|position| is_up_to_date(&position, log)) => Ok(()),
+            Err(_) => catch_up(&mut lock(&self.writer), log),
+        });
         *lock(&self.behind) = followed.clone().err();
         followed
+    }
+
+    /// Up to where the copy is, whatever is known of the store.
+    fn read_position(&self) -> Option<CopyPosition> {
+        let connection = open_for_reading(&self.directory).ok()?;
+        CopyPosition::of(&connection).ok()?
     }
 }

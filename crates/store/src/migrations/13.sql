@@ -8,6 +8,8 @@ CREATE TABLE kept_plans (
     title TEXT NOT NULL,
     writes INTEGER NOT NULL,
     observed_at_ms INTEGER NOT NULL,
+    -- How many people had to approve it where it was made.
+    approvals INTEGER NOT NULL,
     plan TEXT NOT NULL,
     -- What its review rests on, in the console's own form.
     review TEXT NOT NULL
@@ -39,8 +41,7 @@ CREATE TABLE sessions (
     id TEXT NOT NULL UNIQUE,
     person TEXT,
     role TEXT NOT NULL,
-    began_at_ms INTEGER NOT NULL,
-    used_at_ms INTEGER NOT NULL
+    began_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Links that sign in once, under the SHA-256 of their token.

@@ -2,7 +2,7 @@
 
 use super::capture::{self, Table, tables};
 use super::entry::{self, RowChange, RowChangeKind};
-use super::{LogEntry, LogHead, SharedLog, TurnNumber};
+use super::{CHANGES, LogEntry, LogHead, SharedLog, TurnNumber};
 use crate::StoreError;
 use crate::database::version;
 use rusqlite::types::Value;
@@ -59,6 +59,13 @@ fn head_of(log: &Arc<dyn SharedLog>) -> Result<LogHead, StoreError> {
     let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
     check_version(&head)?;
     Ok(head)
+}
+
+/// Whether the log has nothing that a copy does not have.
+pub(crate) fn is_up_to_date(position: &CopyPosition, log: &Arc<dyn SharedLog>) -> bool {
+    let is_at =
+        |head: LogHead| (&position.store, position.number, &position.chain) == (&head.store, head.last, &head.chain);
+    head_of(log).is_ok_and(is_at)
 }
 
 /// Applies what the log holds and the copy does not, entry by entry, so that a long way is not begun anew when it is broken off.
@@ -205,6 +212,9 @@ pub fn upgrade(log: &Arc<dyn SharedLog>) -> Result<(i64, i64), StoreError> {
     let head = log.peek().map_err(failed)?.ok_or_else(|| StoreError::NoStore { place: log.place().to_owned() })?;
     match check_version(&head) {
         Err(StoreError::OlderShared { found, known }) if found >= entry::FIRST_READ => {
+            if let Some(holder) = log.holder(CHANGES).map_err(failed)? {
+                return Err(StoreError::LeaseHeld { holder });
+            }
             log.upgrade(found, known).map_err(failed)?;
             Ok((found, head_of(log)?.version))
         }

@@ -15,7 +15,7 @@ mod moving;
 mod turn;
 
 pub use copy::upgrade;
-pub(crate) use copy::{CopyPosition, catch_up, join};
+pub(crate) use copy::{CopyPosition, catch_up, is_up_to_date, join};
 #[cfg(test)]
 pub(crate) use entry::FIRST_READ;
 pub use moving::{StateDigest, copy_into, copy_out_of};
@@ -27,6 +27,9 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The lease on changing servers.
+pub(crate) const CHANGES: &str = "changes";
 
 /// What a shared log is, and how long it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +124,13 @@ pub trait SharedLog: fmt::Debug + Send + Sync {
     ///
     /// [`SharedError`].
     fn peek(&self) -> Result<Option<LogHead>, SharedError>;
+
+    /// Who has a lease now, in words for people; `None` where no one has it.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    fn holder(&self, name: &str) -> Result<Option<String>, SharedError>;
 
     /// Makes it one of tables of a later version, if it is of `from`: programs of before are refused from then on.
     ///

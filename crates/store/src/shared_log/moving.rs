@@ -79,7 +79,8 @@ pub fn copy_into(directory: &Path, log: &Arc<dyn SharedLog>) -> Result<StateDige
     Ok(kept)
 }
 
-/// Copies what a shared store holds into a state directory, which is no copy of it then but has a state of its own.
+/// Copies what a shared store holds, but for who is signed in to consoles, into a state directory, which is no copy of it then but
+/// has a state of its own. The digest is of all that the store holds.
 ///
 /// # Errors
 ///
@@ -95,6 +96,8 @@ pub fn copy_out_of(log: &Arc<dyn SharedLog>, directory: &Path) -> Result<StateDi
     }
     transaction.execute("DELETE FROM copy_of", [])?;
     let copied = digest(&transaction)?;
+    // Who was signed in to consoles of the store is not signed in to those of another state.
+    transaction.execute_batch("DELETE FROM sessions; DELETE FROM sign_in_links")?;
     transaction.commit()?;
     Ok(copied)
 }

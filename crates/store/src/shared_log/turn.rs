@@ -3,7 +3,7 @@
 use super::capture;
 use super::copy::{catch_up_within, reach};
 use super::entry::EntryWriter;
-use super::{Lease, LogEntry, SharedError, SharedLog, TurnNumber};
+use super::{CHANGES, Lease, LogEntry, SharedError, SharedLog, TurnNumber};
 use crate::StoreError;
 use crate::database::version;
 use hostssl_remediation::RunId;
@@ -77,9 +77,6 @@ pub(crate) fn in_transaction<T>(
     transaction.commit()?;
     Ok(done)
 }
-
-/// The lease on changing servers.
-const CHANGES: &str = "changes";
 
 /// Takes the lease on changing servers, for this process.
 pub(crate) fn lease_of(log: &Arc<dyn SharedLog>) -> Result<Box<dyn Lease>, StoreError> {

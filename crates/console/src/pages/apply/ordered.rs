@@ -40,7 +40,9 @@ pub(super) fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
 pub(super) fn order_rows(approvals: Vec<PlanApproval>, orders: Vec<Order>) -> Vec<(&'static str, String, When)> {
     let is_apart = !approvals.is_empty();
     let approved = approvals.into_iter().map(|one| ("Approved", one.person, When(one.at_ms)));
-    approved.chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect()
+    let mut rows: Vec<_> = approved.chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect();
+    rows.sort_by_key(|(_, _, at)| at.0);
+    rows
 }
 
 /// Where no one had approved the plan before, its apply approved it.
