@@ -17,7 +17,7 @@ use axum::response::Response;
 struct SessionsPage {
     shell: Shell,
     rows: Vec<SessionRow>,
-    roles: [Role; 3],
+    roles: Vec<Role>,
     /// Whether there are links at all: behind a proxy that signs people in there are none.
     links: bool,
 }
@@ -48,7 +48,10 @@ pub(crate) async fn list(
         own: one.id() == session.id(),
     };
     let rows = shared.ask_sessions(SessionStore::all).await?.iter().map(row).collect();
-    page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, roles: Role::ALL, links: !session.by_proxy() })
+    // With several approvals, those who approve are named at the start.
+    let is_open = |role: &Role| *role < Role::Approver || shared.options.approvals < 2;
+    let roles = Role::ALL.into_iter().filter(is_open).collect();
+    page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, roles, links: !session.by_proxy() })
 }
 
 /// Makes a link for someone, with a name and a role.

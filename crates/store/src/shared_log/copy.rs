@@ -201,7 +201,7 @@ fn check_version(head: &LogHead) -> Result<(), StoreError> {
 }
 
 /// Upgrades a store to the tables of this program, so that programs of before are refused. Returns the version that it had, and
-/// the one that it has. Its entries stay as they are: see [`FIRST_READ`](super::entry::FIRST_READ).
+/// the one that it has. Its entries stay as they are, because scripts of later versions only add tables.
 ///
 /// # Errors
 ///
