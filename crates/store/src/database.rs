@@ -3,7 +3,7 @@
 use crate::StateDirectory;
 use crate::StoreError;
 use crate::directory::{database_path, prepare_database};
-use crate::shared_log::{self, CopyPosition};
+use crate::shared_log::{self, CopyPosition, SharedLog};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use std::io;
 use std::path::Path;
@@ -60,6 +60,7 @@ pub(crate) fn open_for_writing(directory: &StateDirectory) -> Result<Connection,
     connection.pragma_update(None, "synchronous", "FULL")?;
     // macOS: a plain fsync does not empty the drive's cache.
     connection.pragma_update(None, "fullfsync", true)?;
+    may_migrate(found, directory.shared())?;
     migrate(&mut connection, found)?;
     follow(&mut connection, directory)?;
     connection.busy_timeout(JOURNAL_TIMEOUT)?;
@@ -69,13 +70,17 @@ pub(crate) fn open_for_writing(directory: &StateDirectory) -> Result<Connection,
 /// Opens the database to keep audits in it. That needs no lock: an audit changes no server, and SQLite lets one
 /// transaction at a time write, for which each other one waits up to `patience`.
 pub(crate) fn open_for_audits(directory: &StateDirectory, patience: Duration) -> Result<Connection, StoreError> {
-    let mut connection = open_alone(directory, patience)?;
+    let mut connection = open_with(directory, patience, directory.shared())?;
     follow(&mut connection, directory)?;
     Ok(connection)
 }
 
 /// The same, whatever it is a copy of.
 pub(crate) fn open_alone(directory: &Path, patience: Duration) -> Result<Connection, StoreError> {
+    open_with(directory, patience, None)
+}
+
+fn open_with(directory: &Path, patience: Duration, log: Option<&Arc<dyn SharedLog>>) -> Result<Connection, StoreError> {
     let path = database_path(directory);
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -87,8 +92,17 @@ pub(crate) fn open_alone(directory: &Path, patience: Duration) -> Result<Connect
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "fullfsync", true)?;
+    may_migrate(found, log)?;
     migrate(&mut connection, found)?;
     Ok(connection)
+}
+
+/// Whether a copy may be brought to the version of this program: where its store is of another one, it stays with it.
+fn may_migrate(found: i64, log: Option<&Arc<dyn SharedLog>>) -> Result<(), StoreError> {
+    match log {
+        Some(log) if found > 0 && found < version() => shared_log::check_version_of(log),
+        _ => Ok(()),
+    }
 }
 
 /// An empty database that is gone when it is closed.
@@ -111,18 +125,12 @@ fn follow(connection: &mut Connection, directory: &StateDirectory) -> Result<(),
 
 /// Opens the database for reading beside the writer, be it this process or another.
 pub(crate) fn open_for_reading(directory: &StateDirectory) -> Result<Connection, StoreError> {
-    let path = database_path(directory);
     if directory.shared().is_some() {
         crate::directory::prepare(directory)?;
         drop(open_for_audits(directory, WRITE_TIMEOUT)?);
     }
-    if !path.exists() {
-        return Err(StoreError::NoState(directory.path().into()));
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&path, flags)?;
-    configure(&connection)?;
-    match check_identity(&connection, &path)? {
+    let connection = open_as_it_is(directory)?;
+    match check_identity(&connection, &database_path(directory))? {
         0 => Err(StoreError::NoState(directory.path().into())),
         found if found < version() => Err(StoreError::OlderVersion { found, known: version() }),
         _ if directory.shared().is_some() => Ok(connection),
@@ -131,6 +139,18 @@ pub(crate) fn open_for_reading(directory: &StateDirectory) -> Result<Connection,
             None => Ok(connection),
         },
     }
+}
+
+/// Opens what is there, and changes and follows nothing.
+pub(crate) fn open_as_it_is(directory: &StateDirectory) -> Result<Connection, StoreError> {
+    let path = database_path(directory);
+    if !path.exists() {
+        return Err(StoreError::NoState(directory.path().into()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)?;
+    configure(&connection)?;
+    Ok(connection)
 }
 
 /// SQLite opens a file that is write-protected all the same, for reading (SQLite, "Opening A New Database Connection").

@@ -467,7 +467,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
             "DROP TABLE tags; ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days; \
              ALTER TABLE audits DROP COLUMN by_graph; \
              ALTER TABLE observations DROP COLUMN known_wire; ALTER TABLE observations DROP COLUMN probed_ms; \
-             DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; PRAGMA user_version = 6;",
+             DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; PRAGMA user_version = 6;",
         )
         .unwrap();
     drop(database);

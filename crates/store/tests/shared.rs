@@ -312,6 +312,14 @@ fn a_store_of_before_is_upgraded_once_and_keeps_its_entries() {
     let of = |version| *log.version.lock().unwrap() = Some(version);
     of(12);
     assert!(matches!(StoreReader::open(copy(&log, &two)), Err(StoreError::OlderShared { found: 12, .. })));
+    // The copy of a machine stays with its store: the program of before uses it still.
+    let state = rusqlite::Connection::open(one.join("hostssl.db")).unwrap();
+    state.pragma_update(None, "user_version", 12).unwrap();
+    assert!(matches!(AuditStore::open(copy(&log, &one)), Err(StoreError::OlderShared { found: 12, .. })));
+    assert!(matches!(Store::open(copy(&log, &one)), Err(StoreError::OlderShared { found: 12, .. })));
+    assert_eq!(state.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 12);
+    state.pragma_update(None, "user_version", known).unwrap();
+    drop(state);
     assert_eq!(upgrade(&shared).unwrap(), (12, known));
     assert_eq!(upgrade(&shared).unwrap(), (known, known));
     StoreReader::open(copy(&log, &two)).unwrap();

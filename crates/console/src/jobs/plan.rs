@@ -52,6 +52,8 @@ impl Earlier {
 /// The making of a plan.
 pub(crate) struct Planning {
     pub(crate) order: PlanOrder,
+    /// Why the state could not take it.
+    not_kept: Mutex<Option<String>>,
     /// The run that applies it. Locked while one is started, so that a form posted twice begins one.
     run: Mutex<Option<Arc<ChangeJob>>>,
 }
@@ -65,7 +67,7 @@ pub(crate) struct Plans(Mutex<VecDeque<Arc<PlanJob>>>);
 impl Plans {
     /// Starts planning.
     pub(crate) fn start(&self, context: &Arc<JobContext>, by: &str, order: PlanOrder) -> Arc<PlanJob> {
-        let work = Planning { order, run: Mutex::default() };
+        let work = Planning { order, not_kept: Mutex::default(), run: Mutex::default() };
         let job = Job::new(uuid::Uuid::now_v7().to_string(), by, work, PlanProgress::default());
         let job = self.add(job);
         job.spawn(context);
@@ -103,8 +105,13 @@ impl PlanJob {
     pub(crate) fn restored(kept: KeptPlan) -> Option<Arc<Self>> {
         let KeptPlanEntry { id, made_ms, made_by, .. } = kept.entry.clone();
         let (order, ready) = restore(&kept)?;
-        let work = Planning { order, run: Mutex::default() };
+        let work = Planning { order, not_kept: Mutex::default(), run: Mutex::default() };
         Some(Job::ended((id, made_ms, made_by), work, PlanProgress::default(), Arc::new(ready)))
+    }
+
+    /// Why the state could not take it, if it could not.
+    pub(crate) fn not_kept(&self) -> Option<String> {
+        lock(&self.work.not_kept).clone()
     }
 
     /// The plan, once it is made.
@@ -150,6 +157,7 @@ impl Planning {
         };
         if let Some(error) = why {
             tracing::warn!(error, plan = job.id, "a plan could not be kept, so no other console shows it");
+            *lock(&self.not_kept) = Some(error);
         }
     }
 

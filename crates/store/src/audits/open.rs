@@ -1,7 +1,7 @@
 //! Opens the kept audits, for callers with more or less time, and brings a copy of a shared store up to date.
 
-use super::{AuditStore, lock, open_for_reading};
-use crate::database::open_for_audits;
+use super::{AuditStore, lock};
+use crate::database::{open_as_it_is, open_for_audits};
 use crate::directory::{DatabaseFile, prepare};
 use crate::shared_log::{CopyPosition, catch_up, is_up_to_date};
 use crate::{SharedError, StateDirectory, StoreError};
@@ -74,7 +74,7 @@ impl AuditStore {
 
     /// Up to where the copy is, whatever is known of the store.
     fn read_position(&self) -> Option<CopyPosition> {
-        let connection = open_for_reading(&self.directory).ok()?;
+        let connection = open_as_it_is(&self.directory).ok()?;
         CopyPosition::of(&connection).ok()?
     }
 }

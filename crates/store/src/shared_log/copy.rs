@@ -55,6 +55,11 @@ pub(crate) fn join(connection: &mut Connection, log: &Arc<dyn SharedLog>) -> Res
     catch_up(connection, log)
 }
 
+/// Whether a store has the version of this program.
+pub(crate) fn check_version_of(log: &Arc<dyn SharedLog>) -> Result<(), StoreError> {
+    head_of(log).map(drop)
+}
+
 fn head_of(log: &Arc<dyn SharedLog>) -> Result<LogHead, StoreError> {
     let head = log.head(version()).map_err(|error| StoreError::shared(log, error))?;
     check_version(&head)?;

@@ -15,7 +15,7 @@ mod moving;
 mod turn;
 
 pub use copy::upgrade;
-pub(crate) use copy::{CopyPosition, catch_up, is_up_to_date, join};
+pub(crate) use copy::{CopyPosition, catch_up, check_version_of, is_up_to_date, join};
 #[cfg(test)]
 pub(crate) use entry::FIRST_READ;
 pub use moving::{StateDigest, copy_into, copy_out_of};
