@@ -4,7 +4,7 @@
 use crate::trouble::Trouble;
 use hostssl_formats::waiver_text;
 use hostssl_model::{Advice as _, AuditReport, ControlId, Waiver, WaiverFile};
-use hostssl_ops::{WaiverLayer, apply_waivers, read_waivers, rules_of};
+use hostssl_ops::{PlanWaivers, Profile, WaiverLayer, apply_waivers, read_waivers, rules_of};
 use hostssl_store::{AuditEntry, AuditStore, StoreError};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +39,14 @@ impl WaiverSource {
             let what = format!("{}: {error}", self.name);
             Trouble { what, hint: error.advice() }
         })
+    }
+
+    /// What a plan leaves out, by the rules of a profile.
+    pub(crate) fn of_plan(&self, profile: &Profile) -> Result<PlanWaivers, Trouble> {
+        let waivers = (self.read)().and_then(|text| self.waivers(&text, &profile.to_string()));
+        let unread = |Trouble { what, hint }| Trouble { what: format!("the waivers cannot be read: {what}"), hint };
+        let waivers = waivers.map_err(unread)?;
+        Ok(PlanWaivers { file: self.name.clone(), waivers, include: false })
     }
 
     /// Lays the waivers over a report.

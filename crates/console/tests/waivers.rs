@@ -4,7 +4,7 @@
 
 mod estate;
 
-use estate::{OFF, connector, estate, key};
+use estate::{OFF, connector, ended, estate, key, save};
 use hostssl_console::{ConsoleOptions, Trouble, WaiverSource};
 use hostssl_test_support::served_console::{options, serve_over};
 use jiff::ToSpan as _;
@@ -156,4 +156,23 @@ async fn a_comparison_shows_the_waiver_of_a_new_failure() {
     // A file that cannot be read is no file without waivers.
     *file.lock().unwrap() = Ok("[[waiver]]\ncontrol = 1\n".to_owned());
     assert_eq!(visitor.get(&compared).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_plan_for_many_leaves_out_what_is_waived_and_one_for_a_server_does_not() {
+    let (file, options) = with_file(&entry(OFF, &day(30), "the importer"));
+    let options = ConsoleOptions { allow_changes: true, ..options };
+    let served = serve_over(options, connector(&estate())).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = async || ended(&visitor, &visitor.post("/plans", "&all=1&view=&accept=agreed").await).await.1.body;
+    let many = plan().await;
+    assert!(many.contains("Enforce on 2 servers") && many.contains("waived"), "{many}");
+    assert!(many.contains("the importer") && many.contains("team/waivers.toml:1"), "{many}");
+    let one = save(&visitor, "pg-off", "&enforcement=enabled").await.1.body;
+    assert!(one.contains("Apply: Enforce TLS on pg-off"), "{one}");
+    // What cannot be read accepts nothing, and plans nothing either.
+    *file.lock().unwrap() = Ok("[[waiver]]\nownr = 1\n".to_owned());
+    let broken = plan().await;
+    assert!(broken.contains("The waivers cannot be read: team/waivers.toml: line 2"), "{broken}");
 }

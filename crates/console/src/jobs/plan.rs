@@ -11,7 +11,7 @@ use hostssl_ops::{
     AcceptBreakage, AuditEvent, Discovery, PlanError, PlanRequest, Planned, Tenant, failed_before, failed_last_time,
     make_plan,
 };
-use hostssl_remediation::{RunId, WaveOrder, failed_findings, production_canary, server_tags};
+use hostssl_remediation::{Goal, RunId, WaveOrder, failed_findings, production_canary, server_tags};
 use hostssl_store::{KeptPlan, KeptPlanEntry};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -169,10 +169,15 @@ impl Planning {
         tenants: &[Tenant],
         order: &WaveOrder,
     ) -> Result<Planned, Trouble> {
+        // Who sets a value on a server's page means that server, waived or not.
+        let waivers = match (&context.options.waivers, &self.order.goal) {
+            (Some(source), Goal::Fix { .. }) => Some(source.of_plan(&context.options.profile)?),
+            _ => None,
+        };
         let request = PlanRequest {
             scope: self.order.scope.clone(),
             except: Vec::new(),
-            waivers: None,
+            waivers,
             profile: context.options.profile.clone(),
             goal: self.order.goal.clone(),
             options: self.order.options,
