@@ -222,7 +222,7 @@ async fn a_run_is_stopped_from_the_other_console() {
         }
     }
     let page = paul.get(&address).await.body;
-    assert!(page.contains(&format!("{address}/stop")), "{page}");
+    assert!(page.contains(&format!("{address}/stop")) && page.contains("http-equiv=\"refresh\""), "{page}");
     assert_eq!(paul.post(&format!("{address}/stop"), "").await.status, 303);
     assert!(paul.get(&address).await.body.contains("<dt>Stop requested</dt><dd>by <bdi>paul</bdi>"));
     let stopped = ended(&ada, &started).await.1.body;

@@ -68,6 +68,8 @@ struct RunPage {
     undo_reason: Option<String>,
     can_undo: bool,
     can_resume: bool,
+    /// Whether it goes on in another process.
+    reloads: bool,
     /// Whether a console works on it, or did, that obeys a stop.
     can_stop: bool,
     trouble: Option<Trouble>,
@@ -400,6 +402,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         undo_label: format!("Undo {}", plural(undoable as u64, "step")),
         can_undo: !phase.is_unfinished() && undoable > 0,
         can_resume,
+        reloads: false,
         can_stop: false,
         trouble,
         looked: false,
@@ -412,7 +415,8 @@ impl RunPage {
     /// Says that another process is working on the run, which no one else can resume until then.
     fn continues_elsewhere(&mut self) {
         self.said = "Another process is working on this run.";
-        self.todo = "Reload the page to see how far it is. A command line can be stopped where it was started.";
+        self.todo = "This page loads again every five seconds. A command line can be stopped where it was started.";
+        self.reloads = true;
         self.can_resume = false;
         self.trouble = None;
     }
