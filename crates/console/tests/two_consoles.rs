@@ -184,6 +184,21 @@ async fn a_console_that_asks_for_less_does_not_apply_what_another_made() {
 }
 
 #[tokio::test]
+async fn who_has_no_name_does_not_approve() {
+    let simulation = estate();
+    let unnamed = ConsoleOptions { people: Vec::new(), ..team(2) };
+    let served = serve_over(team(2), connector(&simulation)).await;
+    let ada = sign_in(&served, "ada").await;
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    let other = serve_in(served.directory.clone(), unnamed, connector(&simulation)).await;
+    let local = other.visitor().await;
+    let page = local.get(&plan.0).await.body;
+    assert!(page.contains("You are signed in without a name"), "{page}");
+    assert_eq!(approve(&local, &plan).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_plan_that_is_damaged_says_so_and_hides_no_other() {
     let simulation = estate();
     let (one, two) = two(&simulation, 1).await;

@@ -234,12 +234,13 @@ impl SessionStore {
         Ok(self.store.end_sessions(&[id], &links)?)
     }
 
-    /// Ends the sessions and links of people who have another role now.
+    /// Ends the sessions and links of people who have another role now, and of those without a name where people are named.
     pub(crate) fn end_other_roles(&self, people: &[(String, Role)]) -> Result<(), SessionStoreError> {
         let (sessions, links) = self.sessions_and_links()?;
         let has_another = |user: &SessionUser| {
             let named = user.name.as_deref().map(plain);
-            people.iter().any(|(name, role)| Some(plain(name)) == named && *role != user.role)
+            let is_unnamed = named.is_none() && !people.is_empty();
+            is_unnamed || people.iter().any(|(name, role)| Some(plain(name)) == named && *role != user.role)
         };
         let ended: Vec<&str> =
             sessions.iter().filter(|session| has_another(session.identity())).map(Session::id).collect();
@@ -426,11 +427,12 @@ mod tests {
             sessions.sign_in(&token).unwrap().unwrap().0
         };
         let (bob, ada) = (begin("bob", Role::Approver), begin("ada", Role::Approver));
+        let unnamed = sessions.new_link(SessionUser::local(), None).unwrap();
         let unused = sessions.new_link(SessionUser::named("BOB", Role::Approver), None).unwrap();
         beside.end_other_roles(&[("Bob".into(), Role::Viewer), ("ada".into(), Role::Approver)]).unwrap();
         for console in [&sessions, &beside] {
             assert!(find(console, &bob).is_none() && find(console, &ada).is_some());
-            assert!(console.whose(&unused).unwrap().is_none());
+            assert!(console.whose(&unused).unwrap().is_none() && console.whose(&unnamed).unwrap().is_none());
         }
     }
 

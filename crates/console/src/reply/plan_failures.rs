@@ -95,7 +95,7 @@ impl Failure {
         Self::new(
             StatusCode::FORBIDDEN,
             "Others approve your plans",
-            "You made this plan, and this console asks for the approval of other people. Nothing was approved.",
+            "This console asks for the approval of people with names who did not make the plan. Nothing was approved.",
             "Send the address of the plan to an approver.",
         )
     }
