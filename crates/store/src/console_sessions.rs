@@ -93,10 +93,6 @@ impl AuditStore {
         session: KeptSession,
         limits: &SignInLimits,
     ) -> Result<Option<KeptSession>, StoreError> {
-        // Who has no link writes nothing.
-        if self.sign_in_link(token, limits)?.is_none() {
-            return Ok(None);
-        }
         self.write(|connection| {
             let Some(link) = find_link(connection, token, limits)? else { return Ok(None) };
             connection.execute("DELETE FROM sign_in_links WHERE token = ?1", [token])?;

@@ -144,12 +144,15 @@ impl SessionStore {
     /// The first session of these secrets that a link began, which is used now.
     pub(super) fn find(&self, secrets: &[String]) -> Result<Option<Session>, SessionStoreError> {
         let find = || {
-            let asked: Vec<_> = secrets.iter().map(|secret| self.find_one(secret)).collect();
-            let is_known = asked.iter().position(|answer| matches!(answer, Ok(Some(_))));
-            match is_known {
-                Some(at) => asked.into_iter().nth(at).unwrap_or(Ok(None)),
-                None => asked.into_iter().find(Result::is_err).unwrap_or(Ok(None)),
+            let mut unread = Ok(None);
+            for secret in secrets {
+                match self.find_one(secret) {
+                    Ok(None) => {}
+                    Ok(found) => return Ok(found),
+                    Err(error) => unread = Err(error),
+                }
             }
+            unread
         };
         match find()? {
             // A moment ago it may have begun at another console.
