@@ -75,8 +75,8 @@ pub(crate) struct ServeArgs {
     /// is read-only.
     #[arg(long)]
     pub(crate) allow_changes: bool,
-    /// Apply a plan only when this many people have approved it, none of them its author. With 1, applying a plan approves
-    /// it.
+    /// Require the approval of this many people other than the author before a plan can be applied. With 1, applying a plan
+    /// approves it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), requires = "allow_changes")]
     pub(crate) approvals: u32,
     /// Answer /metrics for Prometheus, without signing in: numbers by status, control and reason, and no names.

@@ -25,8 +25,8 @@ pub(crate) enum StateCommand {
     Copy(CopyArgs),
     /// Upgrade a shared PostgreSQL store to the version of this program.
     ///
-    /// What it holds stays as it is. An older hostssl refuses the store from then on, so that every machine needs this version
-    /// first. A state directory needs no such command: the next command that writes to it upgrades it.
+    /// The data is not changed. Older versions of hostssl refuse the store afterwards, so install this one on every machine first.
+    /// A state directory needs no such command: it is upgraded by the next command that writes to it.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Upgrade(UpgradeArgs),
 }

@@ -415,7 +415,7 @@ impl RunPage {
     /// Says that another process is working on the run, which no one else can resume until then.
     fn continues_elsewhere(&mut self) {
         self.said = "Another process is working on this run.";
-        self.todo = "This page loads again every five seconds. A command line can be stopped where it was started.";
+        self.todo = "This page reloads every five seconds. To stop a run of the command line, press Ctrl-C there.";
         self.reloads = true;
         self.can_resume = false;
         self.trouble = None;

@@ -242,10 +242,10 @@ fn needed(shared: &Shared, ready: &PlanToReview) -> u32 {
 /// Whether the person who is signed in can approve a plan.
 fn can_approve(session: &Session, job: &PlanJob, approvals: &PlanApprovals) -> Result<(), &'static str> {
     if session.name().is_none() {
-        return Err("You are signed in without a name: people with names approve it.");
+        return Err("You are signed in without a name, so you cannot approve plans.");
     }
     if !may_approve(session.person(), &job.started_by) {
-        return Err("You made this plan: others approve it.");
+        return Err("You made this plan, so someone else has to approve it.");
     }
     if approvals.has(session.person()) { Err("You have approved this plan.") } else { Ok(()) }
 }
@@ -397,6 +397,6 @@ pub(crate) fn plan_of(shared: &Shared, change: &Arc<ChangeJob>) -> Option<String
 pub(super) fn no_such_plan() -> Failure {
     Failure::nothing_kept(
         "There is no such plan.",
-        "The newest fifty plans are kept. One that another console is making appears here when it is made. Without being applied, a plan changes nothing. Plan again from the server or from All resources.",
+        "The newest 50 plans are kept. If another console is still making this one, reload the page in a moment. A plan changes nothing until it is applied. Plan again from the server or from All resources.",
     )
 }

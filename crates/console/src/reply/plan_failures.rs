@@ -70,9 +70,9 @@ impl Failure {
     pub(crate) fn approvers_are_named() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
-            "Approvers are named at the start",
-            "This console asks for several approvals, so no approver invites another. No link was made.",
-            "Name the approver where the console is started: hostssl serve --link NAME=approver.",
+            "Approvers cannot be invited here",
+            "This console requires several approvals, so approvers cannot invite each other. No link was made.",
+            "Restart the console with --link NAME=approver.",
         )
     }
 
@@ -80,7 +80,7 @@ impl Failure {
         Self::new(
             StatusCode::CONFLICT,
             "This plan cannot be read",
-            "Another version of hostssl kept it, or what is kept of it is damaged. Nothing was changed.",
+            "It was saved by another version of hostssl, or it is damaged. Nothing was changed.",
             "Plan again from the server or from All resources.",
         )
     }
@@ -94,8 +94,8 @@ impl Failure {
     pub(crate) fn own_plan() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
-            "Others approve your plans",
-            "This console asks for the approval of people with names who did not make the plan. Nothing was approved.",
+            "You cannot approve this plan",
+            "A plan has to be approved by someone with a name who did not make it. Nothing was approved.",
             "Send the address of the plan to an approver.",
         )
     }
