@@ -193,9 +193,6 @@ impl Console {
         if let Some(latest) = shared.store.latest()? {
             shared.readiness(&latest);
         }
-        if let Err(error) = shared.sessions.end_other_roles(&shared.options.people) {
-            tracing::warn!(%error, "sessions of people with another role could not be ended");
-        }
         let links = LinkMaker(shared.clone()).links()?;
         Ok(Self { shared, listener, tls, links, probers: None })
     }

@@ -3,8 +3,8 @@
 use crate::activity_cache::ActivityCache;
 use crate::endings::EndingsCache;
 use crate::exchanges::Exchanges;
-use crate::guard::SessionStoreError;
 use crate::guard::session_store::SessionStore;
+use crate::guard::{ListedPeople, SessionStoreError};
 use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
@@ -74,9 +74,9 @@ impl Shared {
             desk: ProberDesk::default(),
         };
         Self(Arc::new(Inner {
+            sessions: Arc::new(SessionStore::new(store.clone(), ListedPeople::of(&options))),
             options,
             port,
-            sessions: Arc::new(SessionStore::new(store.clone())),
             store,
             exchanges,
             context: Arc::new(context),

@@ -76,6 +76,28 @@ async fn a_session_and_its_forms_hold_at_both() {
 }
 
 #[tokio::test]
+async fn a_console_refuses_whom_it_does_not_list() {
+    let simulation = estate();
+    let one = serve_over(team(1), connector(&simulation)).await;
+    let (ada, eve) = (sign_in(&one, "ada").await, sign_in(&one, "eve").await);
+    let page = eve.post("/sessions", "&name=Zoe&role=planner").await;
+    let link = page.body.split("<code data-origin>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let zoe = Visitor { served: &one, cookie: one.press_sign_in(&link).await.cookies() };
+    // Started again without ada, and with less for bob, while the other one still runs.
+    let people = vec![("bob".to_owned(), Role::Viewer), ("eve".to_owned(), Role::Approver)];
+    let two = serve_in(one.directory.clone(), ConsoleOptions { people, ..team(1) }, connector(&simulation)).await;
+    let bob = sign_in(&one, "bob").await;
+    for (visitor, status) in [(&ada, 401), (&bob, 401), (&eve, 200), (&zoe, 200)] {
+        assert_eq!(at(visitor, &two).get("/").await.status, status);
+        assert_eq!(visitor.get("/").await.status, 200);
+    }
+    let list = at(&eve, &two).get("/sessions").await.body;
+    let row = |name: &str| list.split("<tr>").find(|row| row.contains(&format!("<bdi>{name}</bdi>"))).unwrap();
+    assert!(row("ada").contains("refused here") && row("bob").contains("refused here"), "{list}");
+    assert!(!row("eve").contains("refused here") && !row("Zoe").contains("refused here"), "{list}");
+}
+
+#[tokio::test]
 async fn a_plan_of_one_is_reviewed_and_applied_at_the_other_and_once() {
     let simulation = estate();
     let (one, two) = two(&simulation, 1).await;

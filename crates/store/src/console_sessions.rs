@@ -17,6 +17,8 @@ pub struct KeptSession {
     pub role: String,
     /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub began_ms: i64,
+    /// Whether someone who was signed in gave the person access. Otherwise a console was started with the name.
+    pub is_invited: bool,
 }
 
 /// A link that signs in once.
@@ -32,6 +34,8 @@ pub struct KeptLink {
     pub maker: Option<String>,
     /// When it was made, in milliseconds since 1970-01-01T00:00:00Z.
     pub made_ms: i64,
+    /// Whether someone who was signed in gives the person access. Otherwise a console was started with the name.
+    pub is_invited: bool,
 }
 
 /// From when on sessions and links hold, in milliseconds since 1970-01-01T00:00:00Z, and how many there may be.
@@ -60,15 +64,18 @@ impl AuditStore {
             connection.execute("DELETE FROM sign_in_links WHERE made_at_ms < ?1", [limits.made_after_ms])?;
             let insert =
                 "INSERT INTO sign_in_links (token, person, role, maker, made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
-            let KeptLink { token, person, role, maker, made_ms } = link;
+            let KeptLink { token, person, role, maker, made_ms, is_invited } = link;
             connection.execute(insert, params![token, person, role, maker, made_ms])?;
+            if *is_invited {
+                note_invited(connection, token)?;
+            }
             let own = "DELETE FROM sign_in_links WHERE maker = ?1 AND token NOT IN (SELECT token FROM sign_in_links \
                        WHERE maker = ?1 ORDER BY token = ?2 DESC, made_at_ms DESC LIMIT ?3)";
             connection.execute(own, params![maker, token, limits.links_of_one])?;
             let oldest = "DELETE FROM sign_in_links WHERE token NOT IN \
                           (SELECT token FROM sign_in_links ORDER BY token = ?2 DESC, made_at_ms DESC LIMIT ?1)";
             connection.execute(oldest, params![limits.links, token])?;
-            Ok(())
+            forget_invited(connection)
         })
     }
 
@@ -96,11 +103,16 @@ impl AuditStore {
         self.write(|connection| {
             let Some(link) = find_link(connection, token, limits)? else { return Ok(None) };
             connection.execute("DELETE FROM sign_in_links WHERE token = ?1", [token])?;
-            let session = KeptSession { person: link.person, role: link.role, ..session };
+            let KeptLink { person, role, is_invited, .. } = link;
+            let session = KeptSession { person, role, is_invited, ..session };
             make_room(connection, session.person.as_deref(), limits)?;
             let insert = "INSERT INTO sessions (secret, id, person, role, began_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
-            let KeptSession { secret, id, person, role, began_ms } = &session;
+            let KeptSession { secret, id, person, role, began_ms, is_invited } = &session;
             connection.execute(insert, params![secret, id, person, role, began_ms])?;
+            if *is_invited {
+                note_invited(connection, secret)?;
+            }
+            forget_invited(connection)?;
             Ok(Some(session))
         })
     }
@@ -146,29 +158,43 @@ impl AuditStore {
             for link in links {
                 connection.execute("DELETE FROM sign_in_links WHERE token = ?1", [&link.token])?;
             }
-            Ok(())
+            forget_invited(connection)
         })
     }
 }
 
-const SESSION: &str = "secret, id, person, role, began_at_ms";
+const SESSION: &str =
+    "secret, id, person, role, began_at_ms, EXISTS (SELECT 1 FROM invited WHERE invited.secret = sessions.secret)";
 const LIVE: &str = "began_at_ms >= ?1";
-const LINK: &str = "token, person, role, maker, made_at_ms";
+const LINK: &str = "token, person, role, maker, made_at_ms, EXISTS (SELECT 1 FROM invited WHERE secret = token)";
 
 fn session(row: &Row<'_>) -> rusqlite::Result<KeptSession> {
     let (secret, id, person) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(KeptSession { secret, id, person, role: row.get(3)?, began_ms: row.get(4)? })
+    Ok(KeptSession { secret, id, person, role: row.get(3)?, began_ms: row.get(4)?, is_invited: row.get(5)? })
 }
 
 fn link(row: &Row<'_>) -> rusqlite::Result<KeptLink> {
     let (token, person, role) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(KeptLink { token, person, role, maker: row.get(3)?, made_ms: row.get(4)? })
+    Ok(KeptLink { token, person, role, maker: row.get(3)?, made_ms: row.get(4)?, is_invited: row.get(5)? })
 }
 
 fn find_link(connection: &Connection, token: &str, limits: &SignInLimits) -> Result<Option<KeptLink>, StoreError> {
     let sql = format!("SELECT {LINK} FROM sign_in_links WHERE token = ?1 AND made_at_ms >= ?2");
     let given = params![token, limits.made_after_ms];
     Ok(connection.prepare_cached(&sql)?.query_row(given, link).optional()?)
+}
+
+fn note_invited(connection: &Connection, secret: &str) -> Result<(), StoreError> {
+    connection.execute("INSERT OR IGNORE INTO invited (secret) VALUES (?1)", [secret])?;
+    Ok(())
+}
+
+/// Removes what is noted of sessions and links that are gone.
+fn forget_invited(connection: &Connection) -> Result<(), StoreError> {
+    let gone = "DELETE FROM invited WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.secret = invited.secret) \
+                AND NOT EXISTS (SELECT 1 FROM sign_in_links WHERE token = invited.secret)";
+    connection.execute(gone, [])?;
+    Ok(())
 }
 
 /// Removes sessions that have ended, and one more where there are too many: the person's oldest, or else the oldest.

@@ -66,12 +66,12 @@ fn limits() -> SignInLimits {
 
 fn link(token: &str, person: Option<&str>, made_ms: i64) -> KeptLink {
     let (token, person) = (token.to_owned(), person.map(ToOwned::to_owned));
-    KeptLink { token, person, role: "planner".into(), maker: None, made_ms }
+    KeptLink { token, person, role: "planner".into(), maker: None, made_ms, is_invited: false }
 }
 
 fn session(secret: &str, began_ms: i64) -> KeptSession {
     let (secret, id) = (secret.to_owned(), format!("id-{secret}"));
-    KeptSession { secret, id, person: None, role: String::new(), began_ms }
+    KeptSession { secret, id, person: None, role: String::new(), began_ms, is_invited: false }
 }
 
 fn begin(store: &AuditStore, secret: &str, person: Option<&str>, began_ms: i64) {
@@ -89,6 +89,14 @@ fn a_link_signs_in_once_whichever_console_it_is_used_at() {
     assert_eq!(one.sign_in("t", session("other", NOW), &limits()).unwrap(), None);
     assert_eq!(one.session("s", &limits()).unwrap(), Some(begun));
     assert_eq!(one.session("other", &limits()).unwrap(), None);
+    // Who was invited is known to be, and no one else.
+    one.keep_link(&KeptLink { is_invited: true, ..link("i", Some("zoe"), NOW) }, &limits()).unwrap();
+    assert!(two.sign_in_link("i", &limits()).unwrap().unwrap().is_invited);
+    two.sign_in("i", session("z", NOW), &limits()).unwrap().unwrap();
+    let invited = |store: &AuditStore, secret| store.session(secret, &limits()).unwrap().map(|one| one.is_invited);
+    assert_eq!((invited(&one, "z"), invited(&one, "s")), (Some(true), Some(false)));
+    one.end_sessions(&["id-z"], &[]).unwrap();
+    assert_eq!(invited(&two, "z"), None);
     // Too old, in each way.
     one.keep_link(&link("old", None, NOW - 501), &limits()).unwrap();
     assert_eq!(two.sign_in("old", session("x", NOW), &limits()).unwrap(), None);

@@ -51,6 +51,17 @@ pub fn is_name(name: &str) -> bool {
     !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(is_harmful)
 }
 
+/// How someone is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignInWay {
+    /// A proxy says so, with every request.
+    Proxy,
+    /// By a link that a console printed for the people of its `--link`, or that such a person made for themselves.
+    Listed,
+    /// By a link that someone made for another person.
+    Invited,
+}
+
 /// Someone who is signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct Session(Arc<Inner>);
@@ -60,8 +71,7 @@ struct Inner {
     /// Its name on pages, which opens nothing.
     id: String,
     identity: SessionUser,
-    /// Whether a proxy signs this person in, with every request.
-    by_proxy: bool,
+    way: SignInWay,
     token: String,
     /// In milliseconds since 1970-01-01T00:00:00Z.
     began_ms: i64,
@@ -73,12 +83,12 @@ impl Session {
     pub(super) fn new(
         id: String,
         identity: SessionUser,
-        by_proxy: bool,
+        way: SignInWay,
         secret: Option<&str>,
         (began_ms, used_ms): (i64, i64),
     ) -> Self {
         let token = secret.map(token_of).unwrap_or_default();
-        Self(Arc::new(Inner { id, identity, by_proxy, token, began_ms, used_ms: AtomicI64::new(used_ms) }))
+        Self(Arc::new(Inner { id, identity, way, token, began_ms, used_ms: AtomicI64::new(used_ms) }))
     }
 
     /// Its name on pages.
@@ -108,7 +118,12 @@ impl Session {
 
     /// Whether a proxy signs this person in.
     pub(crate) fn by_proxy(&self) -> bool {
-        self.0.by_proxy
+        self.0.way == SignInWay::Proxy
+    }
+
+    /// How this person signed in.
+    pub(crate) fn way(&self) -> SignInWay {
+        self.0.way
     }
 
     /// The token that forms carry.
@@ -187,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_token_is_of_one_secret_and_without_one_there_is_none() {
-        let of = |secret| Session::new("id".into(), SessionUser::local(), false, secret, (0, 0));
+        let of = |secret| Session::new("id".into(), SessionUser::local(), SignInWay::Listed, secret, (0, 0));
         let (one, two, none) = (of(Some("one")), of(Some("two")), of(None));
         assert!(one.is_token(one.token()) && !one.is_token(two.token()) && !one.is_token("one"));
         assert_eq!(one.token(), of(Some("one")).token());

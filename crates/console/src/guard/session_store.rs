@@ -1,7 +1,8 @@
 //! Who is signed in: sessions that links began, which every console of the state knows, and those of people whom a proxy signs
 //! in, which this process knows.
 
-use super::session::{IDLE, LIFETIME, Session, SessionUser, now_ms, plain};
+use super::listed_people::ListedPeople;
+use super::session::{IDLE, LIFETIME, Session, SessionUser, SignInWay, now_ms, plain};
 use super::session_error::SessionStoreError;
 use crate::user_role::Role;
 use hostssl_model::hex;
@@ -27,6 +28,8 @@ const ASKED_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct SessionStore {
     store: Arc<AuditStore>,
+    /// Whose sign-in holds here.
+    listed: ListedPeople,
     /// Sessions that this process alone knows, with when they began, more exactly than the session tells.
     here: Mutex<HashMap<String, (Instant, Session)>>,
     /// Links that the state could not take.
@@ -40,9 +43,10 @@ pub(crate) struct SessionStore {
 }
 
 impl SessionStore {
-    pub(crate) fn new(store: Arc<AuditStore>) -> Self {
+    pub(crate) fn new(store: Arc<AuditStore>, listed: ListedPeople) -> Self {
         Self {
             store,
+            listed,
             here: Mutex::default(),
             links_here: Mutex::default(),
             remembered: Mutex::default(),
@@ -54,12 +58,16 @@ impl SessionStore {
     /// A new one-time token that signs in this person, made by a session or on the terminal.
     pub(crate) fn new_link(&self, identity: SessionUser, maker: Option<&Session>) -> Result<String, SessionStoreError> {
         let token = secret()?;
+        let is_own = |maker: &Session| *maker.identity() == identity && maker.way() != SignInWay::Invited;
+        let is_listed = identity.name.as_deref().is_some_and(|name| self.listed.has(name));
+        let is_invited = !is_listed && maker.is_some_and(|maker| !is_own(maker));
         let link = KeptLink {
             token: digest(&token),
             person: identity.name,
             role: identity.role.to_string(),
             maker: maker.map(|maker| maker.id().to_owned()),
             made_ms: now_ms(),
+            is_invited,
         };
         if let Err(error) = self.store.keep_link(&link, &limits()) {
             // On a full disk people still see what was kept.
@@ -75,26 +83,34 @@ impl SessionStore {
 
     /// Whom a one-time token signs in, if it is unused and still holds.
     pub(crate) fn whose(&self, token: &str) -> Result<Option<SessionUser>, SessionStoreError> {
+        Ok(self.link(token)?.map(|(identity, _)| identity))
+    }
+
+    fn link(&self, token: &str) -> Result<Option<(SessionUser, KeptLink)>, SessionStoreError> {
+        let with_user = |link: KeptLink| Some((user(link.person.clone(), &link.role)?, link));
         let here = lock(&self.links_here).get(&digest(token)).cloned();
         if let Some(link) = here.filter(|link| link.made_ms >= limits().made_after_ms) {
-            return Ok(user(link.person, &link.role));
+            return Ok(with_user(link));
         }
         let find = || self.store.sign_in_link(&digest(token), &limits());
         let link = match find()? {
             None if self.is_brought_up_to_date() => find()?,
             found => found,
         };
-        Ok(link.and_then(|link| user(link.person, &link.role)))
+        let found = link.and_then(with_user);
+        Ok(found.filter(|(identity, link)| self.listed.admits(identity, link.is_invited)))
     }
 
     /// Signs in by a one-time token, which is used up; returns the secret for the cookie.
     pub(crate) fn sign_in(&self, token: &str) -> Result<Option<(String, Session)>, SessionStoreError> {
-        let Some(identity) = self.whose(token)? else { return Ok(None) };
+        let Some((identity, link)) = self.link(token)? else { return Ok(None) };
         if lock(&self.links_here).remove(&digest(token)).is_some() {
-            return self.begin_here(identity, false, None).map(Some);
+            return self.begin_here(identity, way(link.is_invited), None).map(Some);
         }
         let (secret, id) = (secret()?, new_id()?);
-        let begun = KeptSession { secret: digest(&secret), id, person: None, role: String::new(), began_ms: now_ms() };
+        let began_ms = now_ms();
+        let (person, role, is_invited) = (link.person, link.role, link.is_invited);
+        let begun = KeptSession { secret: digest(&secret), id, person, role, began_ms, is_invited };
         let begun = self.store.sign_in(&digest(token), begun, &limits())?;
         Ok(begun.and_then(|begun| session(begun, Some(&secret))).map(|session| (secret, session)))
     }
@@ -105,18 +121,18 @@ impl SessionStore {
         identity: SessionUser,
         held: Option<&str>,
     ) -> Result<(String, Session), SessionStoreError> {
-        self.begin_here(identity, true, held)
+        self.begin_here(identity, SignInWay::Proxy, held)
     }
 
     fn begin_here(
         &self,
         identity: SessionUser,
-        by_proxy: bool,
+        way: SignInWay,
         held: Option<&str>,
     ) -> Result<(String, Session), SessionStoreError> {
         let secret = held.map_or_else(secret, |held| Ok(held.to_owned()))?;
         let now = now_ms();
-        let session = Session::new(new_id()?, identity, by_proxy, Some(&secret), (now, now));
+        let session = Session::new(new_id()?, identity, way, Some(&secret), (now, now));
         let mut sessions = lock(&self.here);
         sessions.retain(|_, (_, session)| is_live(session, &limits()));
         if sessions.len() >= MAX_SESSIONS {
@@ -186,7 +202,8 @@ impl SessionStore {
             Err(error) => Some(known.ok_or(error)?),
         };
         let is_ended = |session: &Session| lock(&self.ended).contains(session.id());
-        let found = found.filter(|session| is_live(session, &limits) && !is_ended(session));
+        let holds = |session: &Session| is_live(session, &limits) && !is_ended(session) && self.holds(session);
+        let found = found.filter(holds);
         let mut remembered = lock(&self.remembered);
         remembered.retain(|other, session| *other != key && is_live(session, &limits));
         if let Some(session) = &found {
@@ -194,6 +211,11 @@ impl SessionStore {
             remembered.insert(key, session.clone());
         }
         Ok(found)
+    }
+
+    /// Whether its person may be here: a console with other names may have begun it.
+    pub(crate) fn holds(&self, session: &Session) -> bool {
+        session.by_proxy() || self.listed.admits(session.identity(), session.way() == SignInWay::Invited)
     }
 
     /// Every session, the one that was used last first.
@@ -235,26 +257,6 @@ impl SessionStore {
         };
         let links: Vec<KeptLink> = links.into_iter().filter(is_its).collect();
         Ok(self.store.end_sessions(&[id], &links)?)
-    }
-
-    /// Ends the sessions and links of people who have another role now, and of those without a name where people are named.
-    pub(crate) fn end_other_roles(&self, people: &[(String, Role)]) -> Result<(), SessionStoreError> {
-        let (sessions, links) = self.sessions_and_links()?;
-        let has_another = |user: &SessionUser| {
-            let named = user.name.as_deref().map(plain);
-            let is_unnamed = named.is_none() && !people.is_empty();
-            is_unnamed || people.iter().any(|(name, role)| Some(plain(name)) == named && *role != user.role)
-        };
-        let ended: Vec<&str> =
-            sessions.iter().filter(|session| has_another(session.identity())).map(Session::id).collect();
-        // They are over here, even if the state cannot be written.
-        lock(&self.ended).extend(ended.iter().map(|id| (*id).to_owned()));
-        let is_its = |link: &KeptLink| user(link.person.clone(), &link.role).is_none_or(|user| has_another(&user));
-        let links: Vec<KeptLink> = links.into_iter().filter(is_its).collect();
-        if ended.is_empty() && links.is_empty() {
-            return Ok(());
-        }
-        Ok(self.store.end_sessions(&ended, &links)?)
     }
 
     fn sessions_and_links(&self) -> Result<(Vec<Session>, Vec<KeptLink>), SessionStoreError> {
@@ -307,8 +309,12 @@ fn session(kept: KeptSession, secret: Option<&str>) -> Option<Session> {
 }
 
 fn session_used(kept: KeptSession, secret: Option<&str>, used_ms: i64) -> Option<Session> {
-    let KeptSession { id, person, role, began_ms, .. } = kept;
-    Some(Session::new(id, user(person, &role)?, false, secret, (began_ms, used_ms)))
+    let KeptSession { id, person, role, began_ms, is_invited, .. } = kept;
+    Some(Session::new(id, user(person, &role)?, way(is_invited), secret, (began_ms, used_ms)))
+}
+
+fn way(is_invited: bool) -> SignInWay {
+    if is_invited { SignInWay::Invited } else { SignInWay::Listed }
 }
 
 fn secret() -> Result<String, SessionStoreError> {
@@ -334,11 +340,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::ConsoleOptions;
 
-    fn two_consoles() -> (tempfile::TempDir, SessionStore, SessionStore) {
+    const LISTED: [(&str, Role); 2] = [("ada", Role::Planner), ("vera", Role::Viewer)];
+
+    /// Two consoles of a state, for these people.
+    fn two_consoles(people: [&[(&str, Role)]; 2]) -> (tempfile::TempDir, SessionStore, SessionStore) {
         let directory = tempfile::tempdir().unwrap();
-        let open = || SessionStore::new(Arc::new(AuditStore::open(directory.path()).unwrap()));
-        let (one, two) = (open(), open());
+        let [one, two] = people.map(|people| {
+            let people = people.iter().map(|(name, role)| ((*name).to_owned(), *role)).collect();
+            let listed = ListedPeople::of(&ConsoleOptions { people, ..ConsoleOptions::for_tests() });
+            SessionStore::new(Arc::new(AuditStore::open(directory.path()).unwrap()), listed)
+        });
         (directory, one, two)
     }
 
@@ -348,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_link_signs_in_once_and_as_whom_it_was_made_for() {
-        let (_directory, sessions, beside) = two_consoles();
+        let (_directory, sessions, beside) = two_consoles([&LISTED, &LISTED]);
         let ada = SessionUser::named("ada", Role::Planner);
         let token = sessions.new_link(ada.clone(), None).unwrap();
         assert!(sessions.sign_in("something else").unwrap().is_none());
@@ -369,7 +382,8 @@ mod tests {
 
     #[test]
     fn whoever_is_put_out_has_no_link_to_come_back_by() {
-        let (_directory, sessions, _) = two_consoles();
+        const VIEWERS: [(&str, Role); 2] = [("ada", Role::Viewer), ("vera", Role::Viewer)];
+        let (_directory, sessions, _) = two_consoles([&VIEWERS, &VIEWERS]);
         let [vera, ada] = ["vera", "ada"].map(|name| SessionUser::named(name, Role::Viewer));
         let link = |identity: &SessionUser, maker| sessions.new_link(identity.clone(), maker).unwrap();
         let begin = |identity: &SessionUser| sessions.sign_in(&link(identity, None)).unwrap().unwrap().1;
@@ -390,19 +404,19 @@ mod tests {
 
     #[test]
     fn a_name_has_the_roles_of_its_sessions_and_links() {
-        let (_directory, sessions, _) = two_consoles();
+        let (_directory, sessions, _) = two_consoles([&LISTED, &LISTED]);
         assert!(sessions.roles_of("ada").unwrap().is_empty());
-        let token = sessions.new_link(SessionUser::named("Ada ", Role::Viewer), None).unwrap();
-        assert_eq!(sessions.roles_of("ada").unwrap(), [Role::Viewer]);
-        sessions.sign_in(&token).unwrap();
-        assert_eq!(sessions.roles_of(" ADA").unwrap(), [Role::Viewer]);
+        let token = sessions.new_link(SessionUser::named("Vera ", Role::Viewer), None).unwrap();
+        assert_eq!(sessions.roles_of("vera").unwrap(), [Role::Viewer]);
+        sessions.sign_in(&token).unwrap().unwrap();
+        assert_eq!(sessions.roles_of(" VERA").unwrap(), [Role::Viewer]);
         sessions.new_link(SessionUser::local(), None).unwrap();
         assert!(sessions.roles_of("local user").unwrap().is_empty());
     }
 
     #[test]
     fn a_proxys_sessions_are_never_too_many_and_nobody_pushes_out_others() {
-        let (_directory, sessions, beside) = two_consoles();
+        let (_directory, sessions, beside) = two_consoles([&LISTED, &LISTED]);
         let begin = |name: &str| sessions.begin_proxied(SessionUser::named(name, Role::Viewer), None).unwrap();
         let (first, session) = begin("first");
         let (own, _) = begin("another");
@@ -423,25 +437,39 @@ mod tests {
     }
 
     #[test]
-    fn who_has_another_role_at_the_next_start_signs_in_anew() {
-        let (_directory, sessions, beside) = two_consoles();
-        let begin = |name: &str, role| {
-            let token = sessions.new_link(SessionUser::named(name, role), None).unwrap();
-            sessions.sign_in(&token).unwrap().unwrap().0
+    fn a_console_admits_whom_it_lists_and_who_was_invited() {
+        let before = [("bob", Role::Approver), ("ada", Role::Approver), ("eve", Role::Approver)];
+        let now = [("Bob", Role::Viewer), ("ada", Role::Approver)];
+        let (_directory, old, new) = two_consoles([&before, &now]);
+        let sign_in = |identity: SessionUser, maker: Option<&Session>| {
+            let token = old.new_link(identity, maker).unwrap();
+            old.sign_in(&token).unwrap().unwrap()
         };
-        let (bob, ada) = (begin("bob", Role::Approver), begin("ada", Role::Approver));
-        let unnamed = sessions.new_link(SessionUser::local(), None).unwrap();
-        let unused = sessions.new_link(SessionUser::named("BOB", Role::Approver), None).unwrap();
-        beside.end_other_roles(&[("Bob".into(), Role::Viewer), ("ada".into(), Role::Approver)]).unwrap();
-        for console in [&sessions, &beside] {
-            assert!(find(console, &bob).is_none() && find(console, &ada).is_some());
-            assert!(console.whose(&unused).unwrap().is_none() && console.whose(&unnamed).unwrap().is_none());
+        let named = SessionUser::named;
+        let [(bob, _), (ada, of_ada), (eve, of_eve)] =
+            before.map(|(name, role)| sign_in(SessionUser::named(name, role), None));
+        let (zoe, of_zoe) = sign_in(named("zoe", Role::Planner), Some(&of_ada));
+        let (elsewhere, _) = sign_in(named("zoe", Role::Planner), Some(&of_zoe));
+        // A link that someone makes for themselves, or for a listed name, is no invitation.
+        let (again, _) = sign_in(named("eve", Role::Approver), Some(&of_eve));
+        let (by_ada, _) = sign_in(named("EVE", Role::Approver), Some(&of_ada));
+        for secret in [&ada, &zoe, &elsewhere] {
+            assert!(find(&old, secret).is_some() && find(&new, secret).is_some());
         }
+        // They stay where they are listed: consoles that are restarted in turn end no session of each other.
+        for secret in [&bob, &eve, &again, &by_ada] {
+            assert!(find(&new, secret).is_none() && find(&old, secret).is_some());
+        }
+        let listed = new.all().unwrap();
+        let refused = listed.iter().filter(|session| !new.holds(session)).count();
+        assert_eq!((listed.len(), refused), (7, 4));
+        let unused = old.new_link(named("bob", Role::Approver), None).unwrap();
+        assert!(old.whose(&unused).unwrap().is_some() && new.sign_in(&unused).unwrap().is_none());
     }
 
     #[test]
     fn what_the_state_does_not_take_holds_here_and_what_ended_here_stays_so() {
-        let (directory, sessions, beside) = two_consoles();
+        let (directory, sessions, beside) = two_consoles([&[], &[]]);
         let token = sessions.new_link(SessionUser::local(), None).unwrap();
         let (secret, session) = sessions.sign_in(&token).unwrap().unwrap();
         assert!(find(&sessions, &secret).is_some());

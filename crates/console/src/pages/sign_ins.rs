@@ -30,6 +30,8 @@ struct SessionRow {
     began: Ago,
     used: Ago,
     own: bool,
+    /// Whether its person may be at this console, and at which others is not known here.
+    admitted: bool,
 }
 
 /// Everyone who is signed in.
@@ -38,7 +40,7 @@ pub(crate) async fn list(
     Extension(session): Extension<Session>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let row = |one: &Session| SessionRow {
+    let row = |one: &Session, admitted| SessionRow {
         id: one.id().to_owned(),
         person: one.person().to_owned(),
         role: one.role(),
@@ -46,8 +48,10 @@ pub(crate) async fn list(
         began: Ago::new(one.began_ms()),
         used: Ago::new(one.used_ms()),
         own: one.id() == session.id(),
+        admitted,
     };
-    let rows = shared.ask_sessions(SessionStore::all).await?.iter().map(row).collect();
+    let all = shared.ask_sessions(SessionStore::all).await?;
+    let rows = all.iter().map(|one| row(one, shared.sessions.holds(one))).collect();
     // With several approvals, those who approve are named at the start.
     let is_open = |role: &Role| *role < Role::Approver || shared.options.approvals < 2;
     let roles = Role::ALL.into_iter().filter(is_open).collect();

@@ -97,7 +97,7 @@ pub fn copy_out_of(log: &Arc<dyn SharedLog>, directory: &Path) -> Result<StateDi
     transaction.execute("DELETE FROM copy_of", [])?;
     let copied = digest(&transaction)?;
     // Who was signed in to consoles of the store is not signed in to those of another state.
-    transaction.execute_batch("DELETE FROM sessions; DELETE FROM sign_in_links")?;
+    transaction.execute_batch("DELETE FROM sessions; DELETE FROM sign_in_links; DELETE FROM invited")?;
     transaction.commit()?;
     Ok(copied)
 }
