@@ -128,6 +128,16 @@ impl AuditStore {
         self.read(|connection| Ok(connection.prepare_cached(&sql)?.query_row(given, session).optional()?))
     }
 
+    /// Whether the session of this id continues.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn has_session(&self, id: &str, limits: &SignInLimits) -> Result<bool, StoreError> {
+        let sql = format!("SELECT 1 FROM sessions WHERE {LIVE} AND id = ?2");
+        self.read(|connection| Ok(connection.prepare_cached(&sql)?.exists(params![limits.began_after_ms, id])?))
+    }
+
     /// Every session, and every link that was not used.
     ///
     /// # Errors

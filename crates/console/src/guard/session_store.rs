@@ -218,6 +218,19 @@ impl SessionStore {
         session.by_proxy() || self.listed.admits(session.identity(), session.way() == SignInWay::Invited)
     }
 
+    /// Whether a session that was found here has ended meanwhile, wherever that was done. To ask is no use of it.
+    pub(crate) fn has_ended(&self, session: &Session) -> bool {
+        let (id, limits) = (session.id(), limits());
+        if !is_live(session, &limits) || lock(&self.ended).contains(id) {
+            return true;
+        }
+        if lock(&self.here).values().any(|(_, other)| other.id() == id) {
+            return false;
+        }
+        // Where the state cannot be read, who was signed in still is.
+        session.by_proxy() || self.store.has_session(id, &limits).is_ok_and(|has| !has)
+    }
+
     /// Every session, the one that was used last first.
     pub(crate) fn all(&self) -> Result<Vec<Session>, SessionStoreError> {
         Ok(self.sessions_and_links()?.0)
@@ -465,6 +478,34 @@ mod tests {
         assert_eq!((listed.len(), refused), (7, 4));
         let unused = old.new_link(named("bob", Role::Approver), None).unwrap();
         assert!(old.whose(&unused).unwrap().is_some() && new.sign_in(&unused).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_session_has_ended_wherever_it_was_ended_and_when_it_is_over() {
+        let (_directory, sessions, beside) = two_consoles([&LISTED, &LISTED]);
+        let sign_in = || {
+            let token = sessions.new_link(SessionUser::named("ada", Role::Planner), None).unwrap();
+            sessions.sign_in(&token).unwrap().unwrap().1
+        };
+        let (here, there) = (sign_in(), sign_in());
+        assert!([&here, &there].into_iter().all(|session| !sessions.has_ended(session)));
+        sessions.sign_out(here.id()).unwrap();
+        beside.end(there.id()).unwrap();
+        assert!([&here, &there].into_iter().all(|session| sessions.has_ended(session)));
+        let (_, proxied) = sessions.begin_proxied(SessionUser::named("eve", Role::Viewer), None).unwrap();
+        assert!(!sessions.has_ended(&proxied));
+        sessions.end(proxied.id()).unwrap();
+        assert!(sessions.has_ended(&proxied));
+        let of_age = |began: Duration, used: Duration| {
+            let (began_ms, used_ms) = (now_ms() - millis(began), now_ms() - millis(used));
+            let kept = sign_in();
+            let (id, identity) = (kept.id().to_owned(), kept.identity().clone());
+            Session::new(id, identity, kept.way(), None, (began_ms, used_ms))
+        };
+        let minute = Duration::from_mins(1);
+        assert!(!sessions.has_ended(&of_age(LIFETIME - minute, IDLE - minute)));
+        assert!(sessions.has_ended(&of_age(LIFETIME + minute, Duration::ZERO)));
+        assert!(sessions.has_ended(&of_age(IDLE + minute, IDLE + minute)));
     }
 
     #[test]

@@ -175,10 +175,14 @@ pub(crate) async fn show(
 }
 
 /// How far it is, as server-sent events.
-pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn events(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
     let job = shared.changes.find(&id).ok_or_else(Failure::no_such_run)?;
     let mut before = Arc::new(BTreeMap::new());
-    follow(&shared, job.follow(), move |now| update(now, &mut before))
+    follow(&shared, &session, job.follow(), move |now| update(now, &mut before))
 }
 
 /// Begins nothing new; what is in progress is followed to its end.

@@ -278,9 +278,13 @@ pub(crate) async fn approve(
 }
 
 /// How far the planning is, as server-sent events.
-pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn events(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
     let job = plan_job(&shared, &id).await?;
-    follow(&shared, job.follow(), |now| now.update(&now.progress))
+    follow(&shared, &session, job.follow(), |now| now.update(&now.progress))
 }
 
 /// Gives up planning.

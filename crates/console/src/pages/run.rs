@@ -305,7 +305,11 @@ pub(crate) async fn stop(
 }
 
 /// The progress of the audit in progress, as server-sent events. The last one says that it ended.
-pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn events(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
     let job = shared.audits.find(&id).ok_or_else(Failure::no_such_run)?;
-    follow(&shared, job.follow(), |now| now.update(&now.progress))
+    follow(&shared, &session, job.follow(), |now| now.update(&now.progress))
 }
