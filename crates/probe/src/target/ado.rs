@@ -2,7 +2,8 @@
 //! the keywords of Npgsql and of psqlODBC).
 
 use super::connection_parameters::Parameters;
-use super::{TargetError, parse_port, uri};
+use super::keywords::{check_ado, plain};
+use super::{DEFAULT_PORT, TargetError, keywords, parse_port, uri};
 
 const FAULT: TargetError = TargetError::Syntax("between semicolons a keyword has no value, or a quote is not closed");
 
@@ -33,12 +34,12 @@ pub(super) fn is_alone(text: &str) -> bool {
 
 /// Whether a text is a keyword of such connection strings, or of libpq's where they agree.
 pub(super) fn is_keyword(text: &str) -> bool {
-    libpq_keyword(text).is_some() || is_dropped(text)
+    libpq_keyword(text).is_some() || keywords::is_ado(text)
 }
 
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();
-    let mut port = None;
+    let mut port: Option<String> = None;
     let mut rest = text.trim_start_matches([';', ' ']);
     while !rest.is_empty() {
         let (keyword, after) = rest.split_once('=').ok_or(FAULT)?;
@@ -48,18 +49,22 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
         let (value, after) = value(after.trim_start())?;
         match libpq_keyword(keyword) {
             Some("host") => set_hosts(&mut parameters, &value)?,
+            Some("port") if port.as_ref().is_some_and(|before| *before != value) => {
+                return Err(TargetError::Repeated("port"));
+            }
             Some("port") => port = Some(value),
             Some(keyword) => parameters.set(keyword, value)?,
-            None => {}
+            None => check_ado(keyword)?,
         }
         rest = after.trim_start_matches(|c: char| c == ';' || c.is_whitespace());
     }
-    if let Some(port) = port {
-        // That of the hosts which name none.
-        let own = parameters.port.take().unwrap_or_default();
-        let ports: Vec<_> = own.split(',').map(|own| if own.is_empty() { port.as_str() } else { own }).collect();
-        parameters.port = Some(ports.join(","));
-    }
+    // That of the hosts which name none. PGPORT is nothing to these clients.
+    let port =
+        port.filter(|port| !port.is_empty()).or_else(|| parameters.host.as_ref().map(|_| DEFAULT_PORT.to_string()));
+    let Some(port) = port else { return Ok(parameters) };
+    let own = parameters.port.take().unwrap_or_default();
+    let ports: Vec<_> = own.split(',').map(|own| if own.is_empty() { port.as_str() } else { own }).collect();
+    parameters.port = Some(ports.join(","));
     Ok(parameters)
 }
 
@@ -91,16 +96,6 @@ fn libpq_keyword(keyword: &str) -> Option<&'static str> {
         "sslnegotiation" => "sslnegotiation",
         _ => return None,
     })
-}
-
-/// Keywords that may come first and mean nothing here.
-fn is_dropped(keyword: &str) -> bool {
-    ["driver", "dsn", "provider", "password", "pwd", "sslmode", "pooling", "timeout"].contains(&plain(keyword).as_str())
-}
-
-/// A keyword without its spaces and its case.
-fn plain(keyword: &str) -> String {
-    keyword.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_ascii_lowercase()
 }
 
 /// Reads a value: to the semicolon, or in quotes, which are doubled to stand for themselves, or in ODBC's braces.

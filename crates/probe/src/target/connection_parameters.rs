@@ -8,7 +8,7 @@ use super::{DEFAULT_PORT, MAX_HOSTS, Named, ProbeTarget, SslNegotiation, TargetE
 const LONGEST_NAME: usize = 128;
 
 /// Words that announce a secret.
-const SECRET_WORDS: [&str; 7] = ["password", "passwd", "passphrase", "pwd", "secret", "token", "pass"];
+pub(super) const SECRET_WORDS: [&str; 7] = ["password", "passwd", "passphrase", "pwd", "secret", "token", "pass"];
 
 /// Characters that no name may hold, as a URL escapes them.
 const ESCAPES: [&str; 8] = ["%3a", "%2f", "%5c", "%3b", "%3d", "%26", "%3f", "%23"];
@@ -31,9 +31,9 @@ impl Parameters {
     /// Takes the value of a keyword of libpq. Keywords that mean nothing here are dropped with their values.
     pub(super) fn set(&mut self, keyword: &str, value: String) -> Result<(), TargetError> {
         let slot = match keyword.to_ascii_lowercase().as_str() {
-            "host" => &mut self.host,
-            "hostaddr" => &mut self.hostaddr,
-            "port" => &mut self.port,
+            "host" => once("host", &mut self.host, &value)?,
+            "hostaddr" => once("hostaddr", &mut self.hostaddr, &value)?,
+            "port" => once("port", &mut self.port, &value)?,
             "user" => {
                 check_name("the user name", &value)?;
                 &mut self.user
@@ -145,95 +145,17 @@ impl Parameters {
     }
 }
 
-/// Every keyword of libpq up to PostgreSQL 18 (libpq, section "Parameter Key Words"; PQconninfoOptions in
-/// fe-connect.c).
-const KEYWORDS: [&str; 50] = [
-    "application_name",
-    "authtype",
-    "channel_binding",
-    "client_encoding",
-    "connect_timeout",
-    "dbname",
-    "fallback_application_name",
-    "gssdelegation",
-    "gssencmode",
-    "gsslib",
-    "host",
-    "hostaddr",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "krbsrvname",
-    "load_balance_hosts",
-    "max_protocol_version",
-    "min_protocol_version",
-    "oauth_client_id",
-    "oauth_client_secret",
-    "oauth_issuer",
-    "oauth_scope",
-    "options",
-    "passfile",
-    "password",
-    "port",
-    "replication",
-    "require_auth",
-    "requirepeer",
-    "requiressl",
-    "scram_client_key",
-    "scram_server_key",
-    "service",
-    "servicefile",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "sslcert",
-    "sslcertmode",
-    "sslcompression",
-    "sslcrl",
-    "sslcrldir",
-    "sslkey",
-    "sslkeylogfile",
-    "sslmode",
-    "sslnegotiation",
-    "sslpassword",
-    "sslrootcert",
-    "sslsni",
-];
-/// The same that are not in alphabetical order with the others.
-const MORE_KEYWORDS: [&str; 3] = ["target_session_attrs", "tcp_user_timeout", "user"];
-
-/// Those that mean something here.
-const MEANT: [&str; 8] =
-    ["hostaddr", "dbname", "sslrootcert", "sslmode", "sslnegotiation", "service", "sslcrl", "sslcrldir"];
-
-/// Refuses a keyword that libpq does not have: what it was to say would be lost. In URLs, to which drivers add keywords
-/// of their own, only one that is all but one of those that mean something here.
-pub(super) fn check_keyword(keyword: &str, only_libpq: bool) -> Result<(), TargetError> {
-    let keyword = keyword.to_ascii_lowercase();
-    let known = || KEYWORDS.iter().chain(&MORE_KEYWORDS).copied();
-    // A word that announces a secret is dropped with what follows, in whatever format it is a keyword.
-    if known().any(|one| one == keyword) || SECRET_WORDS.contains(&keyword.as_str()) {
-        return Ok(());
+/// Refuses a second value that is another: one client connects to the first, another to the last, and only one of both would
+/// be probed.
+fn once<'a>(
+    keyword: &'static str,
+    slot: &'a mut Option<String>,
+    value: &str,
+) -> Result<&'a mut Option<String>, TargetError> {
+    match slot.as_deref() {
+        Some(before) if before != value => Err(TargetError::Repeated(keyword)),
+        _ => Ok(slot),
     }
-    let near = MEANT.into_iter().chain(known().filter(|_| only_libpq)).find(|one| is_slip(&keyword, one));
-    if near.is_some() || only_libpq { Err(TargetError::Keyword(near)) } else { Ok(()) }
-}
-
-/// Whether one word is another with one letter too many, missing, wrong, or two exchanged. Short words are too alike to
-/// tell.
-fn is_slip(typed: &str, meant: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
-    if meant.len() < 5 || a.len().abs_diff(b.len()) > 1 || a == b {
-        return false;
-    }
-    let same_start = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let same_end = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
-    let left = |word: &[char]| word.len().saturating_sub(same_start + same_end);
-    let exchanged = a.len() == b.len()
-        && left(&a) == 2
-        && a.get(same_start) == b.get(same_start + 1)
-        && a.get(same_start + 1) == b.get(same_start);
-    (left(&a) <= 1 && left(&b) <= 1) || exchanged
 }
 
 /// Refuses a name that may hold a password: names are sent in plaintext, and printed.

@@ -80,9 +80,7 @@ impl Environment {
     pub(super) fn complete(&self, parameters: Parameters) -> Result<Parameters, TargetError> {
         let service = parameters.service.clone().or_else(|| self.variables.service.clone());
         let parameters = match service {
-            Some(name) => {
-                parameters.fill(self.services.as_ref().map_err(Clone::clone)?.get(&name).ok_or(TargetError::NoService)?)
-            }
+            Some(name) => parameters.fill(self.services.as_ref().map_err(Clone::clone)?.get(&name)?),
             None => parameters,
         };
         let files = Parameters {

@@ -3,12 +3,13 @@
 use std::net::Ipv6Addr;
 
 use super::connection_parameters::Parameters;
+use super::uri::Dialect;
 use super::{TargetError, ado, keyword, parse_port, uri};
 
 /// Reads a text of any form.
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
-    if let Some(rest) = uri::strip_scheme(text) {
-        return uri::parse(rest);
+    if let Some((dialect, rest)) = uri::strip_scheme(text) {
+        return uri::parse(dialect, rest);
     }
     if let Some(value) = assigned(text) {
         return parse_connection_string(value);
@@ -17,8 +18,8 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
 }
 
 fn parse_connection_string(text: &str) -> Result<Parameters, TargetError> {
-    if let Some(rest) = uri::strip_scheme(text) {
-        return uri::parse(rest);
+    if let Some((dialect, rest)) = uri::strip_scheme(text) {
+        return uri::parse(dialect, rest);
     }
     let head = text.split('=').next().unwrap_or_default();
     let has_values = head.len() < text.len();
@@ -32,7 +33,7 @@ fn parse_connection_string(text: &str) -> Result<Parameters, TargetError> {
     }
     let is_socket = text.starts_with(['/', '@']);
     if !is_socket && (text.contains(['/', '@']) || has_values) {
-        return uri::parse(text);
+        return uri::parse(Dialect::Libpq, text);
     }
     if text.is_empty() {
         return Ok(Parameters::default());

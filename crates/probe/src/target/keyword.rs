@@ -2,7 +2,8 @@
 //! fe-connect.c).
 
 use super::TargetError;
-use super::connection_parameters::{Parameters, check_keyword};
+use super::connection_parameters::Parameters;
+use super::keywords::check_libpq;
 
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();
@@ -14,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
             return Err(TargetError::Syntax("a keyword has no value"));
         }
         let (value, after) = value(after.trim_start())?;
-        check_keyword(keyword, true)?;
+        check_libpq(keyword)?;
         parameters.set(keyword, value)?;
         rest = after.trim_start();
     }

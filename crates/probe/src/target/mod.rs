@@ -8,6 +8,7 @@ mod connection_parameters;
 mod environment;
 mod forms;
 mod keyword;
+mod keywords;
 mod service;
 mod uri;
 
@@ -119,10 +120,31 @@ pub enum TargetError {
         fault: &'static str,
     },
     /// A keyword that libpq does not have, most likely a mistyped one.
-    #[error("unknown libpq keyword{}", .0.map(|near| format!(": did you mean {near}?")).unwrap_or_default())]
+    #[error("unknown libpq keyword{}", .0.map_or_else(
+        || "; leave out what only another client knows".to_owned(),
+        |near| format!(": did you mean {near}?"),
+    ))]
     Keyword(
         /// The keyword that was probably meant.
         Option<&'static str>,
+    ),
+    /// A keyword that no client which takes this form has.
+    #[error(
+        "unknown keyword, which neither Npgsql nor psqlODBC has{}",
+        .0.map(|near| format!(": did you mean {near}?")).unwrap_or_default()
+    )]
+    AdoKeyword(
+        /// The keyword that was probably meant.
+        Option<&'static str>,
+    ),
+    /// A keyword that decides what is probed, with two values.
+    #[error(
+        "the connection string has more than one {0}, and clients differ in which they take; write one, or several hosts \
+         in one list: A:1,B:2 in a URL, otherwise host=A,B port=1,2"
+    )]
+    Repeated(
+        /// The keyword of libpq.
+        &'static str,
     ),
     /// A service that no service file has.
     #[error("no service file defines the named service; see PGSERVICEFILE and ~/.pg_service.conf")]
@@ -330,6 +352,33 @@ mod tests {
             ("host=a hotsaddr=192.0.2.1", TargetError::Keyword(Some("hostaddr"))),
             ("host=a nonsense=x", TargetError::Keyword(None)),
             ("postgres://a/b?sslrootcrt=/ca.pem", TargetError::Keyword(Some("sslrootcert"))),
+            ("postgres://a/b?prot=1", TargetError::Keyword(Some("port"))),
+            ("postgres://a/b?hots=c", TargetError::Keyword(Some("host"))),
+            ("postgres://a/b?pgbouncer=true", TargetError::Keyword(None)),
+            ("jdbc:postgresql://a/b?prot=1", TargetError::Keyword(Some("port"))),
+            ("jdbc:postgresql://a/b?portNumber=1", TargetError::Keyword(Some("port"))),
+            ("postgresql+asyncpg://a/b?ports=1", TargetError::Keyword(Some("port"))),
+            ("Host=a;Prot=1;Database=b", TargetError::AdoKeyword(Some("port"))),
+            ("Prot=1;Host=a;Database=b", TargetError::Keyword(Some("port"))),
+            ("Server=a;Database=b;Ports=1", TargetError::AdoKeyword(Some("port"))),
+            ("Server=a;Port Number=1;Database=b", TargetError::AdoKeyword(Some("port"))),
+            ("Server=a;Encrypt=true;Database=b", TargetError::AdoKeyword(None)),
+            ("postgresql:///d?host=a&host=b", TargetError::Repeated("host")),
+            ("postgresql://a/d?host=b", TargetError::Repeated("host")),
+            ("postgresql://a:1/d?port=2", TargetError::Repeated("port")),
+            ("postgresql:///d?hostaddr=192.0.2.1&hostaddr=192.0.2.2", TargetError::Repeated("hostaddr")),
+            ("host=a port=1 port=2", TargetError::Repeated("port")),
+            ("host=a host=b", TargetError::Repeated("host")),
+            ("Host=a;Server=b;Database=d", TargetError::Repeated("host")),
+            ("Host=a;Port=1;Database=d;Port=2", TargetError::Repeated("port")),
+            ("jdbc:postgresql://a/d?PGHOST=b", TargetError::Repeated("host")),
+            ("postgresql+psycopg2://u@a/d?host=b&host=c", TargetError::Repeated("host")),
+            ("postgresql+psycopg2://u@:1/d?host=b&host=c", TargetError::Repeated("port")),
+            ("postgresql+psycopg2://u@/d?host=a&host=b&port=1&port=2&port=3", TargetError::ListLength("port")),
+            (
+                "jdbc:postgresql:a/d",
+                TargetError::Syntax("JDBC has // before a host: jdbc:postgresql://HOST:PORT/DATABASE"),
+            ),
             ("a b", TargetError::HostName),
             ("a\u{7}b", TargetError::HostName),
             ("Server=db.example,1433;Database=shop", TargetError::PortBehindComma),
@@ -399,6 +448,40 @@ mod tests {
     }
 
     #[test]
+    fn several_hosts_of_sqlalchemy() {
+        for text in [
+            "postgresql+psycopg2://u@/d?host=a:1&host=b",
+            "postgresql+psycopg2://u@/d?host=a&host=b&port=1&port=5432",
+            "postgresql+asyncpg://u@/d?host=a,b&port=1,5432",
+            "postgresql+psycopg://u:p@/d?sslmode=require&host=a:1&connect_timeout=3&host=b:5432",
+        ] {
+            let targets = ProbeTarget::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let shown: Vec<_> = targets.iter().map(ProbeTarget::display).collect();
+            assert_eq!(shown, ["a:1", "b:5432"], "{text}");
+        }
+        assert_eq!(one("postgresql+psycopg2://u@/d?host=a:6432").display(), "a:6432");
+        assert_eq!(one("postgresql+psycopg2://u@/d?host=[::1]:6432").display(), "[::1]:6432");
+        assert_eq!(one("postgresql+psycopg2://u@/d?host=::1").display(), "[::1]:5432");
+        assert_eq!(one("host=a port=1 port=1 host=a").display(), "a:1");
+    }
+
+    #[test]
+    fn a_url_of_jdbc_without_a_host_means_this_machine() {
+        for text in [
+            "jdbc:postgresql:shop?user=app&password=hunter2",
+            "JDBC:postgresql:shop?user=app",
+            "jdbc:postgresql:///shop?user=app",
+            "spring.datasource.url=jdbc:postgresql:shop?user=app",
+        ] {
+            let target = one(text);
+            assert_eq!(target.display(), "localhost:5432", "{text}");
+            assert_eq!((target.user.as_deref(), target.database.as_deref()), (Some("app"), Some("shop")), "{text}");
+        }
+        assert_eq!(one("jdbc:postgresql:/").display(), "localhost:5432");
+        assert_eq!(one("jdbc:postgresql://:6432/").display(), "localhost:6432");
+    }
+
+    #[test]
     fn sockets_beside_hosts_are_left_out() {
         for text in ["host=/tmp,db,@x port=1,2,3", "postgres://%2Ftmp:1,db:2/x"] {
             let named = ProbeTarget::parse_in(text, &Environment::default()).unwrap();
@@ -443,6 +526,12 @@ mod tests {
         assert_eq!(named("db:8", &mine), ("db:8".into(), own("e"), None));
         assert_eq!(named("postgres://u@db", &mine), ("db:7".into(), own("u"), None));
         assert!(!format!("{mine:?}").contains("hunter2"));
+        // These clients read no PGHOST and no PGPORT, and a list of hosts has a list of ports.
+        assert_eq!(named("jdbc:postgresql://db/d", &mine).0, "db:5432");
+        assert_eq!(named("jdbc:postgresql:d", &mine).0, "localhost:5432");
+        assert_eq!(named("Server=db;Database=d", &mine).0, "db:5432");
+        assert_eq!(named("postgres://db,b/d", &mine).0, "db:5432");
+        assert_eq!(named("postgresql+psycopg2:///d?host=db&host=b", &mine).0, "db:5432");
         // A service comes before the variables, and behind the connection string.
         assert_eq!(named("service=prod", &mine), ("prod.example:6432".into(), own("svc"), None));
         assert_eq!(named("service=prod port=1", &mine), ("prod.example:1".into(), own("svc"), None));
@@ -475,6 +564,12 @@ mod tests {
         assert!(ProbeTarget::parse_in("db", &broken).is_ok());
         assert_eq!(ProbeTarget::parse_in("service=a", &broken).err(), Some(TargetError::ServiceFile(2)));
         assert_eq!(ServiceFile::parse("[a]\nhunter2").err(), Some(TargetError::ServiceFile(2)));
+        // What is wrong with one service is nothing to another.
+        let slips = ServiceFile::parse("[a]\nhost=db\nprot=7\n[b]\nhost=b\n[c]\nhost=a\nhost=b\n");
+        let slips = Environment::new(|_| None, slips).unwrap();
+        let of = |text: &str| ProbeTarget::parse_in(text, &slips).map(|named| named.targets.len());
+        assert_eq!(of("service=a"), Err(TargetError::Keyword(Some("port"))));
+        assert_eq!((of("service=b"), of("service=c")), (Ok(1), Err(TargetError::Repeated("host"))));
     }
 
     #[test]

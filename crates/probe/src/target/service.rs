@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use super::TargetError;
 use super::connection_parameters::Parameters;
+use super::keywords::check_libpq;
 
 /// The services of one or more files, read by the caller. Passwords in them are dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceFile {
-    services: HashMap<String, Parameters>,
+    services: HashMap<String, Result<Parameters, TargetError>>,
 }
 
 impl ServiceFile {
@@ -16,8 +17,8 @@ impl ServiceFile {
     ///
     /// # Errors
     ///
-    /// [`TargetError::ServiceFile`] for a line that is neither a section nor a keyword with a value, and the error of a value
-    /// that cannot be used.
+    /// [`TargetError::ServiceFile`] for a line that is neither a section nor a keyword with a value. A keyword or a value that
+    /// cannot be used is an error of its service alone: libpq reads no other one.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         let mut file = Self::default();
         let mut current: Option<String> = None;
@@ -28,13 +29,20 @@ impl ServiceFile {
             let malformed = || TargetError::ServiceFile(index + 1);
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 current = Some(name.to_owned());
-                file.services.entry(name.to_owned()).or_default();
+                file.services.entry(name.to_owned()).or_insert_with(|| Ok(Parameters::default()));
                 continue;
             }
             let (keyword, value) = line.split_once('=').ok_or_else(malformed)?;
             // libpq does not look services up in services.
-            if let Some(name) = current.as_ref().filter(|_| keyword != "service") {
-                file.services.entry(name.clone()).or_default().set(keyword, value.to_owned())?;
+            let service =
+                current.as_ref().filter(|_| keyword != "service").and_then(|name| file.services.get_mut(name));
+            if let Some(service) = service {
+                let taken = service
+                    .as_mut()
+                    .map(|parameters| check_libpq(keyword).and_then(|()| parameters.set(keyword, value.to_owned())));
+                if let Ok(Err(error)) = taken {
+                    *service = Err(error);
+                }
             }
         }
         Ok(file)
@@ -47,7 +55,7 @@ impl ServiceFile {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Parameters> {
-        self.services.get(name)
+    pub(super) fn get(&self, name: &str) -> Result<&Parameters, TargetError> {
+        self.services.get(name).ok_or(TargetError::NoService)?.as_ref().map_err(Clone::clone)
     }
 }

@@ -1,26 +1,53 @@
 //! Connection URLs (libpq, section "Connection URIs"; conninfo_uri_parse_options in fe-connect.c).
 
-use super::TargetError;
-use super::connection_parameters::{Parameters, check_keyword};
+use super::connection_parameters::Parameters;
+use super::keywords::{check_driver, check_libpq};
+use super::{DEFAULT_PORT, TargetError};
+use std::net::IpAddr;
 
-/// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write
-/// it.
-pub(super) fn strip_scheme(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
-    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(&scheme);
-    // The driver: postgresql+psycopg2.
-    let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _driver)| scheme);
-    ["postgresql", "postgres", "pgsql", "postgis"].contains(&scheme).then_some(rest)
+/// Whose URL it is. They differ in the keywords that there are, and in what a repeated one means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// libpq's.
+    Libpq,
+    /// pgJDBC's, with `//` or, where it names a database alone, without.
+    Jdbc {
+        /// Whether it names a host.
+        has_authority: bool,
+    },
+    /// SQLAlchemy's, which names a driver.
+    SqlAlchemy,
 }
 
-pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
+/// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write
+/// it. JDBC's may be without an authority: `jdbc:postgresql:shop`.
+pub(super) fn strip_scheme(text: &str) -> Option<(Dialect, &str)> {
+    let jdbc = "jdbc:postgresql:";
+    if let Some((scheme, rest)) = text.split_at_checked(jdbc.len())
+        && scheme.eq_ignore_ascii_case(jdbc)
+        && !rest.starts_with("//")
+    {
+        return Some((Dialect::Jdbc { has_authority: false }, rest));
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let (dialect, scheme) = match (scheme.strip_prefix("jdbc:"), scheme.split_once('+')) {
+        (Some(scheme), _) => (Dialect::Jdbc { has_authority: true }, scheme),
+        // The driver: postgresql+psycopg2.
+        (None, Some((scheme, _driver))) => (Dialect::SqlAlchemy, scheme),
+        (None, None) => (Dialect::Libpq, scheme.as_str()),
+    };
+    ["postgresql", "postgres", "pgsql", "postgis"].contains(&scheme).then_some((dialect, rest))
+}
+
+pub(super) fn parse(dialect: Dialect, text: &str) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();
     let (text, query) = match text.split_once('?') {
         Some((text, query)) => (text, Some(query)),
         None => (text, None),
     };
     let (authority, path) = match text.split_once('/') {
+        _ if dialect == (Dialect::Jdbc { has_authority: false }) => ("", Some(database_alone(text)?)),
         Some((authority, path)) => (authority, Some(path)),
         None => (text, None),
     };
@@ -40,24 +67,86 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     if let Some(path) = path {
         parameters.set("dbname", decode(path)?)?;
     }
-    for pair in query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
-        let (keyword, value) = pair.split_once('=').ok_or(TargetError::Syntax("a parameter has no value"))?;
-        let keyword = decode(keyword)?;
-        check_keyword(&keyword, false)?;
-        parameters.set(&keyword, decode(value)?)?;
+    set_query(dialect, &mut parameters, query.unwrap_or_default())?;
+    let lists = |host: &String| host.contains(',') && (!hosts.is_empty() || dialect == Dialect::SqlAlchemy);
+    if let Some(host) = parameters.host.as_ref().filter(|host| lists(host)) {
+        // A list without ports is one of empty ports, which PGPORT does not fill.
+        parameters.port.get_or_insert_with(|| ",".repeat(host.matches(',').count()));
+    }
+    if matches!(dialect, Dialect::Jdbc { .. }) && parameters.service.is_none() {
+        // pgJDBC reads no PGHOST and no PGPORT.
+        parameters.host.get_or_insert_with(|| "localhost".to_owned());
+        parameters.port.get_or_insert_with(|| DEFAULT_PORT.to_string());
     }
     Ok(parameters)
 }
 
+/// The database of `jdbc:postgresql:shop`.
+fn database_alone(text: &str) -> Result<&str, TargetError> {
+    let name = text.strip_prefix('/').unwrap_or(text);
+    if name.contains(['/', ':']) {
+        return Err(TargetError::Syntax("JDBC has // before a host: jdbc:postgresql://HOST:PORT/DATABASE"));
+    }
+    Ok(name)
+}
+
+fn set_query(dialect: Dialect, parameters: &mut Parameters, query: &str) -> Result<(), TargetError> {
+    let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (keyword, value) = pair.split_once('=').ok_or(TargetError::Syntax("a parameter has no value"))?;
+        let (mut keyword, value) = (decode(keyword)?, decode(value)?);
+        match dialect {
+            Dialect::Libpq => check_libpq(&keyword)?,
+            Dialect::Jdbc { .. } => {
+                let own = [("PGHOST", "host"), ("PGPORT", "port"), ("PGDBNAME", "dbname")];
+                keyword = own.iter().find(|(own, _)| *own == keyword).map_or(keyword, |(_, of)| (*of).to_owned());
+                check_driver(&keyword)?;
+            }
+            Dialect::SqlAlchemy => check_driver(&keyword)?,
+        }
+        match keyword.to_ascii_lowercase().as_str() {
+            "host" if dialect == Dialect::SqlAlchemy => hosts.push(value),
+            "port" if dialect == Dialect::SqlAlchemy => ports.push(value),
+            _ => parameters.set(&keyword, value)?,
+        }
+    }
+    set_repeated(parameters, &hosts, ports)
+}
+
+/// SQLAlchemy collects a repeated host, each with or without its port, and a repeated port (section "Specifying multiple
+/// fallback hosts" of its PostgreSQL dialect).
+fn set_repeated(parameters: &mut Parameters, hosts: &[String], ports: Vec<String>) -> Result<(), TargetError> {
+    let mut found = Parameters::default();
+    split_hosts(&mut found, hosts.iter().flat_map(|host| host.split(',')), |host| Ok(host.to_owned()))?;
+    if let Some(host) = found.host {
+        // Which port each host of a list has is not that of the authority.
+        if host.contains(',') && parameters.port.is_some() {
+            return Err(TargetError::Repeated("port"));
+        }
+        parameters.set("host", host)?;
+    }
+    let given = (!ports.is_empty()).then(|| ports.join(","));
+    for port in [found.port, given].into_iter().flatten() {
+        parameters.set("port", port)?;
+    }
+    Ok(())
+}
+
 /// Splits `a:1,[::1]:2,c` into the lists that the keywords `host` and `port` hold.
 pub(super) fn set_hosts(parameters: &mut Parameters, text: &str) -> Result<(), TargetError> {
-    if text.is_empty() {
-        return Ok(());
-    }
+    if text.is_empty() { Ok(()) } else { split_hosts(parameters, text.split(','), decode) }
+}
+
+fn split_hosts<'a>(
+    parameters: &mut Parameters,
+    items: impl Iterator<Item = &'a str>,
+    decode: impl Fn(&str) -> Result<String, TargetError>,
+) -> Result<(), TargetError> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
-    for item in text.split(',') {
+    for item in items {
         let (host, tail) = match item.strip_prefix('[') {
             Some(rest) => rest.split_once(']').ok_or(TargetError::Syntax("a bracket is not closed"))?,
+            None if item.parse::<IpAddr>().is_ok() => (item, ""),
             None => item.find(':').map_or((item, ""), |at| item.split_at(at)),
         };
         let port = match tail.strip_prefix(':') {
@@ -70,7 +159,7 @@ pub(super) fn set_hosts(parameters: &mut Parameters, text: &str) -> Result<(), T
     }
     parameters.set("host", hosts.join(","))?;
     if ports.iter().any(|port| !port.is_empty()) {
-        parameters.port = Some(ports.join(","));
+        parameters.set("port", ports.join(","))?;
     }
     Ok(())
 }
@@ -106,8 +195,9 @@ mod tests {
         for text in
             ["postgresql://x", "POSTGRES://x", "jdbc:postgresql://x", "postgresql+asyncpg://x", "JDBC:PostgreSQL://x"]
         {
-            assert_eq!(strip_scheme(text), Some("x"), "{text}");
+            assert_eq!(strip_scheme(text).map(|(_, rest)| rest), Some("x"), "{text}");
         }
+        assert_eq!(strip_scheme("jdbc:postgresql:x"), Some((Dialect::Jdbc { has_authority: false }, "x")));
         for text in ["mysql://x", "x", "jdbc:mysql://x", "xpostgresql://x", "host=a://x"] {
             assert_eq!(strip_scheme(text), None, "{text}");
         }
@@ -123,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_at_sign_may_stand_in_the_password() {
-        let parameters = parse("u:p@ss@db/x").unwrap();
+        let parameters = parse(Dialect::Libpq, "u:p@ss@db/x").unwrap();
         assert_eq!(parameters.host.as_deref(), Some("db"));
         assert_eq!(parameters.user.as_deref(), Some("u"));
     }

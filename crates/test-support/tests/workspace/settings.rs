@@ -43,7 +43,7 @@ const ALLOWED: [&str; 11] = [
     "test-support/",
     "pgwire/src/tls/version.rs",
     // The keywords of libpq.
-    "probe/src/target/connection_parameters.rs",
+    "probe/src/target/keywords.rs",
     // The words of OpenSSL in the log of a server.
     "census/src/log/message.rs",
 ];
