@@ -6,14 +6,16 @@
 use crate::exchanges::Exchanges;
 use crate::options::{Connect, ConsoleOptions};
 use crate::prober_port::ProberDesk;
+use crate::progress_notes::ProgressNotes;
 use crate::readiness_cache::ReadinessCache;
 use crate::trouble::Trouble;
 use crate::view::{count, plural};
 use hostssl_ops::RunContext;
 use hostssl_ops::{Stop, StopSignal};
-use hostssl_store::AuditStore;
+use hostssl_store::{AuditStore, WorkInProgress, WorkKind, this_process};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -36,10 +38,17 @@ pub(crate) trait JobWork: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// What to do when it ended by a defect.
     const AFTER_DEFECT: &'static str = "report it with what the console wrote to its terminal";
+    /// As what other consoles of the state are told how far it is, if they are.
+    const NOTED_AS: Option<WorkKind> = None;
     /// How far it is.
     type Progress: Clone + Send + Sync;
     /// What it leaves in memory.
     type Outcome: Clone + Send + Sync;
+
+    /// How many servers are checked, of how many that were found so far: what other consoles are told.
+    fn servers(_: &Self::Progress) -> (usize, usize) {
+        (0, 0)
+    }
 
     /// Does the work. The future stays on one thread, and pages never wait for it.
     fn run(&self, job: &Job<Self>, context: &JobContext) -> impl Future<Output = Result<Self::Outcome, Trouble>>;
@@ -141,12 +150,14 @@ impl<W: JobWork> Job<W> {
         let (job, context) = (self.clone(), context.clone());
         let work = move || {
             let ends = EndsAnyway(&job);
+            let notes = EndsNotes(ProgressNotes::new(context.store.clone(), &job.id));
             let end = runtime().and_then(|runtime| {
-                let end = runtime.block_on(job.work_until_deadline(&context));
+                let end = runtime.block_on(job.work_until_deadline(&context, &notes.0));
                 // A lookup of a name may hang in the system's resolver, and is not waited for.
                 runtime.shutdown_background();
                 end
             });
+            drop(notes);
             job.end(end);
             drop(ends);
         };
@@ -155,15 +166,39 @@ impl<W: JobWork> Job<W> {
         }
     }
 
-    async fn work_until_deadline(&self, context: &JobContext) -> Result<W::Outcome, Trouble> {
-        let work = self.work.run(self, context);
-        let mut work = std::pin::pin!(work);
+    async fn work_until_deadline(&self, context: &JobContext, notes: &ProgressNotes) -> Result<W::Outcome, Trouble> {
+        let deadline = async {
+            tokio::time::sleep(context.options.deadline).await;
+            // The work sees the stop and ends by itself, with what it has.
+            self.stop_for(StopCause::Deadline);
+            std::future::pending::<Infallible>().await
+        };
+        let noted = async {
+            match W::NOTED_AS {
+                Some(kind) => notes.follow(|| self.noted_as(kind)).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            end = &mut work => return end,
-            () = tokio::time::sleep(context.options.deadline) => self.stop_for(StopCause::Deadline),
+            end = self.work.run(self, context) => end,
+            never = deadline => match never {},
+            never = noted => match never {},
         }
-        // The work sees the stop and ends by itself, with what it has.
-        work.await
+    }
+
+    /// What other consoles are told of it now.
+    fn noted_as(&self, kind: WorkKind) -> WorkInProgress {
+        let (looked, found) = W::servers(&self.status.borrow().progress);
+        WorkInProgress {
+            id: self.id.clone(),
+            kind,
+            console: this_process(),
+            person: self.started_by.clone(),
+            began_ms: self.started_ms,
+            heard_ms: Timestamp::now().as_millisecond(),
+            looked: looked as u64,
+            found: found as u64,
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -225,6 +260,15 @@ fn not_started(error: &std::io::Error) -> Trouble {
         format!("the operating system refused to start a thread: {error}"),
         "start it again when the machine is less busy",
     )
+}
+
+/// However the work ends, other consoles must not show it in progress.
+struct EndsNotes(ProgressNotes);
+
+impl Drop for EndsNotes {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// If the work panics, pages must not show it in progress indefinitely.

@@ -5,6 +5,7 @@ use crate::endings::EndingsCache;
 use crate::exchanges::Exchanges;
 use crate::guard::session_store::SessionStore;
 use crate::guard::{ListedPeople, SessionStoreError};
+use crate::heard_of::HeardOf;
 use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) changes: Changes,
     pub(crate) activity: ActivityCache,
     pub(crate) endings: EndingsCache,
+    /// When other consoles were heard of.
+    pub(crate) heard: HeardOf,
     pub(crate) zones: ZonesCache,
     pub(crate) waivers: WaiversCache,
     pub(crate) live_pages: Arc<Semaphore>,
@@ -85,6 +88,7 @@ impl Shared {
             changes: Changes::default(),
             activity: ActivityCache::default(),
             endings: EndingsCache::default(),
+            heard: HeardOf::default(),
             zones: ZonesCache::default(),
             waivers: WaiversCache::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),

@@ -4,14 +4,14 @@
 
 mod estate;
 
-use estate::{OFF, allowed, apply, connector, ended, estate, field, large_estate, save};
+use estate::{OFF, allowed, apply, connector, ended, estate, field, key, large_estate, save, with_shown};
 use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation, Simulation};
-use hostssl_console::{ConsoleOptions, Proxies, PublicUrl, Role};
-use hostssl_store::{AuditStore, KeptPlan, StateDirectory};
+use hostssl_console::{Connect, ConsoleOptions, Proxies, PublicUrl, Role};
+use hostssl_store::{AuditStore, KeptPlan, StateDirectory, WorkInProgress, WorkKind};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::postgres::{RealServer, USER, installed};
 use hostssl_test_support::real_login::login_to;
-use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over, serve_state};
+use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, gated, serve_in, serve_over, serve_state};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -266,6 +266,85 @@ async fn a_run_is_stopped_from_the_other_console() {
     assert!(stopped.contains("Stopped by paul after 1 of 12 steps"), "{stopped}");
 }
 
+/// Looks at a page again until it has these words.
+async fn until(visitor: &Visitor<'_>, path: &str, words: &str) -> String {
+    loop {
+        let page = visitor.get(path).await.body;
+        if page.contains(words) {
+            return page;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn how_far_an_audit_and_a_plan_are_is_seen_at_the_other() {
+    let simulation = estate();
+    let (gate, connect) = gated(connector(&simulation));
+    let one = serve_over(team(1), connect.clone()).await;
+    let two = serve_in(one.directory.clone(), team(1), connect).await;
+    let (paul, bob) = (sign_in(&one, "paul").await, sign_in(&two, "bob").await);
+    let audit = paul.post("/runs", "").await;
+    let address = audit.header("location").to_owned();
+    let page = until(&bob, &address, "in another console").await;
+    assert!(page.contains("<h1>Audit in progress") && page.contains("http-equiv=\"refresh\""), "{page}");
+    assert!(page.contains("0 of 0 servers checked") && page.contains("last heard"), "{page}");
+    for path in ["/", "/runs"] {
+        let page = bob.get(path).await.body;
+        assert!(page.contains("Audit in progress in another console") && page.contains("<bdi>paul</bdi>"), "{page}");
+    }
+    let own = paul.get("/").await.body;
+    assert!(!own.contains("another console") && own.contains("Show the audit in progress"), "{own}");
+    gate.send(true).unwrap();
+    ended(&paul, &audit).await;
+    assert!(bob.get(&address).await.body.contains("<h1>Audit"));
+    assert!(!bob.get("/").await.body.contains("another console"));
+    // A plan that comes to nothing leaves nothing behind.
+    gate.send(false).unwrap();
+    let key = key(&paul, "pg-off").await;
+    let fields = with_shown(&paul, &key, "&enforcement=enabled").await;
+    let plan = paul.post(&format!("/servers/{key}/plan"), &fields).await;
+    let address = plan.header("location").to_owned();
+    let page = until(&bob, &address, "in another console").await;
+    assert!(page.contains("<h1>Planning") && page.contains("Only that console can stop it"), "{page}");
+    assert!(bob.get("/plans").await.body.contains("Plan being made in another console"));
+    assert_eq!(paul.post(&format!("{address}/stop"), "").await.status, 303);
+    gate.send(true).unwrap();
+    ended(&paul, &plan).await;
+    assert!(!bob.get("/plans").await.body.contains("another console"));
+    assert_eq!(bob.get(&address).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_console_that_died_is_not_said_to_work() {
+    let served = serve_over(team(1), connector(&estate())).await;
+    let ada = sign_in(&served, "ada").await;
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let heard_ms = i64::try_from(now_ms).unwrap() - 300_000;
+    let work = WorkInProgress {
+        id: "lost".into(),
+        kind: WorkKind::Audit,
+        console: "process 7 on <b>elsewhere".into(),
+        person: "paul".into(),
+        began_ms: heard_ms - 1_000,
+        heard_ms,
+        looked: 120,
+        found: 900,
+    };
+    store.note_work(&work, 0).unwrap();
+    let page = ada.get("/runs/lost").await.body;
+    assert!(page.contains("<h1>The audit is no longer reported"), "{page}");
+    assert!(page.contains("last heard 5 min ago from process 7 on &#60;b&#62;elsewhere"), "{page}");
+    let list = ada.get("/runs").await.body;
+    assert!(list.contains("An audit of another console is no longer reported"), "{list}");
+    assert!(list.contains("120 of 900 servers checked") && !list.contains("in progress"), "{list}");
+    // After an hour no one is told of it.
+    store.end_work("lost").unwrap();
+    store.note_work(&WorkInProgress { id: "older".into(), heard_ms: heard_ms - 3_600_000, ..work }, 0).unwrap();
+    assert!(!ada.get("/runs").await.body.contains("another console"));
+}
+
 #[tokio::test]
 async fn behind_a_proxy_a_browser_has_one_session_at_both() {
     let proxied = || ConsoleOptions {
@@ -293,11 +372,11 @@ async fn behind_a_proxy_a_browser_has_one_session_at_both() {
 }
 
 /// A console on a machine of its own, with its copy of a store.
-async fn on_a_machine(server: &RealServer, simulation: &Simulation) -> Served {
+async fn on_a_machine(server: &RealServer, connect: Connect) -> Served {
     let directory = Arc::new(tempfile::tempdir().unwrap());
     let state = directory.path().to_owned();
     let log = Arc::new(PostgresLog::new(vec![login_to(server, "postgres", USER)], &state));
-    serve_state(StateDirectory::copy_of(state, log), directory, team(2), connector(simulation)).await
+    serve_state(StateDirectory::copy_of(state, log), directory, team(2), connect).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,13 +384,19 @@ async fn two_machines_with_one_store_are_one_console() {
     let Some(binaries) = installed(15) else { return };
     let server = RealServer::start(15, binaries, &[("fsync", "on"), ("log_statement", "none")]);
     let simulation = estate();
-    let (one, two) = (on_a_machine(&server, &simulation).await, on_a_machine(&server, &simulation).await);
+    let (gate, connect) = gated(connector(&simulation));
+    let (one, two) = (on_a_machine(&server, connect.clone()).await, on_a_machine(&server, connect).await);
     // A balancer may lead each request to the other one.
     let ada = sign_in(&one, "ada").await;
     assert_eq!(at(&ada, &two).get("/").await.status, 200);
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
     let bob = sign_in(&two, "bob").await;
+    // What one of them works on, the other one shows.
+    let audit = ada.post("/runs", "").await;
+    until(&bob, audit.header("location"), "in another console").await;
+    gate.send(true).unwrap();
+    ended(&ada, &audit).await;
+    until(&bob, audit.header("location"), "<h1>Audit").await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
     let page = loop {
         let page = bob.get(&plan.0).await;
         if page.status == 200 {

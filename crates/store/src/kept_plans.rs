@@ -1,5 +1,6 @@
 //! Plans that were made in a console, and who approved them: what one console made, every console of the state shows.
 
+use crate::work_in_progress::forget_work;
 use crate::{AuditStore, StoreError, StoreReader};
 use hostssl_remediation::{PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -68,7 +69,7 @@ impl AuditStore {
             let oldest = "DELETE FROM kept_plans WHERE id NOT IN \
                           (SELECT id FROM kept_plans ORDER BY made_at_ms DESC, id DESC LIMIT ?1)";
             connection.execute(oldest, [MAX_PLANS])?;
-            Ok(())
+            forget_work(connection, id)
         })
     }
 

@@ -23,6 +23,7 @@ mod run_check;
 mod runs;
 mod shared_log;
 mod state_directory;
+mod work_in_progress;
 mod write_thread;
 
 pub use audits::{
@@ -47,9 +48,11 @@ pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::{KeptRun, RunPurpose};
 pub use shared_log::{
-    Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, TurnNumber, copy_into, copy_out_of, upgrade,
+    Lease, LogEntry, LogHead, SharedError, SharedLog, StateDigest, TurnNumber, copy_into, copy_out_of, this_process,
+    upgrade,
 };
 pub use state_directory::StateDirectory;
+pub use work_in_progress::{WorkInProgress, WorkKind};
 
 use async_trait::async_trait;
 use directory::DatabaseFile;

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_remediation::PlanHash;
-use hostssl_store::{AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, PlanApproval, SignInLimits};
+use hostssl_store::{
+    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, PlanApproval, SignInLimits, WorkInProgress, WorkKind,
+};
 
 fn opened() -> (tempfile::TempDir, AuditStore, AuditStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -140,4 +142,28 @@ fn one_session_does_not_push_out_the_links_of_others() {
     let mut tokens: Vec<String> = two.signed_in(&limits()).unwrap().1.into_iter().map(|link| link.token).collect();
     tokens.sort();
     assert_eq!(tokens, ["mine too", "theirs"]);
+}
+
+fn work(id: &str, heard_ms: i64) -> WorkInProgress {
+    let (kind, console, person) = (WorkKind::Plan, "process 7 on host".into(), "paul".into());
+    WorkInProgress { id: id.into(), kind, console, person, began_ms: 1, heard_ms, looked: 3, found: 5 }
+}
+
+#[test]
+fn how_far_work_is_is_known_until_it_is_kept_or_ends() {
+    let (_directory, one, two) = opened();
+    one.note_work(&work("p", 10), 0).unwrap();
+    one.note_work(&WorkInProgress { looked: 4, ..work("p", 20) }, 0).unwrap();
+    assert_eq!(two.work_of("p").unwrap(), Some(WorkInProgress { looked: 4, ..work("p", 20) }));
+    one.keep_plan(&plan("p", 30)).unwrap();
+    assert_eq!(two.work_of("p").unwrap(), None);
+    // One that comes late changes nothing.
+    one.note_work(&work("p", 40), 0).unwrap();
+    assert!(two.work_in_progress().unwrap().is_empty());
+    one.note_work(&work("old", 50), 0).unwrap();
+    two.note_work(&work("new", 60), 55).unwrap();
+    assert_eq!(one.work_in_progress().unwrap(), [work("new", 60)]);
+    one.end_work("new").unwrap();
+    one.end_work("none").unwrap();
+    assert!(two.work_in_progress().unwrap().is_empty());
 }

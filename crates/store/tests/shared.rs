@@ -6,7 +6,7 @@
 use hostssl_remediation::{Journal as _, JournalError};
 use hostssl_store::{
     AuditStore, Lease, LogEntry, LogHead, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader,
-    TurnNumber, copy_into, copy_out_of, upgrade,
+    TurnNumber, WorkInProgress, WorkKind, copy_into, copy_out_of, upgrade,
 };
 use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
@@ -346,8 +346,12 @@ fn a_state_is_moved_into_a_store_whole_and_out_of_it_again() {
         fleet.flip(0, 2);
         store.save(&fleet.report(minute)).unwrap();
     }
-    drop(store);
     let before = dump(&own);
+    // What a console works on is of its own state, and does not come along.
+    let (kind, console, person) = (WorkKind::Audit, "process 7 on host".into(), "ada".into());
+    let work = WorkInProgress { id: "w".into(), kind, console, person, began_ms: 1, heard_ms: 2, looked: 3, found: 5 };
+    store.note_work(&work, 0).unwrap();
+    drop(store);
 
     // All or nothing.
     log.fail_next(Fault::NotKept);
@@ -365,7 +369,7 @@ fn a_state_is_moved_into_a_store_whole_and_out_of_it_again() {
     AuditStore::open(copy(&log, &own)).unwrap().save(&fleet.report(9)).unwrap();
     // To copy it again says the same: a process may have been ended before it could say so.
     let (fourth, whole) = (root.path().join("fourth"), copy(&log, &two));
-    AuditStore::open(&whole).unwrap();
+    AuditStore::open(&whole).unwrap().note_work(&work, 0).unwrap();
     std::fs::create_dir(&fourth).unwrap();
     std::fs::copy(two.join("hostssl.db"), fourth.join("hostssl.db")).unwrap();
     copy_into(&fourth, &shared).unwrap();
@@ -380,6 +384,7 @@ fn a_state_is_moved_into_a_store_whole_and_out_of_it_again() {
     let copied = copy_out_of(&shared, &out).unwrap();
     assert_ne!(copied, digest, "the store has one audit more by now");
     assert_eq!(AuditStore::open(out.as_path()).unwrap().audits(Page { number: 0, size: 1 }).unwrap().1, 4);
+    AuditStore::open(copy(&log, &own)).unwrap().end_work("w").unwrap();
     assert_eq!(dump(&out), dump(&own));
     assert!(matches!(copy_out_of(&shared, &third), Err(StoreError::NotACopy)));
 }

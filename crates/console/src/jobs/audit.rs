@@ -5,7 +5,7 @@ use crate::options::WireLook;
 use crate::trouble::Trouble;
 use hostssl_model::{AuditReport, Outcome, Scope};
 use hostssl_ops::{AuditEvent, AuditRequest, Discovery, ListenerProbe, Tenant, audit_and_probe, take_census};
-use hostssl_store::StoreError;
+use hostssl_store::{StoreError, WorkKind};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,9 +86,14 @@ impl Audits {
 
 impl JobWork for AuditWork {
     const NAME: &'static str = "audit";
+    const NOTED_AS: Option<WorkKind> = Some(WorkKind::Audit);
     type Progress = AuditProgress;
     /// It is kept under the job's id.
     type Outcome = ();
+
+    fn servers(progress: &AuditProgress) -> (usize, usize) {
+        (progress.looked, progress.found)
+    }
 
     async fn run(&self, job: &AuditJob, context: &JobContext) -> Result<(), Trouble> {
         let tenants = (context.connect)(job.stop_signal()).await?;

@@ -12,7 +12,7 @@ use hostssl_ops::{
     make_plan,
 };
 use hostssl_remediation::{Goal, RunId, WaveOrder, failed_findings, production_canary, server_tags};
-use hostssl_store::{KeptPlan, KeptPlanEntry};
+use hostssl_store::{KeptPlan, KeptPlanEntry, WorkKind};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -127,8 +127,13 @@ impl PlanJob {
 
 impl JobWork for Planning {
     const NAME: &'static str = "plan";
+    const NOTED_AS: Option<WorkKind> = Some(WorkKind::Plan);
     type Progress = PlanProgress;
     type Outcome = Arc<PlanToReview>;
+
+    fn servers(progress: &PlanProgress) -> (usize, usize) {
+        (progress.looked, progress.found)
+    }
 
     async fn run(&self, job: &PlanJob, context: &JobContext) -> Result<Arc<PlanToReview>, Trouble> {
         let tenants = (context.connect)(job.stop_signal()).await?;

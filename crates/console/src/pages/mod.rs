@@ -17,6 +17,7 @@ pub(crate) mod server;
 pub(crate) mod sign_ins;
 mod tag;
 pub(crate) mod waiver_form;
+mod work_page;
 pub(crate) mod zones;
 
 pub use metrics::fleet_figures;

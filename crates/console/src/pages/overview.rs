@@ -7,6 +7,7 @@ mod parts;
 use super::plan::left_out_words;
 use super::server::in_short;
 use super::{Asked, CHANGES, offers_probe};
+use crate::elsewhere::{WorkElsewhere, work_elsewhere};
 use crate::reply::{Failure, page};
 use crate::shared::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words, server_reason_words};
@@ -44,6 +45,7 @@ const RUNS: u32 = 30;
 struct Overview {
     shell: Shell,
     overdue: Option<Overdue>,
+    elsewhere: Vec<WorkElsewhere>,
     latest: Option<Latest>,
 }
 
@@ -175,7 +177,8 @@ pub(crate) async fn show(
     let latest = shared.ask(move |store| look(&asker, store, &tag.by)).await?;
     let newest_ms = latest.as_ref().map(|latest| latest.audit.started_ms);
     let overdue = Overdue::of(newest_ms, jiff::Timestamp::now().as_millisecond(), shared.options.audit_every);
-    page(&Overview { shell: shell.titled("Overview", "overview"), overdue, latest })
+    let elsewhere = work_elsewhere(&shared).await?;
+    page(&Overview { shell: shell.titled("Overview", "overview"), overdue, elsewhere, latest })
 }
 
 fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>, StoreError> {

@@ -8,7 +8,9 @@ pub(crate) use ask::{canary, check_again, exclude, for_many, for_one, reason};
 pub(crate) use review::words as left_out_words;
 
 use super::Asked;
+use super::work_page::show_elsewhere;
 use crate::approvals::{PlanApprovals, may_approve};
+use crate::elsewhere::{WorkElsewhere, find_elsewhere, work_elsewhere};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::StopCause;
@@ -27,7 +29,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hostssl_remediation::{Approved, Plan, RunId, Step};
-use hostssl_store::{AuditStore, KeptPlanEntry, PlanApproval, StoreError};
+use hostssl_store::{AuditStore, KeptPlanEntry, PlanApproval, StoreError, WorkKind};
 use jiff::Timestamp;
 use review::{Review, is_sound};
 use serde::Deserialize;
@@ -56,6 +58,8 @@ pub(crate) struct PlanQuery {
 struct PlansPage {
     shell: Shell,
     plans: Vec<PlanRow>,
+    /// The plans that other consoles make now.
+    elsewhere: Vec<WorkElsewhere>,
 }
 
 struct PlanRow {
@@ -122,7 +126,9 @@ pub(crate) async fn list(
     let here: Vec<PlanRow> = here.map(|job| row_of_job(&shared, &job)).collect();
     plans.extend(here);
     plans.sort_by_key(|row| std::cmp::Reverse(row.at.0));
-    page(&PlansPage { shell: shell.titled("Plans", "plans"), plans })
+    let mut elsewhere = work_elsewhere(&shared).await?;
+    elsewhere.retain(|one| one.kind == WorkKind::Plan);
+    page(&PlansPage { shell: shell.titled("Plans", "plans"), plans, elsewhere })
 }
 
 /// What the state knows of a plan beside itself.
@@ -200,6 +206,11 @@ pub(crate) async fn show(
     Extension(session): Extension<Session>,
     shell: Shell,
 ) -> Result<Response, Failure> {
+    if shared.plans.find(&id).is_none()
+        && let Some(work) = find_elsewhere(&shared, WorkKind::Plan, &id).await?
+    {
+        return show_elsewhere(shell, work);
+    }
     let job = plan_job(&shared, &id).await?;
     let status = job.status();
     let stopping = status.is_stopping();

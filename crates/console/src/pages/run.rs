@@ -2,7 +2,9 @@
 
 use super::overview::{change_words, definition};
 use super::runs::scope_words;
+use super::work_page::show_elsewhere;
 use super::{Asked, CHANGES, PageQuery, Paging};
+use crate::elsewhere::find_elsewhere;
 use crate::follow::follow;
 use crate::guard::Session;
 use crate::job::StopCause;
@@ -19,7 +21,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{ControlId, GapScope, Standing, Standings, Summary, Word};
 use hostssl_ops::{JudgedAgain, JudgedServer, Profile};
-use hostssl_store::{AuditEntry, ControlTally, GapGroup, Page, ServerChange, StoredGap};
+use hostssl_store::{AuditEntry, ControlTally, GapGroup, Page, ServerChange, StoredGap, WorkKind};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -176,6 +178,9 @@ pub(crate) async fn show(
                 here.stopped = status.stop.map(|cause| cause.after(looked, found, "server"));
             }
         }
+    }
+    if let Some(work) = find_elsewhere(&shared, WorkKind::Audit, &id).await? {
+        return show_elsewhere(shell, work);
     }
     kept(&shared, id, query, here, shell).await
 }

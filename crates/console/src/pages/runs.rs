@@ -2,6 +2,7 @@
 
 use super::apply::end_words;
 use super::{Asked, Paging, offers_probe};
+use crate::elsewhere::{WorkElsewhere, work_elsewhere};
 use crate::guard::{Fields, Session};
 use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
@@ -13,7 +14,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hostssl_model::Scope;
 use hostssl_remediation::{RunEnd, RunId, RunPhase};
-use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPurpose};
+use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPurpose, WorkKind};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -47,6 +48,8 @@ struct Runs {
     paging: Paging,
     /// Whether the next audit is offered with a probe.
     probes: bool,
+    /// The audits that other consoles make now.
+    elsewhere: Vec<WorkElsewhere>,
 }
 
 /// A run of any kind in the list.
@@ -122,7 +125,9 @@ pub(crate) async fn list(
     let compares = runs.iter().filter(|run| matches!(run, Entry::Audit(_))).count() > 1;
     let kinds = [("", "All"), ("audit", "Audits"), ("probe", "Probes"), ("apply", "Changes of servers")];
     let kinds = kinds.map(|(kind, words)| (kind, words, kind == numbered.kind)).into();
-    page(&Runs { shell: shell.titled("Runs", "runs"), runs, kinds, compares, paging, probes })
+    let mut elsewhere = work_elsewhere(&shared).await?;
+    elsewhere.retain(|one| one.kind == WorkKind::Audit);
+    page(&Runs { shell: shell.titled("Runs", "runs"), runs, kinds, compares, paging, probes, elsewhere })
 }
 
 /// Starts an audit. An audit reads Azure and changes no server.

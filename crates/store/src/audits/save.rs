@@ -7,6 +7,7 @@ use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal
 use super::kept_documents::{json, keep_facts, keep_judgement};
 use super::types::{AuditId, EnforcementTally};
 use crate::StoreError;
+use crate::work_in_progress::forget_work;
 use hostssl_model::{
     AuditReport, AuditRun, Enforcement, Floor, Reason, ResourceId, Scope, ServerReport, SslEnforcement,
     SubscriptionState, Word, WorstListener,
@@ -27,6 +28,7 @@ pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport, now_ms: 
         insert_server(transaction, (audit, started_ms), &report.run, server)?;
     }
     current::finish(transaction, audit)?;
+    forget_work(transaction, &report.run.id)?;
     Ok(report.run.id.clone())
 }
 

@@ -19,6 +19,7 @@ pub(crate) use copy::{CopyPosition, catch_up, check_version_of, is_up_to_date, j
 #[cfg(test)]
 pub(crate) use entry::FIRST_READ;
 pub use moving::{StateDigest, copy_into, copy_out_of};
+pub use turn::this_process;
 pub(crate) use turn::{Writing, in_transaction, lease_of, lease_of_audit};
 
 use crate::StoreError;

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many bytes of rows an entry has, at most, unless one row alone has more.
 const ENTRY_BYTES: usize = 4 << 20;
 
+/// How far consoles are with what they work on is of their own state.
+const NO_WORK: &str = "DELETE FROM work_in_progress";
+
 /// What a state holds, so that two of them can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDigest {
@@ -49,6 +52,7 @@ pub fn copy_into(directory: &Path, log: &Arc<dyn SharedLog>) -> Result<StateDige
     log.head(version()).map_err(failed)?;
     // Nothing is written there until the store has it all.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(NO_WORK)?;
     if let Some(run) = unfinished_run(&transaction, None)? {
         return Err(StoreError::Unfinished(run));
     }
@@ -98,6 +102,7 @@ pub fn copy_out_of(log: &Arc<dyn SharedLog>, directory: &Path) -> Result<StateDi
     let copied = digest(&transaction)?;
     // Who was signed in to consoles of the store is not signed in to those of another state.
     transaction.execute_batch("DELETE FROM sessions; DELETE FROM sign_in_links; DELETE FROM invited")?;
+    transaction.execute_batch(NO_WORK)?;
     transaction.commit()?;
     Ok(copied)
 }
@@ -191,5 +196,6 @@ fn read_back(log: &Arc<dyn SharedLog>, head: &LogHead, turn: Option<TurnNumber>)
     connection.execute(insert, params![head.store, log.place()])?;
     let transaction = connection.transaction()?;
     catch_up_within(&transaction, log, head, turn)?;
+    transaction.execute_batch(NO_WORK)?;
     digest(&transaction)
 }

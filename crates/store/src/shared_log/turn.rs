@@ -95,9 +95,15 @@ pub(crate) fn lease_of_audit(log: &Arc<dyn SharedLog>, key: &RunId) -> Result<Op
     }
 }
 
-fn take(log: &Arc<dyn SharedLog>, name: &str) -> Result<Box<dyn Lease>, SharedError> {
+/// What others are told of this process: its number and its machine.
+#[must_use]
+pub fn this_process() -> String {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let holder = format!("process {} on {}", std::process::id(), host.trim());
+    format!("process {} on {}", std::process::id(), host.trim())
+}
+
+fn take(log: &Arc<dyn SharedLog>, name: &str) -> Result<Box<dyn Lease>, SharedError> {
+    let holder = this_process();
     // It makes the store where there is none.
     log.head(version())?;
     log.take_lease(name, &holder)
