@@ -3,6 +3,7 @@
 use crate::args::StateArgs;
 use crate::azure_hosts::is_azure;
 use crate::error::CliError;
+use crate::kept_transcripts::Transcripts;
 use crate::state::instant;
 use crate::state_patience::StatePatience;
 use crate::state_upgrade::bring_up_to_date;
@@ -40,7 +41,13 @@ impl KeepArgs {
 
     /// Keeps the report, and says whether it is kept. A failure to keep it is reported, with --quiet too, and the report is
     /// written anyway.
-    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool, patience: StatePatience) -> bool {
+    pub(crate) fn keep(
+        &self,
+        report: &AuditReport,
+        transcripts: Option<Transcripts>,
+        simulated: bool,
+        patience: StatePatience,
+    ) -> bool {
         if !self.keeps(simulated) {
             return false;
         }
@@ -51,7 +58,7 @@ impl KeepArgs {
                 return false;
             }
         };
-        match save(&directory, report, self.retain, patience) {
+        match self.save(&directory, report, transcripts, patience) {
             Ok(()) => return true,
             Err(StoreError::Busy(_)) if patience.is_over() => stderr!(
                 "warning: this audit was not kept, and the report here is all there is of it: another process was writing \
@@ -72,6 +79,25 @@ impl KeepArgs {
             Err(error) => stderr!("warning: this audit was not kept: {}", CliError::from(error).on_one_line()),
         }
         false
+    }
+
+    fn save(
+        &self,
+        directory: &StateDirectory,
+        report: &AuditReport,
+        transcripts: Option<Transcripts>,
+        patience: StatePatience,
+    ) -> Result<(), StoreError> {
+        let store = AuditStore::open_within(directory, patience.left())?;
+        store.save(report)?;
+        // The audit is kept, whatever becomes of them.
+        if let Some(Err(error)) = transcripts.map(|transcripts| transcripts.keep(&store, &report.run.id)) {
+            stderr!("warning: not every transcript of this audit was kept: {}", CliError::from(error).on_one_line());
+        }
+        if let Some(retain) = self.retain {
+            store.prune(retain)?;
+        }
+        Ok(())
     }
 
     /// Says of each server of a report that is not kept yet where it stands by all that is kept, so that what people read
@@ -260,20 +286,6 @@ impl ProbeKeeper {
         self.kept = None;
         stderr!("warning: this probe was not kept: {}", error.on_one_line());
     }
-}
-
-fn save(
-    directory: &StateDirectory,
-    report: &AuditReport,
-    retain: Option<u32>,
-    patience: StatePatience,
-) -> Result<(), StoreError> {
-    let store = AuditStore::open_within(directory, patience.left())?;
-    store.save(report)?;
-    if let Some(retain) = retain {
-        store.prune(retain)?;
-    }
-    Ok(())
 }
 
 impl CliError {

@@ -27,6 +27,7 @@ mod help;
 #[cfg(test)]
 mod hints;
 mod keep;
+mod kept_transcripts;
 mod leftovers;
 mod libpq;
 mod logins;

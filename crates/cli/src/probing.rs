@@ -3,6 +3,7 @@
 use crate::connect::Connected;
 use crate::error::CliError;
 use crate::files::connects_at_once;
+use crate::kept_transcripts::Transcripts;
 use crate::route::RouteArgs;
 use crate::simulated_azure::{Simulation, Wire, WireError};
 use futures::future::{BoxFuture, FutureExt};
@@ -30,8 +31,12 @@ pub(crate) fn probe_of_audit(
     connected: &Connected,
     ca_file: Option<&Path>,
     route: &RouteArgs,
+    transcripts: Option<&Transcripts>,
 ) -> Result<ListenerProbe, CliError> {
-    probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file, route)
+    let (simulation, stop) = (connected.simulation.as_ref(), connected.stop.clone());
+    let Some(transcripts) = transcripts else { return probe_of(simulation, stop, ca_file, route) };
+    let options = ProbeOptions { transcript: true, ..options_of(simulation, ca_file, route)? };
+    Ok(listener_probe(simulation, stop, options)?.with_reports(transcripts.taker()))
 }
 
 /// The same until `stop` is given.
@@ -41,7 +46,15 @@ pub(crate) fn probe_of(
     ca_file: Option<&Path>,
     route: &RouteArgs,
 ) -> Result<ListenerProbe, CliError> {
-    let options = ProbeOptions { conversations: CONVERSATIONS, ..options_of(simulation, ca_file, route)? };
+    listener_probe(simulation, stop, options_of(simulation, ca_file, route)?)
+}
+
+fn listener_probe(
+    simulation: Option<&Simulation>,
+    stop: StopSignal,
+    options: ProbeOptions,
+) -> Result<ListenerProbe, CliError> {
+    let options = ProbeOptions { conversations: CONVERSATIONS, ..options };
     let at_once = match simulation {
         Some(_) => ENDPOINTS_AT_ONCE,
         None => {

@@ -166,6 +166,57 @@ fn probes_of_servers_of_the_audit_are_packed_with_their_messages_and_others_are_
 }
 
 #[test]
+fn the_messages_of_an_audit_s_own_probes_are_packed_where_they_were_kept() {
+    let place = Place::new();
+    place.kept(&["audit", "--probe"]);
+    place.pack("plain.zip", &[]);
+    place.unpacked("plain.zip", "plain");
+    let absent = |folder: &str| -> Vec<String> {
+        let statement = place.json(&format!("{folder}/pack.json"));
+        let all = statement["absent"].as_array().unwrap().clone();
+        let of = |one: &Value| (one["what"] == "transcripts").then(|| one["detail"].as_str().unwrap().to_owned());
+        all.iter().filter_map(of).collect()
+    };
+    assert!(
+        absent("plain")[0].contains("`hostssl audit --probe --transcript` keeps the messages"),
+        "{:?}",
+        absent("plain")
+    );
+    assert!(!place.path("plain/transcripts").exists());
+    place.kept(&["audit", "--probe", "--transcript"]);
+    assert_eq!(place.pack("a.zip", &[]).code, 0);
+    place.unpacked("a.zip", "a");
+    let statement = place.json("a/pack.json");
+    let without = statement["coverage"]["serversWithoutTranscript"].as_u64().unwrap();
+    let files: Vec<PathBuf> =
+        std::fs::read_dir(place.path("a/transcripts")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(statement["contents"]["transcripts"], files.len());
+    assert_eq!(statement["coverage"]["servers"].as_u64().unwrap() - without, files.len() as u64);
+    assert!(without > 0 && absent("a")[0].contains(&format!("The messages of {without} of ")), "{:?}", absent("a"));
+    for file in &files {
+        assert!(place.path("a/servers").join(file.with_extension("json").file_name().unwrap()).exists(), "{file:?}");
+        let text = std::fs::read_to_string(file).unwrap();
+        for line in text.lines() {
+            let listener: Value = serde_json::from_str(line).unwrap();
+            assert!(listener["transcript"].is_array() && listener["observedAt"].is_string(), "{line}");
+        }
+        // Nothing that lets anyone in, and no salt.
+        for secret in ["PasswordMessage", "SASLResponse", "r=", "s=", "Bearer"] {
+            assert!(!text.contains(secret), "{}: {secret}", file.display());
+        }
+    }
+    assert_eq!(verify(&place.path("a.zip"), &[]).code, 0);
+    // It goes with its audit, and an audit that is not kept keeps none.
+    place.kept(&["audit", "--retain", "1"]);
+    let state = rusqlite::Connection::open(place.path("state/simulated/hostssl.db")).unwrap();
+    let left: i64 = state.query_row("SELECT count(*) FROM audit_transcripts", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+    let refused = run(&["audit", "--probe", "--transcript", "--simulate"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("this audit is not kept"), "{}", refused.stderr);
+}
+
+#[test]
 fn an_earlier_probe_counts_only_where_the_pack_has_it() {
     let place = Place::new();
     place.kept(&["audit", "--probe"]);

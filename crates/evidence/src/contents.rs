@@ -11,7 +11,7 @@ use hostssl_formats::{
     approval_json, audit_csv, audit_json, audit_markdown, clients_json, controls_json, evidence_json, evidence_text,
     trend, write_json, write_json_line,
 };
-use hostssl_model::{AuditReport, Principal};
+use hostssl_model::{AuditReport, Principal, ResourceId};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{self, Write};
@@ -35,6 +35,8 @@ pub struct PackInput<'a> {
     pub runs: Vec<PackedRun>,
     /// The probes of its servers.
     pub probes: Vec<PackedProbe>,
+    /// What its own probes exchanged with its servers, as far as that was kept.
+    pub transcripts: Vec<PackedTranscript>,
     /// Audits before this one that probed servers which count by that, with those servers alone.
     pub earlier: &'a [AuditReport],
     /// What of all this could not be read whole.
@@ -73,13 +75,22 @@ pub struct PackedProbe {
     pub endpoints: Vec<Value>,
 }
 
+/// What an audit exchanged with the listeners of a server.
+#[derive(Debug, Clone)]
+pub struct PackedTranscript {
+    /// The server.
+    pub server: ResourceId,
+    /// Its listeners, one a line, in the format of the members of `hostssl/probe/v1`.
+    pub lines: Vec<u8>,
+}
+
 /// The files of a pack, in the order of their names and the manifest last: the same input gives the same files. With a key,
 /// the manifest is signed.
 ///
 /// # Errors
 ///
 /// [`InvalidKey`] within an [`io::Error`] when the key cannot sign; nothing else, as all is written to memory.
-pub fn pack_files(input: &PackInput<'_>, signer: Option<&PackSigner>) -> io::Result<Vec<PackFile>> {
+pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::Result<Vec<PackFile>> {
     let fingerprint = signer.map(PackSigner::fingerprint);
     let summary = EvidenceSummary {
         report: input.report,
@@ -89,6 +100,7 @@ pub fn pack_files(input: &PackInput<'_>, signer: Option<&PackSigner>) -> io::Res
         clients: input.clients.0.len(),
         runs: input.runs.len(),
         probes: input.probes.len(),
+        transcripts: input.transcripts.len(),
         earlier: input.earlier.iter().map(|audit| audit.servers.len()).sum(),
         audits: input.history.len(),
         missing: &input.missing,
@@ -96,9 +108,14 @@ pub fn pack_files(input: &PackInput<'_>, signer: Option<&PackSigner>) -> io::Res
     let mut files = Files::default();
     files.add("README.txt", |out| evidence_text::write(out, &summary))?;
     files.json(STATEMENT, &evidence_json::value(&summary)?)?;
-    add_audit(&mut files, input)?;
+    // Moved and not copied: they are the largest part of a pack.
+    for PackedTranscript { server, lines } in std::mem::take(&mut input.transcripts) {
+        let path = format!("transcripts/{}-{}.jsonl", readable(server.name()), server.key());
+        files.0.push(PackFile { path, bytes: lines });
+    }
+    add_audit(&mut files, &input)?;
     add_controls(&mut files, input.report)?;
-    add_clients(&mut files, input)?;
+    add_clients(&mut files, &input)?;
     input.runs.iter().try_for_each(|run| add_run(&mut files, run))?;
     input.probes.iter().try_for_each(|probe| add_probe(&mut files, probe))?;
     if let Some(waivers) = input.waivers {

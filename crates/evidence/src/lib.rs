@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use archive::{TooLarge, write_archive};
 pub use check_text::write_check;
-pub use contents::{PackInput, PackedProbe, PackedRun, pack_files};
+pub use contents::{PackInput, PackedProbe, PackedRun, PackedTranscript, pack_files};
 pub use manifest::Manifest;
 pub use problem::{InvalidPack, PackProblem};
 pub use signature::{InvalidKey, PackSigner};

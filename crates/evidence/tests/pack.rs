@@ -85,11 +85,12 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
         history: Vec::new(),
         clients: (Vec::new(), 0),
         runs: vec![run],
+        transcripts: Vec::new(),
         probes: vec![probe],
         earlier: &[],
         missing: Vec::new(),
     };
-    let files = pack_files(&input, None).unwrap();
+    let files = pack_files(input, None).unwrap();
     assert!(files.len() > 8, "{files:?}");
     for file in files {
         let content = String::from_utf8(file.bytes).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! The schemas are committed as `docs/schemas/evidence-v1.schema.json` and `evidence-server-v1.schema.json`.
 
+mod not_packed;
+
 use crate::audit_json::{Gap, Run, Server};
 use hostssl_model as model;
 #[cfg(feature = "schema")]
@@ -32,6 +34,8 @@ pub struct EvidenceSummary<'a> {
     pub runs: usize,
     /// How many probes of servers of the audit that were run on their own.
     pub probes: usize,
+    /// How many servers have a transcript of this audit's probe.
+    pub transcripts: usize,
     /// How many servers have a look of an earlier audit by which they count.
     pub earlier: usize,
     /// How many audits of the same scope, this one included.
@@ -47,75 +51,6 @@ pub struct MissingPart {
     pub what: String,
     /// Why it could not be read.
     pub why: String,
-}
-
-impl EvidenceSummary<'_> {
-    /// Servers whose listeners the audit did not probe.
-    #[must_use]
-    pub fn not_probed(&self) -> usize {
-        self.report.servers.iter().filter(|server| server.wire.is_empty()).count()
-    }
-
-    /// What is not in the pack, and why: a stable word and a sentence each.
-    #[must_use]
-    pub fn absent(&self) -> Vec<(&'static str, String)> {
-        let servers = self.report.servers.len();
-        let without_clients = servers.saturating_sub(self.clients);
-        let always = [
-            (
-                "whole-responses",
-                "Azure's whole responses. Of each, hostssl keeps the part that declares the setting; it is in the files of \
-                 the servers, as it was received.",
-            ),
-            (
-                "transcripts",
-                "The messages that the audit's own probes exchanged. An audit keeps what each listener did; \
-                 `hostssl probe --transcript` keeps the messages.",
-            ),
-            (
-                "certificates",
-                "Certificates. An audit keeps the expiry of each, the root of its chain, and whether verify-full accepts it.",
-            ),
-            ("plans-not-applied", "Plans that were never applied. hostssl keeps a plan when it is applied."),
-            (
-                "other-changes",
-                "Changes that were not made by hostssl. Azure's activity log has them, and `hostssl diff --who` \
-                 shows them.",
-            ),
-        ];
-        let sometimes = [
-            (
-                self.not_probed() > 0,
-                "probes",
-                format!(
-                    "Proof from the network for {} of {servers} servers, which this audit did not probe.",
-                    self.not_probed()
-                ),
-            ),
-            (
-                without_clients > 0,
-                "clients",
-                format!("The clients of {without_clients} of {servers} servers: no observation of them is kept."),
-            ),
-            (
-                self.runs == 0,
-                "runs",
-                "Changes by hostssl: no run that changed a server of this audit is kept.".to_owned(),
-            ),
-            (
-                self.report.overlay.waivers.is_none(),
-                "waivers",
-                "Waivers: no file of them was given when the pack was made.".to_owned(),
-            ),
-        ];
-        let always = always.map(|(word, text)| (word, text.to_owned()));
-        let missing =
-            self.missing.iter().map(|one| ("damaged", format!("All or a part of {}: {}.", one.what, one.why)));
-        missing
-            .chain(always)
-            .chain(sometimes.into_iter().filter(|(is_absent, ..)| *is_absent).map(|(_, word, text)| (word, text)))
-            .collect()
-    }
 }
 
 /// What an evidence pack is.
@@ -178,7 +113,9 @@ struct Coverage<'a> {
     servers: usize,
     /// Of those, the ones whose listeners were not probed.
     servers_not_probed: usize,
-    /// Of those, the ones whose clients were never observed.
+    /// Of the servers that were probed, the ones without a transcript of that in `transcripts`.
+    servers_without_transcript: usize,
+    /// Of the servers that were found, the ones whose clients were never observed.
     servers_without_clients: usize,
     /// Settings that were read.
     settings_read: usize,
@@ -200,6 +137,9 @@ struct Contents {
     runs: usize,
     /// Probes in `probes`.
     probes: usize,
+    /// Files in `transcripts`: what the audit's own probes exchanged; absent if no transcript was kept.
+    #[serde(skip_serializing_if = "is_none")]
+    transcripts: usize,
     /// Files in `earlier`: what earlier audits saw of servers that count by it; absent if none do.
     #[serde(skip_serializing_if = "is_none")]
     earlier: usize,
@@ -334,6 +274,7 @@ pub fn value(summary: &EvidenceSummary<'_>) -> Result<Value, serde_json::Error> 
             complete: report.run.complete,
             servers,
             servers_not_probed: summary.not_probed(),
+            servers_without_transcript: summary.without_transcript(),
             servers_without_clients: servers.saturating_sub(summary.clients),
             settings_read: read,
             settings_unknown: readings().count() - read,
@@ -345,6 +286,7 @@ pub fn value(summary: &EvidenceSummary<'_>) -> Result<Value, serde_json::Error> 
             clients: summary.clients,
             runs: summary.runs,
             probes: summary.probes,
+            transcripts: summary.transcripts,
             earlier: summary.earlier,
             audits: summary.audits,
             waivers: report.overlay.waivers.is_some(),

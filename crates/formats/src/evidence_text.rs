@@ -151,6 +151,15 @@ fn write_contents(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Res
             ),
         ),
         (
+            summary.transcripts > 0,
+            "transcripts/",
+            format!(
+                "what the audit's own probes exchanged with {} servers: the report of a listener a line, with every message, \
+                 as hostssl/probe/v1 has them",
+                summary.transcripts
+            ),
+        ),
+        (
             summary.probes > 0,
             "probes/",
             format!(

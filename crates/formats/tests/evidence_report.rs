@@ -7,7 +7,8 @@ use common::audit;
 use hostssl_formats::evidence_json::{EvidenceSummary, schema, server_schema, server_value, value};
 use hostssl_formats::evidence_text;
 use hostssl_model::{
-    AuditReport, Gap, GapScope, Outcome, Parameter, Principal, Reading, Reason, Unchecked, WaiverFile,
+    AuditReport, Gap, GapScope, Outcome, Parameter, Principal, Reading, Reason, Unchecked, Vantage, WaiverFile,
+    WireObservation,
 };
 use hostssl_test_support::schema::Schema;
 use sha2::{Digest as _, Sha256};
@@ -50,9 +51,21 @@ fn summary(report: &AuditReport) -> EvidenceSummary<'_> {
         clients: 1,
         runs: 0,
         probes: 0,
+        transcripts: 0,
         earlier: 0,
         audits: 3,
         missing: &[],
+    }
+}
+
+fn look(zone: Option<&str>) -> WireObservation {
+    let vantage = zone.map(|zone| Box::new(Vantage { zone: zone.into(), observed_ms: 0, prober: None }));
+    WireObservation {
+        port: 5432,
+        address: None,
+        observed_at: "2026-05-01T00:00:00Z".into(),
+        listener: Reading::Unknown(Unchecked::new(Reason::Unreachable, "no answer")),
+        vantage,
     }
 }
 
@@ -93,6 +106,17 @@ fn a_pack_says_that_it_is_signed_or_simulated_and_what_it_has() {
         words(&whole),
         ["whole-responses", "transcripts", "certificates", "plans-not-applied", "other-changes", "probes"]
     );
+    report.servers.iter_mut().for_each(|server| server.wire = vec![look(None)]);
+    let kept = |transcripts| EvidenceSummary { transcripts, ..summary(&report) };
+    let messages = |summary: EvidenceSummary<'_>| summary.absent().into_iter().find(|one| one.0 == "transcripts");
+    assert!(messages(kept(0)).unwrap().1.contains("no transcript was kept"));
+    assert!(messages(kept(1)).unwrap().1.starts_with("The messages of 1 of 2 servers that the audit probed:"));
+    assert_eq!(messages(kept(2)), None);
+    assert!(page(&kept(2)).contains("transcripts/"));
+    report.servers[0].wire.push(look(Some("hub")));
+    let zoned = EvidenceSummary { transcripts: 2, ..summary(&report) };
+    assert!(messages(zoned).unwrap().1.contains("which observed 1 of 2 servers"));
+    report.servers.iter_mut().for_each(|server| server.wire.clear());
     report.overlay.waivers = None;
     assert_eq!(words(&summary(&report))[5..], ["probes", "clients", "runs", "waivers"]);
 }

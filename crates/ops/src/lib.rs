@@ -30,7 +30,7 @@ pub use doctor::{
 };
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use judge_again::{JudgedAgain, JudgedServer, expiry_days, judge_again, rules_of};
-pub use listener_probe::{ListenerProbe, ServerProbe, carried_observation, observation};
+pub use listener_probe::{ListenerProbe, ServerProbe, TakeReports, carried_observation, observation};
 pub use log_analytics::LogAnalyticsSource;
 pub use policies_over_plaintext::{PolicyOverPlaintext, policies_over_plaintext};
 pub use readiness::{OtherServers, Readiness, ReadyServer};

@@ -15,6 +15,7 @@ use hostssl_probe::report::{
 };
 use hostssl_probe::target::ProbeTarget;
 use jiff::Timestamp;
+use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -28,6 +29,20 @@ pub struct ListenerProbe {
     stop: StopSignal,
     clock: fn() -> Timestamp,
     vantages: Arc<Vantages>,
+    reports: Option<ReportTaker>,
+}
+
+/// What takes the reports of a server's listeners, with their transcripts, as soon as it was probed.
+#[derive(Clone)]
+struct ReportTaker(Arc<TakeReports>);
+
+/// Takes the reports of the listeners of a server.
+pub type TakeReports = dyn Fn(&Server, &[EndpointReport]) + Send + Sync;
+
+impl fmt::Debug for ReportTaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReportTaker")
+    }
 }
 
 /// The result of probing the listeners of a server.
@@ -52,6 +67,7 @@ impl ListenerProbe {
             stop,
             clock,
             vantages: Arc::default(),
+            reports: None,
         }
     }
 
@@ -59,6 +75,13 @@ impl ListenerProbe {
     #[must_use]
     pub fn with_vantages(self, vantages: Arc<Vantages>) -> Self {
         Self { vantages, ..self }
+    }
+
+    /// The same that hands over the reports of each server that is probed from here for an audit: once, when the last of its listeners
+    /// is done. A server to which no connection was tried is not handed over.
+    #[must_use]
+    pub fn with_reports(self, take: Arc<TakeReports>) -> Self {
+        Self { reports: Some(ReportTaker(take)), ..self }
     }
 
     /// Whether it is known which servers are probed from which zone.
@@ -75,18 +98,20 @@ impl ListenerProbe {
     ///
     /// What was seen in zones counts too.
     pub async fn look(&self, arm: &Arm, server: &Server, subscription: &Subscription) -> ServerProbe {
-        self.look_and(arm, server, |here| self.vantages.combine(server, subscription, here)).await
+        let combine = |here| self.vantages.combine(server, subscription, here);
+        self.look_and(arm, server, self.reports.as_ref(), combine).await
     }
 
     /// The same from here alone, to judge by what is there now.
     pub async fn look_from_here(&self, arm: &Arm, server: &Server) -> ServerProbe {
-        self.look_and(arm, server, |here| here).await
+        self.look_and(arm, server, None, |here| here).await
     }
 
     async fn look_and(
         &self,
         arm: &Arm,
         server: &Server,
+        taker: Option<&ReportTaker>,
         combine: impl FnOnce(Vec<WireObservation>) -> Vec<WireObservation>,
     ) -> ServerProbe {
         let alone =
@@ -99,7 +124,14 @@ impl ListenerProbe {
         };
         let (databases, unchecked) = databases(arm, server).await;
         let looks = server.kind.offering().ports.iter().map(|port| self.look_at(server, host, *port, &databases));
-        let mut looks = combine(join_all(looks).await.into_iter().flatten().collect());
+        let (looks, reports): (Vec<_>, Vec<_>) = join_all(looks).await.into_iter().unzip();
+        if let Some(ReportTaker(take)) = taker {
+            let reports = reports.concat();
+            if !reports.is_empty() {
+                take(server, &reports);
+            }
+        }
+        let mut looks = combine(looks.concat());
         let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         if server.kind.offering().tells_pooler
             && seen
@@ -112,7 +144,15 @@ impl ListenerProbe {
         ServerProbe { observations: looks, databases: unchecked.filter(|_| seen) }
     }
 
-    async fn look_at(&self, server: &Server, host: &str, port: u16, databases: &[String]) -> Vec<WireObservation> {
+    /// What was observed of a listener, and the reports that say so where they are wanted.
+    async fn look_at(
+        &self,
+        server: &Server,
+        host: &str,
+        port: u16,
+        databases: &[String],
+    ) -> (Vec<WireObservation>, Vec<EndpointReport>) {
+        let unseen = |reason, detail| (vec![self.unseen(port, Unchecked::new(reason, detail))], Vec::new());
         let target = match ProbeTarget::parse(host).map(|mut targets| targets.pop()) {
             Ok(Some(target)) => ProbeTarget {
                 port,
@@ -121,8 +161,7 @@ impl ListenerProbe {
                 ..target
             },
             _ => {
-                let detail = "the name that Azure returned is not a host name";
-                return vec![self.unseen(port, Unchecked::new(Reason::MalformedAnswer, detail))];
+                return unseen(Reason::MalformedAnswer, "the name that Azure returned is not a host name");
             }
         };
         let mut stop = self.stop.clone();
@@ -132,15 +171,19 @@ impl ListenerProbe {
                     Stop::Deadline => Reason::Deadline,
                     Stop::Interrupted => Reason::Interrupted,
                 };
-                let detail = "the run ended before it was probed";
-                vec![self.unseen(port, Unchecked::new(reason, detail))]
+                unseen(reason, "the run ended before it was probed")
             }
             reports = self.probe(target) => {
-                let Some(reports) = reports else {
-                    return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended early"))];
+                let Some(mut reports) = reports else {
+                    return unseen(Reason::Inconclusive, "the probe ended early");
                 };
                 let now = (self.clock)();
-                reports.iter().map(|report| observation(report, now)).collect()
+                let observed = reports.iter().map(|report| observation(report, now)).collect();
+                if self.reports.is_none() {
+                    return (observed, Vec::new());
+                }
+                reports.iter_mut().for_each(|report| report.observed_ms = Some(now.as_millisecond()));
+                (observed, reports)
             }
         }
     }

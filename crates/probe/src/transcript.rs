@@ -7,6 +7,8 @@ use hostssl_pgwire::text::safe_str;
 
 /// The most lines that are kept of one endpoint.
 const MAX_LINES: usize = 2000;
+/// The longest texts that are kept of one endpoint, together, in bytes: a hundred times those of a PostgreSQL.
+const MAX_TEXT: usize = 256 << 10;
 
 /// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +48,35 @@ pub struct TranscriptLine {
     pub text: String,
 }
 
+#[derive(Debug, Default)]
+struct Lines {
+    lines: Vec<TranscriptLine>,
+    text: usize,
+    is_cut: bool,
+}
+
+impl Lines {
+    /// Adds a line, or says that no more are kept.
+    fn add(&mut self, line: TranscriptLine) {
+        self.text += line.text.len() + line.connection.len();
+        if self.lines.len() + 1 < MAX_LINES && self.text <= MAX_TEXT {
+            return self.lines.push(line);
+        }
+        self.is_cut = true;
+        let text = "what follows is not in this transcript: it is too long".to_owned();
+        self.lines.push(TranscriptLine {
+            direction: MessageDirection::Event,
+            message: "transcript cut".to_owned(),
+            text,
+            ..line
+        });
+    }
+}
+
 /// Collects lines from the jobs of one endpoint, which run side by side.
 #[derive(Clone, Debug)]
 pub(crate) struct TranscriptRecorder {
-    lines: Option<Arc<Mutex<Vec<TranscriptLine>>>>,
+    lines: Option<Arc<Mutex<Lines>>>,
     start: Instant,
 }
 
@@ -66,7 +93,8 @@ impl TranscriptRecorder {
     /// The lines so far in the order of time; `None` when none were to be collected.
     pub(crate) fn finish(&self) -> Option<Vec<TranscriptLine>> {
         let lines = self.lines.as_ref()?;
-        let mut lines = std::mem::take(&mut *lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let Lines { mut lines, .. } =
+            std::mem::take(&mut *lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         lines.sort_by_key(|line| line.micros);
         Some(lines)
     }
@@ -98,8 +126,8 @@ impl Pen {
         let Some(lines) = &recorder.lines else { return };
         let elapsed: Duration = recorder.start.elapsed();
         let mut lines = lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if lines.len() < MAX_LINES {
-            lines.push(TranscriptLine {
+        if !lines.is_cut {
+            lines.add(TranscriptLine {
                 micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 connection: safe_str(connection),
                 direction,
@@ -137,6 +165,19 @@ mod tests {
         for _ in 0..MAX_LINES + 10 {
             pen.event("closed", String::new);
         }
-        assert_eq!(recorder.finish().unwrap().len(), MAX_LINES);
+        let lines = recorder.finish().unwrap();
+        assert_eq!((lines.len(), lines.last().unwrap().message.as_str()), (MAX_LINES, "transcript cut"));
+    }
+
+    #[test]
+    fn long_texts_have_a_limit_and_what_is_cut_is_said() {
+        let recorder = TranscriptRecorder::new(true);
+        let pen = recorder.connection(|| "x".into());
+        for _ in 0..MAX_LINES / 2 {
+            pen.received("other bytes", || "a".repeat(2 * MAX_TEXT / MAX_LINES + 10));
+        }
+        let lines = recorder.finish().unwrap();
+        assert!(lines.len() < MAX_LINES / 2 && lines.last().unwrap().message == "transcript cut", "{}", lines.len());
+        assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() < MAX_TEXT + 100);
     }
 }

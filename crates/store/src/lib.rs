@@ -23,6 +23,7 @@ mod run_check;
 mod runs;
 mod shared_log;
 mod state_directory;
+mod transcripts;
 mod work_in_progress;
 mod write_thread;
 
@@ -52,6 +53,7 @@ pub use shared_log::{
     upgrade,
 };
 pub use state_directory::StateDirectory;
+pub use transcripts::TranscriptSpool;
 pub use work_in_progress::{WorkInProgress, WorkKind};
 
 use async_trait::async_trait;

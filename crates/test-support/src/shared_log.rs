@@ -6,6 +6,7 @@ use crate::harness::Seed;
 use hostssl_remediation::{Journal, JournalError, JournalEvent, JournalRecord, NewRun, Plan, RunId};
 use hostssl_store::{
     AuditStore, KeptAnswer, LookToKeep, NewProber, Order, OrderAct, StateDirectory, Store, StoreError, StoreReader,
+    TranscriptSpool,
 };
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -96,7 +97,11 @@ fn perform(act: &Act, at: u32, directory: &StateDirectory, fleet: &mut AuditedFl
     match act {
         Act::Audit { flipped } => {
             fleet.flip(*flipped, 3);
-            store.save(&fleet.report(u64::from(at))).unwrap();
+            let report = fleet.report(u64::from(at));
+            store.save(&report).unwrap();
+            let mut spool = TranscriptSpool::open(directory).unwrap();
+            report.servers.iter().for_each(|server| spool.add(&server.server.id, "one line").unwrap());
+            store.add_transcripts(&report.run.id, &mut spool).unwrap();
         }
         Act::Prune => drop(store.prune(1).unwrap()),
         Act::Run => {

@@ -15,6 +15,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
 use crate::keep::KeepArgs;
+use crate::kept_transcripts::Transcripts;
 use crate::looks::{VantageArgs, print_ended_looks};
 use crate::policy_warnings::warn_of_policies;
 use crate::probing::probe_of_audit;
@@ -86,6 +87,9 @@ pub(crate) struct WireArgs {
     /// Connect to ports 5432 and 6432 of every server found, without credentials, and check what they really do.
     #[arg(long)]
     pub(crate) probe: bool,
+    /// Keep the exchange with each listener, message by message, with the audit, for `hostssl evidence`.
+    #[arg(long, requires = "probe")]
+    pub(crate) transcript: bool,
     /// Fail certificates with fewer days left than this [default: 30].
     #[arg(long, value_name = "DAYS", requires = "probe")]
     pub(crate) expiry_days: Option<u32>,
@@ -122,7 +126,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     };
     block_on(async {
         let id = key.as_ref().map_or_else(new_id, |key| key.id().to_owned());
-        let Some(AuditEnded { mut report, tenants, vantages, rows, began, .. }) =
+        let Some(AuditEnded { mut report, tenants, vantages, transcripts, rows, began, .. }) =
             audit(&args.run, id, profile.clone(), writer.outputs.stdout.filter(|_| !args.gate.has_waivers()), terminal)
                 .await?
         else {
@@ -138,7 +142,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let written = writer.write(&report, rows, patience);
         // Behind the output, which someone waits for, and whether or not that could be written.
         let admitted = key.as_ref().is_none_or(|key| key.admits(&report));
-        let kept = admitted && args.run.keep.keep(&report, writer.simulated, patience);
+        let kept = admitted && args.run.keep.keep(&report, transcripts, writer.simulated, patience);
         if let Some(key) = key.filter(|_| kept) {
             key.release();
         }
@@ -181,6 +185,8 @@ pub(crate) struct AuditEnded {
     pub(crate) tenants: Vec<Tenant>,
     /// What was known from zones before it.
     pub(crate) vantages: Arc<Vantages>,
+    /// What its probes exchanged with each server, where that is kept.
+    pub(crate) transcripts: Option<Transcripts>,
     /// The writer of its rows, where they were written on the way.
     rows: Option<OrderedRows<io::Stdout>>,
     /// What listens for the deadline and for interrupts.
@@ -198,20 +204,26 @@ pub(crate) async fn audit(
     terminal: &TerminalArgs,
 ) -> Result<Option<AuditEnded>, CliError> {
     let began = Instant::now();
+    let simulated = args.connect.simulate.is_some();
+    if args.wire.transcript && !args.keep.keeps(simulated) {
+        let what = "--transcript keeps transcripts with the audit, and this audit is not kept";
+        return Err(CliError::usage(what, "leave out --no-save, and name a --state with --simulate"));
+    }
     // Before anyone is asked: a file that cannot be understood ends the audit.
     let vantages = if args.wire.probe {
         let patience = StatePatience::of(began, args.limits.deadline, began);
-        args.wire.vantage.vantages(&args.keep.state, args.connect.simulate.is_some(), patience)?
+        args.wire.vantage.vantages(&args.keep.state, simulated, patience)?
     } else {
         Arc::default()
     };
     let limits = LimitArgs { deadline: args.limits.deadline.saturating_sub(began.elapsed()), ..args.limits.clone() };
     let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &limits, terminal).await?;
     let listener = connected.listener.clone();
+    let transcripts = args.wire.transcript.then(|| Transcripts::begin(args.keep.state.directory(simulated))).flatten();
     let wire = args
         .wire
         .probe
-        .then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref(), &args.wire.route))
+        .then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref(), &args.wire.route, transcripts.as_ref()))
         .transpose()?
         .map(|probe| probe.with_vantages(Arc::clone(&vantages)));
     let request = AuditRequest { scope: args.scope.scope(&args.select), profile, discovery: args.discovery.into() };
@@ -245,7 +257,7 @@ pub(crate) async fn audit(
         args.wire.vantage.print_notes(&vantages, report);
     }
     let tenants = connected.tenants;
-    Ok(report.map(|report| AuditEnded { report, tenants, vantages, rows, listener, began }))
+    Ok(report.map(|report| AuditEnded { report, tenants, vantages, transcripts, rows, listener, began }))
 }
 
 pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {

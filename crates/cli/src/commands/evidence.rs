@@ -123,9 +123,9 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         apply_waivers(&mut report, &name, read);
     }
-    let gathered = Gathered::read(&reader, &audit, &mut report)?;
+    let mut gathered = Gathered::read(&reader, &audit, &mut report)?;
     let text = waivers.as_ref().map(|(_, text)| text.as_str());
-    let files = pack_files(&gathered.input(&report, text, simulated), signer.as_ref());
+    let files = pack_files(gathered.input(&report, text, simulated), signer.as_ref());
     let files = files.map_err(|error| CliError::defect(&error))?;
     let archive = write_archive(&files, ended)?;
     replace(out, |to| to.write_all(&archive).map_err(|error| CliError::failed(&error, "free some space")))?;

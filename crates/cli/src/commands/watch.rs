@@ -10,6 +10,7 @@ use crate::commands::{diff, waivers};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::kept_transcripts::Transcripts;
 use crate::looks::print_ended_looks;
 use crate::policy_warnings::{PoliciesTold, warn_of_policies};
 use crate::signals::Signals;
@@ -176,11 +177,12 @@ impl Watch<'_> {
             let terminal = if self.is_first { self.terminal } else { &quiet };
             match audit::audit(&self.args.run, audit::new_id(), profile.clone(), None, terminal).await {
                 Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
-                Ok(Some(AuditEnded { report, vantages, listener, tenants, began, .. })) => {
+                Ok(Some(AuditEnded { report, vantages, transcripts, listener, tenants, began, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
                     listener.abort();
+                    let found = (&*vantages, &*tenants, transcripts);
                     let ended = tokio::select! {
-                        ended = self.end_of_round(report, profile, (&vantages, &tenants), began) => ended,
+                        ended = self.end_of_round(report, profile, found, began) => ended,
                         () = signals.next() => return Ok(self.stopped(Exit::Failed)),
                     };
                     match ended {
@@ -221,9 +223,9 @@ impl Watch<'_> {
     }
 
     /// Keeps an audit that began at `began`.
-    fn keep(&self, report: &AuditReport, began: std::time::Instant) {
+    fn keep(&self, report: &AuditReport, transcripts: Option<Transcripts>, began: std::time::Instant) {
         let run = &self.args.run;
-        run.keep.keep(report, run.connect.simulate.is_some(), self.patience(began));
+        run.keep.keep(report, transcripts, run.connect.simulate.is_some(), self.patience(began));
     }
 
     /// How long a round that began at `began` waits for the state.
@@ -236,7 +238,7 @@ impl Watch<'_> {
         &mut self,
         mut report: AuditReport,
         profile: &Profile,
-        (vantages, tenants): (&Vantages, &[Tenant]),
+        (vantages, tenants, transcripts): (&Vantages, &[Tenant], Option<Transcripts>),
         began: std::time::Instant,
     ) -> Result<Exit, CliError> {
         if self.before.is_none() {
@@ -251,7 +253,7 @@ impl Watch<'_> {
         if ended_early(&report) {
             // It says little of any server, so that it is neither news nor what the next is compared with.
             stderr!("warning: the audit ended at its deadline and is not compared; raise --deadline");
-            self.keep(&report, began);
+            self.keep(&report, transcripts, began);
             return Ok(Exit::Incomplete);
         }
         self.lay_waivers_over(&mut report)?;
@@ -270,7 +272,7 @@ impl Watch<'_> {
         let is_told = futures::future::join_all(told).await.into_iter().all(|told| told);
         // A single round that was not told must not be what the next one is compared with.
         if is_told || !self.args.once {
-            self.keep(&report, began);
+            self.keep(&report, transcripts, began);
             if self.args.run.wire.probe && self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) {
                 print_ended_looks(vantages, &self.args.run.keep.state, self.args.run.connect.simulate.is_some());
             }

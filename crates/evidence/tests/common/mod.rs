@@ -105,10 +105,11 @@ pub fn contents(signer: Option<&PackSigner>) -> Vec<PackFile> {
         clients: (Vec::new(), 0),
         runs: vec![run],
         probes: vec![probe],
+        transcripts: Vec::new(),
         earlier: &[],
         missing: Vec::new(),
     };
-    pack_files(&input, signer).unwrap()
+    pack_files(input, signer).unwrap()
 }
 
 pub fn pack(signer: Option<&PackSigner>) -> Vec<u8> {

@@ -129,6 +129,7 @@ fn of_audits(all: &mut Outputs) {
         clients: 0,
         runs: 0,
         probes: 0,
+        transcripts: 1,
         earlier: 0,
         audits: 1,
         missing: &damaged,

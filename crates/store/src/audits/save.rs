@@ -45,7 +45,7 @@ pub(crate) fn prune(transaction: &Transaction<'_>, retain: u32) -> Result<u64, S
         .query_map([retain], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for audit in &old {
-        for table in ["observations", "audit_gaps", "audit_subscriptions"] {
+        for table in ["observations", "audit_gaps", "audit_subscriptions", "audit_transcripts"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE audit = ?1"), [audit])?;
         }
         transaction.execute("DELETE FROM audits WHERE num = ?1", [audit])?;

@@ -7,10 +7,10 @@ use crate::commands::trend::point;
 use crate::error::CliError;
 use crate::state::instant;
 use hostssl_census::Requirements;
-use hostssl_evidence::{PackInput, PackedProbe, PackedRun};
+use hostssl_evidence::{PackInput, PackedProbe, PackedRun, PackedTranscript};
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::evidence_json::MissingPart;
-use hostssl_formats::probe_json;
+use hostssl_formats::{probe_json, write_json_line};
 use hostssl_model::{AuditReport, ServerReport, chain};
 use hostssl_ops::rules_of;
 use hostssl_remediation::ExecuteError;
@@ -29,6 +29,7 @@ pub(super) struct Gathered {
     window: i64,
     runs: Vec<PackedRun>,
     probes: Vec<PackedProbe>,
+    transcripts: Vec<PackedTranscript>,
     earlier: Vec<AuditReport>,
     missing: Vec<MissingPart>,
 }
@@ -49,6 +50,7 @@ impl Gathered {
             clients: clients(reader, report, window, &mut missing)?,
             window,
             runs: runs(reader, report, &mut missing)?,
+            transcripts: transcripts(reader, audit, report, &mut missing)?,
             probes,
             earlier,
             missing,
@@ -60,8 +62,9 @@ impl Gathered {
         &self.missing
     }
 
+    /// What a pack is made of; transcripts are handed over, as they are the largest part of it.
     pub(super) fn input<'a>(
-        &'a self,
+        &'a mut self,
         report: &'a AuditReport,
         waivers: Option<&'a str>,
         simulated: bool,
@@ -75,6 +78,7 @@ impl Gathered {
             clients: (self.clients.clone(), self.window),
             runs: self.runs.clone(),
             probes: self.probes.clone(),
+            transcripts: std::mem::take(&mut self.transcripts),
             earlier: &self.earlier,
             missing: self.missing.clone(),
         }
@@ -199,4 +203,34 @@ fn endpoints(
         }
     }
     Ok(found)
+}
+
+/// What the audit exchanged with its servers, as far as it was kept.
+fn transcripts(
+    reader: &StoreReader,
+    audit: &AuditEntry,
+    report: &AuditReport,
+    missing: &mut Vec<MissingPart>,
+) -> Result<Vec<PackedTranscript>, CliError> {
+    let mut found = Vec::new();
+    for ServerReport { server, .. } in &report.servers {
+        let kept = reader.transcript(audit, &server.id.key());
+        let lines = kept.and_then(|text| text.map(|text| packed_lines(&text)).transpose());
+        let lines = whole(|| format!("the transcript of {}", server.id), lines, missing)?.flatten();
+        found.extend(lines.map(|lines| PackedTranscript { server: server.id.clone(), lines }));
+    }
+    Ok(found)
+}
+
+/// The reports of a kept transcript as this version writes them.
+fn packed_lines(text: &str) -> Result<Vec<u8>, StoreError> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let report = probe_json::read(line).map_err(|error| StoreError::Corrupt(chain(&error)))?;
+        let written = probe_json::endpoint(&report).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        write_json_line(&mut lines, &written).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        lines.push(b'\n');
+    }
+    lines.shrink_to_fit();
+    Ok(lines)
 }

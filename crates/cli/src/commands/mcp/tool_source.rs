@@ -142,7 +142,7 @@ impl CallShared {
             refuse_nothing(&report)?;
             let patience = StatePatience::of(began, self.args.limits.deadline, Instant::now());
             args.keep.learn(&mut report, simulated, patience);
-            let kept = args.keep.keep(&report, simulated, patience);
+            let kept = args.keep.keep(&report, None, simulated, patience);
             let warnings = self.known_worse(&report, simulated, patience);
             Ok(ToolAudit { scenario: scenario_of(&report.run.cloud).map(ToOwned::to_owned), kept, warnings, report })
         })
@@ -159,7 +159,13 @@ impl CallShared {
             profile: ask.profile.clone().unwrap_or_else(|| self.args.profile.clone()),
             control: ask.controls.clone(),
             discovery: DiscoveryArg::Lists,
-            wire: WireArgs { probe: ask.probe, expiry_days: None, vantage: Default::default(), route },
+            wire: WireArgs {
+                probe: ask.probe,
+                transcript: false,
+                expiry_days: None,
+                vantage: Default::default(),
+                route,
+            },
             keep: self.args.keep.clone(),
             limits: self.args.limits.clone(),
             connect,
