@@ -6,10 +6,10 @@ use crate::kept::{EarlierClient, KeptCensus, Restriction, still_open, unless_mis
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
 use crate::seed::SeededHash;
 use crate::sessions::are_among;
-use crate::verdict::{CensusEvidence, Unlisted, index, judge};
+use crate::verdict::{CensusEvidence, Unlisted, covered_by_any, index, judge};
 use crate::{
-    Backend, CensusVerdict, Client, Coverage, Doubt, Interval, Millis, MissingReason, Requirements, SessionId,
-    SessionTls, Sighting, Source,
+    Backend, CensusVerdict, Client, Doubt, Interval, Millis, MissingReason, Requirements, SessionId, SessionTls,
+    Sighting, Source,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -220,8 +220,7 @@ impl Census {
         let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.counts, sources: &self.sources };
         let (verdict, reason) = judge(&evidence, requirements);
         let (verdict, reason) = unless_missed(verdict, reason, &earlier, Restriction::RequireTls);
-        let mut whole = Coverage::default();
-        self.sources.iter().for_each(|source| whole.merge(&source.coverage));
+        let whole = covered_by_any(&self.sources);
         CensusReport {
             verdict,
             reason,

@@ -16,7 +16,7 @@ pub(crate) use verdict::{still_open, unless_missed};
 use crate::client_key::Key;
 use crate::client_sightings::ClientSightings;
 use crate::log_time::{DAY, earliest};
-use crate::observed_time::{TOLERANCE, joined_within};
+use crate::observed_time::{GapDoubt, MeasuredSpan, bridged, overlapping};
 use crate::refused::Refusals;
 use crate::sessions::DailySessions;
 use crate::verdict::{Unlisted, index};
@@ -32,7 +32,7 @@ const MOST_REFUSED: usize = 500;
 /// Spans that were observed in part, and why: the newest.
 const MOST_PARTS: usize = 64;
 /// Spans without a gap of one kind of source: the newest.
-const MOST_SPANS: usize = 1_024;
+const MOST_SPANS: usize = 2_048;
 
 /// The clients of one server, as every look so far has found them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,10 +58,12 @@ struct KeptClient {
 /// What one kind of source has shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct KeptSource {
-    /// When every connection was seen.
-    complete: Vec<Interval>,
+    /// When every connection was seen, as it lies in files: a file that is read later may say what was written between two of them.
+    complete: Vec<MeasuredSpan>,
     /// When only some were, and why.
     parts: BTreeSet<(Interval, MissingReason, String)>,
+    /// Files of which no time is known, and when they were looked at: each may be the one of any time before that.
+    unplaced: BTreeSet<(Millis, MissingReason, String)>,
     /// What the newest look could not say.
     notes: BTreeMap<MissingReason, String>,
     looked_at: Millis,
@@ -98,7 +100,7 @@ impl KeptCensus {
             kept.clients.entry(key.clone()).or_default().merge(client);
         }
         for source in sources {
-            kept.sources.entry(source.kind).or_default().merge(KeptSource::of(source, looked_at));
+            kept.sources.entry(source.kind).or_default().add(KeptSource::of(source, looked_at));
         }
         kept.bound();
         kept
@@ -110,7 +112,7 @@ impl KeptCensus {
             self.clients.entry(key).or_default().merge(client);
         }
         for (kind, source) in other.sources {
-            self.sources.entry(kind).or_default().merge(source);
+            self.sources.entry(kind).or_default().add(source);
         }
         self.unlisted.merge(&other.unlisted);
         self.refused.merge(other.refused);
@@ -206,8 +208,13 @@ impl KeptSource {
         let mut kept = Self { looked_at, ..Self::default() };
         let spans = source.coverage.spans();
         let blocking = source.missing.iter().find(|missing| missing.reason.blocks());
+        if spans.is_empty() && source.is_file() {
+            let is_unplaced = |reason: MissingReason| reason.hides_lines() || reason == MissingReason::Empty;
+            let unplaced = source.missing.iter().filter(|missing| is_unplaced(missing.reason));
+            kept.unplaced.extend(unplaced.map(|missing| (looked_at, missing.reason, missing.detail.clone())));
+        }
         match blocking {
-            None if source.is_complete => kept.complete = spans,
+            None if source.is_complete => kept.complete = source.coverage.measured().collect(),
             None => {}
             Some(missing) => {
                 kept.parts.extend(spans.into_iter().map(|span| (span, missing.reason, missing.detail.clone())));
@@ -219,9 +226,10 @@ impl KeptSource {
         kept
     }
 
-    fn merge(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.complete.extend(other.complete);
         self.parts.extend(other.parts);
+        self.unplaced.extend(other.unplaced);
         match self.looked_at.cmp(&other.looked_at) {
             std::cmp::Ordering::Less => self.notes = other.notes,
             std::cmp::Ordering::Greater => {}
@@ -236,21 +244,40 @@ impl KeptSource {
             }
         }
         self.looked_at = self.looked_at.max(other.looked_at);
-        self.bound();
+    }
+
+    /// When every connection was seen, and the log was only silent in between.
+    fn covered(&self) -> Vec<Interval> {
+        bridged(self.complete.clone(), |gap| self.doubt(gap))
+    }
+
+    fn doubt(&self, gap: Interval) -> GapDoubt {
+        if self.parts.iter().any(|(part, ..)| part.meets(&gap)) {
+            return GapDoubt::Hidden;
+        }
+        let unplaced = self.unplaced.iter().filter(|(looked_at, ..)| gap.from < *looked_at);
+        let doubts =
+            unplaced.map(|(_, reason, _)| if reason.hides_lines() { GapDoubt::Unread } else { GapDoubt::Empty });
+        doubts.max().unwrap_or(GapDoubt::None)
     }
 
     /// A part that was seen as a whole since is forgotten.
     fn bound(&mut self) {
-        let whole = joined_within(std::mem::take(&mut self.complete), |_| 0);
-        self.parts.retain(|(part, ..)| !whole.iter().any(|whole| whole.contains(part)));
-        // A silence between two files is that of a quiet server, unless a part that could not be read was written then.
-        let tolerance =
-            |gap: Interval| if self.parts.iter().any(|(part, ..)| part.meets(&gap)) { 0 } else { TOLERANCE };
-        self.complete = joined_within(whole, tolerance);
-        let beyond = self.complete.len().saturating_sub(MOST_SPANS);
-        self.complete.drain(..beyond);
+        self.complete = overlapping(std::mem::take(&mut self.complete));
+        let whole = &self.complete;
+        self.parts.retain(|(part, ..)| !whole.iter().any(|whole| whole.time.contains(part)));
+        if self.complete.len() > MOST_SPANS {
+            let newest = self.complete.split_off(self.complete.len() / 2);
+            let oldest = bridged(std::mem::take(&mut self.complete), |gap| self.doubt(gap));
+            self.complete = oldest.into_iter().map(|time| MeasuredSpan { time, silence: None }).chain(newest).collect();
+            let beyond = self.complete.len().saturating_sub(MOST_SPANS);
+            self.complete.drain(..beyond);
+        }
         while self.parts.len() > MOST_PARTS {
             self.parts.pop_first();
+        }
+        while self.unplaced.len() > MOST_PARTS {
+            self.unplaced.pop_first();
         }
     }
 }

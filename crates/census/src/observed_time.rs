@@ -21,6 +21,11 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// How long it is.
+    pub(crate) fn length(&self) -> Millis {
+        self.to - self.from
+    }
+
     /// Whether all of another lies within it.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self.from <= other.from && other.to <= self.to
@@ -37,14 +42,58 @@ impl Interval {
 pub struct Coverage {
     spans: Vec<Interval>,
     open: Option<Interval>,
+    /// Its spans are apart for a reason, and are not joined, however near they are.
+    is_apart: bool,
+    /// Between the lines of which the time was observed, and between those about connections.
+    silence: Silence,
+    noted: Silence,
+    last_noted: Option<Millis>,
 }
 
 impl Coverage {
+    /// Spans that are apart for a reason, and stay as they are.
+    pub(crate) fn apart(spans: Vec<Interval>) -> Self {
+        Self { spans: joined_within(spans, |_| 0), is_apart: true, ..Self::default() }
+    }
+
+    /// The time in which what is between its spans is known not to be covered.
+    pub(crate) fn apart_within(&self) -> Option<Interval> {
+        self.window().filter(|_| self.is_apart)
+    }
+
+    /// Takes the time of the next line about a connection, each of which is read.
+    pub(crate) fn note(&mut self, at: Millis) {
+        if let Some(last) = self.last_noted {
+            self.noted.step(at - last);
+        }
+        self.last_noted = self.last_noted.max(Some(at));
+    }
+
+    /// Takes the times of all lines of a file: they say how long it is silent between them.
+    pub(crate) fn measure(&mut self, times: impl Iterator<Item = Millis>) {
+        let mut all = Self::default();
+        times.for_each(|at| all.observe(at));
+        self.merge(&all);
+        (self.silence, self.noted) = (all.silence, Silence::default());
+    }
+
+    /// Its spans as they were observed, with what is known of the silence between lines.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = MeasuredSpan> {
+        // Neither are all lines, so that the log was silent for the shorter time at most.
+        let known = [self.silence, self.noted].into_iter().filter_map(Silence::longest);
+        let silence = known.min();
+        let spans = joined_within(self.spans.iter().chain(&self.open).copied().collect(), |_| 0);
+        spans.into_iter().map(move |time| MeasuredSpan { time, silence })
+    }
+
     /// Takes the time of the next line of a log. Neighbours belong together unless a day is between them, or the clock
     /// went back.
     pub fn observe(&mut self, at: Millis) {
         match &mut self.open {
-            Some(span) if at >= span.to && at - span.to <= SILENCE => span.to = at,
+            Some(span) if at >= span.to && at - span.to <= SILENCE => {
+                self.silence.step(at - span.to);
+                span.to = at;
+            }
             // Lines of several processes are a little out of order.
             Some(span) if at < span.to && span.to - at <= TOLERANCE => span.from = span.from.min(at),
             _ => {
@@ -65,7 +114,7 @@ impl Coverage {
     pub fn add(&mut self, span: Interval) {
         self.spans.push(span);
         if self.spans.len() > MOST_SPANS {
-            self.spans = joined(std::mem::take(&mut self.spans));
+            self.spans = self.spans();
             self.spans.truncate(MOST_SPANS / 2);
         }
     }
@@ -106,7 +155,8 @@ impl Coverage {
     /// The spans in order, none of which touches another.
     #[must_use]
     pub fn spans(&self) -> Vec<Interval> {
-        joined(self.spans.iter().chain(&self.open).copied().collect())
+        let tolerance = if self.is_apart { 0 } else { TOLERANCE };
+        joined_within(self.spans.iter().chain(&self.open).copied().collect(), |_| tolerance)
     }
 
     /// From the first to the last, with the gaps in between.
@@ -122,12 +172,27 @@ impl Coverage {
         self.spans().iter().map(|span| span.to - span.from).sum()
     }
 
-    /// Whether so much was observed. A log that ends some minutes early is the whole day's.
+    /// The times between its spans.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = Interval> {
+        let spans = self.spans();
+        let gaps: Vec<Interval> = spans
+            .iter()
+            .zip(spans.iter().skip(1))
+            .map(|(one, next)| Interval { from: one.to, to: next.from })
+            .collect();
+        gaps.into_iter()
+    }
+
+    /// Whether so much was observed.
     #[must_use]
     pub fn is_enough(&self, required: Millis) -> bool {
-        let observed = self.observed();
-        observed > 0 && observed + TOLERANCE.min(required / 8) >= required
+        is_whole(self.observed(), required)
     }
+}
+
+/// Whether a time is as long as required. A log that ends some minutes early is the whole day's.
+pub(crate) fn is_whole(length: Millis, required: Millis) -> bool {
+    length > 0 && length + TOLERANCE.min(required / 8) >= required
 }
 
 /// Joins spans that overlap or are no further apart than a quiet server is silent.
@@ -146,6 +211,112 @@ pub(crate) fn joined_within(mut spans: Vec<Interval>, tolerance: impl Fn(Interva
                 last.to = span.to;
             }
             _ => joined.push(span),
+        }
+    }
+    joined
+}
+
+/// Two files of a log are no further apart than this where nothing is between them.
+pub(crate) const NEXT_FILE: Millis = 60 * 1_000;
+/// A log is silent between two files for so many times as long as it is otherwise.
+const UNUSUAL: Millis = 3;
+/// Fewer lines, or gaps between files, than these do not say what is usual.
+const FEWEST_STEPS: usize = 8;
+const FEWEST_GAPS: usize = 5;
+
+/// How long a log is silent between two lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Silence {
+    steps: usize,
+    longest: Millis,
+}
+
+impl Silence {
+    fn step(&mut self, length: Millis) {
+        if (0..=SILENCE).contains(&length) {
+            self.steps += 1;
+            self.longest = self.longest.max(length);
+        }
+    }
+
+    fn longest(self) -> Option<Millis> {
+        // Few lines do not say that it is never silent for longer, but that it was silent for so long.
+        (self.steps >= FEWEST_STEPS || self.longest >= NEXT_FILE).then_some(self.longest)
+    }
+}
+
+/// A span that was observed without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MeasuredSpan {
+    pub(crate) time: Interval,
+    /// The longest time between two of its lines, where enough were read to tell.
+    pub(crate) silence: Option<Millis>,
+}
+
+/// What is known of the time between two spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum GapDoubt {
+    /// Nothing.
+    None,
+    /// There is an empty file, which may be the one of this time.
+    Empty,
+    /// There is a file that cannot be read, which may be the one of this time.
+    Unread,
+    /// Something was written then that is not covered.
+    Hidden,
+}
+
+/// Joins spans that overlap.
+pub(crate) fn overlapping(mut spans: Vec<MeasuredSpan>) -> Vec<MeasuredSpan> {
+    spans.sort_unstable();
+    let mut whole: Vec<MeasuredSpan> = Vec::new();
+    for span in spans {
+        match whole.last_mut() {
+            Some(last) if span.time.from <= last.time.to => {
+                last.time.to = last.time.to.max(span.time.to);
+                last.silence = last.silence.max(span.silence);
+            }
+            _ => whole.push(span),
+        }
+    }
+    whole
+}
+
+/// Joins the spans of a log where it was only silent between them: for not much longer than it is within the spans at both sides,
+/// or between others. A longer silence may be that of a file that is missing.
+pub(crate) fn bridged(spans: Vec<MeasuredSpan>, doubt: impl Fn(Interval) -> GapDoubt) -> Vec<Interval> {
+    let spans = overlapping(spans);
+    let gap_at = |at: usize| {
+        spans.get(at).zip(spans.get(at + 1)).map(|(one, next)| Interval { from: one.time.to, to: next.time.from })
+    };
+    let short = |gap: Interval| Some(gap.length()).filter(|length| *length <= TOLERANCE);
+    let mut gaps: Vec<Millis> = (0..spans.len()).filter_map(gap_at).filter_map(short).collect();
+    gaps.sort_unstable();
+    let usual = gaps.get(gaps.len() / 2).copied().filter(|_| gaps.len() >= FEWEST_GAPS).unwrap_or_default();
+    // A span that is far shorter than the gap at one side says nothing of such a silence. The gap at its other side does.
+    let silence = |at: usize, other: Option<usize>, gap: Interval| {
+        let span = spans.get(at).filter(|span| 2 * span.time.length() >= gap.length());
+        span.and_then(|span| span.silence).or_else(|| other.and_then(gap_at).and_then(short))
+    };
+    let is_joined = |at: usize, gap: Interval| {
+        let silence = silence(at, at.checked_sub(1), gap).max(silence(at + 1, Some(at + 1), gap));
+        let silence = silence.map(|silence| silence.max(usual));
+        let times =
+            |factor: Millis| silence.map_or(TOLERANCE, |silence| (factor * silence).clamp(NEXT_FILE, TOLERANCE));
+        let most = match doubt(gap) {
+            GapDoubt::None => times(UNUSUAL),
+            GapDoubt::Empty => times(1),
+            GapDoubt::Unread => NEXT_FILE,
+            GapDoubt::Hidden => 0,
+        };
+        gap.length() <= most
+    };
+    let mut joined: Vec<Interval> = Vec::new();
+    for (at, span) in spans.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| gap_at(before).filter(|gap| is_joined(before, *gap)));
+        match joined.last_mut().filter(|_| before.is_some()) {
+            Some(last) => last.to = last.to.max(span.time.to),
+            None => joined.push(span.time),
         }
     }
     joined

@@ -168,6 +168,16 @@ impl Source {
         matches!(self.kind, SourceKind::LogFile | SourceKind::ArmLogFile)
     }
 
+    /// Whether it lacks this.
+    pub(crate) fn has(&self, reason: MissingReason) -> bool {
+        self.missing.iter().any(|missing| missing.reason == reason)
+    }
+
+    /// Whether lines were written that it does not show.
+    pub(crate) fn hides_lines(&self) -> bool {
+        self.missing.iter().any(|missing| missing.reason.hides_lines())
+    }
+
     /// A source of which nothing is known yet.
     #[must_use]
     pub fn new(kind: SourceKind, name: impl Into<String>) -> Self {

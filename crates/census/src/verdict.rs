@@ -1,7 +1,7 @@
 //! Whether a server can be enforced today.
 
-use crate::observed_time::joined_within;
-use crate::{Client, Coverage, Interval, Millis, SessionTls, Source};
+use crate::observed_time::{GapDoubt, MeasuredSpan, NEXT_FILE, bridged, is_whole, joined_within};
+use crate::{Client, Coverage, Interval, Millis, MissingReason, SessionTls, Source};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -81,28 +81,10 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
     if evidence.clients.is_empty() {
         return (CensusVerdict::NeedsObservation, with_missing("no connection was observed", evidence.sources));
     }
-    let mut whole = Coverage::default();
-    for source in evidence.sources.iter().filter(|source| source.is_complete) {
-        whole.merge(&source.coverage);
-    }
-    // A week ago says nothing of the hours that are missing since.
-    let mut judged = whole.clone();
-    if let Some(window) = whole.window() {
-        judged.cut(window.to.saturating_sub(requirements.window));
-    }
-    if let Some(reason) =
-        unread(evidence.sources, &whole, requirements.window).filter(|_| whole.is_enough(requirements.window))
-    {
+    let complete: Vec<&Source> = evidence.sources.iter().filter(|source| source.is_complete).collect();
+    let whole = covered(&complete, evidence.sources);
+    if let Some(reason) = too_little(&whole, evidence.sources, requirements.window) {
         return (CensusVerdict::NeedsObservation, reason);
-    }
-    if !judged.is_enough(requirements.window) {
-        let observed = judged.observed();
-        let short = if observed == 0 && evidence.sources.iter().all(|source| !source.is_complete) {
-            "an incomplete source is not counted".to_owned()
-        } else {
-            format!("observed for {} of the required {}", days(observed), days(requirements.window))
-        };
-        return (CensusVerdict::NeedsObservation, with_missing(&short, evidence.sources));
     }
     let age = requirements.now.zip(whole.window()).map_or(0, |(now, window)| now - window.to);
     if age < -FUTURE {
@@ -122,8 +104,57 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
     (CensusVerdict::Safe, reason)
 }
 
-/// Two files of a log are no further apart than this where nothing is between them.
-const NEXT_FILE: Millis = 60 * 1_000;
+/// Why what complete sources cover is too little to decide.
+fn too_little(whole: &Coverage, sources: &[Source], required: Millis) -> Option<String> {
+    // A week ago says nothing of the hours that are missing since.
+    let mut judged = whole.clone();
+    if let Some(window) = whole.window() {
+        judged.cut(window.to.saturating_sub(required));
+    }
+    if judged.window().is_some_and(|window| is_whole(window.length(), required)) {
+        if let Some(reason) = unread(sources, whole, required) {
+            return Some(reason);
+        }
+        let longest = judged.gaps().map(|gap| gap.length()).max();
+        if let Some(longest) = longest.filter(|_| judged.is_enough(required)) {
+            let reason = format!("nothing was logged for {}, longer than this log is usually silent", days(longest));
+            return Some(with_empty(&reason, sources));
+        }
+    }
+    if judged.is_enough(required) {
+        return None;
+    }
+    let observed = judged.observed();
+    let short = if observed == 0 && sources.iter().all(|source| !source.is_complete) {
+        "an incomplete source is not counted".to_owned()
+    } else {
+        format!("observed for {} of the required {}", days(observed), days(required))
+    };
+    Some(with_missing(&short, sources))
+}
+
+/// The time that these sources cover together, of all that are known. Files are joined where the log was only silent between them.
+pub(crate) fn covered(sources: &[&Source], all: &[Source]) -> Coverage {
+    let hidden: Vec<Interval> =
+        all.iter().filter(|source| source.hides_lines()).flat_map(|source| source.coverage.spans()).collect();
+    let unplaced = all.iter().filter(|source| source.is_file() && source.coverage.window().is_none());
+    let unplaced = unplaced.filter_map(|source| match () {
+        () if source.hides_lines() => Some(GapDoubt::Unread),
+        () => source.has(MissingReason::Empty).then_some(GapDoubt::Empty),
+    });
+    let unplaced = unplaced.max().unwrap_or(GapDoubt::None);
+    let spans: Vec<MeasuredSpan> = sources.iter().flat_map(|source| source.coverage.measured()).collect();
+    let apart: Vec<Interval> = sources.iter().filter_map(|source| source.coverage.apart_within()).collect();
+    Coverage::apart(bridged(spans, |gap| {
+        let is_hidden = apart.iter().any(|within| within.contains(&gap)) || hidden.iter().any(|span| span.meets(&gap));
+        if is_hidden { GapDoubt::Hidden } else { unplaced }
+    }))
+}
+
+/// The time that any of the sources covers.
+pub(crate) fn covered_by_any(sources: &[Source]) -> Coverage {
+    covered(&sources.iter().collect::<Vec<_>>(), sources)
+}
 
 /// Why a part of the time that is judged is unknown: its log is there, and cannot be read. Files before and after it do not say
 /// who connected meanwhile, however short it is.
@@ -202,6 +233,13 @@ fn clients(count: usize) -> String {
 fn with_missing(reason: &str, sources: &[Source]) -> String {
     let missing = sources.iter().flat_map(|source| &source.missing).find(|missing| missing.reason.blocks());
     missing.map_or_else(|| reason.to_owned(), |missing| format!("{reason}; {}", missing.detail))
+}
+
+/// A reason, with the name of a file that is empty.
+fn with_empty(reason: &str, sources: &[Source]) -> String {
+    let is_empty = |source: &&Source| source.has(MissingReason::Empty) && source.coverage.window().is_none();
+    let empty = sources.iter().find(|source| source.is_file() && is_empty(source));
+    empty.map_or_else(|| reason.to_owned(), |empty| format!("{reason}; {} is empty", empty.name))
 }
 
 /// A length of time as people say it: `6d 23h`, `3h 20m`.

@@ -2,7 +2,7 @@
 //! that runs once a month is not in a week. So they count until newer evidence replaces what is known of them.
 
 use super::settled::Settled;
-use super::{KeptCensus, KeptClient, Restriction};
+use super::{KeptCensus, KeptClient, KeptSource, Restriction};
 use crate::client_key::{ClientKey as _, Key, order};
 use crate::log_time::DAY;
 use crate::{Client, Coverage, Millis, Requirements, SessionTls, Source};
@@ -86,7 +86,7 @@ impl KeptCensus {
             return EarlierFate::WithTls(at);
         }
         let mut observed = Coverage::default();
-        self.sources.values().flat_map(|source| &source.complete).for_each(|span| observed.add(*span));
+        self.sources.values().flat_map(KeptSource::covered).for_each(|span| observed.add(span));
         observed.cut(client.last.unwrap_or_default());
         if observed.is_enough(GONE) { EarlierFate::Gone } else { EarlierFate::Unknown }
     }

@@ -2,6 +2,7 @@
 
 use super::{KeptCensus, KeptClient, KeptSource};
 use crate::client_key::Key;
+use crate::observed_time::MeasuredSpan;
 use crate::refused::{Attempts, Refusals, RefusedKey};
 use crate::sessions::DailySessions;
 use crate::verdict::Unlisted;
@@ -48,9 +49,20 @@ struct DocumentV1 {
 struct SourceV1 {
     kind: SourceKind,
     looked_at: Millis,
-    complete: Vec<Interval>,
+    complete: Vec<SpanV1>,
     parts: Vec<(Interval, MissingReason, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unplaced: Vec<(Millis, MissingReason, String)>,
     notes: BTreeMap<MissingReason, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SpanV1 {
+    from: Millis,
+    to: Millis,
+    /// The longest time between two lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    silence: Option<Millis>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,8 +112,9 @@ impl KeptCensus {
         let sources = self.sources.iter().map(|(kind, source)| SourceV1 {
             kind: *kind,
             looked_at: source.looked_at,
-            complete: source.complete.clone(),
+            complete: source.complete.iter().map(span_to).collect(),
             parts: source.parts.iter().cloned().collect(),
+            unplaced: source.unplaced.iter().cloned().collect(),
             notes: source.notes.clone(),
         });
         let document = DocumentV1 {
@@ -130,8 +143,9 @@ impl KeptCensus {
         }
         let sources = document.sources.into_iter().map(|source| {
             let kept = KeptSource {
-                complete: source.complete,
+                complete: source.complete.iter().map(span_from).collect(),
                 parts: source.parts.into_iter().collect(),
+                unplaced: source.unplaced.into_iter().collect(),
                 notes: source.notes,
                 looked_at: source.looked_at,
             };
@@ -156,6 +170,16 @@ impl KeptCensus {
         }
         Ok(kept)
     }
+}
+
+fn span_to(span: &MeasuredSpan) -> SpanV1 {
+    let MeasuredSpan { time: Interval { from, to }, silence } = *span;
+    SpanV1 { from, to, silence }
+}
+
+fn span_from(span: &SpanV1) -> MeasuredSpan {
+    let SpanV1 { from, to, silence } = *span;
+    MeasuredSpan { time: Interval { from, to }, silence }
 }
 
 fn is_nowhere(until: &[Option<Millis>; 4]) -> bool {

@@ -5,7 +5,7 @@ use super::settled::Settled;
 use super::{EarlierClient, EarlierFate, KeptCensus, KeptClient, KeptSource};
 use crate::client_key::{Key, order};
 use crate::log_time::DAY;
-use crate::verdict::{CensusEvidence, days, index, judge};
+use crate::verdict::{CensusEvidence, covered_by_any, days, index, judge};
 use crate::{
     CensusReport, CensusVerdict, Client, Coverage, Millis, Missing, MissingReason, RefusedClient, Requirements,
     SessionTls, Source, SourceKind,
@@ -49,8 +49,7 @@ impl KeptCensus {
         let (verdict, reason) = judge(&evidence, requirements);
         let earlier = self.earlier_for(Restriction::RequireTls, from, made, &sources);
         let (verdict, reason) = unless_missed(verdict, reason, &earlier, Restriction::RequireTls);
-        let mut whole = Coverage::default();
-        sources.iter().for_each(|source| whole.merge(&source.coverage));
+        let whole = covered_by_any(&sources);
         CensusReport {
             verdict,
             reason,
@@ -131,7 +130,7 @@ impl KeptCensus {
     /// The last thing that a source saw which sees every connection; the last of all where there is no such source.
     fn until(&self) -> Option<Millis> {
         let complete = self.sources.values().filter_map(|source| source.complete.last());
-        let complete = complete.map(|span| span.to).max();
+        let complete = complete.map(|span| span.time.to).max();
         complete.or_else(|| self.sources.values().flat_map(|source| &source.parts).map(|(span, ..)| span.to).max())
     }
 
@@ -213,10 +212,10 @@ impl KeptSource {
     /// What it has shown since then: whole, and in part.
     fn shown(&self, kind: SourceKind, from: Option<Millis>) -> Vec<Source> {
         let mut whole = Source::new(kind, name(kind));
-        self.complete.iter().for_each(|span| whole.coverage.add(*span));
+        whole.coverage = Coverage::apart(self.covered());
         let mut part = Source::new(kind, format!("{}, in part", name(kind)));
-        for (span, reason, detail) in &self.parts {
-            part.coverage.add(*span);
+        part.coverage = Coverage::apart(self.parts.iter().map(|(span, ..)| *span).collect());
+        for (_, reason, detail) in &self.parts {
             part.lacks(*reason, detail.clone());
         }
         if let Some(from) = from {
@@ -253,7 +252,22 @@ impl KeptSource {
             part.is_complete = false;
             shown.push(part);
         }
+        shown.extend(self.unplaced_in(kind, from));
         shown
+    }
+}
+
+impl KeptSource {
+    /// A file of which the time is not known, where there is a time that may be its.
+    fn unplaced_in(&self, kind: SourceKind, from: Option<Millis>) -> Option<Source> {
+        let covered = self.covered();
+        let mut gaps = covered.iter().zip(covered.iter().skip(1)).map(|(one, next)| (one.to, next.from));
+        let (_, reason, detail) = self.unplaced.iter().rev().find(|(looked_at, reason, _)| {
+            reason.hides_lines() && gaps.any(|(gap, to)| gap < *looked_at && from.is_none_or(|from| to > from))
+        })?;
+        let mut source = Source::new(kind, format!("{}, of an unknown time", name(kind)));
+        source.lacks(*reason, detail.clone());
+        Some(source)
     }
 }
 

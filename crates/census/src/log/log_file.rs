@@ -3,6 +3,7 @@
 mod csvlog;
 mod findings;
 mod jsonlog;
+mod restart;
 mod stderr_lines;
 
 use super::LogEnd;
@@ -135,9 +136,18 @@ impl LogFile {
         }
         self.sample.extend_from_slice(bytes);
         if self.sample.len() >= SAMPLE && self.find_out(self.sample.len() >= MOST_SAMPLE) {
-            let sample = std::mem::take(&mut self.sample);
-            self.chunk(&sample, sink);
+            self.begin(sink);
         }
+    }
+
+    /// Reads the bytes by which the format was found out.
+    fn begin(&mut self, sink: &mut LineSink<'_>) -> Vec<u8> {
+        let sample = std::mem::take(&mut self.sample);
+        if let Some(down) = self.down_before(&sample) {
+            self.coverage.add(down);
+        }
+        self.chunk(&sample, sink);
+        sample
     }
 
     /// Finds out the format; says whether it did.
@@ -295,6 +305,7 @@ impl LogFile {
     fn take(&mut self, line: LineFacts<'_>, message: &LogMessage<'_>, census: &mut Census, joiner: &mut Joiner) {
         if let Some(at) = line.at {
             self.observe(at);
+            self.coverage.note(at);
         }
         match message {
             // A name in the prefix imitates the end of the prefix: these two say nothing then that could be believed.
@@ -335,6 +346,7 @@ impl LogFile {
     fn take_judged(&mut self, line: LineFacts<'_>, message: JudgedMessage, census: &mut Census, joiner: &mut Joiner) {
         if let Some(at) = line.at {
             self.observe(at);
+            self.coverage.note(at);
         }
         match message {
             JudgedMessage::Authenticated if line.is_ambiguous => {}
@@ -348,8 +360,10 @@ impl LogFile {
         let before = *self.before.get_or_insert(sink.joiner.tally);
         if matches!(self.format, LogFormat::Sampling) {
             self.find_out(true);
-            let sample = std::mem::take(&mut self.sample);
-            self.chunk(&sample, sink);
+            let sample = self.begin(sink);
+            let mut coverage = std::mem::take(&mut self.coverage);
+            coverage.measure(sample.split(|byte| *byte == b'\n').filter_map(|line| self.time_of(line)));
+            self.coverage = coverage;
         }
         // The last line need not end. A half one is not a line of a log.
         if !self.is_skipping && !self.carry.is_empty() {
