@@ -195,8 +195,8 @@ fn standbys_and_receivers_of_wal_are_found_as_they_connected() {
     let Some(bin) = installed(15) else { return };
     let server = RealServer::start(15, bin, &[("log_line_prefix", "%t-%c-")]);
     let standbys = [
-        server.standby("sslmode=disable application_name=standby_plain"),
-        server.standby("sslmode=require application_name=standby_tls"),
+        server.standby("sslmode=disable application_name=standby_plain", &[]),
+        server.standby("sslmode=require application_name=standby_tls", &[]),
     ];
     let receive = |mode: &str, name: &str| {
         let mut receiver = server.command("pg_receivewal", &format!("sslmode={mode} application_name={name}"));

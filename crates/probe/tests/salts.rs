@@ -115,7 +115,7 @@ async fn one_cluster_has_one_salt_for_each_user_and_logs_no_failed_login() {
 #[tokio::test]
 async fn replicas_have_the_salts_of_their_primary() {
     let Some(clusters) = Clusters::start(15) else { return };
-    let standby = clusters.first.standby("sslmode=require");
+    let standby = clusters.first.standby("sslmode=require", &[]);
     // It has the data directory of its primary, and the rules that are in it.
     let (report, _) = ask(&[&clusters.first, &standby], fewest()).await;
     assert!(!differences(&report).contains(&"salt of the same user".to_owned()), "{}", report.reason);

@@ -89,16 +89,16 @@ impl StoreConnection {
         }
     }
 
-    /// Logs in to the first place that can be reached, and sees whether it is one to keep anything in.
+    /// Logs in to the first place that is one to keep anything in.
     async fn connect(&self) -> Result<LoggedIn, SharedError> {
-        let mut last = SharedError::Unreachable("no server is named".to_owned());
+        let mut none = Vec::new();
         for login in self.logins.iter() {
             match self.connect_to(login).await {
                 Ok(session) => return Ok(session),
-                Err(error) => last = error,
+                Err(error) => none.push((login.name(), error)),
             }
         }
-        Err(last)
+        Err(why_none(none))
     }
 
     async fn connect_to(&self, login: &Login) -> Result<LoggedIn, SharedError> {
@@ -392,6 +392,24 @@ impl StoreConnection {
                 }
             }
         }
+    }
+}
+
+/// Why none of several servers was one to keep anything in. A standby beside one that cannot be reached may take over soon: that is not
+/// the time to give up.
+fn why_none(mut servers: Vec<(String, SharedError)>) -> SharedError {
+    if servers.len() < 2 {
+        let none = || SharedError::Unreachable("no server is named".to_owned());
+        return servers.pop().map_or_else(none, |(_, error)| error);
+    }
+    let words = servers.iter().map(|(name, error)| format!("{name}: {error}")).collect::<Vec<_>>().join("; ");
+    let is = |wanted: fn(&SharedError) -> bool| servers.iter().any(|(_, error)| wanted(error));
+    if is(|error| matches!(error, SharedError::Unreachable(_))) {
+        SharedError::Unreachable(words)
+    } else if is(|error| matches!(error, SharedError::Standby(_))) {
+        SharedError::Standby(words)
+    } else {
+        servers.pop().map_or(SharedError::Unreachable(words), |(_, error)| error)
     }
 }
 

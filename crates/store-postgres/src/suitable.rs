@@ -26,7 +26,7 @@ impl ServerSettings {
 
     /// # Errors
     ///
-    /// [`SharedError::Unfit`] for what must not be used as it is.
+    /// [`SharedError::Standby`]; [`SharedError::Unfit`] for what must not be used as it is.
     pub(crate) fn check(&self) -> Result<(), SharedError> {
         let unfit = |what: String, hint| Err(SharedError::Unfit { what, hint });
         if self.version / 10_000 < OLDEST_MAJOR {
@@ -37,7 +37,7 @@ impl ServerSettings {
             );
         }
         if self.is_standby {
-            return unfit("it is a standby, which cannot be written".into(), "name the primary server in --store");
+            return Err(SharedError::Standby("it is a standby, which cannot be written to".to_owned()));
         }
         if self.is_read_only {
             return unfit(

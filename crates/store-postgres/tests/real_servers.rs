@@ -2,22 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_remediation::{
-    Approved, ExecutionEvent, Executor, ExecutorOptions, JournalEvent, RunId, StepStatus, SystemClock,
-};
+use hostssl_remediation::{JournalEvent, RunId};
 use hostssl_sessions::Login;
 use hostssl_store::{AuditStore, Page, SharedError, SharedLog, StateDirectory, Store, StoreError, StoreReader};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
-use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
 use hostssl_test_support::real_login::login_to;
 use hostssl_test_support::shared_log::{self, LogUnderTest, directories, dump};
-use hostssl_test_support::world::{InjectedFault, World};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// The version of the tables of this program.
 const TABLES: i64 = 16;
@@ -279,65 +274,6 @@ fn crashes_of_the_process_at_any_point_lose_nothing_with_this_journal() {
         StoreReader::open(database.copy(&two)).unwrap();
         assert_eq!(dump(&one), dump(&two));
     }
-}
-
-/// The server crashes again and again under a run, and is there again a moment later: the run waits, and writes nothing twice.
-#[test]
-fn a_run_outlives_crashes_of_the_server() {
-    let Some(server) = start(15) else { return };
-    server.psql("", "CREATE DATABASE run");
-    let (_root, one, two) = directories();
-    let copy = |server: &RealServer, directory: &Path| Database(server, "run".into()).copy(directory);
-    let (store, late) = (Store::open(copy(&server, &one)).unwrap(), copy(&server, &two));
-    let names = (0..30).map(|number| format!("server-{number}"));
-    let known = PlannerKnowledge::new(names.map(|name| flexible(&name, "off", "TLSv1.2")).collect());
-    let (plan, world) = (known.plan(), World::new(&known.postures));
-    known.postures.iter().for_each(|posture| world.set_fault(&posture.server.id, InjectedFault::Synchronous));
-    let (progress, server) = ((Mutex::new((0_usize, false)), Condvar::new()), Mutex::new(server));
-    let report = std::thread::scope(|threads| {
-        let crashes = threads.spawn(|| {
-            // In the middle of whatever comes after so many records.
-            for target in (7..).step_by(19) {
-                let (at, told) = &progress;
-                let (_, is_over) = *told.wait_while(at.lock().unwrap(), |(at, over)| *at < target && !*over).unwrap();
-                if is_over {
-                    return target;
-                }
-                server.lock().unwrap().crash_and_start();
-            }
-            0
-        });
-        let events = |event: &ExecutionEvent<'_>| {
-            if matches!(event, ExecutionEvent::Recorded(_)) {
-                progress.0.lock().unwrap().0 += 1;
-                progress.1.notify_all();
-            }
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let report = runtime.block_on(async {
-            let executor = Executor {
-                writer: &world,
-                journal: &store,
-                clock: &SystemClock::new(),
-                judge: None,
-                events: &events,
-                stop: watch::channel(None).1,
-                options: ExecutorOptions { max_parallel: 1, second_look: Duration::ZERO, ..ExecutorOptions::default() },
-            };
-            let approved = Approved::new(plan.clone(), plan.hash().as_str()).unwrap();
-            executor.apply(&approved, &RunId::new("run-1").unwrap(), plan.principal()).await
-        });
-        progress.0.lock().unwrap().1 = true;
-        progress.1.notify_all();
-        assert!(crashes.join().unwrap() > 3 * 19, "it crashed more than twice");
-        report
-    });
-    let report = report.unwrap();
-    assert!(report.steps.iter().all(|step| step.status == StepStatus::Applied), "{report:?}");
-    assert_eq!(world.accepted().len(), plan.steps().len(), "nothing was written twice");
-    drop(store);
-    StoreReader::open(&late).unwrap();
-    assert_eq!(dump(&one), dump(&two));
 }
 
 #[test]

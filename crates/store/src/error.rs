@@ -225,6 +225,9 @@ impl Advice for StoreError {
             Self::RunExists(_) => "give the run another name",
             Self::Unfinished(run) => return Hint::with("run `hostssl resume {}` first", &[run]),
             Self::Shared { error: SharedError::Unfit { hint, .. }, .. } => hint,
+            Self::Shared { error: SharedError::Standby(_), .. } => {
+                "name the primary server in --store, or all servers: postgres://HOST,HOST/DATABASE"
+            }
             Self::Shared { error: SharedError::Busy | SharedError::Held(_) | SharedError::Moved, .. } => {
                 "wait until the other process has ended, then retry"
             }
@@ -288,9 +291,10 @@ impl From<StoreError> for JournalError {
             StoreError::RunExists(run) => Self::RunExists(run),
             StoreError::Unfinished(run) => Self::Unfinished(run),
             error @ (StoreError::Busy(_)
-            | StoreError::Shared { error: SharedError::Busy | SharedError::Unreachable(_), .. }) => {
-                Self::Busy(Box::new(error))
-            }
+            | StoreError::Shared {
+                error: SharedError::Busy | SharedError::Unreachable(_) | SharedError::Standby(_),
+                ..
+            }) => Self::Busy(Box::new(error)),
             error @ (StoreError::LeaseEnds
             | StoreError::NotAlone(_)
             | StoreError::Shared { error: SharedError::LeaseOver, .. }) => Self::RightLost(Box::new(error)),

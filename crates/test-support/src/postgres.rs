@@ -141,15 +141,15 @@ impl RealServer {
         Self::launch(version, bin, folder, settings)
     }
 
-    /// Starts a standby of this server, which streams from it as `string` says.
-    pub fn standby(&self, string: &str) -> Self {
+    /// Starts a standby of this server, which streams from it as `string` says, with `settings` beside its own.
+    pub fn standby(&self, string: &str, settings: &[(&str, &str)]) -> Self {
         let folder = new_folder(&format!("standby{}", self.version));
         own(&folder);
         let mut copy = unprivileged(&self.program("pg_basebackup"));
         copy.arg("-d").arg(self.string(string)).arg("-D").arg(folder.join("data"));
         copy.env("PGPASSWORD", PASSWORD).env("HOME", &folder);
         done(copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]));
-        Self::launch(self.version, self.bin.clone(), folder, &[])
+        Self::launch(self.version, self.bin.clone(), folder, settings)
     }
 
     /// Starts what is in the folder `data`.
@@ -191,11 +191,16 @@ impl RealServer {
         }
     }
 
-    /// Stops it without any order, as a crash does, and starts it again on the same port.
-    pub fn crash_and_start(&mut self) {
+    /// Stops it without any order, as a crash does.
+    pub fn crash(&mut self) {
         let pid = self.running.child.id().to_string();
         done(Command::new("kill").args(["-QUIT", &pid]));
         self.running.child.wait().unwrap();
+    }
+
+    /// Stops it without any order, as a crash does, and starts it again on the same port.
+    pub fn crash_and_start(&mut self) {
+        self.crash();
         self.running.child = spawn(&self.bin, &self.running.folder, &self.settings);
         self.await_start();
     }

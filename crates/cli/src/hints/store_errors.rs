@@ -54,6 +54,7 @@ pub(super) fn of_a_shared_store() -> Vec<Said> {
     let errors = [
         SharedError::Unreachable("refused".into()),
         SharedError::Uncertain("cut".into()),
+        SharedError::Standby("it is a standby".into()),
         SharedError::Unfit { what: "fsync is off".into(), hint: "switch it on" },
         SharedError::Busy,
         SharedError::Held("process 1".into()),
@@ -65,6 +66,7 @@ pub(super) fn of_a_shared_store() -> Vec<Said> {
         match &error {
             SharedError::Unreachable(_)
             | SharedError::Uncertain(_)
+            | SharedError::Standby(_)
             | SharedError::Unfit { .. }
             | SharedError::Busy
             | SharedError::Held(_)

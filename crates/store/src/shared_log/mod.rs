@@ -82,6 +82,9 @@ pub enum SharedError {
     /// The connection broke while a change was being kept, and could not be made again: the change may be kept.
     #[error("{0}; whether the last change was kept is not known")]
     Uncertain(String),
+    /// What answers cannot be written to now, and may be soon: a standby, which takes over when its primary fails. Nothing was kept.
+    #[error("{0}")]
+    Standby(String),
     /// It must not be used as it is: too old, read-only, not durable, without rights.
     #[error("{what}")]
     Unfit {
