@@ -65,11 +65,7 @@ impl Known {
         let worse: BTreeSet<(&ResourceId, ControlId)> =
             worse.filter_map(|one| Some((&one.server.id, one.control()?))).collect();
         // What was accepted for a time is not known for good once that time is over.
-        let waived = baseline.servers.iter().flat_map(|server| {
-            let accepted = server.findings.iter().filter(|one| one.accepted().is_some());
-            accepted.map(|one| (server.server.id.to_lowercase(), one.control))
-        });
-        let waived: BTreeSet<(String, ControlId)> = waived.collect();
+        let waived = baseline.waived();
         let has_expired =
             |one: &Finding| one.waiver.as_ref().is_some_and(|waiver| waiver.state == WaiverState::Expired);
         let fails = |one: &Finding| {
@@ -80,10 +76,7 @@ impl Known {
             let id = &server.server.id;
             // What the baseline was not asked for, it does not know.
             let is_asked = !compared.not_in_scope.iter().any(|other| other.server.server.id == *id);
-            is_asked
-                && fails(one)
-                && !worse.contains(&(id, one.control))
-                && !waived.contains(&(id.to_lowercase(), one.control))
+            is_asked && fails(one) && !worse.contains(&(id, one.control)) && !waived.contains(&one.fingerprint(id))
         };
         let not_asked = compared.not_in_scope.iter().filter(|one| one.listed == ListedBy::Before).count();
         let failures: BTreeSet<FindingPlace> =

@@ -1,6 +1,8 @@
 //! What applies on top of the outcomes of an audit: what was accepted for a time, and what decides how it
 //! ends. Nothing here changes an outcome.
 
+use std::collections::BTreeSet;
+
 use crate::{AuditEnd, ControlId, WaiverFile, coded};
 
 coded! {
@@ -28,6 +30,8 @@ pub struct Overlay {
     pub gate: Option<Gated>,
     /// The waivers that were applied to its findings.
     pub waivers: Option<WaiverFile>,
+    /// Of a kept audit: the fingerprints of the failures that waivers covered when it was made. The waivers themselves are not kept.
+    pub waived_then: BTreeSet<String>,
 }
 
 /// How an audit ends by the rules of a gate, and by which findings.

@@ -4,6 +4,7 @@ use crate::{
     ControlId, Enforcement, Finding, Floor, Gap, KnownStanding, Outcome, Overlay, Parameter, ParameterName, Posture,
     Reading, Scope, Server, Subscription, Vantage, WireObservation, Word, coded,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The identity that ran it.
@@ -233,6 +234,16 @@ impl AuditReport {
     pub fn knows_plaintext(&self) -> bool {
         let is_open = |known: &KnownStanding| known.standing == crate::Standing::AcceptsPlaintext;
         self.servers.iter().any(|server| server.known.as_ref().is_some_and(is_open))
+    }
+
+    /// The fingerprints of the failures that waivers covered: of a kept audit, when it was made.
+    #[must_use]
+    pub fn waived(&self) -> BTreeSet<String> {
+        let of = |server: &ServerReport| {
+            let waived = server.findings.iter().filter(|finding| finding.accepted().is_some());
+            waived.map(|finding| finding.fingerprint(&server.server.id)).collect::<Vec<_>>()
+        };
+        self.servers.iter().flat_map(of).chain(self.overlay.waived_then.iter().cloned()).collect()
     }
 
     /// The findings that decide what the audit ends with, each with its server.

@@ -13,7 +13,7 @@ use hostssl_model::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was observed of a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -148,6 +148,9 @@ pub(crate) struct RunDocument {
     pub(crate) complete: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) by_zones: bool,
+    /// The fingerprints of the failures that waivers covered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) waived: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

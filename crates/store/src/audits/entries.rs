@@ -196,6 +196,7 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
         principals: principals.collect(),
         tool_version: run.tool_version,
         complete: run.complete,
+        waived: run.waived,
         whole: row.get(7)?,
         stopped: row.get(8)?,
         subscriptions: number(9)?,

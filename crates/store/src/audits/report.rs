@@ -42,9 +42,10 @@ pub(crate) fn report(
         tool_version: audit.tool_version.clone(),
         complete: audit.complete && newer.gaps.is_empty(),
     };
+    let overlay = Overlay { waived_then: audit.waived.clone(), ..Overlay::default() };
     let (subscriptions, mut gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
     gaps.extend(newer.gaps);
-    Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay: Overlay::default() })
+    Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay })
 }
 
 /// Hands over the servers of an audit that pass the filter one by one, in the order of the report. Returns what of them this
@@ -238,14 +239,20 @@ pub(crate) fn control_tallies(
         let judgement: ServerJudgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let servers = unsigned(row.get(1)?);
         let failing: String = row.get(2)?;
-        for finding in judgement.findings {
-            let index = tallies.iter().position(|(one, _)| one.as_str() == finding.control).unwrap_or_else(|| {
-                tallies.push((Word::read(&finding.control), ControlTally::default()));
+        let judged = judgement.findings.iter().map(|finding| {
+            let is_failing = listed(&failing).any(|one| one == finding.control);
+            (finding.control.as_str(), standing_outcome(&finding.control, finding.outcome(), is_failing))
+        });
+        // What an earlier probe found failing still fails, whether or not it was asked for again.
+        let is_judged = |control: &str| judgement.findings.iter().any(|finding| finding.control == control);
+        let earlier = listed(&failing).filter(|control| !is_judged(control)).map(|control| (control, Outcome::Fail));
+        for (control, outcome) in judged.chain(earlier) {
+            let index = tallies.iter().position(|(one, _)| one.as_str() == control).unwrap_or_else(|| {
+                tallies.push((Word::read(control), ControlTally::default()));
                 tallies.len() - 1
             });
             let Some((_, tally)) = tallies.get_mut(index) else { continue };
-            let is_failing = listed(&failing).any(|one| one == finding.control);
-            match standing_outcome(&finding.control, finding.outcome(), is_failing) {
+            match outcome {
                 Outcome::Pass => tally.pass += servers,
                 Outcome::Fail => tally.fail += servers,
                 Outcome::Unknown => tally.unknown += servers,

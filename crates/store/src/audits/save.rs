@@ -84,6 +84,7 @@ fn insert_audit(
         tool_version: run.tool_version.clone(),
         complete: run.complete,
         by_zones: run.asked.by_zones,
+        waived: report.waived(),
     };
     let inserted = transaction.execute(
         "INSERT INTO audits (id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, pass, \

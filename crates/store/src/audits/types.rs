@@ -6,7 +6,7 @@ use hostssl_model::{
     AuditAsked, Coded, ControlId, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing,
     Standings, Summary, WireVersion, Word, WorstListener,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The id of a kept audit: the run's id.
 pub type AuditId = String;
@@ -89,6 +89,8 @@ pub struct AuditEntry {
     pub tool_version: String,
     /// Whether everything in scope was checked.
     pub complete: bool,
+    /// The fingerprints of the failures that waivers covered when it was made.
+    pub waived: BTreeSet<String>,
     /// Whether it was stopped before it had seen everything.
     pub stopped: bool,
     /// Whether nothing narrowed its scope.
