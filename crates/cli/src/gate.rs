@@ -127,7 +127,8 @@ pub(crate) fn rules_of(
     }
     match (has_baseline, fail_on.contains(&FailOn::New)) {
         (false, true) => Err(CliError::usage("--fail-on new needs an earlier result to compare with", needs_baseline)),
-        (true, false) => {
+        // Nothing counts, and the report says what is new.
+        (true, false) if fail_on != [FailOn::Never] => {
             let hint = "add --fail-on new, or leave out --baseline";
             Err(CliError::usage("--baseline needs --fail-on new", hint))
         }

@@ -116,9 +116,50 @@ fn an_audit_that_did_not_probe_counts_what_earlier_probes_saw() {
         "--state",
         state.0.to_str().unwrap(),
     ];
-    let open = run(&one);
+    let baseline = state.0.join("one.json").display().to_string();
+    let none = state.0.join("none.toml").display().to_string();
+    std::fs::write(&none, "").unwrap();
+    let open = run(&[&one[..], &["--no-save", "-o", &format!("json={baseline}")]].concat());
     let document: Value = serde_json::from_str(&open.stdout).unwrap();
     assert_eq!((open.code, &document["exit"]["reason"]), (4, &"incomplete".into()), "{document:#}");
+    // No rule of a gate makes a pass of it.
+    for (gate, code) in [
+        (&["--fail-on", "fail"][..], 4),
+        (&["--fail-on", "high"], 4),
+        (&["--fail-on", "never"], 4),
+        (&["--fail-on", "unknown"], 3),
+        (&["--baseline", &baseline], 4),
+        (&["--baseline", &baseline, "--fail-on", "never"], 4),
+        (&["--waivers", &none], 4),
+    ] {
+        let gated = run(&[&one[..], &["--no-save"], gate].concat());
+        assert_eq!(gated.code, code, "{gate:?}: {}", gated.stderr);
+    }
+}
+
+#[test]
+fn a_watch_that_did_not_probe_counts_what_earlier_probes_saw() {
+    let state = State::new("watched");
+    let scope = ["--server", "pg-invoices-prod"];
+    assert_eq!(state.run(&[&["audit", "--probe", "-q"][..], &scope].concat()).code, 3);
+    let metrics = state.0.join("hostssl.prom").display().to_string();
+    let watch =
+        |more: &[&str]| state.run(&[&["watch", "--once", "-q", "--metrics", &metrics][..], &scope, more].concat());
+    assert_eq!(watch(&[]).code, 4, "it ends as an audit does");
+    let failing = |control: &str| {
+        let text = std::fs::read_to_string(&metrics).unwrap();
+        let line = text.lines().find(|line| {
+            line.starts_with("hostssl_control_servers{")
+                && line.contains(&format!("\"{control}\""))
+                && line.contains("\"fail\"")
+        });
+        line.and_then(|line| line.rsplit(' ').next()).map(ToOwned::to_owned)
+    };
+    assert_eq!(
+        failing("plaintext-refused").as_deref(),
+        Some("1"),
+        "what a probe found fails until one finds otherwise"
+    );
 }
 
 #[test]

@@ -133,11 +133,12 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             return Ok(Exit::ReaderGone);
         };
         refuse_nothing(&report)?;
+        let patience = StatePatience::of(began, args.run.limits.deadline, Instant::now());
+        args.run.keep.learn(&mut report, writer.simulated, patience);
+        // What earlier probes saw decides too.
         if let Some(gate) = gate {
             gate.apply_to(&mut report);
         }
-        let patience = StatePatience::of(began, args.run.limits.deadline, Instant::now());
-        args.run.keep.learn(&mut report, writer.simulated, patience);
         let report = report;
         let written = writer.write(&report, rows, patience);
         // Behind the output, which someone waits for, and whether or not that could be written.

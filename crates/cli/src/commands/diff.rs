@@ -137,6 +137,7 @@ pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditRepor
         || findings.any(is_open)
         || compared.not_in_scope.iter().any(|one| fails(one.server))
         || is_of_newer(after)
+        || (after.knows_plaintext() && !before.knows_plaintext())
         || compared.apart.is_some()
         || has_nothing_in_common(compared)
     {
