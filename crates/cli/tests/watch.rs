@@ -41,6 +41,10 @@ fn receiver(codes: &'static [u16]) -> (String, Receiver<(String, String)>) {
 }
 
 fn switch(state: &str, to: &str) {
+    switch_server(state, "pg-directory", to);
+}
+
+fn switch_server(state: &str, name: &str, to: &str) {
     let done = run(&[
         "server",
         "update",
@@ -48,7 +52,7 @@ fn switch(state: &str, to: &str) {
         "--state",
         state,
         "--name",
-        "pg-directory",
+        name,
         "-g",
         "rg-identity",
         "--ssl-enforcement",
@@ -167,6 +171,11 @@ fn a_message_that_is_too_long_is_shortened_and_says_so() {
     let watch = |more: &[&str]| run(&[&["watch", "--once", "--simulate", "--state", &state], more].concat());
     watch(&["-q"]);
     switch(&state, "Disabled");
+    switch_server(&state, "pg-audit-trail", "Disabled");
+    let (url, received) = receiver(&[413, 413]);
+    let refused = watch(&["--webhook", &url, "-o", "none"]);
+    assert!(refused.code == 1 && refused.stderr.contains("413 Payload Too Large"), "{}", refused.stderr);
+    assert_eq!(received.iter().take(2).map(|(_, body)| body.matches("\"fingerprint\"").count()).last(), Some(1));
     let (url, received) = receiver(&[413, 200]);
     let done = watch(&["--webhook", &url, "-o", "none"]);
     assert_eq!(done.code, 3, "{}", done.stderr);
@@ -283,6 +292,7 @@ fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
     let both = path("both");
     for (wrong, why) in [
         (vec!["watch", "--simulate", "--once", "--metrics", &*metrics], "keeps nothing"),
+        (vec!["watch", "--simulate", "--waivers", "-"], "can be read once"),
         (vec!["watch", "--simulate", "--once", "--append", "/no/such/folder/x"], "cannot be appended to"),
         (vec!["watch", "--simulate", "--once", "--append", "-"], "- is not a file"),
         (vec!["watch", "--simulate", "--once", "--append", &*both, "--metrics", &*both], "name the same file"),

@@ -232,8 +232,8 @@ pub fn value(
     serde_json::to_value(DiffV1::new(before, after, diff))
 }
 
-/// The comparison as one line of at most so many bytes where that is possible, with as many changes as fit, what needs a
-/// person first; and how many are left out. The counts are those of all of them.
+/// The comparison as one line of at most so many bytes where that is possible, with as many changes as fit and at least one, what
+/// needs a person first; and how many are left out. The counts are those of all of them.
 ///
 /// # Errors
 ///
@@ -247,10 +247,10 @@ pub fn message(
     let mut whole = DiffV1::new(before, after, diff);
     let all = whole.changes.len();
     let mut text = line(&whole)?;
-    while text.len() > most && !whole.changes.is_empty() {
+    while text.len() > most && whole.changes.len() > 1 {
         // By the length of an average change, and at least one fewer.
         let fit = whole.changes.len().saturating_mul(most) / text.len().max(1);
-        whole.changes.truncate(fit.min(whole.changes.len() - 1));
+        whole.changes.truncate(fit.clamp(1, whole.changes.len() - 1));
         whole.omitted = Some((all - whole.changes.len()) as u64);
         text = line(&whole)?;
     }

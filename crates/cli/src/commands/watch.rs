@@ -12,6 +12,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::kept_transcripts::Transcripts;
 use crate::looks::print_ended_looks;
+use crate::plan_file::is_stdin;
 use crate::policy_warnings::{PoliciesTold, warn_of_policies};
 use crate::signals::Signals;
 use crate::state_patience::StatePatience;
@@ -53,8 +54,8 @@ const WEBHOOK_VARIABLE: &str = "HOSTSSL_WEBHOOK";
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 /// Audits that are read at most to know what was found before an outage.
 const BEFORE_AN_OUTAGE: usize = 10;
-/// Kept audits among which the one to compare with is looked for.
-const RECENT: Page = Page { number: 0, size: 200 };
+/// How many kept audits are read at once to find the one to compare with.
+const AT_ONCE: u32 = 200;
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
@@ -106,6 +107,10 @@ pub(crate) fn run(args: &WatchArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     if !args.run.wire.probe {
         args.run.wire.route.refuse_without_probe()?;
         args.run.wire.vantage.refuse_without_probe()?;
+    }
+    if !args.once && args.waivers.as_deref().is_some_and(is_stdin) {
+        let what = "--waivers - can be read once, and a watch reads the file anew for each audit";
+        return Err(CliError::usage(what, "write what it holds into a file, and name that; or watch --once"));
     }
     let secret = args.webhook_secret.as_deref().map(webhook::read_secret).transpose()?;
     let hidden = std::env::var(WEBHOOK_VARIABLE).ok().filter(|url| !url.is_empty());
@@ -256,6 +261,8 @@ impl Watch<'_> {
             self.keep(&report, transcripts, began);
             return Ok(Exit::Incomplete);
         }
+        let run = &self.args.run;
+        run.keep.learn(&mut report, run.connect.simulate.is_some(), self.patience(began));
         self.lay_waivers_over(&mut report)?;
         let report = Arc::new(report);
         let activity = Arc::new(self.who(&report, tenants).await);
@@ -431,13 +438,22 @@ fn earlier(
         return Ok(nothing);
     }
     let Some(reader) = args.run.keep.state.read_before_keeping(simulated, patience)? else { return Ok(nothing) };
-    let (audits, _) = reader.audits(RECENT)?;
     let run = &report.run;
     let is_alike = |audit: &&AuditEntry| {
         let has_rules = audit.profile == run.profile && audit.asked == run.asked;
         !audit.stopped && audit.cloud == run.cloud && audit.scope == run.scope && has_rules
     };
-    let alike: Vec<&AuditEntry> = audits.iter().filter(is_alike).take(BEFORE_AN_OUTAGE).collect();
+    let mut alike: Vec<AuditEntry> = Vec::new();
+    // Any number of audits of other scopes may have been kept since.
+    for number in 0.. {
+        let (audits, _) = reader.audits(Page { number, size: AT_ONCE })?;
+        let was_last = audits.is_empty();
+        alike.extend(audits.into_iter().filter(|audit| is_alike(&audit)));
+        if was_last || alike.len() >= BEFORE_AN_OUTAGE || alike.iter().any(|audit| audit.complete) {
+            break;
+        }
+    }
+    alike.truncate(BEFORE_AN_OUTAGE);
     let whole = alike.iter().position(|audit| audit.complete).map_or(alike.len(), |index| index + 1);
     let (mut newest, mut known) = nothing;
     for audit in alike.iter().take(whole).rev() {

@@ -206,9 +206,9 @@ impl Receiver {
                 }
                 Ok(()) => return Ok(()),
                 Err(NotTaken::TooLong)
-                    if webhook.kind == WebhookKind::Json && omitted < compared.changes.len() as u64 =>
+                    if webhook.kind == WebhookKind::Json && omitted + 1 < compared.changes.len() as u64 =>
                 {
-                    most = body.len() / 4;
+                    most = body.len() / 2;
                 }
                 Err(NotTaken::TooLong) => return Err("it answered 413 Payload Too Large".to_owned()),
                 Err(NotTaken::Other(why)) => return Err(why),
