@@ -11,7 +11,7 @@ use crate::config::{self, ConfigUse};
 use crate::error::CliError;
 use crate::{build_version, exit};
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::builder::{OsStringValueParser, Resettable, TypedValueParser as _};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub(crate) struct Cli {
     pub(crate) config_use: ConfigUse,
     /// Print the version; with --verbose, the commit and the features too.
     // Behind the others, which keep their places in the help of every command.
-    #[arg(long, short = 'V', action = clap::ArgAction::Version, help_heading = clap::builder::Resettable::Reset)]
+    #[arg(long, short = 'V', action = clap::ArgAction::Version, help_heading = Resettable::Reset)]
     version: Option<bool>,
 }
 
@@ -75,7 +75,7 @@ impl Cli {
     pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Misread> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let version = build_version::asked_for(&arguments);
-        let command = negative_numbers_are_values(Self::command().version(version));
+        let command = empty_variables_are_unset(negative_numbers_are_values(Self::command().version(version)));
         let mut matches = command.clone().try_get_matches_from(&arguments)?;
         let mut config_use = ConfigUse::default();
         // The file gives defaults, which the parser itself ranks below the environment and the command line.
@@ -96,6 +96,17 @@ fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
     command
         .mut_args(|argument| if takes_value(&argument) { argument.allow_negative_numbers(true) } else { argument })
         .mut_subcommands(negative_numbers_are_values)
+}
+
+/// Pipelines set variables that are empty. Only an empty name of a configuration file says something: that there is none.
+fn empty_variables_are_unset(command: clap::Command) -> clap::Command {
+    let is_empty = |argument: &clap::Arg| {
+        argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+            && argument.get_env().is_some_and(|name| name != config::VARIABLE)
+    };
+    command
+        .mut_args(|argument| if is_empty(&argument) { argument.env(Resettable::Reset) } else { argument })
+        .mut_subcommands(empty_variables_are_unset)
 }
 
 #[derive(Debug, Subcommand)]

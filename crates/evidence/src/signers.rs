@@ -71,9 +71,15 @@ fn read_line(line: &str) -> Result<Option<(String, KeyData)>, &'static str> {
         for_files = list.split(',').any(|name| name == crate::NAMESPACE);
         rest = key;
     }
+    // To ignore a pattern might accept what it forbids.
+    if names.contains(['!', '*', '?']) {
+        return Err("it has a pattern of names, which hostssl does not evaluate");
+    }
+    if !rest.starts_with("ssh-ed25519 ") || !for_files {
+        return Ok(None);
+    }
     let key = PublicKey::from_openssh(rest).map_err(|_| "the key cannot be read")?;
-    let key = Some(key.key_data()).filter(|key| key.is_ed25519() && for_files);
-    Ok(key.map(|key| (names.to_owned(), key.clone())))
+    Ok(Some((names.to_owned(), key.key_data().clone())))
 }
 
 /// The first word, in which quotation marks hold spaces together, and what follows it.
@@ -99,6 +105,9 @@ mod tests {
         assert_eq!(read(&format!("# whom we trust\n\naudit@example.com,b@c {KEY} a comment\n")), Ok(1));
         assert_eq!(read(&format!("a@b namespaces=\"git,file\" {KEY}")), Ok(1));
         assert_eq!(read(&format!("a@b namespaces=\"git\" {KEY}")), Ok(0));
+        for other in ["ecdsa-sha2-nistp256 AAAA", "ssh-rsa AAAA", "sk-ssh-ed25519@openssh.com AAAA"] {
+            assert_eq!(read(&format!("a@b {other}\nc@d {KEY}")), Ok(1), "{other}");
+        }
         for wrong in [
             "a@b",
             KEY,
@@ -106,6 +115,8 @@ mod tests {
             &format!("a@b cert-authority {KEY}"),
             &format!("a@b valid-before=\"20200101\" {KEY}"),
             &format!("a@b namespaces=\"*\" {KEY}"),
+            &format!("!a@b {KEY}"),
+            &format!("*@example.com {KEY}"),
             &format!("a@b namespaces=\"file\",valid-before=\"20200101\" {KEY}"),
         ] {
             assert_eq!(read(wrong).unwrap_err().line, 1, "{wrong}");

@@ -79,8 +79,8 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
         ));
     }
     if baseline.not_visible > 0 {
-        let noun = if baseline.not_visible == 1 { "control" } else { "controls" };
-        doubts.push(format!("{} {noun} in the baseline could not be checked now", baseline.not_visible));
+        let noun = if baseline.not_visible == 1 { "result" } else { "results" };
+        doubts.push(format!("{} {noun} of the baseline could not be checked now", baseline.not_visible));
     }
     doubts
 }

@@ -2,7 +2,7 @@
 //!
 //! The definitions are Microsoft's own, from the repository Azure/azure-policy, built-in-policies/policyDefinitions/PostgreSQL.
 
-use hostssl_model::ParameterName;
+use hostssl_model::{ParameterName, is_guid};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -61,7 +61,7 @@ pub const CAVEATS: [&str; 2] = [
 /// The risks of the assignment that enforces.
 pub const ENFORCING_CAVEATS: [&str; 3] = [
     "pg-flexible-ssl-deploy enforces even while clients connect in plaintext: `hostssl clients` lists the clients that would be refused",
-    "its identity is Contributor of the whole scope, and servers that exist already need a remediation task",
+    "its identity must be Contributor of the whole scope, and servers that exist already need a remediation task",
     "its condition is on the server: turning off the parameter alone may not trigger it until the next evaluation",
 ];
 
@@ -98,8 +98,8 @@ impl PolicyScope {
             (["", "providers", "microsoft.management", "managementgroups", _], [.., name]) if named(name) => {
                 Self::ManagementGroup((*name).to_owned())
             }
-            (["", "subscriptions", _], [.., id]) if named(id) => Self::Subscription((*id).to_owned()),
-            (["", "subscriptions", _, "resourcegroups", _], [_, _, id, _, name]) if named(id) && named(name) => {
+            (["", "subscriptions", _], [.., id]) if is_guid(id) => Self::Subscription((*id).to_owned()),
+            (["", "subscriptions", _, "resourcegroups", _], [_, _, id, _, name]) if is_guid(id) && named(name) => {
                 Self::ResourceGroup((*id).to_owned(), (*name).to_owned())
             }
             _ => return Err(invalid()),

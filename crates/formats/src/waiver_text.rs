@@ -105,7 +105,8 @@ pub fn not_in_effect(waiver: &Waiver) -> String {
             "the waiver has no expiry date, so it counts as expired".to_owned()
         }
         WaiverState::Expired => {
-            let is_date = waiver.expires.parse::<jiff::civil::Date>().is_ok();
+            let is_date =
+                waiver.expires.parse::<jiff::civil::Date>().is_ok_and(|date| date.to_string() == waiver.expires);
             let why = if is_date {
                 "the waiver has expired; its last day was"
             } else {

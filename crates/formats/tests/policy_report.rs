@@ -36,7 +36,7 @@ fn assignments_in_every_format() {
 
 #[test]
 fn a_scope_is_the_id_of_a_place_and_nothing_that_a_template_reads_otherwise() {
-    for text in [SUBSCRIPTION, GROUP, "/SUBSCRIPTIONS/s/resourcegroups/my.rg_(1)/"] {
+    for text in [SUBSCRIPTION, GROUP, "/SUBSCRIPTIONS/20000000-0000-4000-8000-00000000000a/resourcegroups/my.rg_(1)/"] {
         let scope = PolicyScope::read(text).unwrap();
         assert!(scope.id().eq_ignore_ascii_case(text.trim_end_matches('/')), "{text}");
     }
@@ -44,10 +44,12 @@ fn a_scope_is_the_id_of_a_place_and_nothing_that_a_template_reads_otherwise() {
         "",
         "s",
         "/subscriptions/",
-        "/subscriptions/s/x",
+        "/subscriptions/s",
+        "/subscriptions/20000000-0000-4000-8000-00000000000a/x",
         "/subscriptions/a'b",
         "/subscriptions/${a}",
-        "/subscriptions/s/resourceGroups/a\"b",
+        "/subscriptions/s/resourceGroups/rg",
+        "/subscriptions/20000000-0000-4000-8000-00000000000a/resourceGroups/a\"b",
         "/providers/x/managementGroups/g",
     ] {
         assert!(PolicyScope::read(wrong).is_err(), "{wrong}");

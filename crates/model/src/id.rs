@@ -140,6 +140,14 @@ impl fmt::Debug for ResourceId {
     }
 }
 
+/// Whether the text is a GUID, as the ids of subscriptions are: eight, four, four, four and twelve hexadecimal digits.
+#[must_use]
+pub fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
 /// The id of a subscription: a GUID, held in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriptionId(Arc<str>);

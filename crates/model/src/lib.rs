@@ -48,7 +48,7 @@ pub use doctor::{DoctorCheck, DoctorCheckId, DoctorReport, DoctorStatus};
 pub use finding::{Confidence, Finding, Outcome, Severity};
 pub use hexadecimal::hex;
 pub use hint::Hint;
-pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
+pub use id::{InvalidResourceId, ResourceId, SubscriptionId, is_guid};
 pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use known_standing::KnownStanding;
 pub use listener::{

@@ -11,11 +11,23 @@ pub(super) fn may_be_same(one: &str, other: &str) -> bool {
     one.is_empty() || other.is_empty() || !one.is_disjoint(&other)
 }
 
-/// What someone is known by: the name and the address of `Name <address>`, or the whole.
+/// What someone is known by: each name and each address, as in `Name <address>` or `Surname, Name (address)`.
 fn keys(text: &str) -> BTreeSet<String> {
     // Compatible forms first: `＜` becomes `<`.
-    let text: String = text.nfkc().collect();
-    text.split(['<', '>']).map(key).filter(|key| !key.is_empty()).collect()
+    let text: String = text.nfkc().collect::<String>().to_lowercase().replace("mailto:", " ");
+    let separates = |c: char| c.is_whitespace() || ",;|".contains(c);
+    let mut keys = BTreeSet::new();
+    for part in text.split(['<', '>', '(', ')', '[', ']', '{', '}']) {
+        let (addresses, words): (Vec<&str>, Vec<&str>) = part.split(separates).partition(|word| word.contains('@'));
+        keys.extend(addresses.into_iter().map(key));
+        // In any order: a directory may name the surname first.
+        let mut words: Vec<String> = words.into_iter().map(key).filter(|word| !word.is_empty()).collect();
+        keys.insert(words.concat());
+        words.sort_unstable();
+        keys.insert(words.join(" "));
+    }
+    keys.remove("");
+    keys
 }
 
 /// Letters and digits alone, folded. Upper case before lower case makes one of `ß`, `ẞ` and `SS`.
@@ -40,6 +52,12 @@ mod tests {
             ("shop@example.com", "Shop <shop@example.com>"),
             ("The shop <Shop@Example.com>", "<shop@example.com>"),
             ("Jane Doe <jane@example.com>", "Jane Doe"),
+            ("Jane Doe", "Jane Doe (jane@example.com)"),
+            ("Jane Doe", "Jane Doe [jane@example.com]"),
+            ("Jane Doe", "Jane Doe, jane@example.com"),
+            ("Jane Doe", "Doe, Jane"),
+            ("jane@example.com", "mailto:jane@example.com"),
+            ("jane@example.com", "Jane Doe <MAILTO:jane@example.com>"),
             ("shop", "ｓｈｏｐ"),
             ("shop", "-"),
             ("shop", "…"),

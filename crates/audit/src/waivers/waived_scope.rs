@@ -1,7 +1,7 @@
 //! What a waiver may be for: a server, a resource group or a subscription. A scope in which no server can ever be is a mistake.
 
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{Kind, ResourceId};
+use hostssl_model::{Kind, ResourceId, is_guid};
 
 /// The longest name of a resource group (Azure, "Naming rules and restrictions").
 const LONGEST_GROUP: usize = 90;
@@ -42,13 +42,6 @@ pub(super) fn objection(scope: &str) -> Option<String> {
         }
         _ => no_id(),
     }
-}
-
-/// Eight, four, four, four and twelve digits.
-fn is_guid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// Letters and digits of any script, and `_`, `-`, `.`, `(` and `)`; no `.` at the end (Azure, "Naming rules and

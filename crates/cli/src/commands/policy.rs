@@ -52,6 +52,14 @@ pub(crate) fn run(args: &PolicyArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
     // The other formats have them as comments.
     if !terminal.quiet && args.output == PolicyFormat::Json {
         caveats(&policies).for_each(|caveat| stderr!("note: {caveat}"));
+        if args.enforce {
+            stderr!(
+                "note: an assignment gives its identity no role: after the PUT, run `az role assignment create --role Contributor \
+                 --assignee-principal-type ServicePrincipal --assignee-object-id PRINCIPAL --scope {}`, where PRINCIPAL is \
+                 identity.principalId of the answer",
+                scope.id()
+            );
+        }
     }
     Ok(Exit::AllPass)
 }
