@@ -23,7 +23,7 @@ pub struct Interval {
 impl Interval {
     /// How long it is.
     pub(crate) fn length(&self) -> Millis {
-        self.to - self.from
+        self.to.saturating_sub(self.from)
     }
 
     /// Whether all of another lies within it.
@@ -59,6 +59,25 @@ impl Coverage {
     /// The time in which what is between its spans is known not to be covered.
     pub(crate) fn apart_within(&self) -> Option<Interval> {
         self.window().filter(|_| self.is_apart)
+    }
+
+    /// Leaves out a time that lies within, so that what is before it and behind it is apart. Returns what of it was covered.
+    pub(crate) fn exclude(&mut self, time: Interval) -> Vec<Interval> {
+        let (mut kept, mut excluded) = (Vec::new(), Vec::new());
+        for span in self.spans() {
+            let inside = Interval { from: span.from.max(time.from), to: span.to.min(time.to) };
+            if inside.from >= inside.to {
+                kept.push(span);
+                continue;
+            }
+            excluded.push(inside);
+            kept.extend((span.from < inside.from).then_some(Interval { to: inside.from, ..span }));
+            kept.extend((inside.to < span.to).then_some(Interval { from: inside.to, ..span }));
+        }
+        if !excluded.is_empty() {
+            *self = Self { silence: self.silence, noted: self.noted, ..Self::apart(kept) };
+        }
+        excluded
     }
 
     /// Takes the time of the next line about a connection, each of which is read.

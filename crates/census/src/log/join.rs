@@ -11,6 +11,7 @@ use super::message::{ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
 use super::read_lines::ReadLines;
 use super::startup_failure::StartupFailure;
+use super::unlogged::UnloggedTimes;
 use crate::client_key::KeyRef;
 use crate::client_sightings::Look;
 use crate::seed::SeededHash;
@@ -54,6 +55,7 @@ pub(super) struct Joiner {
     /// The lines of what was authorized: each is counted once.
     lines: ReadLines,
     pub(super) lost: LostLines,
+    pub(super) unlogged: UnloggedTimes,
     pub(super) tally: ConnectionTally,
     /// When connections were authorized.
     pub(super) logged: Coverage,

@@ -4,6 +4,7 @@ mod csvlog;
 mod findings;
 mod jsonlog;
 mod restart;
+mod settings;
 mod stderr_lines;
 
 use super::LogEnd;
@@ -17,13 +18,13 @@ use super::line_facts::LineFacts;
 use super::line_heads::{LastHead, ReadAt};
 use super::message::LogMessage;
 use super::prefix::Prefix;
+use super::unlogged::LastLogged;
 use super::unread::{Unread, each_candidate};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::log_time::stamp;
 use crate::refused::RefusedKey;
 use crate::{Backend, Census, Coverage, Millis, MissingReason};
 use csvlog::is_odd;
-use findings::logs_authorization;
 use jsonlog::each_escaped;
 use memchr::{memchr, memrchr};
 
@@ -94,6 +95,8 @@ pub(super) struct LogFile {
     /// The last line is about a connection, and has no end.
     is_half: bool,
     settings: Vec<String>,
+    /// The last lines about connections.
+    logged: LastLogged,
     before: Option<ConnectionTally>,
 }
 
@@ -124,6 +127,7 @@ impl LogFile {
             is_zone_unknown: false,
             is_half: false,
             settings: Vec::new(),
+            logged: LastLogged::default(),
             before: None,
         }
     }
@@ -306,6 +310,7 @@ impl LogFile {
         if let Some(at) = line.at {
             self.observe(at);
             self.coverage.note(at);
+            self.logged.message(at, message);
         }
         match message {
             // A name in the prefix imitates the end of the prefix: these two say nothing then that could be believed.
@@ -330,15 +335,7 @@ impl LogFile {
             }
             LogMessage::NotBegun(failure) => joiner.not_begun(line, *failure),
             LogMessage::Damaged => self.unread.records += 1,
-            LogMessage::Setting(value) => {
-                let value = match *value {
-                    b"" => "off, its default".to_owned(),
-                    value => String::from_utf8_lossy(value).into_owned(),
-                };
-                if !logs_authorization(&value) && self.settings.len() < 4 {
-                    self.settings.push(value);
-                }
-            }
+            LogMessage::Setting(setting, value) => self.setting(line.at, *setting, value, joiner),
         }
     }
 
@@ -347,6 +344,10 @@ impl LogFile {
         if let Some(at) = line.at {
             self.observe(at);
             self.coverage.note(at);
+            match message {
+                JudgedMessage::Authorized(_) => self.logged.authorized(at),
+                JudgedMessage::Authenticated => self.logged.any(at),
+            }
         }
         match message {
             JudgedMessage::Authenticated if line.is_ambiguous => {}
@@ -383,6 +384,7 @@ impl LogFile {
             self.unread.records += 1;
         }
         self.coverage.close();
+        sink.joiner.unlogged.end_file(self.logged);
         let after = sink.joiner.tally;
         let (bytes, format) = (self.bytes, self.describe());
         let Some(source) = sink.census.source_mut(self.source) else { return };

@@ -8,7 +8,7 @@ use super::record_fields::Columns;
 use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
 use super::startup_failure::{StartupFailure, startup_failure};
-use super::wording::{SETTING, WORDINGS, Wording, is_log_severity};
+use super::wording::{LoggedSetting, SETTINGS, WORDINGS, Wording, is_log_severity};
 use crate::{Doubt, Millis};
 
 /// A message that matters to the census.
@@ -22,8 +22,8 @@ pub(crate) enum LogMessage<'a> {
     Authorized(Authorized<'a>),
     /// It ended. A French message is of two lines, and the names are on the second.
     Disconnected(Option<Parting<'a>>),
-    /// `log_connections` was set to this.
-    Setting(&'a [u8]),
+    /// A setting that decides whether connections are logged was set to this; empty if it was taken out of the file.
+    Setting(LoggedSetting, &'a [u8]),
     /// A client without TLS was refused for that.
     Refused(RefusedLine<'a>),
     /// It was authorized just before, and the server ended it before it began.
@@ -106,20 +106,22 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
             return Some(LogMessage::Disconnected(parting(rest, wording)));
         }
     }
-    setting(message).map(LogMessage::Setting)
+    SETTINGS
+        .iter()
+        .find_map(|(name, setting)| new_value(message, name).map(|value| LogMessage::Setting(*setting, value)))
 }
 
-/// The new value of `log_connections` when the configuration was read again; empty if it was taken out of the file,
+/// The new value of a setting when the configuration was read again; empty if it was taken out of the file,
 /// which sets it to its default.
 ///
 /// Every catalogue has the name in quotation marks in `parameter "%s" changed to "%s"`, and the value after it; those
 /// of `parameter "%s" removed from configuration file, reset to default` have no value.
-fn setting(message: &[u8]) -> Option<&[u8]> {
-    let at = find(message, SETTING.as_bytes())?;
+fn new_value<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let at = find(message, name.as_bytes())?;
     let text = std::str::from_utf8(message).ok()?;
     let is_mark = |c: char| matches!(c, '"' | '«' | '»');
     let head = text.get(..at)?.trim_end().strip_suffix(is_mark)?;
-    let tail = text.get(at + SETTING.len()..)?.trim_start().strip_prefix(is_mark)?;
+    let tail = text.get(at + name.len()..)?.trim_start().strip_prefix(is_mark)?;
     // A text of someone that quotes the name comes behind its kind: `statement: …`; and a value that is refused
     // changes nothing.
     if head.contains(':') || head.starts_with("invalid value") {
@@ -425,7 +427,7 @@ mod tests {
             ("log_connections is off", None),
         ] {
             let read = match parse(b"LOG", message.as_bytes(), Columns::default()) {
-                Some(LogMessage::Setting(value)) => text(Some(value)),
+                Some(LogMessage::Setting(LoggedSetting::Connections, value)) => text(Some(value)),
                 None => None,
                 other => panic!("{message}: {other:?}"),
             };
@@ -461,7 +463,14 @@ mod tests {
             (text(parting.user), text(parting.database), parting.origin),
             (Some("u"), Some("d"), ConnectionOrigin::Host(b"10.0.0.1"))
         );
-        assert_eq!(read(b"parameter \"log_connections\" changed to \"off\""), Some(LogMessage::Setting(b"off")));
+        assert_eq!(
+            read(b"parameter \"log_connections\" changed to \"off\""),
+            Some(LogMessage::Setting(LoggedSetting::Connections, b"off"))
+        );
+        assert_eq!(
+            read(b"parameter \"log_min_messages\" changed to \"fatal\""),
+            Some(LogMessage::Setting(LoggedSetting::MinMessages, b"fatal"))
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod record_fields;
 mod refusal;
 mod short;
 mod startup_failure;
+mod unlogged;
 mod unread;
 mod wording;
 
@@ -145,6 +146,9 @@ impl LogReader {
                 let detail = "no connection was logged for more than a day, as if log_connections was off; that time does \
                               not count";
                 source.lacks(MissingReason::Gap, detail);
+            }
+            for part in self.joiner.unlogged.leave_out(source) {
+                self.census.add_source(part);
             }
         }
         self.census

@@ -307,8 +307,18 @@ pub(crate) fn is_log_severity(word: &[u8]) -> bool {
     WORDINGS.iter().any(|wording| wording.severity.as_bytes() == word)
 }
 
-/// The name of the setting that has connections logged.
-pub(crate) const SETTING: &str = "log_connections";
+/// The names of the settings that have connections logged, or leave them out.
+pub(crate) const SETTINGS: [(&str, LoggedSetting); 2] =
+    [("log_connections", LoggedSetting::Connections), ("log_min_messages", LoggedSetting::MinMessages)];
+
+/// A setting that decides whether connections are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoggedSetting {
+    /// `log_connections`
+    Connections,
+    /// `log_min_messages`
+    MinMessages,
+}
 
 /// A piece that each message of a language has. Any line with one of them is looked at; few and short, they are found at
 /// the speed of memory. A log may change its language anywhere (`lc_messages`), so that all of them are always looked for.
@@ -331,7 +341,8 @@ pub const PIECES: [&str; 22] = [
     "nslut",
     "nedkoppling",
     "连接",
-    "log_connections",
+    // Of a setting: the first piece is in the name of the other.
+    "log_min_mess",
     // Of a language that is not known: hardly any catalogue translates it.
     " application_name=",
     // Of a client that was refused; the line that names the rule by which one came in has no `entry`.
@@ -364,7 +375,7 @@ pub(crate) fn find_piece(region: &[u8], from: usize) -> Option<usize> {
 
 /// Finds any of these messages in a line. Made once: a reader of many files or servers needs no other.
 pub(crate) static NEEDLES: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let mut needles: Vec<&str> = vec![SETTING];
+    let mut needles: Vec<&str> = SETTINGS.map(|(name, _)| name).to_vec();
     needles.extend(refusal::NEEDLES);
     for wording in &WORDINGS {
         needles.extend([wording.received, wording.authorized, wording.replication, wording.disconnection]);
@@ -387,7 +398,7 @@ mod tests {
     #[test]
     fn every_message_has_a_piece() {
         let messages = WORDINGS.iter().flat_map(|w| [w.received, w.authorized, w.replication, w.disconnection]);
-        for message in messages.chain([SETTING]).chain(refusal::HEADS.map(|(head, _)| head)) {
+        for message in messages.chain(SETTINGS.map(|(name, _)| name)).chain(refusal::HEADS.map(|(head, _)| head)) {
             assert!(find_piece(message.as_bytes(), 0).is_some(), "{message}");
             // Also without vectors.
             assert!(automaton(&PIECES).is_match(message), "{message}");
@@ -400,7 +411,10 @@ mod tests {
             let is_of_a_refusal = refusal::HEADS.iter().any(|(head, _)| head.contains(piece));
             let is_severity = *piece == startup_failure::SEVERITY;
             assert!(
-                is_of_a_message || is_of_a_refusal || is_severity || SETTING.contains(piece),
+                is_of_a_message
+                    || is_of_a_refusal
+                    || is_severity
+                    || SETTINGS.iter().any(|(name, _)| name.contains(piece)),
                 "{piece} finds nothing"
             );
         }

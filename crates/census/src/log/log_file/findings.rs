@@ -16,8 +16,8 @@ impl LogFile {
             let detail = format!("{} about connections without the prefix", counted(self.other_prefix, "line"));
             source.lacks(MissingReason::MixedPrefixes, detail);
         }
-        if let Some(value) = self.settings.first() {
-            let detail = format!("log_connections was set to '{value}': connections after that are not in the log");
+        if let Some(setting) = self.settings.first() {
+            let detail = format!("{setting}: connections after that are not in the log");
             source.lacks(MissingReason::LogConnectionsOff, detail);
         } else if authorized == 0
             && self.unread.foreign == 0
@@ -106,12 +106,6 @@ impl LogFile {
             }
         }
     }
-}
-
-/// Whether a value of `log_connections` has authorized connections logged: a list since PostgreSQL 18.
-pub(super) fn logs_authorization(value: &str) -> bool {
-    let mut words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
-    words.any(|word| matches!(word.as_str(), "on" | "true" | "yes" | "1" | "all" | "authorization"))
 }
 
 /// A number with its noun.

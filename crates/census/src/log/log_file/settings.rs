@@ -1,0 +1,67 @@
+//! Changes of the settings that decide whether connections are logged.
+
+use super::super::join::Joiner;
+use super::super::wording::LoggedSetting;
+use super::LogFile;
+use crate::Millis;
+
+/// Changes that leave connections out from then on, of one file: the first says enough.
+const MOST_SETTINGS: usize = 4;
+
+impl LogFile {
+    /// A setting was changed to `value`, which is empty if it was taken out of the file.
+    pub(super) fn setting(&mut self, at: Option<Millis>, setting: LoggedSetting, value: &[u8], joiner: &mut Joiner) {
+        let value = String::from_utf8_lossy(value);
+        let (name, has_connections) = match setting {
+            LoggedSetting::Connections => ("log_connections", logs_authorization(&value)),
+            LoggedSetting::MinMessages => ("log_min_messages", logs_connections(&value)),
+        };
+        match at.filter(|_| has_connections) {
+            Some(at) => joiner.unlogged.until(at, setting, self.logged),
+            None if self.settings.len() < MOST_SETTINGS => {
+                let value = if value.is_empty() { "off, its default" } else { &*value };
+                self.settings.push(format!("{name} was set to '{value}'"));
+            }
+            None => {}
+        }
+    }
+}
+
+/// Whether a value of `log_connections` has authorized connections logged: a list since PostgreSQL 18.
+fn logs_authorization(value: &str) -> bool {
+    let mut words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
+    let is_true = |word: &str| {
+        // A boolean may be shortened as long as it is unique.
+        let is_short = |whole: &str| !word.is_empty() && whole.starts_with(word);
+        is_short("true") || is_short("yes") || matches!(word, "on" | "1")
+    };
+    words.any(|word| is_true(&word) || matches!(word.as_str(), "all" | "authorization"))
+}
+
+/// Whether messages of the severity `LOG` are logged with a value of `log_min_messages`. Those about connections have it.
+fn logs_connections(value: &str) -> bool {
+    !["fatal", "panic"].iter().any(|severity| value.trim().eq_ignore_ascii_case(severity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_the_server_reads_them() {
+        for on in ["on", "ON", "t", "Tr", "true", "y", "yes", "1", "all", "receipt,authorization", "receipt, all"] {
+            assert!(logs_authorization(on), "{on}");
+        }
+        for off in
+            ["off", "of", "o", "f", "no", "0", "", "receipt", "receipt,authentication", "setup_durations", "truex"]
+        {
+            assert!(!logs_authorization(off), "{off}");
+        }
+        for hidden in ["fatal", "PANIC"] {
+            assert!(!logs_connections(hidden), "{hidden}");
+        }
+        for shown in ["warning", "log", "error", "debug5", ""] {
+            assert!(logs_connections(shown), "{shown}");
+        }
+    }
+}
