@@ -79,6 +79,44 @@ fn names(document: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_plan_leaves_out_what_is_waived_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = Session::simulated(folder.path(), &[]).await;
+    let plan = session.document("plan", json!({})).await;
+    let step = plan["result"]["steps"][0].clone();
+    session.end().await;
+    let file = folder.path().join("w.toml");
+    let expires = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * 30)).unwrap();
+    let waiver = |scope: &Value| {
+        let expires = &expires.to_string()[..10];
+        format!(
+            "[[waiver]]\ncontrol = {}\nscope = {scope}\nowner = \"shop\"\napprover = \"security\"\nexpires = \"{expires}\"\n\
+             reason = \"an importer\"\n",
+            step["control"]
+        )
+    };
+    std::fs::write(&file, waiver(&step["server"])).unwrap();
+    let waivers = ["--waivers", file.to_str().unwrap()];
+    let session = Session::simulated(folder.path(), &waivers).await;
+    let answer = session.call("plan", json!({})).await;
+    assert!(text(&answer).contains("1 because a waiver covers the finding"), "{}", text(&answer));
+    let plan = answer.structured_content.unwrap();
+    let is_of = |one: &&Value| one["server"] == step["server"] && one["parameter"] == step["parameter"];
+    assert_eq!(plan["result"]["steps"].as_array().unwrap().iter().find(is_of), None);
+    let left = plan["result"]["leftOut"].as_array().unwrap();
+    let waived = left.iter().find(|one| one["reason"] == "waived").unwrap();
+    assert!(waived["detail"].as_str().unwrap().contains("an importer; owner shop, approved by security"), "{waived}");
+    // Each plan reads the file: one that cannot be understood is no plan without waivers.
+    std::fs::write(&file, "[[waiver]").unwrap();
+    assert!(session.trouble("plan", json!({})).await.contains("w.toml"));
+    session.end().await;
+    let mut command = hostssl();
+    command.args(["mcp", "--simulate", "--waivers"]).arg(&file).stdin(Stdio::null());
+    let refused = command.output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}
+
+#[tokio::test]
 async fn every_tool_answers_on_the_simulated_azure() {
     let folder = tempfile::tempdir().unwrap();
     let session = Session::simulated(folder.path(), &[]).await;

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::keep::KeepArgs;
 use crate::route::RouteArgs;
 use clap::Args;
+use std::path::PathBuf;
 
 /// Shown below the help.
 pub(crate) const HELP: &str = "Tools: audit, servers, findings, clients, explain, plan.
@@ -31,6 +32,10 @@ pub(crate) struct McpArgs {
     /// The rules of calls that name none, as name or name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles), help_heading = "Rules")]
     pub(crate) profile: String,
+    /// A file of waivers: what they cover today is left out of plans, and each plan says until when, why and by whom. Read anew for
+    /// every plan.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS", help_heading = "Rules")]
+    pub(crate) waivers: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
     #[command(flatten)]

@@ -124,6 +124,15 @@ pub(crate) fn load(path: &Path, profile: &Profile) -> Result<Vec<Waiver>, CliErr
     understood(path, &text(path)?, profile)
 }
 
+/// The same of a file that is read again later, for the reason that is given. Fails where that cannot be.
+pub(crate) fn load_again_and_again(path: &Path, profile: &Profile, why: &str) -> Result<Vec<Waiver>, CliError> {
+    if is_stdin(path) || std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let what = format!("{} is not a file, and {why}", path.display());
+        return Err(CliError::usage(what, "write what it holds into a file, and name that"));
+    }
+    load(path, profile)
+}
+
 fn understood(path: &Path, text: &str, profile: &Profile) -> Result<Vec<Waiver>, CliError> {
     understood_on(today(), path, text, profile)
 }
@@ -151,11 +160,7 @@ pub(crate) fn text(path: &Path) -> Result<String, CliError> {
 
 /// What reads a file of waivers for the console. Fails where it cannot be read or understood now.
 pub(crate) fn served(path: &Path, profile: &Profile) -> Result<WaiverSource, CliError> {
-    if is_stdin(path) || std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let what = format!("{} is not a file, and the console reads it anew for every page", path.display());
-        return Err(CliError::usage(what, "write what it holds into a file, and name that"));
-    }
-    load(path, profile)?;
+    load_again_and_again(path, profile, "the console reads it anew for every page")?;
     let file = path.to_owned();
     let read = move || {
         // What was put in its place meanwhile may have no end.

@@ -50,17 +50,20 @@ pub(crate) fn plan<'a>(
     let left = result.get_mut("leftOut").map_or(0, |list| keep_first(list, MOST));
     let waves = result.get_mut("waves").map_or(0, |list| keep_first(list, MOST));
     let gaps = incomplete_gaps(&made.gaps);
+    let count = |reason| plan.left_out().iter().filter(|one| one.reason == reason).count();
     // Also those on which a person does the step.
     let servers: HashSet<_> = plan.steps().iter().map(|step| &step.server).collect();
     let head = vec![
         format!(
-            "Plan {} for {}: {} on {}; {} left out, {} of them because the value is right already.",
+            "Plan {} for {}: {} on {}; {} left out, {} of them because the value is right already, and {} because a waiver \
+             covers the finding.",
             plan.hash().as_str(),
             plan.cloud(),
             plan.count(),
             count_of(servers.len(), "server"),
             count_of(plan.left_out().len(), "setting"),
-            plan.left_out().iter().filter(|one| is_right(one)).count(),
+            count(LeftOutReason::AlreadyRight),
+            count(LeftOutReason::Waived),
         ),
         coverage(made.complete && gaps.is_empty(), &gaps),
         "Nothing was written. A person makes this plan with `hostssl plan`, reviews it and runs `hostssl apply`."

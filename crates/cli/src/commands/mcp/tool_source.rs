@@ -5,6 +5,7 @@ use crate::args::{ConnectArgs, DiscoveryArg, ScopeArgs, SelectArgs, TerminalArgs
 use crate::commands::audit::{AuditRunArgs, WireArgs, profile, refuse_nothing};
 use crate::commands::clients::judged;
 use crate::commands::plan::{MakePlanArgs, failed_earlier};
+use crate::commands::waivers::load_again_and_again;
 use crate::connect::{block_on, tenants_until};
 use crate::error::CliError;
 use crate::probing::probe_of;
@@ -54,7 +55,10 @@ impl CommandSource {
         args.route.dialer_unless(args.connect.simulate.is_some())?;
         let shared = CallShared { args: args.clone(), terminal: TerminalArgs { quiet: true, ..terminal.clone() } };
         // A profile that does not exist would fail every call.
-        profile(&shared.audit_args(&AuditAsk::default())?)?;
+        let profile = profile(&shared.audit_args(&AuditAsk::default())?)?;
+        if let Some(waivers) = &args.waivers {
+            load_again_and_again(waivers, &profile, "every plan reads it anew")?;
+        }
         Ok(Self { shared: Arc::new(shared), turn: Arc::new(Semaphore::new(1)) })
     }
 
@@ -270,7 +274,7 @@ impl CallShared {
             max_servers: None,
             // That clients may be refused is for a person to accept.
             accept_breakage: Vec::new(),
-            waivers: None,
+            waivers: self.args.waivers.clone(),
             include_waived: false,
             connect,
         };
