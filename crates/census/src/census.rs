@@ -1,6 +1,7 @@
 //! Folds sightings into clients.
 
-use crate::client_key::{ClientKey, Key, KeyRef, SessionNames, order};
+use crate::began_before::KnownSessions;
+use crate::client_key::{ClientKey, Key, KeyRef, order};
 use crate::client_sightings::{ClientSightings, Look};
 use crate::kept::{EarlierClient, KeptCensus, Restriction, still_open, unless_missed};
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
@@ -8,8 +9,8 @@ use crate::seed::SeededHash;
 use crate::sessions::are_among;
 use crate::verdict::{CensusEvidence, Unlisted, covered_by_any, index, judge};
 use crate::{
-    Backend, CensusVerdict, Client, Doubt, Interval, Millis, MissingReason, Requirements, SessionId, SessionTls,
-    Sighting, Source,
+    CensusVerdict, Client, Doubt, Interval, Millis, MissingReason, Requirements, SessionId, SessionTls, Sighting,
+    Source,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -37,7 +38,7 @@ pub struct Census {
     counts: [usize; 4],
     unlisted: Unlisted,
     /// Sessions of which only the end was seen.
-    earlier: HashMap<SessionNames, (Key, ClientSightings)>,
+    earlier: HashMap<Key, ClientSightings, SeededHash>,
     refused: Refusals,
     sources: Vec<Source>,
 }
@@ -168,13 +169,12 @@ impl Census {
     }
 
     fn add_earlier(&mut self, key: Key, look: Look<'_>) {
-        let names = key.names();
-        if let Some((_, seen)) = self.earlier.get_mut(&names) {
+        if let Some(seen) = self.earlier.get_mut(&key) {
             seen.add(look);
         } else if self.earlier.len() < self.limits.clients {
             let mut seen = ClientSightings::default();
             seen.add(look);
-            self.earlier.insert(names, (key, seen));
+            self.earlier.insert(key, seen);
         } else {
             self.unlisted.add(SessionTls::Unknown, look.at);
         }
@@ -183,8 +183,7 @@ impl Census {
     /// What was found so far, to be kept and merged with other observations. `looked_at` is the time of this one.
     #[must_use]
     pub fn keep(&self, looked_at: Millis) -> KeptCensus {
-        let earlier = self.earlier.values().map(|(key, seen)| (key, seen));
-        let clients = self.clients.iter().chain(earlier);
+        let clients = self.clients.iter().chain(&self.earlier);
         KeptCensus::of_look(clients, &self.sources, self.unlisted, self.settled_refusals(), looked_at)
     }
 
@@ -243,19 +242,13 @@ impl Census {
         all.earlier_for(Restriction::RequireTls, self.since, None, &self.sources)
     }
 
-    /// Sessions that began before the observation are old news if the same client was seen since; otherwise it is
-    /// unknown whether they use TLS.
+    /// Sessions that began before the observation are old news if the same client was seen since, with TLS alone; otherwise it
+    /// is unknown whether they use TLS.
     fn settle_earlier(&mut self) {
-        let known: HashSet<SessionNames> = self.clients.keys().map(Key::names).collect();
-        // The message of a replication connection has no database.
-        let replication: HashSet<(Option<String>, Option<String>)> = self
-            .clients
-            .keys()
-            .filter(|key| key.backend == Backend::Replication)
-            .map(|key| (key.user.clone(), key.address.clone()))
-            .collect();
-        for (names, (key, seen)) in std::mem::take(&mut self.earlier) {
-            if known.contains(&names) || replication.contains(&(names.user, names.address)) {
+        let mut known = KnownSessions::default();
+        self.clients.keys().for_each(|key| known.add(key, true));
+        for (key, seen) in std::mem::take(&mut self.earlier) {
+            if known.explain(&key) {
                 continue;
             }
             self.clients.insert(key, seen);

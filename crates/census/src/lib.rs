@@ -7,6 +7,7 @@
 //! Absence of evidence is never a pass. A source says what it cannot see, and `safe` needs a source that saw every
 //! connection over the whole window that was asked for.
 
+mod began_before;
 mod census;
 mod client;
 mod client_key;

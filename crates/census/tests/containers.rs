@@ -39,6 +39,14 @@ fn lines() -> Vec<(u64, String)> {
     lines
 }
 
+/// What a tool puts before a line of some time.
+type Head = fn(u64) -> String;
+
+/// The time as these tools write it.
+fn date(at: u64) -> String {
+    time(at)[..19].replace(' ', "T")
+}
+
 fn read(log: &str) -> CensusReport {
     let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
     reader.begin(SourceKind::LogFile, "log");
@@ -49,14 +57,13 @@ fn read(log: &str) -> CensusReport {
 
 #[test]
 fn a_number_that_is_the_same_in_all_lines_is_no_process_id() {
-    let date = |at: u64| time(at)[..19].replace(' ', "T");
-    let heads: [(&str, &dyn Fn(u64) -> String, bool); 6] = [
-        ("docker compose logs", &|_| "db-1  | ".to_owned(), true),
-        ("a pod of several", &|_| "pg-0 postgres ".to_owned(), true),
-        ("a machine", &|_| "node 12 ".to_owned(), true),
-        ("a machine in brackets", &|_| "[17] ".to_owned(), true),
-        ("kubectl logs --timestamps", &|at| format!("{}.123456789Z ", date(at)), false),
-        ("CRI", &|at| format!("{}.123456789+01:00 stderr F ", date(at)), false),
+    let heads: [(&str, Head, bool); 6] = [
+        ("docker compose logs", |_| "db-1  | ".to_owned(), true),
+        ("a pod of several", |_| "pg-0 postgres ".to_owned(), true),
+        ("a machine", |_| "node 12 ".to_owned(), true),
+        ("a machine in brackets", |_| "[17] ".to_owned(), true),
+        ("kubectl logs --timestamps", |at| format!("{}.123456789Z ", date(at)), false),
+        ("CRI", |at| format!("{}.123456789+01:00 stderr F ", date(at)), false),
     ];
     for (name, head, has_session) in heads {
         let log: String = lines().iter().map(|(at, line)| format!("{}{line}\n", head(*at))).collect();

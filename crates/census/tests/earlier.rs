@@ -91,7 +91,9 @@ fn a_client_that_came_back_with_tls_is_replaced_and_another_one_is_not() {
     let cases = [
         ("the same", JOB, true),
         ("installed again elsewhere", (user, application, "10.40.6.9"), true),
-        ("under another name from there", (user, "psycopg", address), true),
+        ("another program from there", (user, "psycopg", address), false),
+        ("without a name from there", (user, "", address), true),
+        ("without a name elsewhere", (user, "", "10.40.6.9"), false),
         ("another job of this user", (user, "psql", "10.40.6.9"), false),
         ("another user from there", ("report", application, address), false),
     ];
@@ -104,6 +106,10 @@ fn a_client_that_came_back_with_tls_is_replaced_and_another_one_is_not() {
         assert_eq!(report.verdict == CensusVerdict::Safe, is_replaced, "{name}: {}", report.reason);
         assert_eq!(report.earlier.is_empty(), is_replaced, "{name}");
     }
+    // One that has none is known by its address, whatever names come from there.
+    let mut kept = look(0..7, &[(APP, TLS), (("billing", "", "10.40.6.1"), None)]);
+    kept.merge(look(7..15, &[(APP, TLS), (("billing", "web", "10.40.6.1"), TLS)]));
+    assert!(matches!(fates(&kept, 15)[..], [EarlierFate::WithTls(_)]));
     // Two that both have no application name are not the same for that.
     let mut kept = look(0..7, &[(APP, TLS), (("billing", "", "10.40.6.1"), None)]);
     kept.merge(look(7..15, &[(APP, TLS), (("billing", "", "10.40.6.9"), TLS)]));

@@ -71,14 +71,16 @@ impl KeptCensus {
         earlier
     }
 
-    /// What has become of a client. The same client is the same user on the same database, from the same address or under
-    /// the same application name: addresses change when an application is installed again.
+    /// What has become of a client. The same client is the same user on the same database under the same application name: addresses
+    /// change when an application is installed again. Where one of both has no such name, as some drivers have not, the address tells;
+    /// programs with different names on one machine are different clients.
     fn fate(&self, key: &Key, client: &KeptClient, accepted: &Names<'_>) -> EarlierFate {
         let is_same = |other: &Key| {
-            key.user.is_some()
-                && other.backend == key.backend
-                && ((key.application.is_some() && other.application == key.application)
-                    || (key.address.is_some() && other.address == key.address))
+            let is_named_alike = match (&key.application, &other.application) {
+                (Some(one), Some(other)) => one == other,
+                _ => key.address.is_some() && other.address == key.address,
+            };
+            key.user.is_some() && other.backend == key.backend && is_named_alike
         };
         let named = accepted.get(&(key.user.as_deref(), key.database.as_deref())).into_iter().flatten();
         let later = named.filter(|(other, seen)| is_same(other) && seen.last > client.last);

@@ -1,17 +1,16 @@
 //! Which clients are known, of those of which only a part of a session was seen.
 
 use super::{KeptCensus, KeptClient};
-use crate::client_key::{Key, SessionNames};
+use crate::began_before::KnownSessions;
+use crate::client_key::Key;
 use crate::sessions::are_among;
-use crate::{Backend, Doubt, SessionTls};
+use crate::{Doubt, SessionTls};
 use std::collections::HashSet;
 
 /// What is known of sessions that were seen whole: those of clients that count, because a client that left before may have come back
 /// another way. Of a session with TLS it does not matter when it began.
 pub(super) struct Settled {
-    names: HashSet<SessionNames>,
-    /// Users and addresses of replication, whose messages have no database.
-    replication: HashSet<(Option<String>, Option<String>)>,
+    known: KnownSessions,
     sessions: HashSet<u32>,
 }
 
@@ -19,13 +18,10 @@ impl Settled {
     pub(super) fn of(kept: &KeptCensus, counts: &impl Fn(&KeptClient) -> bool) -> Self {
         let doubtful = kept.clients.values().any(KeptClient::is_half_seen);
         let whole = || kept.clients.iter().filter(|(_, client)| doubtful && !client.is_half_seen());
-        let present = || whole().filter(|(_, client)| counts(client));
+        let mut known = KnownSessions::default();
+        whole().for_each(|(key, client)| known.add(key, counts(client)));
         Self {
-            names: present().map(|(key, _)| key.names()).collect(),
-            replication: present()
-                .filter(|(key, _)| key.backend == Backend::Replication)
-                .map(|(key, _)| (key.user.clone(), key.address.clone()))
-                .collect(),
+            known,
             sessions: whole()
                 .filter(|(key, client)| matches!(key.tls, SessionTls::Tls | SessionTls::Local) || counts(client))
                 .flat_map(|(_, client)| client.days.values())
@@ -39,10 +35,12 @@ impl Settled {
         if !client.is_half_seen() {
             return false;
         }
-        let is_known = client.doubt == Some(Doubt::BeganBefore)
-            && (self.names.contains(&key.names())
-                || self.replication.contains(&(key.user.clone(), key.address.clone())));
-        is_known || are_among(client.days.values(), &self.sessions)
+        let began_before = client.doubt == Some(Doubt::BeganBefore);
+        // The line that looked like one about TLS is in another file.
+        if began_before && self.known.are_imitated_by(key) {
+            return false;
+        }
+        (began_before && self.known.explain(key)) || are_among(client.days.values(), &self.sessions)
     }
 }
 

@@ -136,19 +136,18 @@ impl Joiner {
     }
 
     /// It was accepted.
-    pub(super) fn authorized(&mut self, line: LineFacts<'_>, seen: Seen, census: &mut Census) {
+    pub(super) fn authorized(&mut self, line: LineFacts<'_>, mut seen: Seen, census: &mut Census) {
         self.tally.authorized += 1;
         if let Some(at) = line.at {
             self.logged.observe(at);
         }
         self.newest = self.newest.max(line.at);
         self.lost.authorized(line.key, line.at);
-        let seen = Box::new(seen);
         let Some(key) = line.key else {
             self.tally.without_key += 1;
             let session = JoinedSession {
                 origin: line.origin.map(SessionOrigin::from),
-                seen: Some(seen),
+                seen: Some(Box::new(seen)),
                 ..JoinedSession::default()
             };
             return self.emit(None, session, census);
@@ -165,7 +164,10 @@ impl Joiner {
             match &session.seen {
                 Some(known) if known.doubt == Some(Doubt::BeganBefore) && !key.is_reused() => {
                     origin = session.origin.take();
-                    session.seen = None;
+                    // Files may come in any order: the end of the session has the name that it took.
+                    if let Some(field) = session.seen.take().and_then(|known| known.claimed) {
+                        seen.compare(&field);
+                    }
                     session.authenticated = None;
                 }
                 // A session is authorized once. What looks like a second time is the same line of another file, or
@@ -187,13 +189,23 @@ impl Joiner {
             }
         }
         if !self.lines.is_new(key.pid, &seen, origin.as_ref()) && key.is_reused() {
-            if let Some(session) = self.get(key).filter(|session| session.seen.is_none()) {
-                session.is_known = true;
+            // What else the session has logged, and its end, are those of one that was counted.
+            match self.get(key) {
+                Some(session) if session.seen.is_some() => {}
+                Some(session) => (session.is_known, session.seen) = (true, Some(Box::new(seen))),
+                None => {
+                    let seen = Some(Box::new(seen));
+                    self.insert(
+                        key,
+                        JoinedSession { is_known: true, origin, seen, ..JoinedSession::default() },
+                        census,
+                    );
+                }
             }
             return;
         }
         if let Some(session) = self.get(key).filter(|_| is_rival) {
-            return session.rivals.push((seen, origin));
+            return session.rivals.push((Box::new(seen), origin));
         }
         self.settle(key, census);
         self.insert(
@@ -203,7 +215,7 @@ impl Joiner {
                 received_at,
                 unanswered,
                 origin,
-                seen: Some(seen),
+                seen: Some(Box::new(seen)),
                 ..JoinedSession::default()
             },
             census,
@@ -222,7 +234,6 @@ impl Joiner {
         }
         let Self { young, old, lines, .. } = self;
         match young.get_mut(&key).or_else(|| old.get_mut(&key)) {
-            Some(session) if session.is_known => {}
             Some(session) if session.seen.is_some() => {
                 if session.origin.is_none() {
                     session.origin =
@@ -231,7 +242,8 @@ impl Joiner {
                         lines.learn(key.pid, seen, origin);
                     }
                 }
-                if let (Some(seen), Some(application)) = (&mut session.seen, line.application) {
+                let seen = session.seen.as_mut().filter(|seen| seen.doubt != Some(Doubt::BeganBefore));
+                if let (Some(seen), Some(application)) = (seen, line.application) {
                     seen.compare(application);
                 }
                 if let (Some(seen), Some(parting), 0) = (&session.seen, parting, session.unanswered)
@@ -257,7 +269,7 @@ impl Joiner {
                         doubt: None,
                     }),
                     doubt: Some(Doubt::BeganBefore),
-                    claimed: None,
+                    claimed: line.application.map(Into::into),
                 };
                 let origin = origin.unwrap_or_else(|| parting.origin.into());
                 let session =

@@ -4,6 +4,7 @@ use super::line_facts::LineFacts;
 use super::lost::LONGEST_LOGIN;
 use super::message::{Authorized, ConnectionOrigin, Encryption, Parting};
 use super::prefix::SessionKey;
+use super::wording::WORDINGS;
 use crate::{Doubt, Millis, SessionId};
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -49,7 +50,8 @@ pub(super) struct Seen {
     /// What its message says, which is the same for many sessions.
     pub(super) said: Arc<Said>,
     pub(super) doubt: Option<Doubt>,
-    /// The application name with what follows it, where it must be compared with the field of a later line.
+    /// The application name with what follows it, where it must be compared with the field of a later line. Where only the end of the
+    /// session is known, that field.
     pub(super) claimed: Option<Box<[u8]>>,
 }
 
@@ -139,8 +141,9 @@ impl Seen {
 
     /// Compares the application name with the field of a later line of the session, which has its first 63 bytes.
     pub(super) fn compare(&mut self, field: &[u8]) {
-        let (Some(claimed), Some(application)) = (&self.claimed, &self.said.application) else { return };
-        let name = application.as_bytes();
+        let Some(claimed) = &self.claimed else { return };
+        // The words may be the whole name.
+        let name = self.said.application.as_deref().unwrap_or_default().as_bytes();
         // The field may end where the name went on into the words.
         if name.len() >= LONGEST_FIELD {
             self.doubt = Some(Doubt::ImitatedTls);
@@ -154,6 +157,16 @@ impl Seen {
             said.application = Some(text(claimed));
         }
     }
+}
+
+/// Whether an application name is another with the server's words about TLS behind it, of which the field may have the beginning.
+pub(crate) fn speaks_of_tls_behind(name: &str, field: &str) -> bool {
+    let Some(rest) = field.strip_prefix(name).filter(|rest| !rest.is_empty()) else { return false };
+    let is_cut = field.len() >= LONGEST_FIELD;
+    WORDINGS.iter().any(|wording| {
+        let words = wording.ssl[0];
+        rest.starts_with(words) || (is_cut && words.starts_with(rest))
+    })
 }
 
 /// What tells a session from every other. One with a process id alone began in the second in which it came in: so a file of

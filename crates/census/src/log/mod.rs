@@ -25,6 +25,7 @@ mod unlogged;
 mod unread;
 mod wording;
 
+pub(crate) use joined_session::speaks_of_tls_behind;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use wording::PIECES as CONNECTION_PIECES;
 
