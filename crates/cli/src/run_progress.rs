@@ -86,6 +86,13 @@ impl<'a> RunReporter<'a> {
             StepOutcome::Changed { found } => {
                 self.print(&format!("{name}: skipped: {} is {} now", step.parameter, safe(found.as_str())));
             }
+            StepOutcome::Overwritten { found, .. } => {
+                let found = safe(found.as_str());
+                self.print(&format!(
+                    "{name}: failed: {} was written, then it was {found}: something else set it",
+                    step.parameter
+                ));
+            }
             StepOutcome::Refused { by, name: what, .. } => {
                 self.print(&format!("{name}: refused: {} {}", by.as_str(), safe(what.as_str())));
             }

@@ -170,6 +170,13 @@ pub enum StepOutcome {
         /// The value that was found.
         found: SafeText,
     },
+    /// A write was sent, and what was read next was neither its value nor the one before: something else set it.
+    Overwritten {
+        /// The value that was found.
+        found: SafeText,
+        /// Whether Azure accepted the write. Otherwise its answer was lost.
+        accepted: bool,
+    },
     /// Azure does not allow the write.
     Refused {
         /// What stands against it.
@@ -212,7 +219,14 @@ impl StepOutcome {
     /// Whether it counts towards the failures after which a run stops.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Failed { .. } | Self::TimedOut { .. } | Self::Reverted { .. })
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Failed { .. }
+                | Self::TimedOut { .. }
+                | Self::Reverted { .. }
+                | Self::Overwritten { .. }
+        )
     }
 }
 

@@ -80,12 +80,11 @@ impl StepState {
         })
     }
 
-    /// Whether there is, or may be, something to undo: a write was or may have been accepted, the value has not
-    /// been changed by others since as far as is known, and it was not restored yet.
+    /// Whether there is, or may be, something to undo: a write was or may have been accepted, and the value was not
+    /// restored yet. What others have set since is read first, and left alone.
     #[must_use]
     pub fn is_undoable(&self) -> bool {
-        let ours =
-            self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, StepOutcome::Changed { .. }));
+        let ours = self.apply.touched && self.apply.ending().is_some();
         let settled = match self.undo.as_ref().map(Track::ending) {
             None => false,
             // What someone else had changed may be this run's value again.
@@ -307,6 +306,7 @@ mod tests {
             Just(StepOutcome::Forgotten),
             Just(StepOutcome::Unexplained),
             Just(StepOutcome::Changed { found: text() }),
+            any::<bool>().prop_map(|accepted| StepOutcome::Overwritten { found: text(), accepted }),
             Just(StepOutcome::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
             Just(StepOutcome::Failed { detail: text() }),
             Just(StepOutcome::TimedOut { detail: text() }),
@@ -398,7 +398,7 @@ mod tests {
                         let forgets = *ending == StepOutcome::Forgotten && track.not_read_again.is_some();
                         prop_assert!(track.ending().is_none() || forgets);
                         prop_assert!(next.not_read_again.is_none());
-                        let reached = matches!(ending, StepOutcome::Reached { .. });
+                        let reached = matches!(ending, StepOutcome::Reached { .. } | StepOutcome::Overwritten { .. });
                         prop_assert!(!reached || observed);
                         let wrote_nothing = matches!(ending, StepOutcome::Already { .. } | StepOutcome::NotStarted { .. });
                         prop_assert!(!wrote_nothing || (!accepted && unanswered == 0));

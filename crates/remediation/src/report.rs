@@ -286,6 +286,14 @@ fn judge(step: &StepState) -> (StepStatus, Option<String>) {
     let Some(ending) = track.ending() else {
         return if undoing { judge_unended_undo(&step.apply, track) } else { judge_unended(track) };
     };
+    // As versions before recorded it: a write counts, whatever was read after it.
+    let overwritten = match ending {
+        StepOutcome::Changed { found } if track.touched => {
+            Some(StepOutcome::Overwritten { found: found.clone(), accepted: track.unanswered == 0 })
+        }
+        _ => None,
+    };
+    let ending = overwritten.as_ref().unwrap_or(ending);
     let status = match ending {
         ending if ending.waits_for_restart() => StepStatus::WaitsForRestart,
         ending if undoing && ending.is_success() => StepStatus::Undone,
@@ -303,7 +311,7 @@ fn applied(ending: &StepOutcome) -> StepStatus {
         ending if ending.waits_for_restart() => StepStatus::WaitsForRestart,
         StepOutcome::Reached { .. } => StepStatus::Applied,
         StepOutcome::Already { .. } => StepStatus::Already,
-        StepOutcome::Reverted { .. } => StepStatus::Failed,
+        StepOutcome::Reverted { .. } | StepOutcome::Overwritten { .. } => StepStatus::Failed,
         StepOutcome::Forgotten => StepStatus::Forgotten,
         StepOutcome::Changed { .. } | StepOutcome::Unexplained => StepStatus::ChangedSincePlan,
         StepOutcome::NotStarted { .. } => StepStatus::NotStarted,
@@ -389,6 +397,15 @@ fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
         }
         StepOutcome::Changed { found } => {
             Some(format!("the value is {found}, neither the one that the plan expects nor the new one"))
+        }
+        StepOutcome::Overwritten { found, accepted } => {
+            let wrote = match (accepted, undoing) {
+                (true, false) => "written",
+                (true, true) => "the previous value was written",
+                (false, false) => "a write was sent whose answer was lost",
+                (false, true) => "the previous value was sent, and the answer was lost",
+            };
+            Some(format!("{wrote}, then the value was {found}: something else set it"))
         }
         StepOutcome::Refused { by: by @ RefusedBy::Stopped, detail, .. } => Some(format!("{}: {detail}", by.as_str())),
         StepOutcome::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),

@@ -96,6 +96,7 @@ fn ending_word(ending: &StepOutcome, way: Direction) -> &'static str {
         StepOutcome::Already { .. } if way == Direction::Undo => "already restored",
         StepOutcome::Already { .. } => "already compliant",
         StepOutcome::Changed { .. } => "changed by someone else",
+        StepOutcome::Overwritten { .. } => "overwritten",
         StepOutcome::Refused { .. } => "refused",
         StepOutcome::Failed { .. } => "failed",
         StepOutcome::TimedOut { .. } => "timed out",

@@ -49,7 +49,7 @@ enum Sight {
     /// The value before.
     Before(Parameter),
     /// A third one.
-    Other(SafeText),
+    Other(Parameter),
     /// Could not be checked.
     Unchecked(Unchecked),
 }
@@ -143,7 +143,10 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 self.unreadable_since = None;
                 self.write(&parameter).await
             }
-            Sight::Other(found) => self.end(StepOutcome::Changed { found }).await,
+            Sight::Other(found) if clean => {
+                self.end(StepOutcome::Changed { found: SafeText::new(found.value()) }).await
+            }
+            Sight::Other(found) => self.overwritten(&found, false).await,
             Sight::Unchecked(unchecked) => self.could_not_read_before_writing(&unchecked, clean).await,
         }
     }
@@ -347,7 +350,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         match read {
             Ok(parameter) if same_value(parameter.value(), self.wanted) => Sight::Wanted(parameter),
             Ok(parameter) if same_value(parameter.value(), self.before) => Sight::Before(parameter),
-            Ok(parameter) => Sight::Other(SafeText::new(parameter.value())),
+            Ok(parameter) => Sight::Other(parameter),
             Err(unchecked) => Sight::Unchecked(unchecked),
         }
     }
@@ -360,6 +363,14 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             acts.push(StepEvent::Ended { ending: judge::reached(pending_restart, None) });
         }
         self.record(acts).await?;
+        Ok(Flow::Again)
+    }
+
+    /// Records that a third value was read after a write: the write counts, and something else set the value after it.
+    async fn overwritten(&self, parameter: &Parameter, accepted: bool) -> Result<Flow, Abort> {
+        let (found, pending_restart) = (SafeText::new(parameter.value()), parameter.pending_restart);
+        let ending = StepOutcome::Overwritten { found: found.clone(), accepted };
+        self.record(vec![StepEvent::Observed { found, pending_restart }, StepEvent::Ended { ending }]).await?;
         Ok(Flow::Again)
     }
 

@@ -172,9 +172,9 @@ impl Track {
     fn may_end(&self, stage: &Stage, ending: &StepOutcome) -> bool {
         match (stage, ending) {
             (Stage::Ended(_), _) => false,
-            // A success was read back, or it is none.
-            (Stage::Observed { .. }, StepOutcome::Reached { .. }) => true,
-            (_, StepOutcome::Reached { .. }) => false,
+            // A value was read back, or no one knows.
+            (Stage::Observed { .. }, StepOutcome::Reached { .. } | StepOutcome::Overwritten { .. }) => true,
+            (_, StepOutcome::Reached { .. } | StepOutcome::Overwritten { .. }) => false,
             // Only who certainly wrote nothing may say so.
             (
                 Stage::Planned,

@@ -38,7 +38,7 @@ impl LiveStep {
     /// The place of the step on the page: what needs eyes first, then what is in progress, then what waits, then what is done.
     fn attention(&self) -> u8 {
         match self.word {
-            "failed" | "refused" | "timed out" | "changed by someone else" | "reverted" => 0,
+            "failed" | "refused" | "timed out" | "changed by someone else" | "reverted" | "overwritten" => 0,
             "waiting" => 2,
             "verified" | "restored" | "already compliant" | "already restored" => 3,
             _ => 1,

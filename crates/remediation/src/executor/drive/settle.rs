@@ -36,7 +36,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
             let mut left = None;
             match self.read_value().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
-                Sight::Other(found) => return self.end(StepOutcome::Changed { found }).await,
+                Sight::Other(found) => return self.overwritten(&found, false).await,
                 Sight::Before(parameter) => {
                     unseen_since = None;
                     left = self.grace_left(sent).await;
@@ -159,7 +159,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
         loop {
             match self.read_value().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
-                Sight::Other(found) => return self.end(StepOutcome::Changed { found }).await,
+                Sight::Other(found) => return self.overwritten(&found, true).await,
                 Sight::Before(parameter) if self.since(began) >= patience => {
                     let detail = failure.unwrap_or_else(|| {
                         let value = parameter.value();
@@ -193,7 +193,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
             let left = options.operation_patience.saturating_sub(self.since(began));
             match self.read_value().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
-                Sight::Other(found) => return self.end(StepOutcome::Changed { found }).await,
+                Sight::Other(found) => return self.overwritten(&found, true).await,
                 Sight::Before(_) => {
                     let idle = self.age(sent) >= options.ready_patience && self.is_ready().await;
                     let detail = if idle {
