@@ -87,6 +87,16 @@ fn cases() -> Vec<Case> {
         ("flexible, values nobody knows", of(Flexible, &flexible("maybe\u{1b}[31m", "1.2", "TLSv9"))),
         ("flexible, one parameter forbidden", of(Flexible, &half)),
         ("flexible, forbidden and waiting for a restart", of(Flexible, &pending)),
+        ("flexible, no cap, waiting for a restart", {
+            let mut readings = flexible("on", "TLSv1.2", "");
+            readings[2] = waiting(Name::SslMaxProtocolVersion, "");
+            of(Flexible, &readings)
+        }),
+        ("flexible, capped at TLS 1.3, waiting for a restart", {
+            let mut readings = flexible("on", "TLSv1.2", "");
+            readings[2] = waiting(Name::SslMaxProtocolVersion, "TLSv1.3");
+            of(Flexible, &readings)
+        }),
         ("flexible, nothing read", of(Flexible, &[])),
         ("elastic cluster, off", of(ElasticCluster, &flexible("Off", "TLSv1.2", ""))),
         ("single, enabled, TLS 1.2", of(Single, &single("Enabled", "TLS1_2"))),
@@ -107,6 +117,11 @@ fn cases() -> Vec<Case> {
         ("replica, drifted", replica(Flexible, &flexible("off", "TLSv1.2", ""), &flexible("on", "TLSv1.3", ""))),
         ("replica, drifted, rest forbidden", replica(Flexible, &half, &flexible("off", "TLSv1.2", ""))),
         ("replica, equal, rest forbidden", replica(Flexible, &half, &flexible("on", "TLSv1.2", ""))),
+        ("replica, as its primary, waiting for a restart", {
+            let mut own = flexible("on", "TLSv1.2", "");
+            own[0] = waiting(Name::RequireSecureTransport, "on");
+            replica(Flexible, &own, &flexible("on", "TLSv1.2", ""))
+        }),
         ("replica, primary not seen", {
             let unchecked = Unchecked::new(Reason::Vanished, "ResourceNotFound");
             (

@@ -26,12 +26,20 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     let Some(name) = evidence.posture.server.kind.offering().cap else {
         return ControlResult::NotApplicable;
     };
-    match evidence.meaning(name) {
-        Err(unchecked) => ControlResult::Unknown(unchecked),
-        Ok((_, Meaning::Cap(Some(cap)))) if cap < TlsVersion::Tls1_3 => {
-            ControlResult::fail(statement(name, Meaning::Cap(Some(cap))), format!("{name} not set, or TLSv1.3"))
+    let (parameter, meaning) = match evidence.meaning(name) {
+        Ok(read) => read,
+        Err(unchecked) => return ControlResult::Unknown(unchecked),
+    };
+    let expected = format!("{name} not set, or TLSv1.3");
+    let (declared, allows) = match meaning {
+        Meaning::Cap(Some(cap)) => (statement(name, meaning), cap >= TlsVersion::Tls1_3),
+        _ => (format!("{name} is not set"), true),
+    };
+    match (allows, parameter.pending_restart) {
+        (true, true) => {
+            ControlResult::fail(format!("{declared}, which waits for a restart"), format!("{expected}, in effect"))
         }
-        Ok((_, cap @ Meaning::Cap(Some(_)))) => ControlResult::pass(statement(name, cap)),
-        Ok(_) => ControlResult::pass(format!("{name} is not set")),
+        (true, false) => ControlResult::pass(declared),
+        (false, _) => ControlResult::fail(declared, expected),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::control::{parameter, shown};
 use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
-use hostssl_model::{ControlId, Kind, ParameterName, Reading, Reason, ReplicationRole, Severity, Unchecked};
+use hostssl_model::{ControlId, Kind, Parameter, ParameterName, Reading, Reason, ReplicationRole, Severity, Unchecked};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::ReplicaParity,
@@ -44,11 +44,14 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     let mut unseen = None;
     for name in names {
         match (evidence.parameter(name), parameter(primary, name)) {
-            (Ok(own), Ok(primarys)) if !own.says_the_same_as(primarys) => {
-                here.push(format!("{name} = {}", shown(own.value())));
-                there.push(format!("{name} = {}", shown(primarys.value())));
+            (Ok(own), Ok(primarys)) => {
+                // Of a value that waits for a restart, the one in effect is not known.
+                let waits = own.pending_restart || primarys.pending_restart;
+                if waits || !own.says_the_same_as(primarys) {
+                    here.push(declared(name, own));
+                    there.push(declared(name, primarys));
+                }
             }
-            (Ok(_), Ok(_)) => {}
             (Err(unchecked), _) | (_, Err(unchecked)) => unseen = unseen.or(Some(unchecked)),
         }
     }
@@ -60,4 +63,9 @@ fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
         (true, Some(unchecked)) => ControlResult::Unknown(unchecked),
         (true, None) => ControlResult::pass(format!("as on primary {}", primary.server.name())),
     }
+}
+
+fn declared(name: ParameterName, parameter: &Parameter) -> String {
+    let waits = if parameter.pending_restart { " (waits for a restart)" } else { "" };
+    format!("{name} = {}{waits}", shown(parameter.value()))
 }
