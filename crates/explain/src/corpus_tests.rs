@@ -30,6 +30,11 @@ pub(super) const SERVER: &[(&str, Cause)] = &[
     ("FATAL: remaining connection slots are reserved for roles with the SUPERUSER attribute", Busy),
     ("FATAL: too many connections for role \"u\"", Busy),
     ("FATAL: the database system is starting up", Busy),
+    ("FATAL:  terminating connection due to administrator command", SessionEnded),
+    (
+        "FATAL:  terminating connection due to administrator command\nSSL connection has been closed unexpectedly",
+        SessionEnded,
+    ),
     ("FATAL: Peer authentication failed for user \"u\"", PgHba),
     ("FATAL: permission denied for database \"d\"\nDETAIL: User does not have CONNECT privilege.", Permission),
     ("FATAL: unsupported frontend protocol 1234.5680: server supports 2.0 to 3.0", Handshake),
@@ -181,6 +186,8 @@ pub(super) const CLIENTS: &[(&str, Cause)] = &[
     ),
     ("28000: no pg_hba.conf entry for host \"1.2.3.4\", user \"u\", database \"d\", no encryption", TlsEnforced),
     ("Npgsql.PostgresException (0x80004005): 28P01: password authentication failed for user \"u\"", Password),
+    ("asyncpg.exceptions.AdminShutdownError: terminating connection due to administrator command", SessionEnded),
+    ("psycopg.errors.AdminShutdown", SessionEnded),
     (
         "The remote certificate is invalid according to the validation procedure: RemoteCertificateNameMismatch",
         HostName,
@@ -386,6 +393,12 @@ pub(super) const TRANSLATED: &[(&str, Cause)] = &[
     ("FATAL:  ロール\"u\"は存在しません", NoSuchRoleOrDatabase),
     ("ВАЖНО:  роль \"u\" не существует", NoSuchRoleOrDatabase),
     ("致命错误:  角色 \"u\" 不存在", NoSuchRoleOrDatabase),
+    ("FATAL:  Verbindung wird abgebrochen aufgrund von Anweisung des Administrators", SessionEnded),
+    ("FATAL:  arrêt des connexions suite à la demande de l'administrateur", SessionEnded),
+    ("FATAL:  terminando la conexión debido a una orden del administrador", SessionEnded),
+    ("ВАЖНО:  закрытие подключения по команде администратора", SessionEnded),
+    ("FATAL:  avslutar anslutning på grund av ett administratörskommando", SessionEnded),
+    ("fejl { code: '57P01' }", SessionEnded),
     ("FATAL:  tut mir leid, schon zu viele Verbindungen", Busy),
     ("FATAL:  Verbindung erfordert ein gültiges Client-Zertifikat", ClientCertificate),
     (

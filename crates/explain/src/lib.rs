@@ -55,6 +55,8 @@ pub enum Cause {
     ClientSetup,
     /// The server has no slots or is not up yet.
     Busy,
+    /// Someone ended the session on the server.
+    SessionEnded,
     /// The user or database does not exist: authentication was reached.
     NoSuchRoleOrDatabase,
     /// No connection could be made at all: address, port, name or route.
@@ -67,7 +69,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of their declaration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::TlsEnforced,
         Self::AddressRule,
         Self::PgHba,
@@ -83,6 +85,7 @@ impl Cause {
         Self::Handshake,
         Self::ClientSetup,
         Self::Busy,
+        Self::SessionEnded,
         Self::NoSuchRoleOrDatabase,
         Self::Unreachable,
         Self::Closed,
@@ -108,6 +111,7 @@ impl Cause {
             Self::Handshake => "handshake",
             Self::ClientSetup => "client-setup",
             Self::Busy => "busy",
+            Self::SessionEnded => "session-ended",
             Self::NoSuchRoleOrDatabase => "no-such-role-or-database",
             Self::Unreachable => "unreachable",
             Self::Closed => "closed",
@@ -180,12 +184,20 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
     let Some(top) = distinct.first().map(|found| found.reading.weight) else { return Vec::new() };
     // What only wraps a reason says nothing beside it.
     let weighs = |distinct: &[Found], weight| distinct.iter().any(|found| found.reading.weight == weight);
-    let (reason, failure) = (weighs(&distinct, Weight::TlsReason), weighs(&distinct, Weight::TlsFailure));
+    let [failure, chain, reason] =
+        [Weight::TlsFailure, Weight::ChainFailure, Weight::TlsReason].map(|weight| weighs(&distinct, weight));
+    // A wrong name is one thing, and a chain with errors another.
+    let is_of_chain =
+        |found: &Found| found.reading.weight == Weight::TlsReason && found.reading.cause != Cause::HostName;
+    let reason_of_chain = distinct.iter().any(is_of_chain);
+    // The end of a session is why its connection was closed.
+    let ended = distinct.iter().any(|found| found.reading.cause == Cause::SessionEnded);
     distinct.retain(|found| match found.reading.weight {
         Weight::Hint => top == Weight::Hint,
-        Weight::TlsWrapper => !reason && !failure,
-        Weight::TlsFailure => !reason,
-        _ => true,
+        Weight::TlsWrapper => !reason && !chain && !failure,
+        Weight::TlsFailure => !reason && !chain,
+        Weight::ChainFailure => !reason_of_chain,
+        _ => !ended || found.reading.cause != Cause::Closed,
     });
     let rivals = distinct.iter().filter(|found| found.reading.weight == top).count() > 1;
     let alone = distinct.len() == 1;
@@ -356,6 +368,40 @@ mod tests {
         assert!(!found[0].red_herring);
         assert_eq!(found[1].cause, Cause::TlsEnforced);
         assert!(found[1].red_herring && found[1].meaning.contains("prefer"));
+    }
+
+    #[test]
+    fn both_errors_of_a_certificate_of_dotnet_are_told() {
+        let text = "The remote certificate is invalid according to the validation procedure: ";
+        let found = |flags: &str| {
+            let found = explain_all(&format!("{text}{flags}"));
+            found.iter().map(|one| (one.cause, one.red_herring)).collect::<Vec<_>>()
+        };
+        let (name, chain) = ("RemoteCertificateNameMismatch", "RemoteCertificateChainErrors");
+        let both = [(Cause::HostName, false), (Cause::TrustStore, false)];
+        assert_eq!(found(&format!("{name}, {chain}")), both);
+        assert_eq!(found(&format!("{chain}, {name}")), both);
+        assert_eq!(found(name), both[..1]);
+        assert_eq!(found(chain), both[1..]);
+        // What is wrong with the chain stands in the text.
+        assert_eq!(found(&format!("{chain}, NotTimeValid")), [(Cause::Expired, false)]);
+        let all = found(&format!("{name}, {chain}, NotTimeValid"));
+        assert_eq!(all, [(Cause::HostName, false), (Cause::Expired, false)]);
+    }
+
+    #[test]
+    fn the_end_of_a_session_explains_why_its_connection_was_closed() {
+        let ended = "FATAL:  terminating connection due to administrator command";
+        let closed =
+            "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally";
+        for text in [format!("{ended}\n{closed}"), format!("{closed}\n{ended}"), ended.to_owned()] {
+            let found = explain_all(&text);
+            let causes: Vec<_> = found.iter().map(|one| (one.cause, one.confidence)).collect();
+            assert_eq!(causes, [(Cause::SessionEnded, Certainty::Medium)], "{text}");
+        }
+        // What came of the reconnection says more.
+        let refused = "FATAL:  no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", no encryption";
+        assert_eq!(explain(&format!("{ended}\n{refused}")).cause, Cause::TlsEnforced);
     }
 
     #[test]

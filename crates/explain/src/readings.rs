@@ -15,6 +15,8 @@ pub(super) enum Weight {
     TlsWrapper,
     /// A kind of failure of TLS, of which the text may hold the reason.
     TlsFailure,
+    /// The chain of the certificate has errors, of which the text may hold the reason.
+    ChainFailure,
     /// Why TLS failed.
     TlsReason,
     /// A rule refused the login although TLS was used.
@@ -137,6 +139,9 @@ readings! {
     OTHER_SIDE_DISTRUSTS: TrustStore, TlsReason, Medium,
         "The side that sent this alert does not trust the certificate that it received: in a server's log it is the client that distrusts the server, in a client it is the server that refuses the client's certificate.",
         "Give the sender of the alert the root of the other's chain, or the client another sslcert.";
+    CHAIN_ERRORS: TrustStore, ChainFailure, Medium,
+        "The chain of the server's certificate has errors, most often because the client does not trust its root. Enforcement is not the problem.",
+        "Give the client the root of the server's chain; check its dates too: hostssl probe HOST. Do not turn verification off.";
     HOST_NAME: HostName, TlsReason, High,
         "The certificate names a host other than the one connected to.",
         "Connect by the server's full name, not by its address or a privatelink name.";
@@ -205,6 +210,9 @@ readings! {
     NOT_UP: Busy, Symptom, High,
         "The server is starting, stopping or recovering.",
         "Retry later.";
+    SESSION_ENDED: SessionEnded, Symptom, Medium,
+        "An administrator ended the session: pg_terminate_backend, a restart, a failover, or hostssl, which ends sessions in plaintext once TLS is enforced.",
+        "Reconnect, with TLS: set sslmode=require, or better verify-full, in the client.";
     BACKEND_DOWN: Busy, Symptom, Medium,
         "The pooler could not get a connection to the server behind it in time.",
         "Check the pooler's log for the server's message.";

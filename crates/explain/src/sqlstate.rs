@@ -11,7 +11,7 @@ const CODES: &[(&str, &Interpretation)] = &[
     ("42501", &r::PERMISSION),
     ("53300", &r::TOO_MANY),
     ("57p03", &r::NOT_UP),
-    ("57p01", &r::NOT_UP),
+    ("57p01", &r::SESSION_ENDED),
 ];
 
 /// The codes in a comparable text, what each means, and where it is.

@@ -50,14 +50,8 @@ pub(super) const TABLE: Table = &[
     (&r::HOST_NAME, &[&["remotecertificatenamemismatch"]]),
     (&r::UNTRUSTED, &[&["untrustedroot"], &["partialchain"]]),
     (&r::EXPIRED, &[&["nottimevalid"]]),
-    (
-        &r::UNVERIFIED,
-        &[
-            &["remotecertificatevalidationcallback"],
-            &["remotecertificatechainerrors"],
-            &["remote certificate is invalid"],
-        ],
-    ),
+    (&r::UNVERIFIED, &[&["remotecertificatevalidationcallback"], &["remote certificate is invalid"]]),
+    (&r::CHAIN_ERRORS, &[&["remotecertificatechainerrors"], &["errors in the certificate chain"]]),
     (&r::TLS_FAILED, &[&["exception while performing ssl handshake"]]),
     (&r::NO_PASSWORD, &[&["no password has been provided"]]),
     (&r::CLIENT_SETUP, &[&["please use verifyfull or verifyca instead of require"]]),
@@ -81,7 +75,9 @@ pub(super) const TABLE: Table = &[
     (&r::PASSWORD, &[&["invalidpassworderror"]]),
     (&r::NO_SUCH_DATABASE, &[&["invalidcatalognameerror"]]),
     (&r::TOO_MANY, &[&["toomanyconnectionserror"]]),
-    (&r::NOT_UP, &[&["cannotconnectnowerror"]]),
+    (&r::NOT_UP, &[&["cannotconnectnow*"]]),
+    // Also Python: psycopg.
+    (&r::SESSION_ENDED, &[&["adminshutdown*"]]),
     (&r::NO_TLS, &[&["rejected ssl upgrade"]]),
     // The names of Python's exceptions, which stand alone at the end of a traceback.
     (&r::MAYBE_NO_ANSWER, &[&["timeouterror"]]),

@@ -51,9 +51,9 @@ pub(super) const TABLE: Table = &[
             &["the database system is in recovery mode"],
             &["the database system is not yet accepting connections"],
             &["the database system is not accepting connections"],
-            &["terminating connection due to administrator command"],
         ],
     ),
+    (&r::SESSION_ENDED, &[&["terminating connection due to administrator command"]]),
     (&r::OTHER_PROTOCOL, &[&["unsupported frontend protocol"]]),
     (
         &r::STUFFED,

@@ -97,6 +97,21 @@ pub(super) const TABLE: Table = &[
         ],
     ),
     (
+        &r::SESSION_ENDED,
+        &[
+            &["wird abgebrochen aufgrund von anweisung des administrators"],
+            &["t des connexions suite", "la demande de l'administrateur"],
+            &["debido a una orden del administrador"],
+            &["interruzione della connessione su comando dell'amministratore"],
+            &["管理者コマンドにより接続を終了しています"],
+            &["관리자 요청에 의해서 연결을 끝냅니다"],
+            &["закрытие подключения по команде администратора"],
+            &["завершення підключення по команді адміністратора"],
+            &["由于管理员命令中断联接"],
+            &["avslutar anslutning p*", "grund av ett administrat*"],
+        ],
+    ),
+    (
         &r::PASSWORD,
         &[
             &["passwort-authentifizierung f*", "fehlgeschlagen"],
