@@ -1,11 +1,13 @@
 //! What Resource Manager answers, whole, and what a failure to answer means.
 
 use crate::error::{excerpt, one_line};
+use crate::retry_after::retry_after;
 use crate::{ArmError, Refusal};
 use azure_core::error::ErrorKind;
 use azure_core::http::AsyncRawResponse;
-use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
+use azure_core::http::headers::{HeaderName, Headers};
 use futures::StreamExt;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -42,8 +44,7 @@ impl Answer {
 
     /// How long Azure asks to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get_optional_str(&RETRY_AFTER)?.trim().parse::<u64>().ok()?;
-        Some(Duration::from_secs(seconds.max(1)))
+        retry_after(&self.headers, Timestamp::now())
     }
 
     /// The JSON document of a success, or the error.

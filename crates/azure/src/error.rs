@@ -13,7 +13,7 @@ pub enum ArmError {
     #[error("Azure answered {0}")]
     Refused(Refusal),
     /// Azure went on answering 429.
-    #[error("Azure throttled the request {refusals} times over {} s", waited.as_secs())]
+    #[error("Azure throttled the request{}{}", times(*refusals, *waited), asks(*after))]
     Throttled {
         /// How often it did.
         refusals: u32,
@@ -37,6 +37,14 @@ pub enum ArmError {
     /// The run was stopped.
     #[error("the run was stopped: {}", .0)]
     Stopped(Stop),
+}
+
+fn times(refusals: u32, waited: Duration) -> String {
+    if refusals == 1 { String::new() } else { format!(" {refusals} times over {} s", waited.as_secs()) }
+}
+
+fn asks(after: Duration) -> String {
+    if after.is_zero() { String::new() } else { format!(", and asks to wait {} s", after.as_secs()) }
 }
 
 /// An error answer of Resource Manager or of a resource provider.
@@ -335,5 +343,16 @@ mod tests {
             let detail = ArmError::Refused(refusal).unchecked("a").detail;
             prop_assert!(!detail.chars().any(char::is_control));
         }
+    }
+
+    #[test]
+    fn refusals_are_counted_where_there_were_several() {
+        let throttled = |refusals, after| {
+            let (waited, after) = (Duration::from_secs(7), Duration::from_secs(after));
+            ArmError::Throttled { refusals, waited, after }.to_string()
+        };
+        assert_eq!(throttled(1, 0), "Azure throttled the request");
+        assert_eq!(throttled(1, 300), "Azure throttled the request, and asks to wait 300 s");
+        assert_eq!(throttled(2, 9), "Azure throttled the request 2 times over 7 s, and asks to wait 9 s");
     }
 }

@@ -24,6 +24,7 @@ mod proxy;
 mod reachability;
 mod resource_graph;
 mod resource_type;
+mod retry_after;
 mod servers;
 mod sign_in;
 mod stop;

@@ -9,7 +9,6 @@ use crate::StopSignal;
 use crate::answer::{read_whole, transport_error};
 use crate::error::one_line;
 use crate::{Arm, ArmError};
-use azure_core::http::headers::RETRY_AFTER;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Url};
 use hostssl_model::ResourceId;
@@ -188,11 +187,10 @@ impl LogAnalytics {
         };
         let silent = |_| ArmError::Network(format!("Log Analytics gave no answer in {} s", PATIENCE.as_secs()));
         let answer = timeout(PATIENCE, sent).await.map_err(silent)??;
-        let wait = answer.headers.get_optional_str(&RETRY_AFTER).and_then(|text| text.trim().parse().ok());
         match answer.status {
             200 => answer.document().map(Answered::Whole),
             429 | 500 | 502 | 503 | 504 => {
-                Ok(Answered::Later(ArmError::Refused(answer.refusal()), wait.map(Duration::from_secs)))
+                Ok(Answered::Later(ArmError::Refused(answer.refusal()), answer.retry_after()))
             }
             _ => Err(ArmError::Refused(answer.refusal())),
         }

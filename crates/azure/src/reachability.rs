@@ -2,12 +2,14 @@
 
 use crate::Cloud;
 use crate::error::one_line;
+use crate::retry_after::{date, retry_after};
 use crate::subscriptions::SUBSCRIPTIONS;
 use azure_core::http::headers::HeaderName;
 use azure_core::http::{Context, Method, Request, Transport};
 use jiff::Timestamp;
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 /// The answer to a request without a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct EndpointReply {
     pub status: u16,
     /// The time of the answer by the clock that answered, to the second.
     pub date: Option<Timestamp>,
+    /// How long it asks to wait before the next request.
+    pub retry_after: Option<Duration>,
 }
 
 /// Why there is no answer.
@@ -51,13 +55,10 @@ pub async fn ask_endpoint(transport: &Transport, cloud: &Cloud) -> Result<Endpoi
     url.query_pairs_mut().append_pair("api-version", SUBSCRIPTIONS);
     let mut request = Request::new(url, Method::Get);
     let answer = transport.send(&Context::new(), &mut request).await.map_err(|error| failure(&error))?;
-    let date = answer.headers().get_optional_str(&HeaderName::from_static("date")).and_then(date);
-    Ok(EndpointReply { status: u16::from(answer.status()), date })
-}
-
-/// A date of HTTP, which is one of RFC 2822 (RFC 9110, section 5.6.7).
-fn date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
+    let headers = answer.headers();
+    let date = headers.get_optional_str(&HeaderName::from_static("date")).and_then(date);
+    let retry_after = retry_after(headers, Timestamp::now());
+    Ok(EndpointReply { status: u16::from(answer.status()), date, retry_after })
 }
 
 fn failure(error: &(dyn Error + 'static)) -> EndpointFailure {

@@ -65,7 +65,7 @@ pub(crate) async fn connect_whole(
     connect.refuse_with_simulation()?;
     let (stop, listener) = stop_signal(limits);
     let simulation = kept_azure::open(connect, state, terminal)?;
-    let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await;
+    let signed_in = tenants_until(connect, simulation.as_ref(), tenants, &limits.of_requests(), &stop).await;
     let signed_in = signed_in.inspect_err(|_| listener.abort())?;
     if !terminal.quiet {
         for Tenant { arm, principal } in &signed_in {
@@ -92,7 +92,7 @@ pub(crate) async fn tenants_until(
     connect: &ConnectArgs,
     simulation: Option<&Simulation>,
     tenants: &[String],
-    limits: &LimitArgs,
+    limits: &RequestLimits,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
     match (simulation, &connect.simulate) {
@@ -100,7 +100,7 @@ pub(crate) async fn tenants_until(
             let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
             tenants_of(simulation, transport, scenario, tenants, limits, stop).await
         }
-        _ => real_tenants(connect, tenants, &limits.of_requests(), stop).await,
+        _ => real_tenants(connect, tenants, limits, stop).await,
     }
 }
 

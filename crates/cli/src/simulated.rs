@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::simulated_azure::{Scenario, SimCredential, SimTransport, Simulation};
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
-use hostssl_azure::{Arm, Cloud, StopSignal, principal_of};
+use hostssl_azure::{Arm, Cloud, RequestLimits, StopSignal, principal_of};
 use hostssl_model::{Hint, Principal};
 use hostssl_ops::Tenant;
 use std::path::Path;
@@ -72,7 +72,7 @@ impl LiveSimulation {
         let transport = SimTransport::new(&self.simulation);
         let transport =
             if paced { Transport::new(Arc::new(Paced(transport))) } else { Transport::new(Arc::new(transport)) };
-        tenants_of(&self.simulation, transport, &self.scenario, &[], limits, stop).await
+        tenants_of(&self.simulation, transport, &self.scenario, &[], &limits.of_requests(), stop).await
     }
 }
 
@@ -94,10 +94,9 @@ pub(crate) async fn tenants_of(
     transport: Transport,
     scenario: &str,
     tenants: &[String],
-    limits: &LimitArgs,
+    limits: &RequestLimits,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    let limits = limits.of_requests();
     let mut cloud = Cloud::named("AzureCloud")?;
     cloud.name = cloud_of(scenario);
     let wanted =

@@ -1,5 +1,6 @@
 //! Verdicts on the way to Azure: certificates, proxy, name, endpoint, clock, sign-in.
 
+use super::THROTTLED;
 use hostssl_azure::{EndpointFailure, EndpointFault, EndpointReply, ProxyRoute, ProxySetting};
 use hostssl_model::{DoctorCheck, DoctorCheckId, Hint, Principal};
 use jiff::Timestamp;
@@ -145,6 +146,11 @@ pub fn endpoint_check(facts: &EndpointTrial) -> DoctorCheck {
             let fix = "give them in the variable: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT";
             DoctorCheck::failed(id, "the proxy requires a user name and a password", fix)
         }
+        Some(Ok(EndpointReply { status: 429, retry_after, .. })) => {
+            let asks = retry_after.map(|wait| format!(" and asks to wait {} s", wait.as_secs())).unwrap_or_default();
+            let detail = format!("{endpoint} answers with 429: Azure throttles requests from here{asks}");
+            DoctorCheck::unknown(id, detail, Some(THROTTLED.into()))
+        }
         Some(Ok(EndpointReply { status, .. })) => {
             let detail = format!(
                 "{endpoint} answers with {status} to a request without a token, where Resource Manager answers with 401: something else may answer in its place"
@@ -249,6 +255,7 @@ pub fn sign_in_check(signed_in: Option<&Result<Vec<&Principal>, Obstacle>>) -> D
 mod tests {
     use super::*;
     use hostssl_model::DoctorStatus::{Failed, Ok as Fine, Skipped, Warning};
+    use std::time::Duration;
 
     fn route(setting: ProxySetting) -> ProxyRoute {
         ProxyRoute { host: "arm.example".into(), setting }
@@ -262,7 +269,7 @@ mod tests {
 
     fn dated(status: u16, second: i64) -> EndpointTrial {
         let date = Timestamp::from_second(second).ok();
-        facts(Some(Ok(EndpointReply { status, date })))
+        facts(Some(Ok(EndpointReply { status, date, retry_after: None })))
     }
 
     #[test]
@@ -335,8 +342,19 @@ mod tests {
             [Fine, Warning, Warning, Failed, Failed]
         );
         assert!(at(1).detail.contains("ahead") && at(5000).detail.contains("behind"));
-        let undated = clock_check(&facts(Some(Ok(EndpointReply { status: 401, date: None }))));
+        let undated = clock_check(&facts(Some(Ok(EndpointReply { status: 401, date: None, retry_after: None }))));
         assert!(undated.is_unknown && clock_check(&facts(None)).is_unknown);
+    }
+
+    #[test]
+    fn throttling_is_told_as_such() {
+        let asked =
+            |retry_after| endpoint_check(&facts(Some(Ok(EndpointReply { status: 429, date: None, retry_after }))));
+        let check = asked(Some(Duration::from_secs(300)));
+        assert!(check.is_unknown, "{check:?}");
+        let says = "https://arm.example answers with 429: Azure throttles requests from here and asks to wait 300 s";
+        assert_eq!(check.detail, says);
+        assert!(asked(None).detail.ends_with("throttles requests from here"));
     }
 
     #[test]

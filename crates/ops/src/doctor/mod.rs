@@ -6,6 +6,9 @@ mod rights;
 mod shared_store;
 mod state;
 
+/// What to do where Azure throttles.
+const THROTTLED: &str = "retry after that time; other jobs under the same identity use up its requests, too";
+
 pub use azure_connection::{
     CaFileFacts, EndpointTrial, Obstacle, ca_file_check, clock_check, endpoint_check, name_check, proxy_check,
     sign_in_check,

@@ -1,5 +1,6 @@
 //! What the identity may do in the scope, by what Azure says of it.
 
+use super::THROTTLED;
 use crate::subscription::listed_groups;
 use crate::{Tenant, Visible};
 use futures::StreamExt;
@@ -67,6 +68,10 @@ pub fn subscriptions_check(subscriptions: usize, gaps: &[Gap]) -> DoctorCheck {
         None if gap.unchecked.reason == Reason::NoSubscription => {
             let fix = "ask for a role such as Reader, or for the one that `hostssl role audit` prints; or name the right tenant with --tenant";
             DoctorCheck::failed(id, detail, fix)
+        }
+        None if gap.unchecked.reason == Reason::Throttled => {
+            let detail = format!("Azure throttles this identity: {}: {}", gap.scope, gap.unchecked.detail);
+            DoctorCheck::unknown(id, detail, Some(THROTTLED.into()))
         }
         None => DoctorCheck::unknown(id, detail, Some("retry; -v prints a line for each request".into())),
     }
@@ -264,5 +269,10 @@ mod tests {
         assert_eq!(subscriptions_check(4, &[]).status, DoctorStatus::Ok);
         assert_eq!(subscriptions_check(0, &[gap(Reason::NoSubscription)]).status, DoctorStatus::Failed);
         assert!(subscriptions_check(3, &[gap(Reason::Network)]).is_unknown);
+        let throttled = subscriptions_check(0, &[gap(Reason::Throttled)]);
+        assert!(
+            throttled.is_unknown && throttled.detail.starts_with("Azure throttles this identity: "),
+            "{throttled:?}"
+        );
     }
 }

@@ -1,14 +1,14 @@
 //! The facts, each with a deadline of its own. What they mean is decided by `ops`.
 
 use super::DoctorArgs;
-use crate::args::{LimitArgs, SelectArgs, TerminalArgs};
+use crate::args::{SelectArgs, TerminalArgs};
 use crate::connect::tenants_until;
 use crate::error::CliError;
 use crate::probing::{probe_of, roots_of_file};
 use crate::shared_store;
 use crate::simulated::kept_azure;
 use crate::simulated_azure::Simulation;
-use hostssl_azure::{Cloud, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
+use hostssl_azure::{Cloud, RequestLimits, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
 use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Hint, Scope, chain};
 use hostssl_ops::{
     CaFileFacts, EndpointTrial, Obstacle, Tenant, ca_file_check, clock_check, endpoint_check, find_servers,
@@ -38,7 +38,7 @@ const LISTENERS: Duration = Duration::from_secs(120);
 /// Servers whose listeners are checked.
 const MOST_SERVERS: usize = 8;
 /// Requests to Azure in progress at once.
-const CONCURRENCY: u16 = 64;
+const CONCURRENCY: usize = 64;
 
 /// What is not checked of an Azure inside this process.
 const SIMULATED: &str = "the simulated Azure is in this process";
@@ -169,7 +169,8 @@ async fn sign_in(
     stop: &StopSignal,
     checks: &mut Vec<DoctorCheck>,
 ) -> Option<Vec<Tenant>> {
-    let limits = LimitArgs { deadline: SIGN_IN, concurrency: CONCURRENCY };
+    // Throttling is told at once, not waited out.
+    let limits = RequestLimits { concurrency: CONCURRENCY, refusals: 0, ..RequestLimits::default() };
     let signed_in = timeout(SIGN_IN, tenants_until(&args.connect, simulation, &args.scope.tenant, &limits, stop)).await;
     let signed_in = signed_in.ok().map(|signed_in| {
         signed_in.map_err(|error| {

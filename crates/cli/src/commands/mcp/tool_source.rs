@@ -225,7 +225,8 @@ impl CallShared {
     async fn connect(&self, connect: &ConnectArgs, tenants: &[String], stop: CallStop) -> Result<Reading, CliError> {
         let stop = until(stop, self.args.limits.deadline);
         let simulation = open(connect, &self.args.keep.state, &self.terminal)?;
-        let signed_in = tenants_until(connect, simulation.as_ref(), tenants, &self.args.limits, &stop).await?;
+        let signed_in =
+            tenants_until(connect, simulation.as_ref(), tenants, &self.args.limits.of_requests(), &stop).await?;
         let tenants = signed_in
             .into_iter()
             .map(|Tenant { arm, principal }| Tenant { arm: arm.only_reading(), principal })
