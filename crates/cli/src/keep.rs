@@ -9,8 +9,9 @@ use crate::state_patience::StatePatience;
 use crate::state_upgrade::bring_up_to_date;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ProbeAsked};
+use hostssl_formats::probe_text::outcome;
 use hostssl_formats::safe;
-use hostssl_model::{AuditReport, Outcome, Standing};
+use hostssl_model::{AuditReport, Standing};
 use hostssl_ops::observation;
 use hostssl_probe::report::EndpointReport;
 use hostssl_store::{
@@ -239,7 +240,7 @@ impl ProbeKeeper {
     }
 
     /// Keeps one endpoint, with the next others.
-    pub(crate) fn add(&mut self, report: &EndpointReport, outcome: Outcome) {
+    pub(crate) fn add(&mut self, report: &EndpointReport) {
         if let Some((directory, probe)) = self.to_begin.take() {
             match AuditStore::open(&directory).and_then(|store| store.begin_probe(&probe).map(|()| store)) {
                 Ok(store) => self.kept = Some((store, probe.id)),
@@ -254,6 +255,8 @@ impl ProbeKeeper {
                 let now = Timestamp::now();
                 let listener = is_azure(&report.host).then(|| (report.host.clone(), observation(report, now)));
                 let at_ms = now.as_second().saturating_mul(1000);
+                // By its verdict: what counts for the exit code is the choice of who asked, and no fact about the endpoint.
+                let outcome = outcome(report.verdict);
                 self.waiting.push(ProbedEndpoint { outcome, document, listener, at_ms });
             }
             Err(error) => self.give_up(&CliError::defect(&error)),

@@ -196,6 +196,26 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
     assert!(table.contains("weakness: certificate-expires-soon"), "{table}");
 }
 
+/// What decides an exit code is the choice of who asks; whether an endpoint enforces TLS is not.
+#[test]
+fn a_list_of_runs_counts_endpoints_by_their_verdicts() {
+    let simulator = simulator(&["enforced"]);
+    let all = std::fs::read_to_string(simulator.folder().join("servers.txt")).unwrap();
+    let line = all.lines().find(|line| line.contains("pg-orders-prod.")).unwrap();
+    let state = simulator.folder().join("kept");
+    let state = state.to_str().unwrap();
+    // Without the simulated roots, the certificate is not trusted.
+    let done = run(&["probe", line, "--state", state, "-o", "json"]);
+    let probed: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((done.code, &probed["endpoints"][0]["verdict"]), (3, &"enforced".into()), "{}", done.stderr);
+    let listed = run(&["runs", "--state", state, "-o", "json"]).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let counts = ["enforced", "notEnforced", "unknown"].map(|name| listed[0][name].as_u64());
+    assert_eq!(counts, [Some(1), Some(0), Some(0)], "{listed:#}");
+    let table = run(&["runs", "--state", state]).stdout;
+    assert!(table.contains("1 endpoint: 0 not enforced, 0 unknown, 1 enforced"), "{table}");
+}
+
 #[test]
 fn an_interrupted_probe_ends_in_a_valid_document() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -29,7 +29,6 @@ use futures::{Stream, StreamExt as _};
 use hostssl_formats::Shape;
 use hostssl_formats::probe_json::{ProbeAsked, ProbeEnd, ProbeExit};
 use hostssl_formats::probe_metrics::ProbeMetrics;
-use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
 use hostssl_probe::report::EndpointReport;
@@ -177,8 +176,7 @@ impl RunningProbe<'_> {
         if let Some((_, metrics)) = &mut self.metrics {
             metrics.add(&report);
         }
-        // What does not count for the exit code is kept as what it is.
-        self.keeper.add(&report, found.max(outcome(report.verdict)));
+        self.keeper.add(&report);
         let sink = &mut self.sink;
         self.progress.suspended(|| sink.write(report))
     }
