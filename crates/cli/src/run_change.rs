@@ -178,19 +178,19 @@ fn write_document(
     Ok(())
 }
 
-/// The servers of a plan that are named, to be forgotten: by name, or by id where a name is not enough.
-pub(crate) fn servers_of(plan: &Plan, names: &[String]) -> Result<Vec<ResourceId>, CliError> {
+/// The servers of a run that are named, to be forgotten: by name, or by id where a name is not enough.
+pub(crate) fn servers_of(run: &LoadedRun, names: &[String]) -> Result<Vec<ResourceId>, CliError> {
     let mut found = Vec::new();
     for name in names {
         let named = |step: &&Step| {
             step.server.name().eq_ignore_ascii_case(name) || step.server.as_str().eq_ignore_ascii_case(name)
         };
-        let servers: BTreeSet<&ResourceId> = plan.steps().iter().filter(named).map(|step| &step.server).collect();
+        let servers: BTreeSet<&ResourceId> = run.plan.steps().iter().filter(named).map(|step| &step.server).collect();
         match servers.len() {
             0 => {
                 return Err(CliError::usage(
                     format!("the run has no server `{name}`"),
-                    "`hostssl runs show RUN` lists them",
+                    Hint::with("`hostssl runs show {}` lists them", &[&run.id]),
                 ));
             }
             1 => found.extend(servers.into_iter().cloned()),

@@ -75,6 +75,8 @@ struct RunSummary {
     /// Of those above, the ones whose value was read back and could not be read again before the report: whether it
     /// stayed is not known. Resume the run to read it.
     not_read_again: u32,
+    /// Of those above, the ones that the wire was to confirm (`--probe`) and that could not be probed.
+    not_probed: u32,
     /// Of `timedOut`, the ones that are not open: no write is in progress any more, and its success was not confirmed.
     timed_out_settled: u32,
 }
@@ -252,6 +254,7 @@ impl From<run::RunSummary> for RunSummary {
             forgotten,
             open,
             not_read_again,
+            not_probed,
         } = from;
         Self {
             steps,
@@ -268,6 +271,7 @@ impl From<run::RunSummary> for RunSummary {
             forgotten,
             open,
             not_read_again,
+            not_probed,
             // A step with an open write has no other status.
             timed_out_settled: timed_out.saturating_sub(open),
         }

@@ -247,7 +247,9 @@ fn counts(report: &Report, palette: Palette) -> String {
         .map(|(status, count)| palette.outcome(outcome(status), &format!("{count} {}", status.as_str())));
     let unread = (summary.not_read_again > 0)
         .then(|| palette.outcome(Outcome::Unknown, &format!("{} of them not read again", summary.not_read_again)));
-    let told: Vec<String> = open.into_iter().chain(ended).chain(unread).chain(manual).collect();
+    let unprobed = (summary.not_probed > 0)
+        .then(|| palette.outcome(Outcome::Unknown, &format!("{} of them not probed", summary.not_probed)));
+    let told: Vec<String> = open.into_iter().chain(ended).chain(unread).chain(unprobed).chain(manual).collect();
     if told.is_empty() { "no change was needed".to_owned() } else { told.join(", ") }
 }
 
@@ -269,6 +271,23 @@ fn turns_on_logs_alone(report: &Report) -> bool {
 pub fn restart_command(server: &ResourceId) -> String {
     let (name, group, subscription) = (server.name(), server.resource_group(), server.subscription());
     format!("az postgres flexible-server restart -n {name} -g {group} --subscription {subscription}")
+}
+
+/// What leaves out of an undo the servers that are no longer there.
+fn forget(report: &Report) -> Option<(String, &'static str)> {
+    let gone = report.steps.iter().filter(|step| step.is_stuck_for_good()).map(|step| step.server.as_str());
+    let gone: BTreeSet<&str> = gone.collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let name_of = |id: &str| id.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let options = gone.into_iter().map(|id| {
+        let (name, all) = (name_of(id), report.steps.iter().map(|step| step.server.as_str()));
+        let is_one = all.filter(|other| name_of(other) == name).collect::<BTreeSet<_>>().len() == 1;
+        format!(" --forget {}", safe(if is_one { id.rsplit('/').next().unwrap_or(id) } else { id }))
+    });
+    let options: String = options.collect();
+    Some((format!("hostssl undo {}{options}", safe(&report.run)), "leaves out what is no longer there"))
 }
 
 /// What to do next: commands, each with what it is for, or advice where no command helps.
@@ -297,7 +316,12 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
             (vec![resume("continues with the rest"), undo("restores what was applied")], None)
         }
         RunOutcome::Open => (vec![resume("continues with the rest")], None),
-        RunOutcome::Stuck => (vec![undo("retries")], Some("check the servers that are stuck first")),
+        RunOutcome::Stuck => {
+            let stuck = |step: &&StepReport| step.status == StepStatus::Stuck && !step.is_stuck_for_good();
+            let retry = report.steps.iter().any(|step| stuck(&step)).then(|| undo("retries"));
+            let advice = retry.is_some().then_some("check the servers that are stuck first");
+            (retry.into_iter().chain(forget(report)).collect(), advice)
+        }
         RunOutcome::Incomplete if report.is_manual_only() && !applied => (Vec::new(), Some(manually)),
         RunOutcome::Incomplete if report.is_manual_only() => (vec![undo("restores what was applied")], Some(manually)),
         // Planning again would change what was to be restored.
@@ -305,9 +329,12 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
             let rest = (report.left_to_restore() > 0).then(|| undo("restores the rest"));
             (unread.into_iter().chain(rest).collect(), None)
         }
-        // Only a restart is missing.
+        // Only a restart is missing, or the probe.
         RunOutcome::Incomplete if report.steps.iter().all(is_in_place) => {
-            (unread.into_iter().chain(applied.then(|| undo("restores what was applied"))).collect(), None)
+            let unprobed = (report.summary.not_probed > 0)
+                .then(|| ("hostssl audit --probe".to_owned(), "probes the servers, from a network that reaches them"));
+            let undo = applied.then(|| undo("restores what was applied"));
+            (unread.into_iter().chain(unprobed).chain(undo).collect(), None)
         }
         RunOutcome::Failed | RunOutcome::Incomplete if applied => {
             let rest = [plan("plans the rest again"), undo("restores what was applied")];

@@ -107,6 +107,49 @@ async fn an_open_step_is_told_from_one_that_is_over_and_a_halted_run_is_not_offe
     assert_eq!(counted(&report), [1, 0, 1]);
 }
 
+/// A server that was deleted is restored by no retry.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_gone_is_left_out_of_the_undo() {
+    let (_, mut report) = applied().await;
+    for step in &mut report.steps {
+        (step.status, step.undoing) = (StepStatus::Stuck, true);
+        step.reason = Some("it is no longer there: it was deleted, renamed or moved (ResourceNotFound)".to_owned());
+    }
+    report.outcome = RunOutcome::Stuck;
+    let text = |report: &Report| {
+        let mut out = Vec::new();
+        run_text::write(&mut out, report, &SubscriptionNames::default(), &Text::plain()).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let both = text(&report);
+    assert!(both.contains("hostssl undo run-1 --forget a --forget b"), "{both}");
+    assert!(!both.contains("retries") && !both.contains("check the servers"), "{both}");
+    report.steps[0].reason = Some("busy with another operation, for 600 s".to_owned());
+    let one = text(&report);
+    assert!(one.contains("hostssl undo run-1 --forget b") && one.contains("retries"), "{one}");
+    // Of two servers with one name, the id says which.
+    report.steps[0].server = report.steps[1].server.replace("/resourceGroups/", "/resourceGroups/other-");
+    let id = report.steps[1].server.clone();
+    assert!(text(&report).contains(&format!("hostssl undo run-1 --forget {id}")), "{}", text(&report));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_probed_is_counted_and_told() {
+    let (_, mut report) = applied().await;
+    report.steps.truncate(1);
+    report.steps[0].reason = Some("not checked on the wire: port 5432: no such name".to_owned());
+    report.outcome = RunOutcome::Incomplete;
+    report.summary = RunSummary { steps: 1, applied: 1, not_probed: 1, ..RunSummary::default() };
+    assert_eq!(apply_json::value(&report, &[]).unwrap()["summary"]["notProbed"], 1);
+    assert!(!report.is_manual_only() && report.is_not_probed_only());
+    let mut out = Vec::new();
+    run_text::write(&mut out, &report, &SubscriptionNames::default(), &Text::plain()).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    for words in ["1 applied, 1 of them not probed", "hostssl audit --probe", "hostssl undo run-1"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+}
+
 /// What an undo that was only settled has left is restored by undoing the run again, not by another plan.
 #[tokio::test(start_paused = true)]
 async fn an_undo_that_was_only_settled_says_what_is_left_and_how_it_continues() {

@@ -231,7 +231,8 @@ pub trait Journal: Send + Sync {
     /// says.
     async fn begin(&self, run: &NewRun<'_>) -> Result<(), JournalError>;
 
-    /// Appends records in this order, all or nothing.
+    /// Appends records in this order, all or nothing. Answers [`JournalError::Busy`] within [`LONGEST_APPEND`] of its turn where
+    /// another process writes. What is dropped before its turn is not kept.
     ///
     /// # Errors
     ///
@@ -257,6 +258,9 @@ pub trait Journal: Send + Sync {
         Ok(())
     }
 }
+
+/// How long an append waits for another process that writes. Short, so that someone who stopped a run does not wait for it.
+pub const LONGEST_APPEND: Duration = Duration::from_secs(2);
 
 /// How long a write may be on its way at most, before it is answered or given up: two requests of 30 s, because the first
 /// may be refused for an expired token, and the time to get another one.

@@ -137,14 +137,28 @@ impl StepEvent {
     }
 }
 
+/// Why a value that was read back is not confirmed on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Unproven {
+    /// It could not be probed.
+    NotProbed(SafeText),
+    /// No client can observe it.
+    #[serde(rename_all = "kebab-case")]
+    NotShown {
+        /// Why not.
+        not_shown: SafeText,
+    },
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ending", rename_all = "kebab-case")]
 pub enum StepOutcome {
     /// The value was written and read back.
     Reached {
-        /// What else to know.
-        note: Option<SafeText>,
+        /// Why the wire has not confirmed it, where it was asked.
+        note: Option<Unproven>,
         /// Whether Azure says that the value takes effect at the next restart only.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         waits_for_restart: bool,
@@ -208,6 +222,12 @@ impl StepOutcome {
     #[must_use]
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Reached { .. } | Self::Already { .. })
+    }
+
+    /// Whether the wire was to confirm the value, and could not be asked.
+    #[must_use]
+    pub fn is_not_probed(&self) -> bool {
+        matches!(self, Self::Reached { note: Some(Unproven::NotProbed(_)), .. })
     }
 
     /// Whether the value is the wanted one, and takes effect at the next restart only.

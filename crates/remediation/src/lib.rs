@@ -34,9 +34,12 @@ pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOp
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
 pub use journal::{
-    DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LONGEST_WRITE, LoadedRun, NewRun, RunId,
+    DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LONGEST_APPEND, LONGEST_WRITE, LoadedRun, NewRun,
+    RunId,
 };
-pub use journal_record::{Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome};
+pub use journal_record::{
+    Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome, Unproven,
+};
 pub use lint::{
     FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, production_canary, server_tags,
 };

@@ -207,6 +207,8 @@ pub enum WireCheck {
     Contradicted(SafeText),
     /// It could not be checked.
     NotChecked(SafeText),
+    /// No client can observe what the setting does.
+    NotShown(SafeText),
 }
 
 /// Probes listeners, the final judge of a change.

@@ -2,7 +2,7 @@
 
 use crate::{
     Consent, Direction, LoadedRun, Plan, RefusedBy, RunId, RunState, SafeText, Stage, Step, StepOutcome, StepState,
-    Track,
+    Track, Unproven,
 };
 use hostssl_model::{ParameterName, coded};
 
@@ -57,6 +57,8 @@ pub struct RunSummary {
     /// Of those above, the ones whose value was read back and could not be read again before the report: whether it
     /// stayed is not known. Resume the run to read it.
     pub not_read_again: u32,
+    /// Of those above, the ones that the wire was to confirm and that could not be probed.
+    pub not_probed: u32,
 }
 
 coded! {
@@ -94,6 +96,12 @@ impl StepReport {
     pub fn is_done(&self) -> bool {
         let is_good = matches!(self.status, StepStatus::Applied | StepStatus::Already | StepStatus::Undone);
         is_good && !self.manual && !self.open && !self.not_read_again
+    }
+
+    /// Whether it could not be restored because its server is no longer there, so that no retry helps.
+    #[must_use]
+    pub fn is_stuck_for_good(&self) -> bool {
+        self.status == StepStatus::Stuck && self.reason.as_deref().is_some_and(|reason| reason.contains(VANISHED))
     }
 
     /// Whether the wanted value is, or may be, in effect, so that clients may be refused. What was not written, or was
@@ -175,13 +183,21 @@ impl Report {
         self.steps.iter().filter(|step| step.undoing && step.status == StepStatus::NotStarted).count()
     }
 
+    /// Whether all that hostssl writes is done, and some of it could not be probed.
+    #[must_use]
+    pub fn is_not_probed_only(&self) -> bool {
+        let is_written = |step: &StepReport| matches!(step.status, StepStatus::Applied | StepStatus::Already);
+        self.summary.not_probed > 0 && self.steps.iter().all(|step| is_written(step) || step.manual)
+    }
+
     /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
     pub fn is_manual_only(&self) -> bool {
         let done = |step: &StepReport| {
             matches!(step.status, StepStatus::Applied | StepStatus::Already) && !step.undoing && !step.not_read_again
         };
-        self.outcome == RunOutcome::Incomplete && self.steps.iter().all(|step| done(step) || step.manual)
+        let probed = self.summary.not_probed == 0;
+        self.outcome == RunOutcome::Incomplete && probed && self.steps.iter().all(|step| done(step) || step.manual)
     }
 }
 
@@ -205,12 +221,14 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
         let track = at.undo.as_ref().unwrap_or(&at.apply);
         let (open, unread) = (track.is_open(), track.not_read_again.is_some());
         summary.count(status, open);
+        let unprobed = track.ending().is_some_and(StepOutcome::is_not_probed);
         summary.not_read_again += u32::from(unread);
+        summary.not_probed += u32::from(unprobed);
         // An undo counts what it restores, not what the run had not done anyway.
         if at.undo.is_some() || !undoing {
             outcome = outcome.max(if open { RunOutcome::Open } else { outcome_of(status) });
             // What no one has seen stay is not done.
-            outcome = outcome.max(if unread { RunOutcome::Incomplete } else { RunOutcome::Done });
+            outcome = outcome.max(if unread || unprobed { RunOutcome::Incomplete } else { RunOutcome::Done });
         }
         steps.push(step_report(step, at, status, reason));
     }
@@ -369,6 +387,11 @@ impl StepOutcome {
 
 const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server; hostssl never restarts one";
 
+/// How a step says that its server is gone.
+pub(crate) const VANISHED: &str = "it is no longer there: it was deleted, renamed or moved";
+
+const NOT_CHECKED: &str = "not checked on the wire: ";
+
 const NOT_RESTORED: &str = "the previous value has not been restored: the undo was resumed only to settle what was in progress; undo the run again";
 
 const UNEXPLAINED: &str = "the new value is set, but no record says who set it: someone else, or this run if its records were \
@@ -378,7 +401,12 @@ fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
     match ending {
         StepOutcome::Reached { note, waits_for_restart } => {
             let restart = waits_for_restart.then(|| WAITS_FOR_RESTART.to_owned());
-            let said: Vec<String> = restart.into_iter().chain(note.as_ref().map(ToString::to_string)).collect();
+            let note = note.as_ref().map(|note| match note {
+                // As versions before wrote it.
+                Unproven::NotProbed(why) if why.as_str().starts_with(NOT_CHECKED) => why.to_string(),
+                Unproven::NotProbed(why) | Unproven::NotShown { not_shown: why } => format!("{NOT_CHECKED}{why}"),
+            });
+            let said: Vec<String> = restart.into_iter().chain(note).collect();
             (!said.is_empty()).then(|| said.join("; "))
         }
         StepOutcome::Already { waits_for_restart: true } => Some(WAITS_FOR_RESTART.to_owned()),

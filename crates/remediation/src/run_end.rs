@@ -15,6 +15,8 @@ coded! {
         ManualLeft = "manual-left",
         /// Values were read back, and could not be read again before the end.
         NotReadAgain = "not-read-again",
+        /// Values were read back, and the wire, which was to confirm them, could not be asked.
+        NotProbed = "not-probed",
         /// Some steps were not started or were left alone.
         Incomplete = "incomplete",
         /// The same on the way back.
@@ -39,6 +41,7 @@ impl RunEnd {
             Self::Undone => "undone",
             Self::ManualLeft => "manual steps left",
             Self::NotReadAgain => "not read again",
+            Self::NotProbed => "not probed",
             Self::Incomplete => "incomplete",
             Self::UndoIncomplete => "undo incomplete",
             Self::Failed => "failed",
@@ -56,6 +59,7 @@ impl RunEnd {
             (RunOutcome::Done, Direction::Undo) => Self::Undone,
             (RunOutcome::Incomplete, _) if report.summary.not_read_again > 0 => Self::NotReadAgain,
             (RunOutcome::Incomplete, Direction::Apply) if report.is_manual_only() => Self::ManualLeft,
+            (RunOutcome::Incomplete, Direction::Apply) if report.is_not_probed_only() => Self::NotProbed,
             (RunOutcome::Incomplete, Direction::Apply) => Self::Incomplete,
             (RunOutcome::Incomplete, Direction::Undo) => Self::UndoIncomplete,
             (RunOutcome::Failed, _) => Self::Failed,

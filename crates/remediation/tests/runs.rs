@@ -374,6 +374,11 @@ async fn the_wire_has_the_last_word() {
         (vec![WireCheck::Confirmed], "applied", None),
         (vec![no(), no(), WireCheck::Confirmed], "applied", None),
         (vec![no()], "failed", Some("the probe contradicts it: a plaintext startup was answered")),
+        (
+            vec![WireCheck::NotShown(SafeText::new("it is of the logs"))],
+            "applied",
+            Some("not checked on the wire: it is"),
+        ),
         (vec![WireCheck::NotChecked(SafeText::new("no route"))], "applied", Some("not checked on the wire: no route")),
     ] {
         let case = Case::new(open_servers(1), &[]);
@@ -385,6 +390,15 @@ async fn the_wire_has_the_last_word() {
         let reason = report.steps[0].reason.as_deref();
         assert_eq!(reason.is_some(), says.is_some());
         assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
+        // Who asked for a probe, and got none, has not everything that was asked for.
+        let unprobed = u32::from(reason.is_some_and(|reason| reason.ends_with("no route")));
+        assert_eq!(report.summary.not_probed, unprobed);
+        let ends = match (status, unprobed) {
+            ("applied", 0) => RunOutcome::Done,
+            ("applied", _) => RunOutcome::Incomplete,
+            _ => RunOutcome::Failed,
+        };
+        assert_eq!((report.outcome, report.is_manual_only()), (ends, false));
         // What the wire contradicts was written all the same, so undo restores the value.
         let undone =
             executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[], None).await.unwrap();

@@ -29,7 +29,7 @@ pub(crate) struct PaceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Wire options")]
 pub(crate) struct JudgeArgs {
-    /// Probe after each change; a step that the probe contradicts fails.
+    /// Probe after each change; a step that the probe contradicts fails, and one that cannot be probed ends the run with 4.
     #[arg(long)]
     pub(crate) probe: bool,
     #[command(flatten)]

@@ -19,8 +19,8 @@ use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
-use hostssl_model::Hint;
-use hostssl_remediation::{Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport, StepState};
+use hostssl_model::{Hint, ResourceId};
+use hostssl_remediation::{Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport};
 use hostssl_store::Store;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -226,7 +226,7 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
         let loaded = LoadedRun::read(&store, &run).await?;
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
         let rest = if args.settle_only { OnResume::SettleOnly } else { OnResume::Continue };
-        let forgotten = servers_of(&loaded.plan, &args.forget)?;
+        let forgotten = servers_of(&loaded, &args.forget)?;
         refuse_idle_forgetting(&loaded, &forgotten)?;
         let plan = loaded.plan.clone();
         let work =
@@ -249,20 +249,20 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let store = args.state.open(args.connect.simulate.is_some())?;
         let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
         let loaded = LoadedRun::read(&store, &run).await?;
-        let forgotten = servers_of(&loaded.plan, &args.forget)?;
+        let forgotten = servers_of(&loaded, &args.forget)?;
         let restored = || loaded.undoable().filter(|step| !forgotten.contains(&step.server));
         let loosening = Loosening::of(restored(), Direction::Undo);
         if let Some(loosening) = &loosening {
             loosening.refuse(&args.loosening, !args.yes)?;
         }
-        let asks = !args.yes && loaded.undoable().next().is_some();
+        let asks = !args.yes && restored().next().is_some();
         if asks {
             refuse_without_terminal(UNDO_WITHOUT_TERMINAL)?;
         }
         // Who approves sees first as whom the values will be restored.
         let site = connect_tenant(&args.connect, &args.state, &tenant, &pace.limits(), terminal).await?;
         let names = names::of_azure(&site.reading).await;
-        let reason = decide_undo(&loaded, loosening.as_ref(), args, &names, terminal)?;
+        let reason = decide_undo(&loaded, &forgotten, loosening.as_ref(), args, &names, terminal)?;
         let plan = loaded.plan.clone();
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             remediation.undo(loaded, &forgotten, reason.as_deref()).await
@@ -278,15 +278,17 @@ const UNDO_WITHOUT_TERMINAL: &str = "add --yes, and --reason TEXT where servers 
 /// Shows what an undo restores and what that exposes, asks unless `--yes` has answered, and returns the reason.
 fn decide_undo(
     loaded: &LoadedRun,
+    forgotten: &[ResourceId],
     loosening: Option<&Loosening<'_>>,
     args: &UndoArgs,
     names: &SubscriptionNames,
     terminal: &TerminalArgs,
 ) -> Result<Option<String>, CliError> {
     let report = loaded.report();
-    let is_undoable = |step: &&StepReport| loaded.state.step(step.id).is_some_and(StepState::is_undoable);
-    let steps: Vec<&StepReport> = report.steps.iter().filter(is_undoable).collect();
-    if steps.is_empty() && !terminal.quiet {
+    let restored: Vec<u32> =
+        loaded.undoable().filter(|step| !forgotten.contains(&step.server)).map(|step| step.id).collect();
+    let steps: Vec<&StepReport> = report.steps.iter().filter(|step| restored.contains(&step.id)).collect();
+    if steps.is_empty() && forgotten.is_empty() && !terminal.quiet {
         stderr!("run {} has nothing left to undo", loaded.id);
     }
     let asks = !steps.is_empty() && !args.yes;

@@ -372,6 +372,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
         ("stuck", summary.stuck),
         ("not settled", summary.open),
         ("of them not read again", summary.not_read_again),
+        ("of them not probed", summary.not_probed),
     ];
     let can_resume = loaded.state.can_resume();
     let heading = match (report.outcome, way) {

@@ -45,6 +45,9 @@ fn not_checked(why: &str) -> WireCheck {
 /// What the listeners together say about one value. One that contradicts it outweighs all others; without one that
 /// contradicts it, one that could not be checked leaves it open.
 fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> WireCheck {
+    if is_hidden(parameter, value) {
+        return WireCheck::NotShown(SafeText::new("a client that connects there cannot observe what it sets"));
+    }
     let mut unseen = None;
     let mut confirmed = false;
     for look in looks {
@@ -74,18 +77,22 @@ enum Said {
 }
 
 fn of_listener(parameter: ParameterName, value: &str, listener: &WireListener) -> Said {
-    let unseen = || Said::Nothing("a client that connects there cannot observe what it sets".to_owned());
     match parameter.meaning(value) {
-        // The floor of the nodes behind a coordinator, and a cap, show at no listener.
-        _ if parameter == ParameterName::NodeSslMinProtocolVersion => unseen(),
-        Some(Meaning::Cap(_) | Meaning::LogDownload(_) | Meaning::LogDays(_)) => unseen(),
         Some(Meaning::Enforced(wanted)) => of_switch(wanted, listener),
         Some(Meaning::Floor(Floor::At(floor))) => of_floor(floor, listener),
         Some(Meaning::Floor(Floor::None)) => {
             Said::Nothing("a server without a floor cannot be told from one with a low floor".to_owned())
         }
-        None => Said::Nothing(format!("{parameter} has the unknown value `{value}`")),
+        Some(Meaning::Cap(_) | Meaning::LogDownload(_) | Meaning::LogDays(_)) | None => {
+            Said::Nothing(format!("{parameter} has the unknown value `{value}`"))
+        }
     }
+}
+
+/// Whether no client can observe what a value sets: the floor of the nodes behind a coordinator, a cap, and what is logged.
+fn is_hidden(parameter: ParameterName, value: &str) -> bool {
+    parameter == ParameterName::NodeSslMinProtocolVersion
+        || matches!(parameter.meaning(value), Some(Meaning::Cap(_) | Meaning::LogDownload(_) | Meaning::LogDays(_)))
 }
 
 fn of_switch(wanted: bool, listener: &WireListener) -> Said {
@@ -156,7 +163,7 @@ mod tests {
         let judged = verdict(ParameterName::RequireSecureTransport, "Enabled", &on_the_wire);
         assert!(matches!(judged, WireCheck::NotChecked(_)), "{judged:?}");
         let nodes = verdict(ParameterName::NodeSslMinProtocolVersion, "TLSv1.2", &on_the_wire);
-        assert!(matches!(nodes, WireCheck::NotChecked(_)), "{nodes:?}");
+        assert!(matches!(nodes, WireCheck::NotShown(_)), "{nodes:?}");
     }
 
     #[test]

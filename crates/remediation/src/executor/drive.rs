@@ -6,6 +6,7 @@ mod wait;
 
 use super::recorder::RunRecorder;
 use super::{Abort, ExecutionEvent, Executor};
+use crate::report::VANISHED;
 use crate::{
     Accepted, Direction, LONGEST_WRITE, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step,
     StepEvent, StepOutcome, Track, WriteError,
@@ -191,10 +192,9 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Bounded::Done(found) => found,
             Bounded::TooLong | Bounded::Stopped => None,
         };
-        let what = "it is no longer there: it was deleted, renamed or moved";
         SafeText::new(&match found {
-            Some(id) => format!("{what}; a server with its name is now {id}: plan again"),
-            None => format!("{what} ({})", unchecked.detail),
+            Some(id) => format!("{VANISHED}; a server with its name is now {id}: plan again"),
+            None => format!("{VANISHED} ({})", unchecked.detail),
         })
     }
 

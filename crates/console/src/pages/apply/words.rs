@@ -14,6 +14,11 @@ pub(crate) fn end_words(end: RunEnd) -> (Badge, &'static str, &'static str) {
             "Every value that hostssl can write was written and read back, or was already as planned. The other steps are manual.",
             "Do the manual steps below, then audit again.",
         ),
+        RunEnd::NotProbed => (
+            unknown,
+            "Every value was written and read back. Some listeners could not be probed, so that it is not proven on the wire.",
+            "Probe the servers from a network that reaches them.",
+        ),
         RunEnd::Incomplete => (
             unknown,
             "Some steps were not started, or were left alone because someone else changed the value.",

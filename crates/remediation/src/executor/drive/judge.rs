@@ -3,7 +3,7 @@
 use super::wait::{Bounded, Pace};
 use super::{Drive, Flow};
 use crate::executor::Abort;
-use crate::{Direction, ParameterWriter, SafeText, StepOutcome, WireCheck};
+use crate::{Direction, ParameterWriter, SafeText, StepOutcome, Unproven, WireCheck};
 
 impl<W: ParameterWriter> Drive<'_, W> {
     /// Only what makes a server stricter is proven on the wire; putting back restores a value, whatever it does.
@@ -28,7 +28,10 @@ impl<W: ParameterWriter> Drive<'_, W> {
             match verdict {
                 WireCheck::Confirmed => return self.end(reached(pending_restart, None)).await,
                 WireCheck::NotChecked(why) => {
-                    return self.end(reached(pending_restart, Some(format!("not checked on the wire: {why}")))).await;
+                    return self.end(reached(pending_restart, Some(Unproven::NotProbed(why)))).await;
+                }
+                WireCheck::NotShown(why) => {
+                    return self.end(reached(pending_restart, Some(Unproven::NotShown { not_shown: why }))).await;
                 }
                 WireCheck::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
                     let text = format!("Azure declares the value, but the probe contradicts it: {what}");
@@ -45,6 +48,6 @@ impl<W: ParameterWriter> Drive<'_, W> {
 }
 
 /// The ending of a step whose value was read back.
-pub(super) fn reached(pending_restart: bool, note: Option<String>) -> StepOutcome {
-    StepOutcome::Reached { note: note.map(|note| SafeText::new(&note)), waits_for_restart: pending_restart }
+pub(super) fn reached(pending_restart: bool, note: Option<Unproven>) -> StepOutcome {
+    StepOutcome::Reached { note, waits_for_restart: pending_restart }
 }

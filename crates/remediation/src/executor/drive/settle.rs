@@ -4,6 +4,7 @@
 use super::wait::{Bounded, Pace};
 use super::{Drive, Flow, Operation, Sight};
 use crate::executor::{Abort, ExecutionEvent};
+use crate::report::VANISHED;
 use crate::{OperationProgress, ParameterWriter, PollError, SafeText, StepOutcome, Track};
 use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
@@ -91,7 +92,10 @@ impl<W: ParameterWriter> Drive<'_, W> {
         if !matches!(unchecked.reason, Reason::Vanished | Reason::Stopped) {
             return Ok(Flow::Leave);
         }
-        let text = format!("{what}, and the value cannot be read: {}", unchecked.detail);
+        let text = match unchecked.reason {
+            Reason::Vanished => format!("{what}; {VANISHED} ({})", unchecked.detail),
+            _ => format!("{what}, and the value cannot be read: {}", unchecked.detail),
+        };
         self.end(StepOutcome::TimedOut { detail: SafeText::new(&text) }).await
     }
 
