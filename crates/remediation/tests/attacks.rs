@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
     Accepted, Approved, Clock, Direction, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal,
-    JournalError, JournalEvent, JournalRecord, JournalledRun, LONGEST_WRITE, LoadedRun, NewRun, OnResume,
-    OperationProgress, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Report, RunId, RunOutcome,
-    RunPhase, SafeText, StepEvent, StepStatus, WriteError,
+    JournalError, JournalEvent, JournalRecord, JournalledRun, LONGEST_APPEND, LONGEST_WRITE, LoadedRun, NewRun,
+    OnResume, OperationProgress, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Report, RunId,
+    RunOutcome, RunPhase, SafeText, StepEvent, StepStatus, WriteError,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
@@ -241,6 +241,53 @@ async fn the_lock_of_another_process_does_not_outlast_the_patience_after_a_stop(
     assert_eq!((partial.outcome, partial.summary.open), (RunOutcome::Open, 1));
     assert_eq!(statuses(&case.resume(OnResume::Continue).await), ["applied"; 3]);
     assert_eq!(case.world.accepted().len(), 3);
+}
+
+/// A journal that another process locks from the first intent on, and that says so after a while, one append after the other.
+struct BusyJournal<'a>(&'a MemoryJournal, tokio::sync::Mutex<()>);
+
+#[async_trait]
+impl Journal for BusyJournal<'_> {
+    async fn begin(&self, run: &NewRun<'_>) -> Result<(), JournalError> {
+        self.0.begin(run).await
+    }
+
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError> {
+        let intent =
+            |record: &JournalRecord| matches!(record.event, JournalEvent::Step { act: StepEvent::Intent { .. }, .. });
+        if records.iter().any(intent) {
+            return self.0.append(run, records).await;
+        }
+        let _turn = self.1.lock().await;
+        tokio::time::sleep(LONGEST_APPEND).await;
+        Err(JournalError::Busy("locked".into()))
+    }
+
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError> {
+        self.0.load(run).await
+    }
+}
+
+/// The append that is being tried when a run is given up is waited for by the process.
+#[tokio::test(start_paused = true)]
+async fn an_append_that_is_being_tried_does_not_outlast_the_patience_after_a_stop() {
+    for stop_after in [7_000, 7_500, 8_000, 8_500, 9_000] {
+        let case = Case::new(&[InjectedFault::None]);
+        let (interrupt, stop) = watch::channel(None);
+        let stopping = async {
+            tokio::time::sleep(Duration::from_millis(stop_after)).await;
+            interrupt.send(Some(Stop::Interrupted)).unwrap();
+            case.clock.elapsed()
+        };
+        let busy = BusyJournal(&case.journal, tokio::sync::Mutex::new(()));
+        let executor = Executor { journal: &busy, ..case.executor(&case.world, stop) };
+        let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+        let run = run();
+        let (ended, stopped) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), stopping);
+        assert!(matches!(ended, Err(ExecuteError::Journal { source: JournalError::Busy(_), .. })), "{ended:?}");
+        let took = case.clock.elapsed() - stopped;
+        assert!(took + LONGEST_APPEND <= Duration::from_secs(30), "stopped after {stop_after} ms: {took:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

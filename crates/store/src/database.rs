@@ -4,6 +4,7 @@ use crate::StateDirectory;
 use crate::StoreError;
 use crate::directory::{database_path, prepare_database};
 use crate::shared_log::{self, CopyPosition, SharedLog};
+use hostssl_remediation::LONGEST_APPEND;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 use std::io;
 use std::path::Path;
@@ -36,9 +37,8 @@ const PRESENT: i64 = 5;
 /// How long a read waits for the writer, which in WAL mode it need not but in corner cases.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the journal waits for another process that writes before the executor decides whether it asks again. Short,
-/// so that a person who stopped a run does not wait for it.
-pub(crate) const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the journal waits for another process that writes before the executor decides whether it asks again.
+pub(crate) const JOURNAL_TIMEOUT: Duration = LONGEST_APPEND;
 
 /// How long an audit that is to be kept waits for another one, or for a journal's commit, where its caller has the time.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);

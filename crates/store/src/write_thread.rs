@@ -112,18 +112,17 @@ fn work(mut connection: Connection, mut target: JournalTarget, queue: &Receiver<
     let mut known = Known::new();
     while let Ok(first) = queue.recv() {
         let jobs: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
-        let (requests, replies): (Vec<Request>, Vec<_>) = jobs.into_iter().unzip();
         // What is kept in a file that has no name any more is lost.
         let results = match target.file.check() {
-            Ok(()) => keep_all(&mut connection, &target, &mut known, &requests),
-            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
+            Ok(()) => keep_all(&mut connection, &target, &mut known, &jobs),
+            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         };
         if results.iter().any(Result::is_ok) {
             checkpoint(&connection);
             target.file.grown();
         }
-        for (reply, result) in replies.into_iter().zip(results) {
-            // A caller that does not wait for the answer any more was stopped.
+        for ((_, reply), result) in jobs.into_iter().zip(results) {
+            // A caller that does not wait for the answer any more was stopped meanwhile.
             let _ = reply.send(result);
         }
     }
@@ -146,23 +145,31 @@ fn checkpoint(connection: &Connection) {
     }
 }
 
-/// One commit for all; a request that cannot be kept is undone alone.
+/// One commit for all; a request that cannot be kept is undone alone, and one that no one waits for any more is dropped: a run
+/// that was stopped does not wait for what is left in the queue while another process writes.
 fn keep_all(
     connection: &mut Connection,
     target: &JournalTarget,
     known: &mut Known,
-    requests: &[Request],
+    jobs: &[Job],
 ) -> Vec<Result<(), StoreError>> {
     let mut next = known.clone();
-    if requests.iter().all(|request| matches!(request, Request::Read { .. })) {
-        remember(known, requests);
-        return requests.iter().map(|_| Ok(())).collect();
+    if jobs.iter().all(|(request, reply)| matches!(request, Request::Read { .. }) || reply.is_closed()) {
+        remember(known, jobs);
+        return jobs
+            .iter()
+            .map(|(_, reply)| if reply.is_closed() { Err(StoreError::Closed) } else { Ok(()) })
+            .collect();
     }
     let lease = target.lease.as_ref().map(|lease| lease.token());
     let writing = Writing { log: target.log.as_ref(), lease, patience: JOURNAL_TIMEOUT };
     let kept = in_transaction(connection, &writing, |transaction| {
-        let mut results = Vec::with_capacity(requests.len());
-        for request in requests {
+        let mut results = Vec::with_capacity(jobs.len());
+        for (request, reply) in jobs {
+            if reply.is_closed() {
+                results.push(Err(StoreError::Closed));
+                continue;
+            }
             match keep_one(transaction, &mut next, request) {
                 Err(
                     error @ (StoreError::NoSuchRun(_)
@@ -181,13 +188,13 @@ fn keep_all(
             *known = next;
             results
         }
-        Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
+        Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
     }
 }
 
 /// What was read needs no place in the database, and no turn at it.
-fn remember(known: &mut Known, requests: &[Request]) {
-    for request in requests {
+fn remember(known: &mut Known, jobs: &[Job]) {
+    for (request, _) in jobs {
         if let Request::Read { run, last } = request {
             known.insert(run.clone(), *last);
         }
@@ -353,11 +360,41 @@ mod tests {
         Request::Append { run: RunId::new("run-1").unwrap(), records: vec![record; times] }
     }
 
+    /// Keeps what is waited for.
+    fn keep<const N: usize>(connection: &mut Connection, requests: [Request; N]) -> Vec<Result<(), StoreError>> {
+        let (jobs, _answers): (Vec<Job>, Vec<_>) = requests.into_iter().map(job).unzip();
+        keep_all(connection, &local(), &mut Known::new(), &jobs)
+    }
+
+    fn job(request: Request) -> (Job, oneshot::Receiver<Result<(), StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        ((request, reply), answer)
+    }
+
+    #[test]
+    fn what_no_one_waits_for_any_more_is_dropped_and_waits_for_no_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = open_for_writing(&directory.path().into()).unwrap();
+        keep(&mut connection, [begin()]);
+        let (waited_for, _answer) = job(append(1));
+        let jobs = [job(append(1)).0, waited_for, job(append(1)).0];
+        let results = keep_all(&mut connection, &local(), &mut Known::new(), &jobs);
+        assert!(matches!(results[..], [Err(StoreError::Closed), Ok(()), Err(StoreError::Closed)]), "{results:?}");
+        let count: i64 = connection.query_row("SELECT count(*) FROM journal", [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 2);
+        // Someone else writes, and is not waited for.
+        let other = open_for_writing(&directory.path().into()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let alone = [job(append(1)).0];
+        let results = keep_all(&mut connection, &local(), &mut Known::new(), &alone);
+        assert!(matches!(results[..], [Err(StoreError::Closed)]), "{results:?}");
+    }
+
     #[test]
     fn a_full_disk_keeps_all_or_nothing_and_says_so() {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = open_for_writing(&directory.path().into()).unwrap();
-        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[begin()])[..], [Ok(())]));
+        assert!(matches!(keep(&mut connection, [begin()])[..], [Ok(())]));
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
         let count = |connection: &Connection| -> i64 {
@@ -365,10 +402,10 @@ mod tests {
         };
         let before = count(&connection);
         // The first of the two would fit alone; their commit is one.
-        let results = keep_all(&mut connection, &local(), &mut Known::new(), &[append(1), append(2000)]);
+        let results = keep(&mut connection, [append(1), append(2000)]);
         assert!(matches!(results[..], [Err(StoreError::Full(_)), Err(StoreError::Full(_))]), "{results:?}");
         assert_eq!(count(&connection), before);
-        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[append(1)])[..], [Ok(())]));
+        assert!(matches!(keep(&mut connection, [append(1)])[..], [Ok(())]));
         assert_eq!(count(&connection), before + 1);
     }
 
@@ -386,18 +423,15 @@ mod tests {
     fn someone_elses_transaction_is_waited_for_and_then_called_busy() {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = open_for_writing(&directory.path().into()).unwrap();
-        keep_all(&mut connection, &local(), &mut Known::new(), &[begin()]);
+        keep(&mut connection, [begin()]);
         let holder = hold(directory.path(), Duration::from_millis(300));
-        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[append(1)])[..], [Ok(())]));
+        assert!(matches!(keep(&mut connection, [append(1)])[..], [Ok(())]));
         holder.join().unwrap();
         connection.busy_timeout(Duration::ZERO).unwrap();
         let holder = hold(directory.path(), Duration::from_millis(300));
         let read = Request::Read { run: RunId::new("run-1").unwrap(), last: 2 };
-        assert!(matches!(
-            keep_all(&mut connection, &local(), &mut Known::new(), &[append(1)])[..],
-            [Err(StoreError::Busy(_))]
-        ));
-        assert!(matches!(keep_all(&mut connection, &local(), &mut Known::new(), &[read])[..], [Ok(())]));
+        assert!(matches!(keep(&mut connection, [append(1)])[..], [Err(StoreError::Busy(_))]));
+        assert!(matches!(keep(&mut connection, [read])[..], [Ok(())]));
         holder.join().unwrap();
     }
 
@@ -406,9 +440,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = open_for_writing(&directory.path().into()).unwrap();
         connection.pragma_update(None, "query_only", true).unwrap();
-        assert!(matches!(
-            keep_all(&mut connection, &local(), &mut Known::new(), &[begin()])[..],
-            [Err(StoreError::ReadOnly(_))]
-        ));
+        assert!(matches!(keep(&mut connection, [begin()])[..], [Err(StoreError::ReadOnly(_))]));
     }
 }

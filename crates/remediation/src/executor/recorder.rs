@@ -4,8 +4,8 @@ use super::pool::Places;
 use super::{Abort, ExecuteError, ExecutionEvent, Executor, OnResume};
 use crate::report::report;
 use crate::{
-    Direction, InvalidTransition, JournalError, JournalEvent, JournalRecord, NewRun, ParameterWriter, Plan, Report,
-    RunId, RunState, SafeText, Step, StepEvent, StepState, Track,
+    Direction, InvalidTransition, JournalError, JournalEvent, JournalRecord, LONGEST_APPEND, NewRun, ParameterWriter,
+    Plan, Report, RunId, RunState, SafeText, Step, StepEvent, StepState, Track,
 };
 use hostssl_model::ResourceId;
 use std::collections::BTreeSet;
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// How many records are appended at once where many are due.
 const BATCH: usize = 1000;
+
+/// What is left after the last append for the report.
+const END: Duration = Duration::from_secs(1);
 
 /// Why a record was not waited for any longer.
 const STOPPED_MEANWHILE: &str = "another process has been writing to it since the run was stopped";
@@ -111,9 +114,11 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
 
     async fn write(&self, records: &[JournalRecord]) -> Result<(), Abort> {
         let ask = async || self.executor.journal.append(self.run, records).await;
+        // One that is being tried, and one behind it, end within the patience too.
+        let patience = self.executor.options.stop_patience.saturating_sub(LONGEST_APPEND * 2 + END);
         let appended = tokio::select! {
             biased;
-            appended = self.patiently(self.executor.options.stop_patience, ask) => appended,
+            appended = self.patiently(patience, ask) => appended,
             // What was asked for may still be kept: then the journal knows more than the report, which is right.
             () = self.out_of_patience() => Err(JournalError::Busy(STOPPED_MEANWHILE.into())),
         };
