@@ -6,7 +6,7 @@ mod common;
 
 use common::{Done, run};
 use hostssl_remediation::PlanHash;
-use hostssl_store::{AuditStore, PlanApproval};
+use hostssl_store::AuditStore;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -91,8 +91,7 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     place.kept(&["audit", "--probe"]);
     // As a console keeps it where several people have to approve.
     let store = AuditStore::open(place.path("state/simulated")).unwrap();
-    let approval = PlanApproval { person: "ada".into(), at_ms: 1_000 };
-    store.approve_plan(&PlanHash::new(hash).unwrap(), &approval).unwrap();
+    store.approve_plan(&PlanHash::new(hash).unwrap(), "ada", 1_000).unwrap();
     drop(store);
 
     let first = place.pack("a.zip", &[]);

@@ -4,7 +4,6 @@
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
 mod activity_cache;
-mod approvals;
 mod connections;
 mod elsewhere;
 mod endings;
@@ -15,6 +14,7 @@ mod heard_of;
 mod http_server;
 mod job;
 mod jobs;
+mod known_approvers;
 mod metrics_port;
 mod options;
 mod page_frame;

@@ -113,6 +113,7 @@ fn for_approvers(shared: &Shared) -> Router<Shared> {
         .route("/sessions/{id}/end", post(sign_ins::end));
     let writing = Router::new()
         .route("/plans/{id}/approve", post(plan::approve))
+        .route("/plans/{id}/withdraw", post(plan::withdraw))
         .route("/plans/{id}/apply", post(plan::apply))
         .route("/applies/{run}/undo", post(apply::undo))
         .route("/applies/{run}/resume", post(apply::resume))

@@ -10,6 +10,7 @@ use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
 use crate::jobs::plan::Plans;
+use crate::known_approvers::{ApprovalRule, KnownApprovers};
 use crate::options::{Connect, ConsoleOptions};
 use crate::prober_port::ProberDesk;
 use crate::readiness_cache::ReadinessCache;
@@ -132,6 +133,14 @@ impl Shared {
     /// The waivers of an audit, out of the file as it is now. It may wait for the disk, so that it is asked where the store is.
     pub(crate) fn waivers(&self, store: &AuditStore, audit: &AuditEntry) -> Result<Waivers, StoreError> {
         self.waivers.of(self.options.waivers.as_ref(), store, audit)
+    }
+
+    /// What a plan takes that someone made where so many people had to approve it.
+    pub(crate) fn approval_rule(&self, needed: u32, made_by: &str) -> ApprovalRule {
+        let listed = ListedPeople::of(&self.options);
+        let proxied = self.options.proxies.is_some().then(|| self.sessions.proxied_roles());
+        let approvers = KnownApprovers { listed, proxied };
+        ApprovalRule { needed: self.options.approvals.max(needed), made_by: made_by.to_owned(), approvers }
     }
 
     /// Which servers of an audit a plan could change, once that is known.

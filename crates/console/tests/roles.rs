@@ -10,7 +10,7 @@ use hostssl_store::StoreReader;
 use hostssl_test_support::served_console::{Served, Visitor, options, serve, serve_over};
 
 /// Every address that takes a form, with the role that it needs.
-const FORMS: [(&str, Role); 25] = [
+const FORMS: [(&str, Role); 26] = [
     ("/links", Role::Viewer),
     ("/theme", Role::Viewer),
     ("/sign-out", Role::Viewer),
@@ -31,6 +31,7 @@ const FORMS: [(&str, Role); 25] = [
     ("/plans/x/canary", Role::Planner),
     ("/applies/x/stop", Role::Planner),
     ("/plans/x/approve", Role::Approver),
+    ("/plans/x/withdraw", Role::Approver),
     ("/plans/x/apply", Role::Approver),
     ("/applies/x/undo", Role::Approver),
     ("/applies/x/resume", Role::Approver),

@@ -191,6 +191,71 @@ async fn two_others_approve_before_a_plan_is_applied() {
 }
 
 #[tokio::test]
+async fn an_approval_is_withdrawn_and_given_again() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 2).await;
+    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&two, "bob").await, sign_in(&one, "eve").await);
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    let hash = hash_of(&plan.1.body);
+    let withdraw = async |visitor: &Visitor<'_>, hash: &str| {
+        visitor.post(&format!("{}/withdraw", plan.0), &format!("&hash={hash}")).await
+    };
+    assert!(!bob.get(&plan.0).await.body.contains("Withdraw my approval"));
+    let early = withdraw(&bob, &hash).await;
+    assert!(early.status == 409 && early.body.contains("You have not approved this plan"), "{}", early.body);
+    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    let page = bob.get(&plan.0).await.body;
+    assert!(page.contains("2 of 2 approvals") && page.contains("Withdraw my approval"), "{page}");
+    // Who did not approve has nothing to withdraw, and a form of another version does nothing.
+    assert!(!ada.get(&plan.0).await.body.contains("Withdraw my approval"));
+    assert_eq!(withdraw(&bob, &"0".repeat(64)).await.status, 409);
+    let (path, origin) = (format!("{}/withdraw", plan.0), format!("http://{}", two.host()));
+    let no_token = bob.post_as(&path, &origin, &format!("hash={hash}")).await;
+    assert_eq!(no_token.status, 403);
+    assert_eq!(withdraw(&at(&bob, &one), &hash).await.status, 303);
+    let page = bob.get(&plan.0).await.body;
+    assert!(page.contains("1 of 2 approvals") && page.contains("<bdi>bob</bdi> withdrew an approval"), "{page}");
+    assert!(page.contains("Approve this plan") && !page.contains("Withdraw my approval"), "{page}");
+    let forced = ada.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
+    assert!(forced.status == 409 && forced.body.contains("1 of 2 approvals"), "{}", forced.body);
+    assert_eq!(approve(&bob, &plan).await.status, 303);
+    let page = bob.get(&plan.0).await.body;
+    assert!(page.contains("2 of 2 approvals") && !page.contains("withdrew an approval"), "{page}");
+    let run = ended(&ada, &apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await).await;
+    for words in ["<dt>Approval withdrawn</dt><dd>by <bdi>bob</bdi>", "<dt>Apply requested</dt><dd>by <bdi>ada</bdi>"] {
+        assert!(run.1.body.contains(words), "{words}: {}", run.1.body);
+    }
+    assert_eq!(run.1.body.matches("<dt>Approved</dt><dd>by <bdi>bob</bdi>").count(), 2, "{}", run.1.body);
+    let late = withdraw(&bob, &hash).await;
+    assert!(late.status == 409 && late.body.contains("A run of this plan has begun"), "{}", late.body);
+}
+
+#[tokio::test]
+async fn who_is_no_approver_any_more_does_not_count() {
+    let simulation = estate();
+    let (one, _) = two(&simulation, 2).await;
+    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    // Started again without bob, and with another role for eve.
+    let people = vec![("ada".to_owned(), Role::Approver), ("eve".to_owned(), Role::Planner)];
+    let later = serve_in(one.directory.clone(), ConsoleOptions { people, ..team(2) }, connector(&simulation)).await;
+    let there = at(&ada, &later);
+    let page = there.get(&plan.0).await.body;
+    assert!(page.contains("0 of 2 approvals") && !page.contains("/apply\""), "{page}");
+    for words in
+        ["does not count: --link of this console does not have this name.", "gives this name the role planner."]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let forced = there.post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
+    assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
+    assert!(there.get("/plans").await.body.contains("0 of 2 approvals"));
+}
+
+#[tokio::test]
 async fn a_console_that_asks_for_less_does_not_apply_what_another_made() {
     let simulation = estate();
     let strict = serve_over(team(2), connector(&simulation)).await;

@@ -44,7 +44,7 @@ struct Person<'a> {
 pub struct PackedOrder<'a> {
     /// When, in RFC 3339.
     pub at: &'a str,
-    /// What: approve (the plan, where several people have to), apply, undo, resume or stop.
+    /// What: approve (the plan, where several people have to), withdraw (that approval), apply, undo, resume or stop.
     pub act: &'a str,
     /// Who.
     pub person: &'a str,

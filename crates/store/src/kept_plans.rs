@@ -1,7 +1,7 @@
-//! Plans that were made in a console, and who approved them: what one console made, every console of the state shows.
+//! Plans that were made in a console: what one console made, every console of the state shows.
 
 use crate::work_in_progress::forget_work;
-use crate::{AuditStore, StoreError, StoreReader};
+use crate::{AuditStore, StoreError};
 use hostssl_remediation::{PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -38,15 +38,6 @@ pub struct KeptPlan {
     pub plan: String,
     /// What its review rests on, in the form of the console that made it.
     pub review: String,
-}
-
-/// An approval of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanApproval {
-    /// Who approved it.
-    pub person: String,
-    /// When, in milliseconds since 1970-01-01T00:00:00Z.
-    pub at_ms: i64,
 }
 
 impl AuditStore {
@@ -99,60 +90,24 @@ impl AuditStore {
         Ok(entries.into_iter().flatten().collect())
     }
 
-    /// Approves the plan of a hash in the name of a person, once.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be written.
-    pub fn approve_plan(&self, hash: &PlanHash, approval: &PlanApproval) -> Result<(), StoreError> {
-        self.write(|connection| {
-            let insert = "INSERT OR IGNORE INTO plan_approvals (plan, person, at_ms) VALUES (?1, ?2, ?3)";
-            connection.execute(insert, params![hash.as_str(), approval.person, approval.at_ms])?;
-            Ok(())
-        })
-    }
-
-    /// Who approved the plan of a hash, the first one first.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
-        self.read(|connection| approvals(connection, hash))
-    }
-
     /// The newest run that began with the plan of a hash.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn run_of_plan(&self, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
-        let sql = "SELECT orders.run FROM orders JOIN runs ON runs.id = orders.run \
-                   WHERE orders.plan = ?1 AND act = 'apply' ORDER BY num DESC LIMIT 1";
-        let run: Option<String> = self.read(|connection| {
-            Ok(connection.prepare_cached(sql)?.query_row([hash.as_str()], |row| row.get(0)).optional()?)
-        })?;
-        let damaged = |_| StoreError::Corrupt("the run of an order cannot be read".to_owned());
-        run.map(|run| RunId::new(&run).map_err(damaged)).transpose()
+        self.read(|connection| run_with(connection, hash))
     }
 }
 
-impl StoreReader {
-    /// Who approved the plan of a hash, the first one first.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
-        approvals(&self.lock(), hash)
-    }
-}
-
-fn approvals(connection: &Connection, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
-    let sql = "SELECT person, at_ms FROM plan_approvals WHERE plan = ?1 ORDER BY at_ms, person";
-    let mut statement = connection.prepare_cached(sql)?;
-    let read = |row: &Row<'_>| Ok(PlanApproval { person: row.get(0)?, at_ms: row.get(1)? });
-    Ok(statement.query_map([hash.as_str()], read)?.collect::<Result<_, _>>()?)
+/// The newest run that began with a plan.
+pub(crate) fn run_with(connection: &Connection, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
+    let sql = "SELECT orders.run FROM orders JOIN runs ON runs.id = orders.run \
+               WHERE orders.plan = ?1 AND act = 'apply' ORDER BY num DESC LIMIT 1";
+    let run: Option<String> =
+        connection.prepare_cached(sql)?.query_row([hash.as_str()], |row| row.get(0)).optional()?;
+    let damaged = |_| StoreError::Corrupt("the run of an order cannot be read".to_owned());
+    run.map(|run| RunId::new(&run).map_err(damaged)).transpose()
 }
 
 /// The columns of a [`KeptPlanEntry`].

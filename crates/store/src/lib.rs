@@ -15,6 +15,7 @@ mod error;
 mod inspect;
 mod kept_plans;
 mod orders;
+mod plan_approvals;
 mod principal;
 mod probers;
 mod probes;
@@ -40,8 +41,9 @@ pub use console_sessions::{KeptLink, KeptSession, SignInLimits};
 pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
-pub use kept_plans::{KeptPlan, KeptPlanEntry, PlanApproval};
+pub use kept_plans::{KeptPlan, KeptPlanEntry};
 pub use orders::{Order, OrderAct};
+pub use plan_approvals::PlanApproval;
 pub use probers::{
     Enrolment, KeptAnswer, KeptLook, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal, ZoneProbers,
 };

@@ -4,7 +4,7 @@
 
 use hostssl_remediation::PlanHash;
 use hostssl_store::{
-    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, PlanApproval, SignInLimits, WorkInProgress, WorkKind,
+    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, SignInLimits, WorkInProgress, WorkKind,
 };
 
 fn opened() -> (tempfile::TempDir, AuditStore, AuditStore) {
@@ -45,10 +45,10 @@ fn a_plan_is_seen_by_every_console_and_the_oldest_goes() {
 }
 
 #[test]
-fn an_approval_counts_once_and_is_not_taken_back() {
+fn an_approval_counts_once_and_its_withdrawal_is_kept_with_it() {
     let (_directory, one, two) = opened();
     let approve = |store: &AuditStore, person: &str, at_ms| {
-        store.approve_plan(&hash('a'), &PlanApproval { person: person.into(), at_ms }).unwrap();
+        store.approve_plan(&hash('a'), person, at_ms).unwrap();
     };
     approve(&one, "ada", 2);
     approve(&two, "bob", 1);
@@ -57,6 +57,13 @@ fn an_approval_counts_once_and_is_not_taken_back() {
     let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.at_ms)).collect();
     assert_eq!(told, [("bob", 1), ("ada", 2)]);
     assert!(one.plan_approvals(&hash('b')).unwrap().is_empty());
+    let withdraw = |person| two.withdraw_approval(&hash('a'), person, 4).unwrap();
+    assert!(withdraw("ada") && !withdraw("ada") && !withdraw("eve"));
+    approve(&one, "ada", 5);
+    approve(&one, "ada", 6);
+    let found = two.plan_approvals(&hash('a')).unwrap();
+    let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.at_ms, one.withdrawn_ms)).collect();
+    assert_eq!(told, [("bob", 1, None), ("ada", 2, Some(4)), ("ada", 5, None)]);
     assert_eq!(one.run_of_plan(&hash('a')).unwrap(), None);
 }
 

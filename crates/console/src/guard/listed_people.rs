@@ -1,8 +1,9 @@
 //! For whom this console was started: a sign-in of before, or of another console, holds here only while that agrees with it.
 
-use super::session::{SessionUser, plain};
+use super::session::SessionUser;
 use crate::options::ConsoleOptions;
 use crate::user_role::Role;
+use hostssl_ops::is_same_person;
 
 /// The people of `--link`.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,11 @@ impl ListedPeople {
         self.roles(name).next().is_some()
     }
 
+    /// What someone of this name may do at most, if the console was started for them.
+    pub(crate) fn greatest_role(&self, name: &str) -> Option<Role> {
+        self.roles(name).max()
+    }
+
     /// Whether someone who signed in by a link, or has one, may be here.
     pub(crate) fn admits(&self, user: &SessionUser, is_invited: bool) -> bool {
         let Some(name) = &user.name else { return self.people.is_empty() };
@@ -31,9 +37,8 @@ impl ListedPeople {
         is_invited && (user.role < Role::Approver || self.approvals < 2)
     }
 
-    fn roles(&self, name: &str) -> impl Iterator<Item = Role> {
-        let name = plain(name);
-        self.people.iter().filter(move |(other, _)| plain(other) == name).map(|(_, role)| *role)
+    fn roles<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Role> + 'a {
+        self.people.iter().filter(move |(other, _)| is_same_person(other, name)).map(|(_, role)| *role)
     }
 }
 

@@ -162,11 +162,6 @@ fn token_of(secret: &str) -> String {
     hex(&Sha256::digest(format!("hostssl forms {secret}")))
 }
 
-/// Names that people take for one are one here.
-pub(crate) fn plain(name: &str) -> String {
-    name.trim().to_lowercase()
-}
-
 /// Whether a cookie can be the secret of a session: 32 bytes in hexadecimal.
 pub(super) fn is_secret(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -2,10 +2,11 @@
 //! in, which this process knows.
 
 use super::listed_people::ListedPeople;
-use super::session::{IDLE, LIFETIME, Session, SessionUser, SignInWay, now_ms, plain};
+use super::session::{IDLE, LIFETIME, Session, SessionUser, SignInWay, now_ms};
 use super::session_error::SessionStoreError;
 use crate::user_role::Role;
 use hostssl_model::hex;
+use hostssl_ops::{is_same_person, plain_name};
 use hostssl_store::{AuditStore, KeptLink, KeptSession, SignInLimits};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
@@ -238,12 +239,20 @@ impl SessionStore {
 
     /// What the person of a name may do, where someone is called so already: the roles of their sessions and links.
     pub(crate) fn roles_of(&self, name: &str) -> Result<Vec<Role>, SessionStoreError> {
-        let name = plain(name);
-        let is_named = |user: &SessionUser| user.name.as_deref().is_some_and(|other| plain(other) == name);
+        let is_named = |user: &SessionUser| user.name.as_deref().is_some_and(|other| is_same_person(other, name));
         let (sessions, links) = self.sessions_and_links()?;
         let held = links.into_iter().filter_map(|link| user(link.person, &link.role));
         let users = sessions.iter().map(|session| session.identity().clone()).chain(held);
         Ok(users.filter(is_named).map(|user| user.role).collect())
+    }
+
+    /// What a proxy said last of the people whom it signed in here, by their plain names.
+    pub(crate) fn proxied_roles(&self) -> HashMap<String, Role> {
+        let here = lock(&self.here);
+        let mut proxied: Vec<&Session> =
+            here.values().map(|(_, session)| session).filter(|one| one.by_proxy()).collect();
+        proxied.sort_by_key(|session| session.used_ms());
+        proxied.into_iter().map(|session| (plain_name(session.person()), session.role())).collect()
     }
 
     /// Ends the session that pages call so; its person has left, and the links that they made for others still hold.
@@ -264,9 +273,9 @@ impl SessionStore {
         self.forget(id);
         let (sessions, links) = self.sessions_and_links()?;
         let ended = sessions.iter().find(|session| session.id() == id);
-        let name = ended.map(|ended| ended.identity().name.as_deref().map(plain));
+        let name = ended.map(|ended| ended.identity().name.as_deref().map(plain_name));
         let is_its = |link: &KeptLink| {
-            link.maker.as_deref() == Some(id) || name.as_ref() == Some(&link.person.as_deref().map(plain))
+            link.maker.as_deref() == Some(id) || name.as_ref() == Some(&link.person.as_deref().map(plain_name))
         };
         let links: Vec<KeptLink> = links.into_iter().filter(is_its).collect();
         Ok(self.store.end_sessions(&[id], &links)?)

@@ -283,6 +283,7 @@ async fn start_change(
         run: loaded.id,
         plan: loaded.plan,
         kind,
+        approvals: None,
         on_behalf: session.name().map(ToOwned::to_owned),
         max_failures: 1,
     };

@@ -1,15 +1,16 @@
 //! Plans: asked for, made, reviewed, approved.
 
 mod affected;
+mod approving;
 mod ask;
 mod review;
 
+pub(crate) use approving::{approve, withdraw};
 pub(crate) use ask::{canary, check_again, exclude, for_many, for_one, reason};
 pub(crate) use review::words as left_out_words;
 
 use super::Asked;
 use super::work_page::show_elsewhere;
-use crate::approvals::{PlanApprovals, may_approve};
 use crate::elsewhere::{WorkElsewhere, find_elsewhere, work_elsewhere};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
@@ -19,17 +20,20 @@ use crate::jobs::kept_plan::observed_ms;
 use crate::jobs::plan::{PlanJob, PlanProgress};
 use crate::jobs::plan_order::PlanToReview;
 use crate::jobs::run_progress::RunProgress;
+use crate::known_approvers::ApprovalRule;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, When, effect, plural};
+use approving::{can_approve, rule_of};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use hostssl_ops::PlanApprovals;
 use hostssl_remediation::{Approved, Plan, RunId, Step};
-use hostssl_store::{AuditStore, KeptPlanEntry, PlanApproval, StoreError, WorkKind};
+use hostssl_store::{AuditStore, KeptPlanEntry, StoreError, WorkKind};
 use jiff::Timestamp;
 use review::{Review, is_sound};
 use serde::Deserialize;
@@ -105,6 +109,8 @@ struct PlanPage {
     approvals: PlanApprovals,
     /// Whether the reader can approve it, or why not.
     can_approve: Result<(), &'static str>,
+    /// Whether the reader has approved it, and no run of it has begun.
+    can_withdraw: bool,
 }
 
 /// Every plan that is kept.
@@ -113,11 +119,15 @@ pub(crate) async fn list(
     Asked(_): Asked<Nothing>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let needed = shared.options.approvals;
+    let rules = shared.clone();
     let kept = shared
         .ask(move |store| {
             let plans = store.kept_plans()?.into_iter();
-            plans.map(|plan| Ok((state_of(store, &plan, needed)?, plan))).collect::<Result<Vec<_>, StoreError>>()
+            let with_state = |plan: KeptPlanEntry| {
+                let rule = rules.approval_rule(plan.approvals, &plan.made_by);
+                Ok((state_of(store, &plan, &rule)?, plan))
+            };
+            plans.map(with_state).collect::<Result<Vec<_>, StoreError>>()
         })
         .await?;
     let mut plans: Vec<PlanRow> = kept.into_iter().map(|(state, plan)| kept_row(&shared, plan, state)).collect();
@@ -137,9 +147,8 @@ struct KeptState {
     approvals: PlanApprovals,
 }
 
-fn state_of(store: &AuditStore, plan: &KeptPlanEntry, needed: u32) -> Result<KeptState, StoreError> {
-    let needed = needed.max(plan.approvals);
-    let approvals = PlanApprovals::of(needed, &plan.made_by, store.plan_approvals(&plan.hash)?);
+fn state_of(store: &AuditStore, plan: &KeptPlanEntry, rule: &ApprovalRule) -> Result<KeptState, StoreError> {
+    let approvals = rule.count(store.plan_approvals(&plan.hash)?);
     Ok(KeptState { run: store.run_of_plan(&plan.hash)?, approvals })
 }
 
@@ -228,11 +237,13 @@ pub(crate) async fn show(
             };
             let (censuses, approvals, run) = shared.ask(kept).await?;
             let review = Review::of(&ready, shared.options.max_plan_age, &looked, &censuses);
-            let approvals = PlanApprovals::of(needed(&shared, &ready), &job.started_by, approvals);
+            let approvals = rule_of(&shared, &job, &ready).count(approvals);
+            let run = applied(&job).map(|change| change.id.clone()).or_else(|| run.map(|run| run.to_string()));
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),
                 stale: is_stale(&shared, &ready.plan),
-                run: applied(&job).map(|change| change.id.clone()).or_else(|| run.map(|run| run.to_string())),
+                can_withdraw: run.is_none() && approvals.has(session.person()),
+                run,
                 looked: Ago::new(observed_ms(&ready.plan)),
                 no_loosening: shared.options.no_loosening,
                 can_approve: can_approve(&session, &job, &approvals),
@@ -243,49 +254,6 @@ pub(crate) async fn show(
             })
         }
     }
-}
-
-/// How many people have to approve a plan: as many as here, or where it was made.
-fn needed(shared: &Shared, ready: &PlanToReview) -> u32 {
-    shared.options.approvals.max(ready.approvals)
-}
-
-/// Whether the person who is signed in can approve a plan.
-fn can_approve(session: &Session, job: &PlanJob, approvals: &PlanApprovals) -> Result<(), &'static str> {
-    if session.name().is_none() {
-        return Err("You are signed in without a name, so you cannot approve plans.");
-    }
-    if !may_approve(session.person(), &job.started_by) {
-        return Err("You made this plan, so someone else has to approve it.");
-    }
-    if approvals.has(session.person()) { Err("You have approved this plan.") } else { Ok(()) }
-}
-
-/// Approves the plan whose hash is named, where more than one person has to.
-pub(crate) async fn approve(
-    State(shared): State<Shared>,
-    Path(id): Path<String>,
-    Extension(session): Extension<Session>,
-    Extension(fields): Extension<Fields>,
-) -> Result<Response, Failure> {
-    let address = format!("/plans/{id}");
-    let job = plan_job(&shared, &id).await?;
-    let ready = job.ready().ok_or_else(no_such_plan)?;
-    check_plan(&shared, &job, &ready, &fields)
-        .map_err(|failure| failure.leading_to(address.clone(), "Show the plan"))?;
-    // Two without a name may be one person.
-    if session.name().is_none() || !may_approve(session.person(), &job.started_by) {
-        return Err(Failure::own_plan().leading_to(address, "Show the plan"));
-    }
-    let hash = ready.plan.hash().clone();
-    if let Some(run) = shared.ask(move |store| store.run_of_plan(&hash)).await? {
-        return Err(Failure::applied_already(&run));
-    }
-    let approval = PlanApproval { person: session.person().to_owned(), at_ms: Timestamp::now().as_millisecond() };
-    let hash = ready.plan.hash().clone();
-    tracing::info!(person = session.person(), plan = hash.as_str(), "approved a plan");
-    shared.ask(move |store| store.approve_plan(&hash, &approval)).await?;
-    Ok(see_other(&address))
 }
 
 /// How far the planning is, as server-sent events.
@@ -333,9 +301,14 @@ pub(crate) async fn apply(
         text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,
     };
     let hash = ready.plan.hash().clone();
-    let kept = move |store: &AuditStore| Ok((store.plan_approvals(&hash)?, store.run_of_plan(&hash)?));
+    let kept = move |store: &AuditStore| {
+        // An approval may have been withdrawn in another console a moment ago.
+        store.follow()?;
+        Ok((store.plan_approvals(&hash)?, store.run_of_plan(&hash)?))
+    };
     let (approvals, elsewhere) = shared.ask(kept).await?;
-    let approvals = PlanApprovals::of(needed(&shared, &ready), &job.started_by, approvals);
+    let rule = rule_of(&shared, &job, &ready);
+    let approvals = rule.count(approvals);
     let mut slot = job.run();
     let begun = slot.as_ref().filter(|change| !change.came_to_nothing()).map(|change| change.id.clone());
     if let Some(run) = begun.or_else(|| elsewhere.map(|run| run.to_string())) {
@@ -353,6 +326,7 @@ pub(crate) async fn apply(
         run,
         plan: ready.plan.clone(),
         kind: ChangeKind::Apply(Box::new(approved)),
+        approvals: Some(rule),
         from: RunProgress::new(&ready.plan),
         on_behalf: session.name().map(ToOwned::to_owned),
         max_failures,

@@ -86,7 +86,8 @@ impl Failure {
     }
 
     pub(crate) fn applied_already(run: &RunId) -> Self {
-        let (title, what) = ("This plan was applied", "A run of this plan has begun. Nothing was approved.");
+        let (title, what) =
+            ("This plan was applied", "A run of this plan has begun. Nothing was approved or withdrawn.");
         Self::new(StatusCode::CONFLICT, title, what, "Look at its page.")
             .leading_to(format!("/applies/{run}"), "Show the run")
     }
@@ -97,6 +98,15 @@ impl Failure {
             "You cannot approve this plan",
             "A plan has to be approved by someone with a name who did not make it. Nothing was approved.",
             "Send the address of the plan to an approver.",
+        )
+    }
+
+    pub(crate) fn not_approved() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Nothing was withdrawn",
+            "You have not approved this plan, or you have withdrawn that already.",
+            "Load the page of the plan again to see who has approved it.",
         )
     }
 

@@ -141,9 +141,14 @@ fn runs(
         whole(of_run, reader.check_run(&entry.id), missing)?;
         let Some(orders) = whole(of_run, reader.orders(&entry.id), missing)? else { continue };
         let Some(approvals) = whole(of_run, reader.plan_approvals(loaded.plan.hash()), missing)? else { continue };
-        let approvals = approvals
-            .into_iter()
-            .map(|one| [instant(one.at_ms), "approve".to_owned(), one.person, loaded.plan.hash().as_str().to_owned()]);
+        let hash = loaded.plan.hash().as_str();
+        let approvals = approvals.into_iter().flat_map(|one| {
+            let act = |at_ms, act: &str| [instant(at_ms), act.to_owned(), one.person.clone(), hash.to_owned()];
+            let withdrawn = one.withdrawn_ms.map(|at_ms| act(at_ms, "withdraw"));
+            [act(one.at_ms, "approve")].into_iter().chain(withdrawn).collect::<Vec<_>>()
+        });
+        let mut approvals: Vec<[String; 4]> = approvals.collect();
+        approvals.sort();
         let orders = orders.into_iter().map(|order| {
             [instant(order.at_ms), order.act.as_str().to_owned(), order.person, order.plan.as_str().to_owned()]
         });
@@ -153,7 +158,7 @@ fn runs(
             plan,
             approved: approved.as_str().to_owned(),
             principal,
-            orders: approvals.chain(orders).collect(),
+            orders: approvals.into_iter().chain(orders).collect(),
             result: document(reader, &entry.id, &result)?,
             journal: journal.map_err(|error| CliError::defect(&error))?,
         });

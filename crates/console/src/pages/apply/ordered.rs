@@ -38,9 +38,12 @@ pub(super) fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
 
 /// Who approved the plan and who ordered what, in the order of time.
 pub(super) fn order_rows(approvals: Vec<PlanApproval>, orders: Vec<Order>) -> Vec<(&'static str, String, When)> {
-    let is_apart = !approvals.is_empty();
+    let is_apart = approvals.iter().any(|one| one.withdrawn_ms.is_none());
+    let withdrawn = approvals.iter().filter_map(|one| Some((one.person.clone(), one.withdrawn_ms?)));
+    let withdrawn: Vec<_> = withdrawn.map(|(person, at_ms)| ("Approval withdrawn", person, When(at_ms))).collect();
     let approved = approvals.into_iter().map(|one| ("Approved", one.person, When(one.at_ms)));
-    let mut rows: Vec<_> = approved.chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect();
+    let mut rows: Vec<_> =
+        approved.chain(withdrawn).chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect();
     rows.sort_by_key(|(_, _, at)| at.0);
     rows
 }

@@ -1,0 +1,128 @@
+//! Whether enough people have approved a plan.
+
+use hostssl_store::PlanApproval;
+
+/// How a plan stands with those who approve.
+#[derive(Debug)]
+pub struct PlanApprovals {
+    /// How many people have to approve it.
+    needed: u32,
+    /// The approvals that count, of each person one.
+    pub given: Vec<PlanApproval>,
+    /// Those that do not count, although no one withdrew them, and why.
+    pub uncounted: Vec<(PlanApproval, String)>,
+    /// Those that were withdrawn, and not given again.
+    pub withdrawn: Vec<PlanApproval>,
+}
+
+impl PlanApprovals {
+    /// Counts the approvals of a plan that someone made. `why_not` says why someone is no approver any more, as far as it knows.
+    pub fn of(
+        needed: u32,
+        made_by: &str,
+        approvals: Vec<PlanApproval>,
+        why_not: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let mut found = Self { needed, given: Vec::new(), uncounted: Vec::new(), withdrawn: Vec::new() };
+        for approval in approvals.into_iter().filter(|one| !is_same_person(&one.person, made_by)) {
+            if approval.withdrawn_ms.is_some() {
+                found.withdrawn.push(approval);
+            } else if found.has(&approval.person) {
+                continue;
+            } else if let Some(why) = why_not(&approval.person) {
+                found.uncounted.push((approval, why));
+            } else {
+                found.given.push(approval);
+            }
+        }
+        let mut withdrawn = std::mem::take(&mut found.withdrawn);
+        withdrawn.retain(|one| !found.has(&one.person));
+        found.withdrawn = withdrawn;
+        found
+    }
+
+    /// Whether approving is a step of its own. Otherwise the person who applies the plan approves it.
+    #[must_use]
+    pub fn are_apart(&self) -> bool {
+        self.needed > 1
+    }
+
+    /// Whether anyone has approved it, or withdrew that.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !(self.given.is_empty() && self.uncounted.is_empty() && self.withdrawn.is_empty())
+    }
+
+    /// How many are missing.
+    #[must_use]
+    pub fn missing(&self) -> u32 {
+        if self.are_apart() {
+            self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX))
+        } else {
+            0
+        }
+    }
+
+    /// Whether this person has approved, whether that counts or not.
+    #[must_use]
+    pub fn has(&self, person: &str) -> bool {
+        let mut all = self.given.iter().chain(self.uncounted.iter().map(|(one, _)| one));
+        all.any(|one| is_same_person(&one.person, person))
+    }
+
+    /// `1 of 2 approvals`
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} of {} approvals", self.given.len(), self.needed)
+    }
+}
+
+/// Names that people take for one are one.
+#[must_use]
+pub fn plain_name(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// Whether two names are of one person.
+#[must_use]
+pub fn is_same_person(one: &str, other: &str) -> bool {
+    plain_name(one) == plain_name(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approval(person: &str) -> PlanApproval {
+        PlanApproval { person: person.to_owned(), at_ms: 0, withdrawn_ms: None }
+    }
+
+    fn of(needed: u32, people: &[&str]) -> PlanApprovals {
+        PlanApprovals::of(needed, "Paul", people.iter().map(|person| approval(person)).collect(), |_| None)
+    }
+
+    #[test]
+    fn no_one_approves_their_own_plan_or_twice() {
+        assert_eq!(of(2, &["paul ", "ada", "ADA"]).missing(), 1);
+        assert_eq!(of(2, &["ada", "bob", "eve"]).missing(), 0);
+        assert_eq!(of(3, &[]).words(), "0 of 3 approvals");
+        assert!(of(2, &["ada"]).has("Ada") && !of(2, &["ada"]).has("paul"));
+        assert!(!is_same_person("ada", "paul") && is_same_person(" PAUL", "paul"));
+    }
+
+    #[test]
+    fn with_one_approval_applying_is_approving() {
+        assert_eq!((of(1, &[]).missing(), of(1, &[]).are_apart()), (0, false));
+    }
+
+    #[test]
+    fn what_was_withdrawn_or_is_of_no_approver_does_not_count() {
+        let withdrawn = |person| PlanApproval { withdrawn_ms: Some(1), ..approval(person) };
+        let all = vec![withdrawn("ada"), withdrawn("bob"), approval("eve"), approval("bob")];
+        let counted = PlanApprovals::of(2, "paul", all, |person| (person == "eve").then(|| "she left".to_owned()));
+        let people = |all: &[PlanApproval]| all.iter().map(|one| one.person.clone()).collect::<Vec<_>>();
+        assert_eq!((people(&counted.given), people(&counted.withdrawn)), (vec!["bob".into()], vec!["ada".into()]));
+        assert_eq!(counted.uncounted, [(approval("eve"), "she left".to_owned())]);
+        assert_eq!((counted.missing(), counted.has("eve"), counted.has("ada")), (1, true, false));
+    }
+}

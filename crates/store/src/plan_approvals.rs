@@ -1,0 +1,109 @@
+//! Who approved a plan, and who withdrew that: nothing of it is ever removed.
+
+use crate::kept_plans::run_with;
+use crate::{AuditStore, StoreError, StoreReader};
+use hostssl_remediation::PlanHash;
+use rusqlite::{Connection, Row, params};
+
+/// An approval of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanApproval {
+    /// Who approved it.
+    pub person: String,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at_ms: i64,
+    /// When the person withdrew it, if that was done.
+    pub withdrawn_ms: Option<i64>,
+}
+
+impl AuditStore {
+    /// Approves the plan of a hash in the name of a person. Changes nothing where the person has approved it already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn approve_plan(&self, hash: &PlanHash, person: &str, at_ms: i64) -> Result<(), StoreError> {
+        self.write(|connection| {
+            let of_person: Vec<PlanApproval> =
+                approvals(connection, hash)?.into_iter().filter(|one| one.person == person).collect();
+            match of_person.last() {
+                None => {
+                    let insert = "INSERT INTO plan_approvals (plan, person, at_ms) VALUES (?1, ?2, ?3)";
+                    connection.execute(insert, params![hash.as_str(), person, at_ms])?;
+                }
+                Some(last) if last.withdrawn_ms.is_some() => change(connection, hash, person, at_ms, true)?,
+                Some(_) => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// Withdraws the approval of a person, and says whether that was done: no one withdraws what they have not approved, or an
+    /// approval of a plan with which a run has begun.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn withdraw_approval(&self, hash: &PlanHash, person: &str, at_ms: i64) -> Result<bool, StoreError> {
+        self.write(|connection| {
+            let holds = |one: &PlanApproval| one.person == person && one.withdrawn_ms.is_none();
+            let done = run_with(connection, hash)?.is_none() && approvals(connection, hash)?.iter().any(holds);
+            if done {
+                change(connection, hash, person, at_ms, false)?;
+            }
+            Ok(done)
+        })
+    }
+
+    /// Who approved the plan of a hash, and who withdrew that, the first one first. Someone who approved again after that is there
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
+        self.read(|connection| approvals(connection, hash))
+    }
+}
+
+impl StoreReader {
+    /// Who approved the plan of a hash, as [`AuditStore::plan_approvals`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
+        approvals(&self.lock(), hash)
+    }
+}
+
+fn approvals(connection: &Connection, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
+    let sql = "SELECT person, at_ms FROM plan_approvals WHERE plan = ?1 ORDER BY at_ms, person";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| Ok(PlanApproval { person: row.get(0)?, at_ms: row.get(1)?, withdrawn_ms: None });
+    let mut found: Vec<PlanApproval> = statement.query_map([hash.as_str()], read)?.collect::<Result<_, _>>()?;
+    let sql = "SELECT person, at_ms, approves FROM approval_changes WHERE plan = ?1 ORDER BY num";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([hash.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let (person, at_ms, approves): (String, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if approves {
+            found.push(PlanApproval { person, at_ms, withdrawn_ms: None });
+        } else if let Some(last) = found.iter_mut().rfind(|one| one.person == person) {
+            last.withdrawn_ms = Some(at_ms);
+        }
+    }
+    Ok(found)
+}
+
+fn change(
+    connection: &Connection,
+    hash: &PlanHash,
+    person: &str,
+    at_ms: i64,
+    approves: bool,
+) -> Result<(), StoreError> {
+    let insert = "INSERT INTO approval_changes (plan, person, at_ms, approves) VALUES (?1, ?2, ?3, ?4)";
+    connection.execute(insert, params![hash.as_str(), person, at_ms, approves])?;
+    Ok(())
+}
