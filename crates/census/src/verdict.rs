@@ -41,7 +41,7 @@ pub struct Requirements {
 /// An observation that ended longer ago than this says nothing about today. A plan may be no older either.
 const STALE: Millis = 24 * 60 * 60 * 1_000;
 /// Times further ahead than this come from a wrong clock.
-const FUTURE: Millis = 24 * 60 * 60 * 1_000;
+pub(crate) const FUTURE: Millis = 24 * 60 * 60 * 1_000;
 
 impl Default for Requirements {
     /// Seven days: a week has every weekly job in it.
@@ -83,12 +83,12 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
     }
     let complete: Vec<&Source> = evidence.sources.iter().filter(|source| source.is_complete).collect();
     let whole = covered(&complete, evidence.sources);
-    if let Some(reason) = too_little(&whole, evidence.sources, requirements.window) {
-        return (CensusVerdict::NeedsObservation, reason);
-    }
     let age = requirements.now.zip(whole.window()).map_or(0, |(now, window)| now - window.to);
     if age < -FUTURE {
         let reason = format!("the observation ends {} in the future: a clock is wrong", days(-age));
+        return (CensusVerdict::NeedsObservation, reason);
+    }
+    if let Some(reason) = too_little(&whole, evidence.sources, requirements.window) {
         return (CensusVerdict::NeedsObservation, reason);
     }
     let others = if count(SessionTls::Local) > 0 { " or came over a local socket" } else { "" };

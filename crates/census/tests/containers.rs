@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{
-    Census, CensusLimits, CensusReport, CensusVerdict, LogEnd, LogReader, Requirements, SessionTls, SourceKind,
+    Census, CensusLimits, CensusReport, CensusVerdict, LogEnd, LogReader, MissingReason, Requirements, SessionTls,
+    SourceKind,
 };
+
+use serde_json::json;
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 
@@ -82,5 +85,65 @@ fn a_number_that_is_the_same_in_all_lines_is_no_process_id() {
         let expected = if has_session { CensusVerdict::Safe } else { CensusVerdict::NeedsObservation };
         let report = read(&tls);
         assert_eq!(report.verdict, expected, "{name}: {}", report.reason);
+    }
+}
+
+#[test]
+fn lines_inside_of_json_are_no_log_and_how_to_unpack_them_is_said() {
+    let wrap = |wrapped: &dyn Fn(&str) -> serde_json::Value| -> String {
+        lines().iter().map(|(_, line)| format!("{}\n", wrapped(line))).collect()
+    };
+    for (name, log, command) in [
+        ("docker", wrap(&|line| json!({"log": format!("{line}\n"), "stream": "stderr"})), "jq -r .log"),
+        ("journal", wrap(&|line| json!({"_PID": "12", "MESSAGE": line, "PRIORITY": "6"})), "journalctl -o cat"),
+        ("operator", wrap(&|line| json!({"level": "info", "record": {"message": line}})), "unpack them first"),
+        ("sequence", wrap(&|line| json!({"MESSAGE": line})).replace("{\"M", "\u{1e}{\"M"), "journalctl -o cat"),
+    ] {
+        let report = read(&log);
+        assert_eq!((report.verdict, report.clients.len()), (CensusVerdict::NeedsObservation, 0), "{name}");
+        let missing = &report.sources[0].missing;
+        assert_eq!(missing.iter().map(|one| one.reason).collect::<Vec<_>>(), [MissingReason::NotALog], "{name}");
+        assert!(missing[0].detail.contains(command), "{name}: {}", missing[0].detail);
+    }
+}
+
+#[test]
+fn what_is_behind_the_words_about_tls_is_no_plaintext() {
+    for behind in ["\\n\"", "\",\"stream\":\"stderr\"}", " (db-1)", "\u{1b}[0m", " x"] {
+        let log: String = lines().iter().map(|(_, line)| format!("{line}{behind}\n")).collect();
+        let report = read(&log.replace("user=legacy database=shop", &format!("user=legacy database=shop{TLS}")));
+        let is_plain = |client: &hostssl_census::Client| client.tls == SessionTls::Plaintext;
+        assert!(!report.clients.iter().any(is_plain), "{behind}: {:?}", report.clients);
+        assert_ne!(report.verdict, CensusVerdict::Safe, "{behind}");
+    }
+}
+
+/// A record of csvlog.
+fn csv(at: u64, user: &str, message: &str) -> String {
+    let time = time(at);
+    format!(
+        "{time},\"{user}\",\"shop\",9,\"10.0.0.9:5\",{at:x}.9,1,\"x\",{time},3/1,0,LOG,00000,\"{message}\",,,,,,,,,\"\",\"client backend\",,0\n"
+    )
+}
+
+#[test]
+fn a_log_of_records_may_begin_with_a_long_one() {
+    let json = |at: u64, message: &str| {
+        let record = json!({"timestamp": time(at), "pid": 9, "session_id": format!("{at:x}.9"), "error_severity": "LOG",
+            "remote_host": "10.0.0.9", "remote_port": 5, "message": message});
+        format!("{record}\n")
+    };
+    for count in [1, 3, 6, 400, 20_000] {
+        let statement = format!("statement: select\n{}1", "a,\n".repeat(count));
+        let rest = ["connection received: host=10.0.0.9 port=5", "connection authorized: user=legacy database=shop"];
+        let text = csv(5, "app", &statement) + &rest.map(|message| csv(9, "legacy", message)).concat();
+        let cut = text.split_inclusive('\n').skip(1).collect::<String>();
+        let noise = "out of memory\n".repeat(count.min(400)) + &rest.map(|message| json(9, message)).concat();
+        for (name, log) in [("csvlog", &text), ("jsonlog behind other lines", &noise)] {
+            let report = read(log);
+            assert_eq!(report.verdict, CensusVerdict::Breaks, "{name}, {count}: {:?}", report.sources[0].missing);
+        }
+        assert_ne!(read(&cut).verdict, CensusVerdict::Safe, "{count}");
+        assert!(!read(&cut).sources[0].format.is_empty(), "{count}: the rest of a record comes first");
     }
 }

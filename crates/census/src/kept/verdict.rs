@@ -5,10 +5,10 @@ use super::settled::Settled;
 use super::{EarlierClient, EarlierFate, KeptCensus, KeptClient, KeptSource};
 use crate::client_key::{Key, order};
 use crate::log_time::DAY;
-use crate::verdict::{CensusEvidence, covered_by_any, days, index, judge};
+use crate::verdict::{CensusEvidence, FUTURE, covered_by_any, days, index, judge};
 use crate::{
-    CensusReport, CensusVerdict, Client, Coverage, Millis, Missing, MissingReason, RefusedClient, Requirements,
-    SessionTls, Source, SourceKind,
+    CensusReport, CensusVerdict, Client, Coverage, Interval, Millis, Missing, MissingReason, RefusedClient,
+    Requirements, SessionTls, Source, SourceKind,
 };
 use std::collections::BTreeMap;
 
@@ -43,12 +43,14 @@ impl KeptCensus {
     /// Nothing from before `since` is evidence of TLS, and no client from before `made` may come back.
     fn judge_from(&self, requirements: Requirements, since: Option<Millis>, made: Option<Millis>) -> CensusReport {
         let from = self.from(requirements, since);
-        let sources = self.sources_from(from);
+        let ahead = ahead(requirements);
+        let sources = self.sources_within(from, ahead);
         let clients = self.clients_from(from, &sources);
         let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
         let (verdict, reason) = judge(&evidence, requirements);
         let earlier = self.earlier_for(Restriction::RequireTls, from, made, &sources);
         let (verdict, reason) = unless_missed(verdict, reason, &earlier, Restriction::RequireTls);
+        let (verdict, reason) = self.unless_ahead(verdict, reason, requirements);
         let whole = covered_by_any(&sources);
         CensusReport {
             verdict,
@@ -121,26 +123,53 @@ impl KeptCensus {
             };
             unless_missed(verdict, reason, &earlier, restriction)
         };
+        (report.verdict, report.reason) = self.unless_ahead(report.verdict, report.reason, requirements);
         report.clients.retain(|client| is_below(client) || is_open(client));
         report.earlier = still_open(earlier);
         report.clients.extend(report.earlier.iter().cloned());
         report
     }
 
-    /// The last thing that a source saw which sees every connection; the last of all where there is no such source.
-    fn until(&self) -> Option<Millis> {
-        let complete = self.sources.values().filter_map(|source| source.complete.last());
-        let complete = complete.map(|span| span.time.to).max();
-        complete.or_else(|| self.sources.values().flat_map(|source| &source.parts).map(|(span, ..)| span.to).max())
+    /// The last thing that a source saw which sees every connection; the last of all where there is no such source. What a clock
+    /// that was wrong has in the future is left out.
+    fn until(&self, ahead: Millis) -> Option<Millis> {
+        let last = |spans: &mut dyn Iterator<Item = Interval>| -> Option<Millis> {
+            spans.filter(|span| span.from <= ahead).map(|span| span.to.min(ahead)).max()
+        };
+        let sources = || self.sources.values();
+        last(&mut sources().flat_map(|source| &source.complete).map(|span| span.time))
+            .or_else(|| last(&mut sources().flat_map(|source| &source.parts).map(|(span, ..)| *span)))
+    }
+
+    /// The verdict, unless something that is kept was logged by a clock that was wrong: it is not known what else was.
+    fn unless_ahead(
+        &self,
+        verdict: CensusVerdict,
+        reason: String,
+        requirements: Requirements,
+    ) -> (CensusVerdict, String) {
+        let spans = self.sources.values().flat_map(|source| {
+            source.complete.iter().map(|span| span.time).chain(source.parts.iter().map(|(span, ..)| *span))
+        });
+        let beyond = spans.map(|span| span.to).max().zip(requirements.now);
+        let Some((last, now)) = beyond.filter(|(last, _)| *last > ahead(requirements)) else {
+            return (verdict, reason);
+        };
+        let verdict = if verdict == CensusVerdict::Safe { CensusVerdict::NeedsObservation } else { verdict };
+        let ahead = days(last - now);
+        let said = format!(
+            "a clock was wrong: what was logged up to {ahead} in the future is left out, and `hostssl clients forget` removes what is kept"
+        );
+        (verdict, format!("{said}; {reason}"))
     }
 
     pub(super) fn from(&self, requirements: Requirements, since: Option<Millis>) -> Option<Millis> {
-        let from = self.until().map(|until| until.saturating_sub(requirements.window));
+        let from = self.until(ahead(requirements)).map(|until| until.saturating_sub(requirements.window));
         from.max(since)
     }
 
-    fn sources_from(&self, from: Option<Millis>) -> Vec<Source> {
-        self.sources.iter().flat_map(|(kind, source)| source.shown(*kind, from)).collect()
+    fn sources_within(&self, from: Option<Millis>, ahead: Millis) -> Vec<Source> {
+        self.sources.iter().flat_map(|(kind, source)| source.shown(*kind, from, ahead)).collect()
     }
 
     fn clients_from(&self, from: Option<Millis>, sources: &[Source]) -> Vec<Client> {
@@ -155,6 +184,11 @@ impl KeptCensus {
         clients.sort_by(|a, b| order(a).cmp(&order(b)));
         clients
     }
+}
+
+/// Times beyond this are of a clock that was wrong.
+fn ahead(requirements: Requirements) -> Millis {
+    requirements.now.map_or(Millis::MAX, |now| now.saturating_add(FUTURE))
 }
 
 /// The verdict, unless it is safe only because clients that would have been refused were not observed lately.
@@ -210,11 +244,12 @@ impl KeptClient {
 
 impl KeptSource {
     /// What it has shown since then: whole, and in part.
-    fn shown(&self, kind: SourceKind, from: Option<Millis>) -> Vec<Source> {
+    fn shown(&self, kind: SourceKind, from: Option<Millis>, ahead: Millis) -> Vec<Source> {
+        let within = |span: Interval| (span.from <= ahead).then_some(Interval { to: span.to.min(ahead), ..span });
         let mut whole = Source::new(kind, name(kind));
-        whole.coverage = Coverage::apart(self.covered());
+        whole.coverage = Coverage::apart(self.covered().into_iter().filter_map(within).collect());
         let mut part = Source::new(kind, format!("{}, in part", name(kind)));
-        part.coverage = Coverage::apart(self.parts.iter().map(|(span, ..)| *span).collect());
+        part.coverage = Coverage::apart(self.parts.iter().filter_map(|(span, ..)| within(*span)).collect());
         for (_, reason, detail) in &self.parts {
             part.lacks(*reason, detail.clone());
         }

@@ -2,6 +2,7 @@
 
 mod csvlog;
 mod findings;
+mod format;
 mod jsonlog;
 mod restart;
 mod settings;
@@ -12,7 +13,6 @@ use super::csv;
 use super::infer::infer;
 use super::join::{ConnectionTally, Joiner};
 use super::joined_session::{Seen, session_id, text};
-use super::json_record;
 use super::judged::{JudgedMessage, JudgedMessages};
 use super::line_facts::LineFacts;
 use super::line_heads::{LastHead, ReadAt};
@@ -98,6 +98,8 @@ pub(super) struct LogFile {
     /// The last lines about connections.
     logged: LastLogged,
     before: Option<ConnectionTally>,
+    /// How to unpack the log, where its lines are inside of others.
+    wrapper: Option<&'static str>,
 }
 
 impl LogFile {
@@ -129,6 +131,7 @@ impl LogFile {
             settings: Vec::new(),
             logged: LastLogged::default(),
             before: None,
+            wrapper: None,
         }
     }
 
@@ -160,24 +163,19 @@ impl LogFile {
         if self.sample.starts_with(b"\xef\xbb\xbf") {
             self.sample.drain(..3);
         }
-        let lines = self.sample.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        // The first line may be the rest of one.
-        for line in lines.clone().take(4) {
-            if line.starts_with(b"{")
-                && json_record::with_record(line, |record| stamp(record.timestamp.as_bytes())).flatten().is_some()
-            {
-                self.format = LogFormat::Json;
-                return true;
-            }
-            let is_csv = |line| csv::record(line).is_some_and(|record| stamp(&record.time).is_some());
-            if is_csv(line.strip_suffix(b"\r").unwrap_or(line)) {
-                self.format = LogFormat::Csv;
-                return true;
-            }
+        if let Some(format) = format::of_records(&self.sample) {
+            self.format = format;
+            return true;
         }
+        self.wrapper = format::wrapper(&self.sample);
+        if self.wrapper.is_some() {
+            self.format = LogFormat::None;
+            return true;
+        }
+        let mut lines = self.sample.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         if self.prefixes.is_empty() {
             self.prefixes.extend(infer(&self.sample));
-        } else if !lines.clone().any(|line| self.prefixes.iter().any(|prefix| prefix.split(line).is_some())) {
+        } else if !lines.any(|line| self.prefixes.iter().any(|prefix| prefix.split(line).is_some())) {
             // The given prefix fits no line. Whether it is a log at all says the message at the end.
             if infer(&self.sample).is_none() && is_last {
                 self.format = LogFormat::None;

@@ -280,9 +280,8 @@ fn split_off<'a>(text: &'a [u8], first: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 /// Takes what the server says of encryption off the end of a message.
 fn encryption<'a>(text: &'a [u8], wording: &Wording) -> (&'a [u8], Encryption<'a>) {
     if text.last() != Some(&b')') {
-        // Lines in the JSON of a container's runtime go on behind the message.
-        let is_wrapped = find(text, wording.ssl[0].as_bytes()).is_some() && find(text, b")\\n\"").is_some();
-        return (text, if is_wrapped { Encryption::Unreadable } else { Encryption::None });
+        // What passes a log on may put something behind a line.
+        return (text, if has_ssl_inside(text, wording) { Encryption::Unreadable } else { Encryption::None });
     }
     let (without_gss, has_gss) = match gss(text, wording) {
         Some((head, encrypted)) => (head, encrypted),
@@ -331,6 +330,17 @@ fn ssl<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], &'a [u8], &'a
     let has_name = [wording.database, wording.application].iter().any(|mark| find(tail, mark.as_bytes()).is_some());
     let tail_is_known = tail.is_empty() || (tail.starts_with(b", ") && !tail.contains(&b'(') && !has_name);
     (digits > 0 && is_protocol && word(cipher) && tail_is_known).then_some((text.get(..at)?, protocol, cipher))
+}
+
+/// Whether ` SSL enabled (protocol=P, cipher=C, bits=N)` is anywhere, whole.
+fn has_ssl_inside(text: &[u8], wording: &Wording) -> bool {
+    let [open, cipher, bits, close] = wording.ssl;
+    let whole = find(text, open.as_bytes()).and_then(|at| {
+        let (_, inside) = split_once(text.get(at..)?, cipher)?;
+        let (_, inside) = split_once(inside, bits)?;
+        inside.first().filter(|digit| digit.is_ascii_digit()).and_then(|_| split_once(inside, close))
+    });
+    whole.is_some()
 }
 
 fn split_once<'a>(text: &'a [u8], at: &str) -> Option<(&'a [u8], &'a [u8])> {

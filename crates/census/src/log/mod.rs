@@ -133,7 +133,7 @@ impl LogReader {
             for source in self.sources {
                 let Some(source) = self.census.source_mut(source) else { continue };
                 // The lines may be there, and were not matched: the server's settings are not to blame.
-                if !source.missing.iter().any(|missing| missing.reason == MissingReason::MixedPrefixes) {
+                if ![MissingReason::MixedPrefixes, MissingReason::NotALog].iter().any(|reason| source.has(*reason)) {
                     source.lacks(MissingReason::LogConnectionsOff, detail);
                 }
             }

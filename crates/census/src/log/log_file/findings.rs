@@ -8,7 +8,11 @@ use crate::{MissingReason, Source};
 impl LogFile {
     pub(super) fn note(&self, source: &mut Source, before: ConnectionTally, after: ConnectionTally) {
         if matches!(self.format, LogFormat::None) {
-            return source.lacks(MissingReason::NotALog, "it contains no line of a PostgreSQL log");
+            let detail = match self.wrapper {
+                Some(command) => format!("its lines are JSON around those of a log: unpack them first{command}"),
+                None => "it contains no line of a PostgreSQL log".to_owned(),
+            };
+            return source.lacks(MissingReason::NotALog, detail);
         }
         let authorized = after.authorized - before.authorized;
         // What was not matched may be the very lines that are missed, so it is the first thing to say.
