@@ -2,18 +2,39 @@
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
-use hostssl_model::Hint;
+use hostssl_model::{ControlId, Hint, Scope};
+use hostssl_remediation::{FixableControl, Plan};
 use std::ffi::OsString;
 
 /// The id of the option that names the configuration file.
 pub(crate) const CONFIG: &str = "config";
 
 /// Options that a next command needs as well, where it has them. What the environment says holds for it anyhow.
-const CARRIED: [&str; 10] =
-    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state", "store", CONFIG];
+const CARRIED: [&str; 11] = [
+    "tenant",
+    "auth",
+    "cloud",
+    "arm_endpoint",
+    "authority_host",
+    "ca_file",
+    "simulate",
+    "zones_file",
+    "state",
+    "store",
+    CONFIG,
+];
 
 /// Options that say which servers are meant: a plan after an audit is for the same ones.
 const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", "server", "tag", "except"];
+
+/// Options that say by which rules they are judged, and how long their clients are observed.
+const RULES: [&str; 4] = ["profile", "control", "waivers", "window"];
+
+/// What a plan is made by without `--profile`.
+const DEFAULT_PROFILE: &str = "baseline";
+
+/// Servers that are named without an option, and the option that names them elsewhere.
+const POSITIONAL: (&str, &str) = ("names", "server");
 
 /// Options of a run that resuming it needs as well: without them the rest would be changed in another way.
 const PACE: [&str; 4] = ["max_parallel", "max_failures", "soak", "probe"];
@@ -45,8 +66,26 @@ impl Again {
         let named = |id: &str| {
             if id == "simulate" { leaf.get_one::<String>(id).cloned().into_iter().collect() } else { texts(id) }
         };
-        let options = SCOPE.into_iter().chain(PACE).chain(CARRIED).filter(given);
-        Self { root, options: options.map(|id| (id, named(id))).collect() }
+        let (positional, option) = POSITIONAL;
+        let servers = given(&positional).then(|| (option, texts(positional)));
+        let options = SCOPE.into_iter().chain(RULES).chain(PACE).chain(CARRIED).filter(given);
+        Self { root, options: servers.into_iter().chain(options.map(|id| (id, named(id)))).collect() }
+    }
+
+    /// The same after something was done with a plan: the plan says which servers are meant, and by which rules.
+    pub(crate) fn of_plan(self, plan: &Plan) -> Self {
+        self.of_scope(plan.scope(), plan.profile())
+    }
+
+    fn of_scope(mut self, scope: &Scope, profile: &str) -> Self {
+        self.options.retain(|(id, _)| !SCOPE.contains(id) && !RULES.contains(id));
+        let Scope { tenants: _, management_groups, subscriptions, resource_groups, servers, tags, except } = scope;
+        let lists = [management_groups, subscriptions, resource_groups, servers, tags, except];
+        let scope = SCOPE.into_iter().zip(lists.map(Clone::clone)).filter(|(_, values)| !values.is_empty());
+        let is_default = profile.split('@').next() == Some(DEFAULT_PROFILE);
+        let profile = (!is_default).then(|| ("profile", vec![profile.to_owned()]));
+        self.options.splice(0..0, scope.chain(profile));
+        self
     }
 
     /// The same for what was kept of this simulated Azure: only its scenario leads there, whichever one was searched for.
@@ -74,14 +113,23 @@ impl Again {
             leaf = next;
         }
         // What follows an audit is about the same servers, and what is resumed goes on in the same way.
-        let is_of_scope = matches!(leaf.get_name(), "plan" | "clients");
+        let is_of_scope = matches!(leaf.get_name(), "audit" | "plan" | "clients");
         let is_resumed = leaf.get_name() == "resume";
-        let is_needed = |id: &str| (is_of_scope || !SCOPE.contains(&id)) && (is_resumed || !PACE.contains(&id));
+        let is_of_servers = |id: &str| SCOPE.contains(&id) || RULES.contains(&id);
+        let is_needed = |id: &str| (is_of_scope || !is_of_servers(id)) && (is_resumed || !PACE.contains(&id));
         for (id, values) in self.options.iter().filter(|(id, _)| is_needed(id)) {
             let Some(option) = option(&self.root, leaf, id) else { continue };
             let Some(long) = option.get_long().filter(|long| !command.contains(&format!("--{long}"))) else { continue };
+            // Not every control is one that hostssl can fix.
+            let is_known = |value: &&String| {
+                *id != "control"
+                    || leaf.get_name() != "plan"
+                    || ControlId::from_code(value).and_then(FixableControl::of).is_some()
+            };
             match option.get_action().takes_values() {
-                true => values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value))),
+                true => {
+                    values.iter().filter(is_known).for_each(|value| whole += &format!(" --{long} {}", quoted(value)))
+                }
                 false => whole += &format!(" --{long}"),
             }
         }
@@ -131,5 +179,36 @@ mod tests {
         assert_eq!(again.command("hostssl undo one"), "hostssl undo one --simulate demo");
         let again = after(&["audit", "--probe", "--server", "a b"]);
         assert_eq!(again.command("hostssl plan"), "hostssl plan --server 'a b'");
+    }
+
+    #[test]
+    fn what_follows_is_about_the_same_servers_by_the_same_rules() {
+        let rules = ["--profile", "strict", "--control", "minimum-tls-version", "--control", "replica-parity"];
+        let again = after(&[&["audit", "--waivers", "w.toml"][..], &rules].concat());
+        assert_eq!(
+            again.command("hostssl plan"),
+            "hostssl plan --profile strict --control minimum-tls-version --waivers w.toml"
+        );
+        let again = after(&["clients", "pg-a", "--window", "14d"]);
+        assert_eq!(again.command("hostssl plan"), "hostssl plan --server pg-a");
+        assert_eq!(
+            again.command("hostssl clients -o markdown"),
+            "hostssl clients -o markdown --server pg-a --window 14d"
+        );
+        let again = after(&["zones", "check", "--zones", "z.toml"]);
+        assert_eq!(again.command("hostssl zones add ZONE"), "hostssl zones add ZONE --zones z.toml");
+    }
+
+    #[test]
+    fn after_a_plan_is_used_its_own_scope_counts() {
+        let names = |name: &str| vec![name.to_owned()];
+        let scope = Scope { subscriptions: names("Contoso P*"), except: names("pg-keycloak"), ..Scope::default() };
+        let again = after(&["apply", "p.json", "--simulate"]);
+        assert_eq!(
+            again.clone().of_scope(&scope, "strict@1").command("hostssl plan"),
+            "hostssl plan --subscription 'Contoso P*' --except pg-keycloak --profile strict@1 --simulate demo"
+        );
+        let whole = again.of_scope(&Scope::default(), "baseline@1");
+        assert_eq!(whole.command("hostssl plan"), "hostssl plan --simulate demo");
     }
 }

@@ -18,6 +18,7 @@ use crate::again::Again;
 use clap::{Args, ValueEnum};
 use hostssl_azure::RequestLimits;
 use hostssl_model::untrusted::is_harmful;
+use hostssl_remediation::Plan;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +42,13 @@ pub(crate) struct TerminalArgs {
     /// What a command that is printed needs of this one's options.
     #[arg(skip)]
     pub(crate) again: Again,
+}
+
+impl TerminalArgs {
+    /// The same after something was done with a plan.
+    pub(crate) fn of_plan(&self, plan: &Plan) -> Self {
+        Self { again: self.again.clone().of_plan(plan), ..self.clone() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

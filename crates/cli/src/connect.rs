@@ -3,6 +3,7 @@
 use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, SelectArgs, StateArgs, TerminalArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::questions;
 use crate::signals::Signals;
 use crate::simulated::{cloud_of, kept_azure, tenants_of};
 use crate::simulated_azure::{SimTransport, Simulation};
@@ -146,11 +147,15 @@ fn stop_signal(limits: &LimitArgs) -> (StopSignal, AbortHandle) {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
-                stderr!("--deadline reached: settling what is in progress, then reporting");
+                if !questions::stop() {
+                    stderr!("--deadline reached: settling what is in progress, then reporting");
+                }
             }
             () = signals.next() => {
                 give.send_replace(Some(Stop::Interrupted));
-                stderr!("interrupted: settling what is in progress, then reporting; interrupt again to quit immediately");
+                if !questions::stop() {
+                    stderr!("interrupted: settling what is in progress, then reporting; interrupt again to quit immediately");
+                }
             }
         }
         signals.next().await;

@@ -64,6 +64,12 @@ impl CliError {
         Self { exit: Exit::Failed, message: "the run was stopped while signing in".to_owned(), hint: hint.into() }
     }
 
+    /// The command was stopped while it waited for an answer.
+    pub(crate) fn stopped_at_a_question() -> Self {
+        let message = "stopped at the question, so nothing was done".to_owned();
+        Self { exit: Exit::Interrupted, message, hint: "run it again to answer".into() }
+    }
+
     /// The same about what stands in a file.
     pub(crate) fn of_file(self, path: &Path) -> Self {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }

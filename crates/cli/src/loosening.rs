@@ -2,7 +2,7 @@
 
 use crate::args::{TerminalArgs, reason};
 use crate::error::CliError;
-use crate::run_change::{prompt, refuse_without_terminal};
+use crate::questions::{prompt, refuse_without_terminal};
 use crate::stdout;
 use clap::Args;
 use hostssl_model::Hint;

@@ -39,6 +39,7 @@ mod plan_file;
 mod policy_warnings;
 mod probing;
 mod progress;
+mod questions;
 mod route;
 mod run_change;
 mod run_key;

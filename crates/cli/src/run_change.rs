@@ -17,7 +17,7 @@ use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
 use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, LoadedRun, Plan, Report, Step, SystemClock};
 use hostssl_store::Store;
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write as _};
+use std::io;
 use std::path::PathBuf;
 use tokio::sync::watch;
 
@@ -229,42 +229,6 @@ impl TableArgs {
     pub(crate) fn is_wide(&self) -> bool {
         self.output == ValueFormat::Wide
     }
-}
-
-/// Whether there is a terminal to ask on.
-pub(crate) fn can_ask() -> bool {
-    io::stdin().is_terminal() && stdout::stderr_is_terminal()
-}
-
-/// Fails where no one can be asked, with `instead` as what to do.
-pub(crate) fn refuse_without_terminal(instead: impl Into<Hint>) -> Result<(), CliError> {
-    match can_ask() {
-        true => Ok(()),
-        false => Err(CliError::usage("there is no terminal to ask for approval on", instead)),
-    }
-}
-
-/// Asks on the terminal. Nothing but the whole word counts.
-///
-/// # Errors
-///
-/// When there is no terminal to ask on, with `instead` as what to do.
-pub(crate) fn ask(question: &str, instead: impl Into<Hint>) -> Result<bool, CliError> {
-    refuse_without_terminal(instead)?;
-    Ok(prompt(&format!("{question} Type yes to continue:"))?.trim().eq_ignore_ascii_case("yes"))
-}
-
-/// Asks for a line on the terminal, of which there must be one.
-pub(crate) fn prompt(question: &str) -> Result<String, CliError> {
-    // Whatever was typed before the question was read is not an answer to it.
-    #[cfg(unix)]
-    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
-    let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
-    read.map_err(|error| CliError::failed(&error, "the terminal could not be read; run it again on another one"))?;
-    Ok(answer)
 }
 
 impl PaceArgs {

@@ -1,5 +1,32 @@
 //! The signals of the operating system that the program answers.
 
+use tokio::sync::watch;
+
+/// A signal that asks for an end, for all who wait for it: those too who begin to wait after it has come.
+#[derive(Debug, Clone)]
+pub(crate) struct EndSignal(watch::Receiver<bool>);
+
+impl EndSignal {
+    /// Listens from now on, in the runtime that this is called in.
+    pub(crate) fn listen() -> Self {
+        let (tell, told) = watch::channel(false);
+        let mut signals = Signals::of_an_end();
+        tokio::spawn(async move {
+            signals.next().await;
+            tell.send_replace(true);
+        });
+        Self(told)
+    }
+
+    /// Done when it has come.
+    pub(crate) async fn given(&self) {
+        if self.0.clone().wait_for(|is_given| *is_given).await.is_err() {
+            // The runtime ends, and this with it.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// Signals of one purpose. They are caught from the moment this exists: none that comes before someone waits for it is lost,
 /// or ends the process.
 pub(crate) struct Signals(Caught);

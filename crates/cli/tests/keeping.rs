@@ -559,7 +559,11 @@ fn what_cannot_be_served_is_one_line_and_a_hint() {
         (&["--profile", "lax"], 2, "there is no profile"),
         (&["--listen", "nowhere"], 2, "--listen"),
         // Nobody may make a directory there, and no file is one.
-        (&["--state", "/proc/hostssl"], 1, "make the directory writable for this user, or name another with --state"),
+        (
+            &["--state", "/proc/hostssl"],
+            1,
+            "give this user the right to read and write the directory, or name another with --state",
+        ),
         (&["--state", "/dev/null"], 1, "name another with --state"),
     ] {
         let done = run(&[&["serve", "-q", "--simulate"], arguments].concat());

@@ -148,8 +148,13 @@ pub(crate) fn open_for_reading(directory: &StateDirectory) -> Result<Connection,
 /// Opens what is there, and changes and follows nothing.
 pub(crate) fn open_as_it_is(directory: &StateDirectory) -> Result<Connection, StoreError> {
     let path = database_path(directory);
-    if !path.exists() {
-        return Err(StoreError::NoState(directory.path().into()));
+    match path.symlink_metadata() {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::NoState(directory.path().into()));
+        }
+        // What cannot be looked at may well be there.
+        Err(error) => return Err(StoreError::Directory { path: directory.path().into(), source: Arc::new(error) }),
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags)?;

@@ -207,7 +207,7 @@ impl Advice for StoreError {
                 "remove write permission from group and others (chmod go-w), or name another directory with --state"
             }
             Self::Directory { .. } | Self::ReadOnly(_) => {
-                "make the directory writable for this user, or name another with --state"
+                "give this user the right to read and write the directory, or name another with --state"
             }
             Self::Full(_) => {
                 "free some space; then resume the run that `hostssl runs` shows as not ended, if there is one"

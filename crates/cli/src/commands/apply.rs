@@ -10,10 +10,8 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
 use crate::loosening::{Loosening, LooseningArgs};
-use crate::run_change::{
-    ask, change, connect_tenant, refuse_idle_forgetting, refuse_without_terminal, servers_of, write_report,
-    write_report_with,
-};
+use crate::questions::{ask, refuse_without_terminal};
+use crate::run_change::{change, connect_tenant, refuse_idle_forgetting, servers_of, write_report, write_report_with};
 use crate::simulated::scenario_of;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
@@ -174,8 +172,8 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
         Ok((report, names, sessions))
     })?;
     // Servers were changed: that is reported, whatever happened to the sessions.
-    let exit =
-        write_report_with(&report, sessions.as_deref().unwrap_or_default(), &names, &args.value, &shape, terminal)?;
+    let (sessions_found, terminal) = (sessions.as_deref().unwrap_or_default(), &terminal.of_plan(&plan));
+    let exit = write_report_with(&report, sessions_found, &names, &args.value, &shape, terminal)?;
     sessions.map(|_| exit)
 }
 
@@ -219,7 +217,7 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let route = args.judge.route(&args.connect)?;
-    let (report, names) = block_on(async {
+    let (report, names, plan) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
@@ -232,9 +230,9 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
         let names = names::of_azure(&site.reading).await;
-        Ok((change(&site, &store, &args.pace, route, &plan, terminal, work).await?, names))
+        Ok((change(&site, &store, &args.pace, route, &plan, terminal, work).await?, names, plan))
     })?;
-    write_report(&report, &names, &args.value, &shape, terminal)
+    write_report(&report, &names, &args.value, &shape, &terminal.of_plan(&plan))
 }
 
 /// `hostssl undo`.
@@ -244,7 +242,7 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     // A failed step does not stop the rest of the undo.
     let pace =
         PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, soak: None, deadline: args.deadline };
-    let (report, names) = block_on(async {
+    let (report, names, plan) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
@@ -267,9 +265,9 @@ pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             remediation.undo(loaded, &forgotten, reason.as_deref()).await
         };
-        Ok((change(&site, &store, &pace, None, &plan, terminal, work).await?, names))
+        Ok((change(&site, &store, &pace, None, &plan, terminal, work).await?, names, plan))
     })?;
-    write_report(&report, &names, &args.value, &shape, terminal)
+    write_report(&report, &names, &args.value, &shape, &terminal.of_plan(&plan))
 }
 
 /// What a script says in place of the answers.

@@ -13,8 +13,9 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::AuditBar;
 use crate::run_change::connect_tenant;
+use crate::simulated::of_cloud;
 use crate::simulated::scenario_of;
-use crate::state::find_audit;
+use crate::state::find_audit_in;
 use crate::state_patience::StatePatience;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
@@ -232,7 +233,11 @@ fn left_failing(planned: &Planned) -> usize {
     let failing: BTreeSet<_> = left
         .filter(|one| match one.control.id() {
             Some(id) => failed.contains(&(&one.server, id)),
-            None => one.reason != LeftOutReason::NotSupported,
+            // Of these servers no value was read.
+            None => {
+                use LeftOutReason::{NotReady, NotSupported, Stopped, Unknown};
+                !matches!(one.reason, NotSupported | Stopped | NotReady | Unknown)
+            }
         })
         .map(|one| &one.server)
         .collect();
@@ -334,6 +339,7 @@ pub(crate) fn write(
 
 fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let plan = plan_file::read(&args.plan)?;
+    let terminal = &of_cloud(terminal, plan.cloud()).of_plan(&plan);
     let audit = args.audit.as_deref().map(|run| kept_audit(args, run)).transpose()?;
     let failed = audit.as_ref().map(|audit| failed_findings(&audit.servers));
     let tags = audit.as_ref().map(|audit| server_tags(&audit.servers));
@@ -359,7 +365,7 @@ fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
 /// The audit that a plan is compared with.
 fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> {
     let reader = args.state.read(args.of.simulated())?;
-    let audit = find_audit(&reader, run)?;
+    let audit = find_audit_in((&args.state, args.of.simulated()), &reader, run)?;
     Ok(reader.audit_report(&audit)?)
 }
 

@@ -55,7 +55,7 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     let known = reader.subscription_names()?;
     let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let refused = refused_since(&reader, &report, &receipts)?;
-    let terminal = of_cloud(terminal, loaded.plan.cloud());
+    let terminal = of_cloud(terminal, loaded.plan.cloud()).of_plan(&loaded.plan);
     write_run(&report, &receipts, &refused, &names, args, query.as_ref(), &terminal)?;
     Ok(Exit::AllPass)
 }

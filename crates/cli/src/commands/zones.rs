@@ -83,7 +83,8 @@ pub(crate) enum ZonesCommand {
 #[derive(Debug, Args)]
 pub(crate) struct ZoneFileArgs {
     /// The file of zones.
-    #[arg(long = "zones", value_name = "FILE", default_value = FILE, env = "HOSTSSL_ZONES")]
+    // An id of its own: commands that are printed take it along, and not the file with which an audit probes.
+    #[arg(id = "zones_file", long = "zones", value_name = "FILE", default_value = FILE, env = "HOSTSSL_ZONES")]
     file: PathBuf,
 }
 

@@ -3,7 +3,7 @@
 use crate::args::{SimulatedArgs, StateArgs, TerminalArgs, name};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::run_change::ask;
+use crate::questions::ask;
 use crate::state::instant;
 use crate::state_patience::StatePatience;
 use clap::Args;

@@ -3,7 +3,7 @@
 use super::ClientsArgs;
 use crate::error::CliError;
 use crate::logins::{DATABASE, Logins};
-use crate::signals::Signals;
+use crate::signals::EndSignal;
 use crate::simulated_azure::Simulation;
 use clap::Args;
 use hostssl_census::{Census, MissingReason, Source, SourceKind};
@@ -71,16 +71,15 @@ impl LiveArgs {
     }
 
     /// Done when reading is to end.
-    async fn stopped(&self) {
-        let mut signals = Signals::of_an_end();
+    async fn stopped(&self, end: &EndSignal) {
         match self.watch {
             Some(Watch::For(time)) => {
                 tokio::select! {
                     () = tokio::time::sleep(time) => {}
-                    () = signals.next() => {}
+                    () = end.given() => {}
                 }
             }
-            Some(Watch::UntilInterrupted) | None => signals.next().await,
+            Some(Watch::UntilInterrupted) | None => end.given().await,
         }
     }
 }
@@ -130,8 +129,8 @@ pub(super) fn named_servers(args: &ClientsArgs, is_one: bool) -> Result<Vec<Name
 
 impl NamedServer {
     /// Reads until it is enough.
-    pub(super) async fn observe(self, args: &ClientsArgs, census: Census) -> Census {
-        self.observer.observe(census, args.live.schedule(), args.live.stopped()).await
+    pub(super) async fn observe(self, args: &ClientsArgs, census: Census, end: &EndSignal) -> Census {
+        self.observer.observe(census, args.live.schedule(), args.live.stopped(end)).await
     }
 }
 
@@ -139,6 +138,7 @@ impl NamedServer {
 pub(super) struct AzureSessions<'a> {
     logins: Logins,
     args: &'a ClientsArgs,
+    end: EndSignal,
 }
 
 fn logins(args: &ClientsArgs) -> Result<Logins, CliError> {
@@ -147,14 +147,18 @@ fn logins(args: &ClientsArgs) -> Result<Logins, CliError> {
 }
 
 impl<'a> AzureSessions<'a> {
-    pub(super) fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
-        Ok(Self { logins: logins(args)?, args })
+    pub(super) fn new(args: &'a ClientsArgs, end: EndSignal) -> Result<Self, CliError> {
+        Ok(Self { logins: logins(args)?, args, end })
     }
 
     /// Those of a simulated Azure.
-    pub(super) fn of_simulation(args: &'a ClientsArgs, simulation: &Simulation) -> Result<Self, CliError> {
+    pub(super) fn of_simulation(
+        args: &'a ClientsArgs,
+        simulation: &Simulation,
+        end: EndSignal,
+    ) -> Result<Self, CliError> {
         args.live.route.dialer_unless(true)?;
-        Ok(Self { logins: Logins::of_simulation(simulation, args.live.user.clone())?, args })
+        Ok(Self { logins: Logins::of_simulation(simulation, args.live.user.clone())?, args, end })
     }
 }
 
@@ -180,7 +184,7 @@ impl ClientSource for AzureSessions<'_> {
         }
         let observer = Observer { server: Some(ServerSessions::new(login)), poolers };
         let live = &self.args.live;
-        observer.observe(census, live.schedule(), live.stopped()).await
+        observer.observe(census, live.schedule(), live.stopped(&self.end)).await
     }
 }
 

@@ -10,6 +10,7 @@ use crate::args::{
 use crate::connect::{Connected, block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::signals::EndSignal;
 use crate::{names, stdout};
 use clap::{Args, Subcommand, ValueEnum};
 use hostssl_census::{Census, CensusLimits, CensusReport, KeptCensus, Millis, Prefix, Requirements, SessionTls};
@@ -111,6 +112,8 @@ pub(crate) struct ClientsArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ClientsFormat {
     Table,
+    /// The table with all columns, whatever the width.
+    Wide,
     Json,
     /// JSON in colour, where the terminal has colours.
     Jsonc,
@@ -143,7 +146,8 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
         return forget::run(args, terminal);
     }
     let query = stdout::query(args.query.as_deref())?;
-    let shape = args.order.shape(args.output == ClientsFormat::Table && query.is_none(), false)?;
+    let is_wide = args.output == ClientsFormat::Wide;
+    let shape = args.order.shape((is_wide || args.output == ClientsFormat::Table) && query.is_none(), is_wide)?;
     let started = Timestamp::now();
     let since = args.since.map(|since| match since {
         Since::At(at) => at,
@@ -222,11 +226,12 @@ fn of_named(args: &ClientsArgs, since: Option<Millis>, requirements: Requirement
             return Ok(logs.take().map(|(name, census)| one(name, census)).into_iter().collect());
         }
         let (name_of_logs, mut from_logs) = logs.take().unzip();
+        let end = &EndSignal::listen();
         let observed = named.into_iter().map(|server| {
             // With logs there is one server, and it has the name of its first log.
             let name = name_of_logs.clone().unwrap_or_else(|| server.name.clone());
             let census = from_logs.take().unwrap_or_else(census);
-            async move { one(name, server.observe(args, census).await) }
+            async move { one(name, server.observe(args, census, end).await) }
         });
         Ok(futures::future::join_all(observed.collect::<Vec<_>>()).await)
     })?;
@@ -263,15 +268,18 @@ fn of_azure(
         return Err(live_sessions::nothing_to_watch());
     }
     let is_real = args.connect.simulate.is_none();
-    let real = (has_sessions && is_real).then(|| live_sessions::AzureSessions::new(args)).transpose()?;
     let analytics = args.log_analytics.map(|id| LogAnalyticsSource::new(id.to_string(), since, now));
     let mut select = args.select.clone();
     select.server.extend(args.names.iter().cloned());
     block_on(async {
+        let end = EndSignal::listen();
+        let real =
+            (has_sessions && is_real).then(|| live_sessions::AzureSessions::new(args, end.clone())).transpose()?;
         let Connected { tenants, simulation, .. } =
             connect_whole(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let simulated = simulation.as_ref().filter(|_| has_sessions);
-        let simulated = simulated.map(|one| live_sessions::AzureSessions::of_simulation(args, one)).transpose()?;
+        let simulated =
+            simulated.map(|one| live_sessions::AzureSessions::of_simulation(args, one, end.clone())).transpose()?;
         let of_analytics = analytics.iter().map(|source| source as &dyn ClientSource);
         let of_sessions = real.iter().chain(&simulated).map(|source| source as &dyn ClientSource);
         let sources: Vec<&dyn ClientSource> = of_analytics.chain(of_sessions).collect();
@@ -358,12 +366,12 @@ fn write(
     terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let format = match args.output {
-        ClientsFormat::Table if query.is_none() => {
+        ClientsFormat::Table | ClientsFormat::Wide if query.is_none() => {
             return stdout::write_text(terminal, shape, |out, text| clients_text::write(out, report, text));
         }
         ClientsFormat::Csv => return stdout::write(|out| clients_csv::write(out, report)),
         ClientsFormat::Markdown => return stdout::write(|out| clients_sheet::write(out, report)),
-        ClientsFormat::Table => Format::Table,
+        ClientsFormat::Table | ClientsFormat::Wide => Format::Table,
         ClientsFormat::Json => Format::Json,
         ClientsFormat::Jsonc => Format::Jsonc,
         ClientsFormat::Yaml => Format::Yaml,
