@@ -142,6 +142,10 @@ impl<W: ParameterWriter> Executor<'_, W> {
         if !settled && !matches!(phase, RunPhase::Finished | RunPhase::UndoFinished) {
             return Err(ExecuteError::NotEnded(run.clone()));
         }
+        // An undo that is over is not begun again, as its record would say that something was restored once more.
+        if phase == RunPhase::UndoFinished && !recorder.has_undoable() {
+            return recorder.conclude(Ok(()));
+        }
         let walked = async {
             if settled {
                 self.end_waiting(&recorder, NotStarted::NotContinued).await?;

@@ -230,10 +230,14 @@ impl RunState {
                 RunPhase::Finished
             }
             (RunPhase::Finished | RunPhase::UndoFinished, JournalEvent::UndoStarted { reason }) => {
-                self.undo_reason.clone_from(reason);
+                let mut is_idle = true;
                 for step in self.steps.iter_mut().filter(|step| step.is_undoable()) {
                     step.undo = Some(step.undo.as_ref().unwrap_or(&step.apply).successor());
+                    is_idle = false;
                 }
+                // Why nothing was restored says nothing of what was.
+                let reason = reason.clone().filter(|_| !is_idle || self.undo_reason.is_none());
+                self.undo_reason = both(self.undo_reason.take(), reason);
                 RunPhase::Undoing
             }
             (RunPhase::Undoing, JournalEvent::UndoFinished)
@@ -285,6 +289,14 @@ impl RunState {
 
 fn index(id: u32) -> Option<usize> {
     usize::try_from(id.checked_sub(1)?).ok()
+}
+
+/// The reasons of an undo and of its retry.
+fn both(earlier: Option<SafeText>, reason: Option<SafeText>) -> Option<SafeText> {
+    match (earlier, reason) {
+        (Some(earlier), Some(reason)) if earlier != reason => Some(SafeText::new(&format!("{earlier}; {reason}"))),
+        (earlier, reason) => earlier.or(reason),
+    }
 }
 
 #[cfg(test)]
@@ -432,7 +444,7 @@ mod tests {
             go(step(Direction::Apply, act)).unwrap();
         }
         go(JournalEvent::RunFinished).unwrap();
-        let stuck = go(JournalEvent::UndoStarted { reason: None }).unwrap();
+        let stuck = go(JournalEvent::UndoStarted { reason: Some(SafeText::new("INC-1")) }).unwrap();
         assert!(stuck.steps()[0].undo.is_some());
         go(step(Direction::Undo, StepEvent::Ended { ending: StepOutcome::Failed { detail: text() } })).unwrap();
         go(JournalEvent::UndoFinished).unwrap();
@@ -441,7 +453,11 @@ mod tests {
         go(step(Direction::Undo, StepEvent::Ended { ending: StepOutcome::Already { waits_for_restart: false } }))
             .unwrap();
         go(JournalEvent::UndoFinished).unwrap();
-        let done = go(JournalEvent::UndoStarted { reason: None }).unwrap();
-        assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());
+        for idle in [None, Some(SafeText::new("typo"))] {
+            let done = go(JournalEvent::UndoStarted { reason: idle }).unwrap();
+            assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());
+            assert_eq!(done.undo_reason().unwrap().to_string(), format!("INC-1; {}", text()), "it restored nothing");
+            go(JournalEvent::UndoFinished).unwrap();
+        }
     }
 }

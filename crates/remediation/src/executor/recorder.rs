@@ -238,6 +238,11 @@ impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
         self.plan.steps().iter().any(|step| self.is_open(step))
     }
 
+    /// Whether something is left to undo.
+    pub(super) fn has_undoable(&self) -> bool {
+        self.lock().run.steps().iter().any(StepState::is_undoable)
+    }
+
     /// Whether a step that must have ended well may still do so.
     pub(super) fn waits_for_needed(&self, step: &Step) -> bool {
         step.needs.iter().filter_map(|id| self.plan.step(*id)).any(|needed| self.is_open(needed))
