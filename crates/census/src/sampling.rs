@@ -89,8 +89,9 @@ impl Sampling {
         };
         self.lacks(census, MissingReason::Sampling, &detail);
         if let Some(source) = census.source_mut(self.source) {
-            let gaps = if self.gaps > 0 { format!(", {} interruptions", self.gaps) } else { String::new() };
-            source.format = format!("{} samples{gaps}", self.looks);
+            let counted = |count, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+            let gaps = if self.gaps > 0 { format!(", {}", counted(self.gaps, "interruption")) } else { String::new() };
+            source.format = counted(self.looks, "sample") + &gaps;
         }
     }
 }
@@ -148,6 +149,15 @@ mod tests {
     }
 
     #[test]
+    fn one_sample_is_one() {
+        let mut census = Census::default();
+        let mut sampling = Sampling::begin(&mut census, SourceKind::Sessions, "db:5432");
+        sampling.take(&mut census, 0, vec![]);
+        sampling.end(&mut census);
+        assert_eq!(census.sources()[0].format, "1 sample");
+    }
+
+    #[test]
     fn a_server_that_drops_leaves_a_gap() {
         const DAY: Millis = 86_400_000;
         let mut census = Census::default();
@@ -160,6 +170,7 @@ mod tests {
         sampling.fail("connection refused");
         sampling.end(&mut census);
         let report = census.finish(Requirements::default());
+        assert_eq!(report.sources[0].format, "4 samples, 1 interruption");
         assert_eq!(report.observed, 2_000);
         let reasons: Vec<_> = report.sources[0].missing.iter().map(|missing| missing.reason).collect();
         assert_eq!(reasons, [MissingReason::Gap, MissingReason::Unreachable, MissingReason::Sampling]);

@@ -223,12 +223,13 @@ fn write_clients(out: &mut dyn Write, clients: &[Client], text: &Text<'_>) -> io
         let of_state: Vec<&Client> = clients.iter().filter(|client| client.tls == tls).collect();
         entries.extend(of_state.iter().take(MOST_SHOWN).map(|client| entry(client)));
         if of_state.len() > MOST_SHOWN {
-            hidden.push(format!("{} {}", of_state.len() - MOST_SHOWN, tls.as_str()));
+            let more = of_state.len() - MOST_SHOWN;
+            hidden.push(format!("{more} more {} client{}", tls.as_str(), if more == 1 { "" } else { "s" }));
         }
     }
     let left_out = write_rows(out, CLIENT_COLUMNS, entries, text)?;
     if !hidden.is_empty() {
-        writeln!(out, "  and {} more clients; -o csv lists them all", hidden.join(", "))?;
+        writeln!(out, "  and {}; -o csv lists them all", hidden.join(", "))?;
     }
     Ok(left_out)
 }

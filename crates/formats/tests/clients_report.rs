@@ -115,6 +115,20 @@ fn with_an_earlier_client() -> ClientsReport {
 }
 
 #[test]
+fn clients_beyond_those_that_are_shown_are_counted_by_their_state() {
+    let mut report = with_an_earlier_client();
+    let census = &mut report.servers[0].census;
+    let [client] = census.clients.clone().try_into().unwrap();
+    census.clients.clear();
+    for (tls, count) in [(hostssl_census::SessionTls::Plaintext, 485), (hostssl_census::SessionTls::Tls, 101)] {
+        let named = |number: i32| hostssl_census::Client { tls, user: Some(format!("u{number}")), ..client.clone() };
+        census.clients.extend((0..count).map(named));
+    }
+    let text = written(|out| clients_text::write(out, &report, &Text::plain()));
+    assert!(text.contains("  and 385 more plaintext clients, 1 more tls client; -o csv lists them all\n"), "{text}");
+}
+
+#[test]
 fn a_client_that_was_not_observed_since_is_named_with_its_change() {
     let mut report = with_an_earlier_client();
     let text = written(|out| clients_text::write(out, &report, &Text::plain()));

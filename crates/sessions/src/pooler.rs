@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, SessionTls, Sighting};
+use hostssl_untrusted::one_line;
 use tokio_postgres::SimpleQueryRow;
 
 use crate::login::{LoggedIn, Login, LoginError};
@@ -53,7 +54,7 @@ impl PoolerConsole {
     pub async fn look(&mut self, at: Millis) -> Result<PoolerLook, LoginError> {
         let connected = match self.connected.take() {
             Some(connected) => connected,
-            None => self.login.connect().await?,
+            None => self.login.connect().await.map_err(|error| with_right(error, &self.login.user))?,
         };
         // The console takes one statement at a time, and only the simple protocol.
         let clients = connected.rows("SHOW CLIENTS").await?;
@@ -69,6 +70,21 @@ impl PoolerConsole {
         }
         self.connected = Some(connected);
         Ok(look)
+    }
+}
+
+/// Names the right that is missing: PgBouncer says only that a user who may not read its console is `not allowed`.
+fn with_right(error: LoginError, user: &str) -> LoginError {
+    match error {
+        LoginError::Refused { target, code, detail } if detail.ends_with("not allowed") => {
+            let user = one_line(user);
+            let detail = format!(
+                "{detail}: user {user} may not read the console of this PgBouncer. Add it to stats_users in pgbouncer.ini, or to \
+                 the parameter pgbouncer.stats_users in Azure, and reload"
+            );
+            LoginError::Refused { target, code, detail }
+        }
+        error => error,
     }
 }
 
@@ -150,6 +166,20 @@ mod tests {
         let columns: HashMap<&str, &str> = columns.iter().copied().collect();
         let get = |name: &str| columns.get(name).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
         client(&get, tells_tls, 1).map(|session| session.sighting)
+    }
+
+    #[test]
+    fn a_user_who_may_not_read_the_console_is_told_what_is_missing() {
+        let refused = |detail: &str| LoginError::Refused {
+            target: "db:6432".to_owned(),
+            code: Some("08P01".to_owned()),
+            detail: detail.to_owned(),
+        };
+        let said = with_right(refused("FATAL: not allowed"), "app").to_string();
+        assert!(said.starts_with("db:6432: FATAL: not allowed: user app "), "{said}");
+        assert!(said.contains("stats_users in pgbouncer.ini") && said.contains("pgbouncer.stats_users"), "{said}");
+        let other = refused("FATAL: no such user");
+        assert_eq!(with_right(other.clone(), "app"), other);
     }
 
     #[test]

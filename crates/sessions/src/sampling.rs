@@ -96,10 +96,12 @@ impl Observer {
         let (Some(sessions), Some(track)) = (&mut self.server, server.filter(|track| !track.is_over)) else { return };
         let Some(look) = track.took(sessions.look(&legs).await) else { return };
         if let Some(grant) = &look.missing_grant {
+            let hidden = match look.hidden {
+                1 => "1 other process is".to_owned(),
+                hidden => format!("{hidden} other processes are"),
+            };
             let detail = format!(
-                "the role sees only its own sessions; {} other processes are hidden from it. An administrator can change that \
-                 with: {grant}",
-                look.hidden
+                "the role sees only its own sessions; {hidden} hidden from it. An administrator can change that with: {grant}"
             );
             track.sampling.lacks(census, MissingReason::Privilege, &detail);
         }
