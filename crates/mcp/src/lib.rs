@@ -15,4 +15,4 @@ mod tools;
 pub use asks::{AuditAsk, ClientsAsk, PlanAsk, ScopeAsk};
 pub use tool_error::ToolTrouble;
 pub use tool_server::{LONGEST_LINE, McpError, ToolServer};
-pub use tool_source::{CallStop, KeptQuestion, ToolAudit, ToolClients, ToolPlan, ToolSource};
+pub use tool_source::{CallStop, KeptQuestion, KnownAudit, ToolAudit, ToolClients, ToolPlan, ToolSource};

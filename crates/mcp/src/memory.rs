@@ -1,6 +1,6 @@
 //! What this server has read so far, so that the next part of it need not be read again, whether it is kept or not.
 
-use crate::tool_source::{ToolAudit, ToolPlan};
+use crate::tool_source::{KnownAudit, ToolAudit, ToolPlan};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,10 +31,14 @@ impl Memory {
         remember(&self.plans, Remembered { scenario, of: plan }, |_| false)
     }
 
-    /// The audit of this scenario that began last, whenever it was remembered.
+    /// The audit of this scenario that began last, whenever it was remembered; of those that are not kept, the one that was made last.
     pub(crate) fn newest_audit(&self, scenario: Option<&str>) -> Option<Arc<Remembered<ToolAudit>>> {
         let all = self.audits.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().filter(|one| one.scenario.as_deref() == scenario).max_by_key(|one| began(&one.of)).cloned()
+        let of_scenario = all.iter().rev().filter(|one| one.scenario.as_deref() == scenario);
+        let later = |one: &Remembered<ToolAudit>, other: &Remembered<ToolAudit>| {
+            (!one.of.kept && !other.of.kept) || began(&one.of) <= began(&other.of)
+        };
+        of_scenario.reduce(|one, other| if later(one, other) { other } else { one }).cloned()
     }
 
     /// The audit with this id.
@@ -49,8 +53,13 @@ impl Memory {
 }
 
 /// When an audit began; nothing where its report does not say so in a way that is understood.
-pub(crate) fn began(audit: &ToolAudit) -> Option<Timestamp> {
+fn began(audit: &ToolAudit) -> Option<Timestamp> {
     audit.report.run.started_at.parse().ok()
+}
+
+/// How an audit is told from one that came later.
+pub(crate) fn known(audit: &ToolAudit) -> Option<KnownAudit> {
+    Some(KnownAudit { run: audit.report.run.id.clone(), began: began(audit)? })
 }
 
 /// Remembers something. What is kept elsewhere too is forgotten first, and then what was remembered first.
@@ -74,6 +83,7 @@ fn find<T>(all: &Mutex<VecDeque<Arc<T>>>, is: impl Fn(&T) -> bool) -> Option<Arc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hostssl_test_support::audited::AuditedFleet;
 
     #[test]
     fn the_newest_are_remembered() {
@@ -84,5 +94,21 @@ mod tests {
         assert_eq!(find(&all, |one| *one == 2).as_deref(), Some(&2));
         (6..9).for_each(|number| drop(remember(&all, number, |one| *one != 2)));
         assert_eq!(find(&all, |one| *one == 2).as_deref(), Some(&2), "what is kept nowhere else stays");
+    }
+
+    #[test]
+    fn of_audits_that_are_not_kept_the_last_one_is_the_newest_whatever_the_clock_said() {
+        let memory = Memory::default();
+        let audit = |minute, kept| {
+            let report = AuditedFleet::small().report(minute);
+            ToolAudit { report, kept, scenario: None, warnings: Vec::new() }
+        };
+        let newest = || memory.newest_audit(None).unwrap().of.report.run.id.clone();
+        memory.audit(None, audit(9, false));
+        memory.audit(None, audit(3, false));
+        assert_eq!(newest(), AuditedFleet::run_id(3));
+        // One that is kept was looked at, which makes it no newer.
+        memory.audit(None, audit(2, true));
+        assert_eq!(newest(), AuditedFleet::run_id(3));
     }
 }

@@ -1,7 +1,7 @@
 //! The server: the handshake, the list of the tools, the calls.
 
 use crate::asks::{self, AuditAsk, ClientsAsk, ExplainAsk, FindingsAsk, PlanAsk, ServersAsk};
-use crate::memory::{Memory, Remembered, began};
+use crate::memory::{Memory, Remembered, known};
 use crate::page::Wanted;
 use crate::tool_error::ToolTrouble;
 use crate::tool_source::{CallStop, KeptQuestion, ToolAudit, ToolSource};
@@ -147,7 +147,7 @@ impl ToolServer {
         let question = KeptQuestion {
             run: run.map(ToOwned::to_owned),
             scenario: scenario.clone(),
-            newer_than: here.as_ref().and_then(|here| began(&here.of)),
+            newer_than: here.as_ref().and_then(|here| known(&here.of)),
         };
         match (self.source.kept_audit(question).await, here) {
             (Ok(Some(kept)), _) => Ok((self.memory.audit(kept.scenario.clone(), kept), Vec::new())),

@@ -38,8 +38,17 @@ pub struct KeptQuestion {
     pub run: Option<String>,
     /// The scenario of a simulated Azure.
     pub scenario: Option<String>,
-    /// Of the newest: only one that began after this moment.
-    pub newer_than: Option<Timestamp>,
+    /// Of the newest: only one that came after this one.
+    pub newer_than: Option<KnownAudit>,
+}
+
+/// An audit that this session knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownAudit {
+    /// Its id. Where it is kept, what was kept after it is newer, whatever a clock said.
+    pub run: String,
+    /// When it began, for one that is not kept.
+    pub began: Timestamp,
 }
 
 /// An audit.

@@ -26,6 +26,8 @@ use tokio::task::JoinHandle;
 struct Made {
     audit: Mutex<Option<AuditReport>>,
     kept: Mutex<Option<AuditReport>>,
+    /// The audit that it was kept after, whatever its clock said.
+    kept_after: Option<&'static str>,
     plan: Option<ToolPlan>,
     clients: Option<(ClientsReport, Vec<Gap>)>,
     /// Whether the state can be read.
@@ -61,7 +63,12 @@ impl ToolSource for Made {
             return Err(ToolTrouble::new("the disk is broken", ""));
         }
         let began = |kept: &AuditReport| kept.run.started_at.parse::<Timestamp>().unwrap();
-        let kept = kept.filter(|kept| question.newer_than.is_none_or(|known| began(kept) > known));
+        let kept = kept.filter(|kept| {
+            question
+                .newer_than
+                .as_ref()
+                .is_none_or(|known| self.kept_after == Some(known.run.as_str()) || began(kept) > known.began)
+        });
         Ok(kept.map(|report| ToolAudit { report, kept: true, scenario: None, warnings: Vec::new() }))
     }
 
@@ -417,6 +424,9 @@ async fn the_newest_audit_is_the_newest_of_what_was_made_here_and_what_is_kept()
     assert_eq!(run(older, true).await, ("here".to_owned(), json!(false)));
     let newest = Made { audit: audit(), kept: newer("2026-01-03T00:00:00Z"), ..Made::default() };
     assert_eq!(run(newest, true).await, ("kept".to_owned(), json!(true)));
+    let after = Some("here");
+    let set_back = Made { audit: audit(), kept: newer("2026-01-01T00:00:00Z"), kept_after: after, ..Made::default() };
+    assert_eq!(run(set_back, true).await, ("kept".to_owned(), json!(true)), "its clock was set back");
     let alone = Made { kept: newer("2026-01-01T00:00:00Z"), ..Made::default() };
     assert_eq!(run(alone, false).await, ("kept".to_owned(), json!(true)));
     let (client, _server) = session(Made::default()).await;

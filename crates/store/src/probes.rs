@@ -3,6 +3,7 @@
 //! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not parsed here. What they say of
 //! servers that audits have found is handed over beside it.
 
+use crate::audits::clock_set_back::{AuditTimes, date_back};
 use crate::audits::current::fold_probe;
 use crate::{AuditStore, Page, StoreError, StoreReader};
 use flate2::Compression;
@@ -99,6 +100,11 @@ impl AuditStore {
         self.write(|transaction| {
             let find = "SELECT num, pass + fail + unknown FROM probes WHERE id = ?1";
             let (num, done): (i64, i64) = transaction.query_row(find, [probe], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let times = endpoints.iter().map(|endpoint| endpoint.at_ms);
+            if let (Some(started_ms), Some(finished_ms)) = (times.clone().min(), times.max()) {
+                let now_ms = jiff::Timestamp::now().as_millisecond();
+                date_back(transaction, AuditTimes { started_ms, finished_ms, now_ms })?;
+            }
             let mut insert =
                 transaction.prepare_cached("INSERT INTO probe_endpoints (probe, seq, document) VALUES (?1, ?2, ?3)")?;
             let mut tally = [0_i64; 3];

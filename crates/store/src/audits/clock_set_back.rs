@@ -5,13 +5,17 @@ use crate::StoreError;
 use hostssl_model::CurrentState;
 use rusqlite::{Connection, Transaction, params};
 
-/// When an audit began and ended, and when it is kept, in milliseconds since 1970.
+/// When an audit, a probe or the read-backs of a run began and ended, and when it is kept, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AuditTimes {
-    pub(super) started_ms: i64,
-    pub(super) finished_ms: i64,
-    pub(super) now_ms: i64,
+pub(crate) struct AuditTimes {
+    pub(crate) started_ms: i64,
+    pub(crate) finished_ms: i64,
+    pub(crate) now_ms: i64,
 }
+
+/// When the newest audit, probe or read-back was, by its own clock.
+const NEWEST: &str = "SELECT max(at) FROM (SELECT max(started_ms) AS at FROM audits UNION ALL \
+                      SELECT max(started_ms) FROM probes UNION ALL SELECT max(observed_at_ms) FROM receipts)";
 
 impl AuditTimes {
     /// Where an audit is kept that begins only in the future, the clock was set back since, or that of another machine is ahead.
@@ -20,8 +24,7 @@ impl AuditTimes {
         if self.finished_ms > self.now_ms {
             return Ok(false);
         }
-        let newest: Option<i64> =
-            connection.prepare_cached("SELECT max(started_ms) FROM audits")?.query_row([], |row| row.get(0))?;
+        let newest: Option<i64> = connection.prepare_cached(NEWEST)?.query_row([], |row| row.get(0))?;
         Ok(newest.is_some_and(|newest| newest > self.now_ms))
     }
 
@@ -33,7 +36,7 @@ impl AuditTimes {
 
 /// Dates what is kept of a time to come just before the audit that is kept now: it is older, whatever its clock said. What an audit
 /// said of its own time stays in its document.
-pub(super) fn date_back(transaction: &Transaction<'_>, times: AuditTimes) -> Result<(), StoreError> {
+pub(crate) fn date_back(transaction: &Transaction<'_>, times: AuditTimes) -> Result<(), StoreError> {
     if !times.clock_went_back(transaction)? {
         return Ok(());
     }
@@ -45,6 +48,9 @@ pub(super) fn date_back(transaction: &Transaction<'_>, times: AuditTimes) -> Res
          probed_ms = probed_ms - (at_ms - ?1), at_ms = ?1 WHERE at_ms > ?2",
         to,
     )?;
+    // What a probe or a run has added to an audit of a clock that was right.
+    transaction.execute("UPDATE current SET changed_ms = ?1 WHERE changed_ms > ?2", to)?;
+    transaction.execute("UPDATE current SET probed_ms = ?1 WHERE probed_ms > ?2", to)?;
     let servers: Vec<i64> = transaction
         .prepare("SELECT server FROM evidence")?
         .query_map([], |row| row.get(0))?

@@ -5,7 +5,7 @@
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
 mod changes;
-mod clock_set_back;
+pub(crate) mod clock_set_back;
 mod column_codes;
 pub(crate) mod current;
 mod differences;
@@ -148,7 +148,11 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn fold_changes(&self) -> Result<(), StoreError> {
-        if self.read(has_changes)? { self.write(|transaction| writes::fold_changes(transaction)) } else { Ok(()) }
+        if !self.read(has_changes)? {
+            return Ok(());
+        }
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        self.write(|transaction| writes::fold_changes(transaction, now_ms))
     }
 
     /// Deletes all but the newest `retain` audits. Returns how many were deleted.

@@ -1,5 +1,6 @@
 //! What runs have written and read back: folds it into the present of each server, and lists it.
 
+use super::clock_set_back::{AuditTimes, date_back};
 use super::column_codes::{Code as _, outcome_code, unsigned};
 use super::current::{failing, worst, write_derived, write_known};
 use super::document::{self, ServerJudgement};
@@ -16,34 +17,77 @@ use std::collections::BTreeMap;
 
 /// Whether a run has read back values that are not folded in yet.
 pub(crate) fn has_changes(connection: &Connection) -> Result<bool, StoreError> {
-    let sql = "SELECT coalesce((SELECT max(observed_at_ms) FROM receipts), 0) > changes_ms FROM present";
+    let sql = "SELECT (SELECT (count(*), coalesce(sum(observed_at_ms), 0)) <> (SELECT count(*), coalesce(sum(observed_at_ms), 0) \
+               FROM folded_receipts) FROM receipts WHERE observed_at_ms > changes_ms) FROM present";
     Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
-/// Folds in what runs have written and read back since the last time.
-pub(crate) fn fold_changes(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let from: i64 = transaction.query_row("SELECT changes_ms FROM present", [], |row| row.get(0))?;
-    let receipts: Vec<(String, String, u32, String, String, i64)> = transaction
-        .prepare_cached(
-            "SELECT r.run, p.document, r.step, r.value_before, r.value_after, r.observed_at_ms FROM receipts r \
-             JOIN runs u ON u.id = r.run JOIN plans p ON p.hash = u.plan \
-             WHERE r.observed_at_ms >= ?1 AND r.value_after IS NOT NULL ORDER BY r.observed_at_ms, r.step",
-        )?
-        .query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)))?
-        .collect::<Result<_, _>>()?;
+/// A value that was read back and is not folded in yet.
+struct NewReceipt {
+    run: String,
+    document: String,
+    step: u32,
+    direction: String,
+    seq: i64,
+    before: String,
+    after: Option<String>,
+    at_ms: i64,
+}
+
+fn new_receipts(transaction: &Transaction<'_>) -> Result<Vec<NewReceipt>, StoreError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT r.run, p.document, r.step, r.direction, r.seq, r.value_before, r.value_after, r.observed_at_ms \
+         FROM receipts r JOIN runs u ON u.id = r.run JOIN plans p ON p.hash = u.plan \
+         LEFT JOIN folded_receipts f USING (run, step, direction, seq) \
+         WHERE r.observed_at_ms > (SELECT changes_ms FROM present) AND f.observed_at_ms IS NOT r.observed_at_ms \
+         ORDER BY r.observed_at_ms, r.step",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(NewReceipt {
+            run: row.get(0)?,
+            document: row.get(1)?,
+            step: row.get(2)?,
+            direction: row.get(3)?,
+            seq: row.get(4)?,
+            before: row.get(5)?,
+            after: row.get(6)?,
+            at_ms: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Folds in what runs have written and read back since the last time. It is newer than all that was kept before, whatever a clock
+/// said that was set back since.
+pub(crate) fn fold_changes(transaction: &Transaction<'_>, now_ms: i64) -> Result<(), StoreError> {
+    let receipts = new_receipts(transaction)?;
+    let (Some(first), Some(last)) = (receipts.first(), receipts.last()) else { return Ok(()) };
+    date_back(transaction, AuditTimes { started_ms: first.at_ms, finished_ms: last.at_ms, now_ms })?;
     let mut plans: BTreeMap<String, Option<Plan>> = BTreeMap::new();
-    let mut last = from;
-    for (run, document, step, before, after, at_ms) in receipts {
-        last = last.max(at_ms);
-        // A plan that cannot be read is told where its run is shown; here it says nothing.
-        let plan = plans.entry(run.clone()).or_insert_with(|| Plan::parse(&document).ok());
-        let Some(step) = plan.as_ref().and_then(|plan| plan.step(step)) else { continue };
-        let waits = waits_for_restart(transaction, &run, step.id, at_ms)?;
-        let write = Write { run: &run, parameter: step.parameter, before: &before, after: &after, at_ms, waits };
-        fold_write(transaction, &step.server.to_lowercase(), &write)?;
+    for receipt in &receipts {
+        fold_receipt(transaction, &mut plans, receipt)?;
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO folded_receipts (run, step, direction, seq, observed_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![receipt.run, receipt.step, receipt.direction, receipt.seq, receipt.at_ms])?;
     }
-    transaction.execute("UPDATE present SET version = version + 1, changes_ms = ?1", [last])?;
+    transaction.execute("UPDATE present SET version = version + 1", [])?;
     Ok(())
+}
+
+fn fold_receipt(
+    transaction: &Transaction<'_>,
+    plans: &mut BTreeMap<String, Option<Plan>>,
+    receipt: &NewReceipt,
+) -> Result<(), StoreError> {
+    let NewReceipt { run, document, step, before, after: Some(after), at_ms, .. } = receipt else { return Ok(()) };
+    // A plan that cannot be read is told where its run is shown; here it says nothing.
+    let plan = plans.entry(run.clone()).or_insert_with(|| Plan::parse(document).ok());
+    let Some(step) = plan.as_ref().and_then(|plan| plan.step(*step)) else { return Ok(()) };
+    let waits = waits_for_restart(transaction, run, step.id, *at_ms)?;
+    let write = Write { run, parameter: step.parameter, before, after, at_ms: *at_ms, waits };
+    fold_write(transaction, &step.server.to_lowercase(), &write)
 }
 
 /// What runs wrote on a server and read back, the newest first.

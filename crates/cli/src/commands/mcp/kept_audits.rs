@@ -56,7 +56,13 @@ impl CallShared {
     ) -> Result<Option<(StoreReader, AuditEntry)>, CliError> {
         let Some(reader) = reader else { return Ok(None) };
         let Some(audit) = self.newest(&reader, question.scenario.as_deref(), |_| true)? else { return Ok(None) };
-        let is_newer = question.newer_than.is_none_or(|known| audit.started_ms > known.as_millisecond());
+        let is_newer = match &question.newer_than {
+            None => true,
+            Some(known) => match reader.audit(&known.run)? {
+                Some(known) => known.is_before(&audit),
+                None => audit.started_ms > known.began.as_millisecond(),
+            },
+        };
         Ok(is_newer.then_some((reader, audit)))
     }
 
