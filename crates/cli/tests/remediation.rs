@@ -6,6 +6,8 @@
 mod common;
 
 use common::{Done, Simulator, simulator};
+use hostssl_remediation::PlanHash;
+use hostssl_store::{AuditStore, KeptPlan, KeptPlanEntry};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -645,4 +647,41 @@ fn ways_to_the_listeners_that_do_nothing_or_lead_nowhere_are_mistakes() {
     let served = common::run(&[&["serve", "--simulate", "--listen", "127.0.0.1:0"], &way[..]].concat());
     assert_eq!(served.code, 2, "{}", served.stderr);
     assert!(served.stderr.contains("cannot be used with --simulate"), "{}", served.stderr);
+}
+
+#[test]
+fn a_plan_of_a_console_is_applied_when_enough_people_have_approved_it() {
+    let site = Site::new(&[]);
+    let (file, hash) = site.plan("plan.json", &["--server", "pg-catalog-prod"]);
+    let apply = || site.run(&["apply", &file, "--approve", &hash]);
+    let plan = PlanHash::new(&hash).unwrap();
+    let store = AuditStore::open(PathBuf::from(site.path("state"))).unwrap();
+    let entry = KeptPlanEntry {
+        id: "1".into(),
+        made_ms: 1,
+        made_by: "paul".into(),
+        hash: plan.clone(),
+        title: "Enforce TLS".into(),
+        writes: 1,
+        observed_ms: 1,
+        approvals: 2,
+    };
+    store.keep_plan(&KeptPlan { entry, plan: "{}".into(), review: "{}".into() }).unwrap();
+    let refused = |given: &str| {
+        let done = apply();
+        assert_eq!(done.code, 1, "{}", done.stderr);
+        let words = format!("has {given} of 2 approvals, so nothing was written");
+        assert!(done.stderr.contains(&words) && done.stderr.contains("on its page in the console"), "{}", done.stderr);
+        assert!(site.runs().is_empty());
+    };
+    refused("0");
+    // Who made it does not approve it.
+    for (person, at_ms) in [("Paul", 2), ("ada", 3), ("bob", 4)] {
+        store.approve_plan(&plan, person, at_ms).unwrap();
+    }
+    assert!(store.withdraw_approval(&plan, "bob", 5).unwrap());
+    refused("1");
+    store.approve_plan(&plan, "bob", 6).unwrap();
+    let done = apply();
+    assert_eq!((done.code, site.runs().len()), (0, 1), "{}", done.stderr);
 }

@@ -1,5 +1,6 @@
 //! Plans that were made in a console: what one console made, every console of the state shows.
 
+use crate::plan_approvals::require_approvals;
 use crate::work_in_progress::forget_work;
 use crate::{AuditStore, StoreError};
 use hostssl_remediation::{PlanHash, RunId};
@@ -60,6 +61,7 @@ impl AuditStore {
             let oldest = "DELETE FROM kept_plans WHERE id NOT IN \
                           (SELECT id FROM kept_plans ORDER BY made_at_ms DESC, id DESC LIMIT ?1)";
             connection.execute(oldest, [MAX_PLANS])?;
+            require_approvals(connection, entry)?;
             forget_work(connection, id)
         })
     }

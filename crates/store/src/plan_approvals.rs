@@ -1,9 +1,9 @@
 //! Who approved a plan, and who withdrew that: nothing of it is ever removed.
 
-use crate::kept_plans::run_with;
+use crate::kept_plans::{KeptPlanEntry, run_with};
 use crate::{AuditStore, StoreError, StoreReader};
 use hostssl_remediation::PlanHash;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 /// An approval of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct PlanApproval {
     pub at_ms: i64,
     /// When the person withdrew it, if that was done.
     pub withdrawn_ms: Option<i64>,
+}
+
+/// What a plan takes before it is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequiredApprovals {
+    /// How many people have to approve it.
+    pub approvals: u32,
+    /// Who made it, and so does not approve it.
+    pub made_by: String,
 }
 
 impl AuditStore {
@@ -75,6 +84,28 @@ impl StoreReader {
     pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
         approvals(&self.lock(), hash)
     }
+
+    /// What the plan of a hash takes, if a console made it where more than one person has to approve.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn required_approvals(&self, hash: &PlanHash) -> Result<Option<RequiredApprovals>, StoreError> {
+        let sql = "SELECT approvals, made_by FROM required_approvals WHERE plan = ?1 UNION ALL \
+                   SELECT approvals, made_by FROM kept_plans WHERE hash = ?1 AND approvals > 1 \
+                   ORDER BY approvals DESC LIMIT 1";
+        let read = |row: &Row<'_>| Ok(RequiredApprovals { approvals: row.get(0)?, made_by: row.get(1)? });
+        Ok(self.lock().prepare_cached(sql)?.query_row([hash.as_str()], read).optional()?)
+    }
+}
+
+/// Notes what a plan takes, so that it is known for longer than the plan is kept.
+pub(crate) fn require_approvals(connection: &Connection, plan: &KeptPlanEntry) -> Result<(), StoreError> {
+    if plan.approvals > 1 {
+        let insert = "INSERT OR IGNORE INTO required_approvals (plan, approvals, made_by) VALUES (?1, ?2, ?3)";
+        connection.execute(insert, params![plan.hash.as_str(), plan.approvals, plan.made_by])?;
+    }
+    Ok(())
 }
 
 fn approvals(connection: &Connection, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {

@@ -4,7 +4,8 @@
 
 use hostssl_remediation::PlanHash;
 use hostssl_store::{
-    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, SignInLimits, WorkInProgress, WorkKind,
+    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, RequiredApprovals, SignInLimits, StoreReader,
+    WorkInProgress, WorkKind,
 };
 
 fn opened() -> (tempfile::TempDir, AuditStore, AuditStore) {
@@ -34,7 +35,7 @@ fn plan(id: &str, made_ms: i64) -> KeptPlan {
 
 #[test]
 fn a_plan_is_seen_by_every_console_and_the_oldest_goes() {
-    let (_directory, one, two) = opened();
+    let (directory, one, two) = opened();
     for n in 0..52 {
         one.keep_plan(&plan(&format!("p{n:02}"), 1_000 + n)).unwrap();
     }
@@ -42,6 +43,17 @@ fn a_plan_is_seen_by_every_console_and_the_oldest_goes() {
     assert_eq!((kept.len(), kept[0].id.as_str(), kept[49].id.as_str()), (50, "p51", "p02"));
     assert_eq!(two.kept_plan("p51").unwrap(), Some(plan("p51", 1_051)));
     assert_eq!(two.kept_plan("p00").unwrap(), None);
+    // What it takes is known for longer.
+    let lone = KeptPlanEntry { id: "p99".into(), made_ms: 2_000, hash: hash('c'), approvals: 1, ..plan("", 0).entry };
+    one.keep_plan(&KeptPlan { entry: lone, ..plan("", 0) }).unwrap();
+    for n in 0..50 {
+        let entry = KeptPlanEntry { hash: hash('b'), ..plan(&format!("q{n:02}"), 3_000 + n).entry };
+        one.keep_plan(&KeptPlan { entry, ..plan("", 0) }).unwrap();
+    }
+    let reader = StoreReader::open(directory.path()).unwrap();
+    let taken = Some(RequiredApprovals { approvals: 2, made_by: "paul".into() });
+    assert_eq!(reader.required_approvals(&hash('a')).unwrap(), taken);
+    assert_eq!(reader.required_approvals(&hash('c')).unwrap(), None);
 }
 
 #[test]

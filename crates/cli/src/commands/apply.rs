@@ -18,8 +18,9 @@ use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
 use hostssl_model::{Hint, ResourceId};
+use hostssl_ops::PlanApprovals;
 use hostssl_remediation::{Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport};
-use hostssl_store::Store;
+use hostssl_store::{Store, StoreReader};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -141,6 +142,7 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     let (report, names, sessions) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
+        refuse_unapproved(args, &plan)?;
         // Who approves sees first as whom the plan will be applied.
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
         let names = names::of_azure(&site.reading).await;
@@ -161,6 +163,8 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
         if let Some(leftovers) = &leftovers {
             leftovers.check(&site.reading, &plan).await?;
         }
+        // Someone may have withdrawn an approval while this one was asked.
+        refuse_unapproved(args, &plan)?;
         let run = new_run()?;
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
@@ -175,6 +179,27 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     let (sessions_found, terminal) = (sessions.as_deref().unwrap_or_default(), &terminal.of_plan(&plan));
     let exit = write_report_with(&report, sessions_found, &names, &args.value, &shape, terminal)?;
     sessions.map(|_| exit)
+}
+
+/// Refuses a plan of a console that several people have to approve, while they have not. A plan that the state does not know takes
+/// the approval of the person who applies it.
+fn refuse_unapproved(args: &ApplyArgs, plan: &Plan) -> Result<(), CliError> {
+    // Opened anew, which brings the copy of a shared store up to date.
+    let reader = StoreReader::open(&args.state.directory(args.connect.simulate.is_some())?)?;
+    let Some(required) = reader.required_approvals(plan.hash())? else { return Ok(()) };
+    let approvals = reader.plan_approvals(plan.hash())?;
+    let approvals = PlanApprovals::of(required.approvals, &required.made_by, approvals, |_| None);
+    if approvals.missing() == 0 {
+        return Ok(());
+    }
+    let path = quoted(&args.plan.display().to_string());
+    Err(CliError::refused(
+        format!("the plan was made in a console and has {}, so nothing was written", approvals.words()),
+        Hint::with(
+            "approvers who did not make the plan approve it on its page in the console; then run `hostssl apply {}` again",
+            &[&path],
+        ),
+    ))
 }
 
 /// Refuses a plan of a simulation without one, before anyone is asked to approve it.
