@@ -194,3 +194,39 @@ async fn whoever_opens_connections_and_says_nothing_keeps_nobody_out() {
     assert_eq!(visitor.get("/").await.status, 200);
     drop(silent);
 }
+
+#[tokio::test]
+async fn a_long_list_of_sessions_has_pages() {
+    let proxies = Proxies { header: "x-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()], roles: None };
+    let served = serve(ConsoleOptions { proxies: Some(proxies), ..allowed() }).await;
+    for number in 0..119 {
+        let name = format!("person {number}");
+        assert_eq!(served.send("GET", "/controls", &[("x-user", name.as_str())], "").await.status, 200);
+    }
+    let first = served.send("GET", "/sessions", &[("x-user", "ada")], "").await;
+    let (cookie, csrf) = (first.cookies(), first.csrf());
+    let origin = format!("http://{}", served.host());
+    let lines = [
+        ("x-user", "ada"),
+        ("cookie", cookie.as_str()),
+        ("origin", origin.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let rows = |page: &str| page.matches("<tr><th scope=\"row\">").count();
+    for (address, count, words) in [
+        ("/sessions", 50, "1–50 of 120"),
+        ("/sessions?page=2", 20, "101–120 of 120"),
+        // Of a page that is no longer there, the last one.
+        ("/sessions?page=99", 20, "101–120 of 120"),
+    ] {
+        let page = served.send("GET", address, &lines, "").await.body;
+        assert!(rows(&page) == count && page.contains(words), "{address}: {page}");
+    }
+    assert_eq!(served.send("GET", "/sessions?page=-1", &lines, "").await.status, 400);
+    let page = served.send("GET", "/sessions?page=2", &lines, "").await.body;
+    let end = page.split("action=\"/sessions/").nth(1).unwrap().split('"').next().unwrap();
+    assert!(page.contains("name=\"page\" value=\"2\""), "{page}");
+    let ended = served.send("POST", &format!("/sessions/{end}"), &lines, &format!("csrf={csrf}&page=2")).await;
+    assert_eq!((ended.status, ended.header("location")), (303, "/sessions?page=2"), "{}", ended.body);
+    assert!(served.send("GET", "/sessions?page=2", &lines, "").await.body.contains("101–119 of 119"));
+}

@@ -1,6 +1,7 @@
 //! Who is signed in, links for others, and the end of sessions.
 
 use super::account::NewLink;
+use super::{Asked, PageQuery, Paging};
 use crate::guard::session_store::SessionStore;
 use crate::guard::{Fields, Session, SessionUser, is_name};
 use crate::reply::{Failure, page, see_other};
@@ -12,11 +13,17 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
+/// Sessions on a page.
+const SIZE: usize = 50;
+
 #[derive(Template)]
 #[template(path = "sessions.html")]
 struct SessionsPage {
     shell: Shell,
     rows: Vec<SessionRow>,
+    /// The page of the list, from 0.
+    number: u32,
+    paging: Paging,
     roles: Vec<Role>,
     /// Whether there are links at all: behind a proxy that signs people in there are none.
     links: bool,
@@ -38,6 +45,7 @@ struct SessionRow {
 pub(crate) async fn list(
     State(shared): State<Shared>,
     Extension(session): Extension<Session>,
+    Asked(query): Asked<PageQuery>,
     shell: Shell,
 ) -> Result<Response, Failure> {
     let row = |one: &Session, admitted| SessionRow {
@@ -51,11 +59,17 @@ pub(crate) async fn list(
         admitted,
     };
     let all = shared.ask_sessions(SessionStore::all).await?;
-    let rows = all.iter().map(|one| row(one, shared.sessions.holds(one))).collect();
+    // Where sessions have ended meanwhile, the page may be beyond the last one.
+    let last = all.len().saturating_sub(1) / SIZE;
+    let number = usize::try_from(query.page).map_or(last, |page| page.min(last));
+    let shown = all.iter().skip(number * SIZE).take(SIZE);
+    let rows = shown.map(|one| row(one, shared.sessions.holds(one))).collect();
+    let (number, size) = (u32::try_from(number).unwrap_or(u32::MAX), u32::try_from(SIZE).unwrap_or(u32::MAX));
+    let paging = Paging::new(number, size, all.len() as u64, |page| format!("/sessions?page={page}"));
     // With several approvals, those who approve are named at the start.
     let is_open = |role: &Role| *role < Role::Approver || shared.options.approvals < 2;
     let roles = Role::ALL.into_iter().filter(is_open).collect();
-    page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, roles, links: !session.by_proxy() })
+    page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, number, paging, roles, links: !session.by_proxy() })
 }
 
 /// Makes a link for someone, with a name and a role.
@@ -90,7 +104,12 @@ pub(crate) async fn invite(
 }
 
 /// Ends a session, perhaps the own one, and the links that would bring its person back.
-pub(crate) async fn end(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn end(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
     shared.ask_sessions(move |sessions| sessions.end(&id)).await?;
-    Ok(see_other("/sessions"))
+    let page = fields.value("page").parse().unwrap_or(0_u32);
+    Ok(see_other(&if page > 0 { format!("/sessions?page={page}") } else { "/sessions".to_owned() }))
 }
