@@ -32,7 +32,8 @@ pub struct RequestLimits {
     pub request_timeout: Duration,
     /// Repetitions of a read that failed in a way that may pass (network, HTTP 5xx).
     pub retries: u32,
-    /// Refusals (HTTP 429) of one request that are waited out.
+    /// Refusals (HTTP 429) of one request that are waited out. With none, a refusal that holds up other requests is not
+    /// waited out by them either.
     pub refusals: u32,
     /// Bytes of one answer. A page of a list is about 2 KB a server.
     pub body_bytes: usize,
@@ -313,6 +314,9 @@ impl Arm {
         let start = Instant::now();
         let (mut failures, mut token_refused) = (0, false);
         loop {
+            if let Some(after) = self.inner.limiter.held_for(quota).filter(|_| limits.refusals == 0) {
+                return Err(ArmError::Throttled { refusals: 1, waited: Duration::ZERO, after });
+            }
             match self.attempt(method, url, body, quota, turn.take()).await? {
                 AfterAnswer::Done(answer) => return Ok(answer),
                 AfterAnswer::Throttled(hold) => {

@@ -60,6 +60,11 @@ impl Bucket {
         }
     }
 
+    /// How long Azure has asked to wait from now on.
+    pub(crate) fn held_for(&self, now: Duration) -> Option<Duration> {
+        self.held_until.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
     /// Takes one token, or says how long to wait before asking again.
     pub(crate) fn take(&mut self, now: Duration) -> Result<(), Duration> {
         if now < self.held_until {

@@ -96,6 +96,11 @@ impl RequestLimiter {
         Permit { lane, epoch: self.epoch, settled: false }
     }
 
+    /// How long Azure has asked to wait with such requests from now on.
+    pub(crate) fn held_for(&self, quota: &Quota) -> Option<Duration> {
+        lock(&self.lane(quota).bucket).held_for(self.epoch.elapsed())
+    }
+
     fn lane(&self, quota: &Quota) -> Arc<Lane> {
         let mut lanes = lock(&self.lanes);
         if let Some(lane) = lanes.get(quota) {
@@ -159,11 +164,16 @@ mod tests {
     async fn one_held_bucket_does_not_hold_the_others() {
         let limiter = RequestLimiter::new();
         limiter.permit(&reads("a")).await.refused(Duration::from_secs(30));
+        assert_eq!(
+            (limiter.held_for(&reads("a")), limiter.held_for(&reads("b"))),
+            (Some(Duration::from_secs(30)), None)
+        );
         let start = Instant::now();
         limiter.permit(&reads("b")).await.answered(None);
         assert_eq!(start.elapsed(), Duration::ZERO);
         limiter.permit(&reads("a")).await.answered(None);
         assert!(start.elapsed() >= Duration::from_secs(30));
+        assert_eq!(limiter.held_for(&reads("a")), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use crate::shared_store;
 use crate::simulated::kept_azure;
 use crate::simulated_azure::Simulation;
 use hostssl_azure::{Cloud, RequestLimits, StopSignal, ask_endpoint, ca_certificates, https_transport, proxy_route};
-use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Hint, Scope, chain};
+use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Hint, Reason, Scope, chain};
 use hostssl_ops::{
     CaFileFacts, EndpointTrial, Obstacle, Tenant, ca_file_check, clock_check, endpoint_check, find_servers,
     listener_checks, name_check, proxy_check, read_rights, resolve_scope, rights_checks, sign_in_check, state_checks,
@@ -259,8 +259,13 @@ async fn listeners(
         return Err(CliError::usage(what, "name one server; `hostssl audit --probe` connects to all"));
     }
     if found.servers.is_empty() {
-        let why = found.gaps.first().map_or("nothing could be searched", |gap| &gap.unchecked.detail);
-        return Ok(unknown(format!("{name} was not found: {why}")));
+        let gap = found.gaps.first();
+        let why = gap.map_or("nothing could be searched", |gap| &gap.unchecked.detail);
+        let fix = match gap.map(|gap| gap.unchecked.reason) {
+            Some(Reason::Throttled) => "retry after that time".into(),
+            _ => narrower(),
+        };
+        return Ok(vec![DoctorCheck::unknown(Id::Listener, format!("{name} was not found: {why}"), Some(fix))]);
     }
     let probe = probe_of(simulation, stop, args.connect.ca_file.as_deref(), &args.route)?;
     let looks = found.servers.iter().map(|(server, tenant)| async {
