@@ -340,10 +340,15 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
             let rest = [plan("plans the rest again"), undo("restores what was applied")];
             (unread.into_iter().chain(rest).collect(), None)
         }
-        RunOutcome::Failed | RunOutcome::Incomplete => (
-            unread.into_iter().chain([plan("plans again")]).collect(),
-            Some("fix the cause first, or leave those servers out with --except NAME"),
-        ),
+        RunOutcome::Failed | RunOutcome::Incomplete => {
+            // Azure accepted a write of a step that failed.
+            let wrote = |step: &StepReport| step.status == StepStatus::Failed && step.request_id.is_some();
+            let undo = report.steps.iter().any(wrote).then(|| undo("restores what was written"));
+            (
+                unread.into_iter().chain([plan("plans again")]).chain(undo).collect(),
+                Some("fix the cause first, or leave those servers out with --except NAME"),
+            )
+        }
         RunOutcome::Done if applied && turns_on_logs_alone(report) => {
             (vec![undo("restores the previous values")], None)
         }

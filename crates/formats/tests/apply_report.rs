@@ -107,6 +107,25 @@ async fn an_open_step_is_told_from_one_that_is_over_and_a_halted_run_is_not_offe
     assert_eq!(counted(&report), [1, 0, 1]);
 }
 
+/// A step that failed after its write may have left a value behind.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_and_failed_can_be_undone() {
+    let (_, mut report) = applied().await;
+    let text = |report: &Report| {
+        let mut out = Vec::new();
+        run_text::write(&mut out, report, &SubscriptionNames::default(), &Text::plain()).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    report.steps.truncate(1);
+    let step = &mut report.steps[0];
+    step.status = StepStatus::Failed;
+    step.reason = Some("written, then the value was strange: something else set it".to_owned());
+    let failed = text(&report);
+    assert!(failed.contains("hostssl plan") && failed.contains("hostssl undo run-1"), "{failed}");
+    report.steps[0].request_id = None;
+    assert!(!text(&report).contains("hostssl undo"), "{}", text(&report));
+}
+
 /// A server that was deleted is restored by no retry.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_gone_is_left_out_of_the_undo() {
