@@ -5,7 +5,7 @@ use crate::clients_sheet::{SHEET_HINT, by_driver};
 use crate::table::write_rows;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, portal_link, safe, write_list};
 use hostssl_census::{
-    CensusReport, CensusVerdict, Client, Doubt, Missing, RefusedClient, SessionTls, Source, SourceKind,
+    CensusReport, CensusVerdict, Client, Doubt, Missing, MissingReason, RefusedClient, SessionTls, Source, SourceKind,
 };
 use hostssl_model::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +128,10 @@ fn has_more(census: &CensusReport) -> bool {
         || !census.refused.is_empty()
         || census.refused_unlisted > 0
         || census.unlisted.iter().any(|count| *count > 0)
-        || census.sources.iter().flat_map(|source| &source.missing).any(|missing| !says(&missing.detail))
+        // The reason does not say which file it is.
+        || census.sources.iter().flat_map(|source| &source.missing).any(|missing| {
+            missing.reason == MissingReason::NotALog || !says(&missing.detail)
+        })
 }
 
 /// Remarks about the sources that hold for several servers: written once, below them.

@@ -115,6 +115,20 @@ fn with_an_earlier_client() -> ClientsReport {
 }
 
 #[test]
+fn a_file_that_is_no_log_is_named() {
+    let mut reader = LogReader::new(Census::default(), None);
+    reader.begin(SourceKind::LogFile, "page.log");
+    reader.feed(b"<html>\n");
+    reader.end(LogEnd::Whole);
+    let census = reader.finish().finish(Requirements::default());
+    let server = ServerClients { id: None, name: "page.log".to_owned(), owner: None, census, hidden: [0; 4] };
+    let report = ClientsReport { servers: vec![server], ..report() };
+    let text = written(|out| clients_text::write(out, &report, &Text::plain()));
+    assert!(text.contains("source: log file page.log") && text.contains("(not-a-log)"), "{text}");
+    assert!(!text.contains("log_connections"), "{text}");
+}
+
+#[test]
 fn clients_beyond_those_that_are_shown_are_counted_by_their_state() {
     let mut report = with_an_earlier_client();
     let census = &mut report.servers[0].census;
