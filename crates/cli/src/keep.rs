@@ -11,13 +11,10 @@ use clap::Args;
 use hostssl_formats::probe_json::{self, ProbeAsked};
 use hostssl_formats::probe_text::outcome;
 use hostssl_formats::safe;
-use hostssl_model::{AuditReport, Standing};
+use hostssl_model::{AuditReport, ServerReport, Standing};
 use hostssl_ops::observation;
 use hostssl_probe::report::EndpointReport;
-use hostssl_store::{
-    AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, SharedError, StateDirectory,
-    StoreError, StoreReader,
-};
+use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, SharedError, StateDirectory, StoreError, StoreReader};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -128,72 +125,51 @@ impl KeepArgs {
             None => Ok(()),
         }
     }
+}
 
-    /// Says what earlier probes found of the servers that are kept, behind an audit that did not probe: its report rests on
-    /// what Azure declares alone.
-    pub(crate) fn print_earlier_probes(&self, simulated: bool, patience: StatePatience) {
-        if simulated && self.state.state.is_none() {
-            return;
+/// Says what earlier probes found of the servers of an audit that did not probe: its report rests on what Azure declares alone. It has
+/// learned what is kept of them.
+pub(crate) fn print_earlier_probes(report: &AuditReport) {
+    match (earlier_probe(report), probed_plaintext(report)) {
+        (_, Some(words)) => {
+            stderr!("warning: {words}");
+            stderr!("hint: --probe probes again");
         }
-        // Without a state, or with one that cannot be read, there is nothing to tell.
-        let Ok(Some((probed_ms, open))) = self.earlier_probes(simulated, patience) else { return };
-        match plaintext_words(probed_ms, &open) {
-            Some(words) => {
-                stderr!("warning: {words}");
-                stderr!("hint: --probe probes again");
-            }
-            None => stderr!("note: this audit did not probe; the newest kept probe is from {}", instant(probed_ms)),
+        (Some(probed_ms), None) => {
+            stderr!("note: this audit did not probe; the newest kept probe is from {}", instant(probed_ms));
         }
+        (None, None) => {}
     }
+}
 
-    /// What earlier probes found worse of the servers that are kept than an audit that did not probe, in words.
-    #[cfg(feature = "mcp")]
-    pub(crate) fn probed_plaintext(
-        &self,
-        simulated: bool,
-        patience: StatePatience,
-    ) -> Result<Option<String>, CliError> {
-        let found = self.earlier_probes(simulated, patience)?;
-        Ok(found.and_then(|(probed_ms, open)| plaintext_words(probed_ms, &open)))
-    }
-
-    /// When the newest kept probe was made, and what the kept probes found worse than is declared; nothing without any.
-    fn earlier_probes(&self, simulated: bool, patience: StatePatience) -> Result<Option<(i64, ServerPage)>, CliError> {
-        let directory = self.state.directory(simulated)?;
-        match StoreReader::open(&directory) {
-            Err(StoreError::NoState(_)) => return Ok(None),
-            opened => drop(opened?),
-        }
-        let (probed_ms, open) = earlier_probes(&AuditStore::open_within(&directory, patience.left())?)?;
-        Ok(probed_ms.map(|probed_ms| (probed_ms, open)))
-    }
+/// When the newest kept probe of a server of an audit was made that the audit did not probe itself.
+fn earlier_probe(report: &AuditReport) -> Option<i64> {
+    let unseen = report.servers.iter().filter(|server| server.wire.is_empty());
+    unseen.filter_map(|server| server.known?.probed_ms).max()
 }
 
 /// That earlier probes found plaintext accepted where an audit did not look; nothing if they did not.
-fn plaintext_words(probed_ms: i64, open: &ServerPage) -> Option<String> {
-    if open.total == 0 {
-        return None;
-    }
-    let names = open.rows.iter().map(|row| safe(&row.name).into_owned()).collect::<Vec<_>>().join(", ");
-    let more = open.total.saturating_sub(open.rows.len() as u64);
+pub(crate) fn probed_plaintext(report: &AuditReport) -> Option<String> {
+    let accepts = |server: &&ServerReport| {
+        server.wire.is_empty() && server.known.is_some_and(|known| known.standing == Standing::AcceptsPlaintext)
+    };
+    let mut open: Vec<&str> = report.servers.iter().filter(accepts).map(|server| server.server.name()).collect();
+    open.sort_unstable();
+    let at = earlier_probe(report).map(|probed_ms| format!(" (the last from {})", instant(probed_ms)));
+    let more = open.len().saturating_sub(NAMED);
+    let names = open.iter().take(NAMED).map(|name| safe(name).into_owned()).collect::<Vec<_>>().join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let at = instant(probed_ms);
-    Some(format!(
-        "this audit did not probe, but the newest kept probes (the last from {at}) found plaintext accepted although Azure \
-         declares otherwise: {names}{more}"
-    ))
+    (!open.is_empty()).then(|| {
+        format!(
+            "this audit did not probe, but the newest kept probes{} found plaintext accepted although Azure declares otherwise: \
+             {names}{more}",
+            at.unwrap_or_default()
+        )
+    })
 }
 
 /// Servers that are named.
-const NAMED: u32 = 5;
-
-/// When the newest probe that stands was made, and the servers that accept plaintext by it although they declare otherwise.
-fn earlier_probes(store: &AuditStore) -> Result<(Option<i64>, ServerPage), StoreError> {
-    let Some(audit) = store.latest()? else { return Ok((None, ServerPage::default())) };
-    let filter = ServerFilter { standings: vec![Standing::AcceptsPlaintext], ..ServerFilter::default() };
-    let open = store.servers(&audit, &filter, ServerSort::Name, false, Page { number: 0, size: NAMED })?;
-    Ok((store.newest_probe()?, open))
-}
+const NAMED: usize = 5;
 
 /// Endpoints that are kept at once, or those of a second: a commit waits for the disk.
 const BATCH: usize = 256;

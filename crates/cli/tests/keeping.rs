@@ -382,6 +382,12 @@ fn what_a_probe_saw_of_a_known_server_is_told_by_an_audit_that_does_not_probe() 
     assert_eq!(probed.code, 3, "{}", probed.stderr);
     let told = audit().stderr;
     assert!(told.contains("plaintext accepted although Azure declares otherwise: pg-invoices-prod"), "{told}");
+    let other = run(&["audit", "--server", "pg-orders-prod", "-o", "none"]);
+    assert!(
+        !other.stderr.contains("did not probe"),
+        "a probe of another server says nothing of this one: {}",
+        other.stderr
+    );
 }
 
 #[test]

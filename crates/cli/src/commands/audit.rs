@@ -14,7 +14,7 @@ use crate::disowned_probers::print_disowned;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
-use crate::keep::KeepArgs;
+use crate::keep::{KeepArgs, print_earlier_probes};
 use crate::kept_transcripts::Transcripts;
 use crate::looks::{VantageArgs, print_ended_looks};
 use crate::policy_warnings::warn_of_policies;
@@ -151,7 +151,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             print_ended_looks(&vantages, &args.run.keep.state, writer.simulated);
         }
         if !args.run.wire.probe && !terminal.quiet {
-            args.run.keep.print_earlier_probes(writer.simulated, patience);
+            print_earlier_probes(&report);
         }
         let place = (&args.run.keep.state, writer.simulated, patience);
         warn_of_policies(&tenants, &report, place, &profile, terminal, &mut None).await;

@@ -2,10 +2,10 @@
 
 use super::tool_source::CallShared;
 use crate::error::CliError;
+use crate::keep::probed_plaintext;
 use crate::simulated::kept_azure::named_scenario;
 use crate::simulated::scenario_of;
 use crate::state::find_run;
-use crate::state_patience::StatePatience;
 use hostssl_formats::safe;
 use hostssl_mcp::{KeptQuestion, ToolAudit};
 use hostssl_model::AuditReport;
@@ -89,14 +89,14 @@ impl CallShared {
     }
 
     /// What the state knows worse than an audit that was just made. That it cannot be asked is a warning too.
-    pub(super) fn known_worse(&self, report: &AuditReport, simulated: bool, patience: StatePatience) -> Vec<String> {
+    pub(super) fn known_worse(&self, report: &AuditReport, simulated: bool) -> Vec<String> {
         if simulated && self.args.keep.state.state.is_none() {
             return Vec::new();
         }
         let known = self.args.keep.state.read_if_any(simulated).and_then(|reader| {
             let mut warnings = reader.map_or_else(|| Ok(Vec::new()), |reader| untold(&reader, report))?;
             if report.servers.iter().all(|server| server.wire.is_empty()) {
-                warnings.extend(self.args.keep.probed_plaintext(simulated, patience)?);
+                warnings.extend(probed_plaintext(report));
             }
             Ok(warnings)
         });

@@ -147,7 +147,7 @@ impl CallShared {
             let patience = StatePatience::of(began, self.args.limits.deadline, Instant::now());
             args.keep.learn(&mut report, simulated, patience);
             let kept = args.keep.keep(&report, None, simulated, patience);
-            let warnings = self.known_worse(&report, simulated, patience);
+            let warnings = self.known_worse(&report, simulated);
             Ok(ToolAudit { scenario: scenario_of(&report.run.cloud).map(ToOwned::to_owned), kept, warnings, report })
         })
     }
