@@ -1,6 +1,6 @@
 //! Questions on a terminal, of which `script` makes one.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
 #![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
 
 mod common;
