@@ -195,7 +195,7 @@ fn what_is_printed_leads_to_the_scenario_of_the_run() {
     let id = hostssl_remediation::RunId::new("broken-off").unwrap();
     let first = hostssl_remediation::JournalRecord {
         at_ms: 1,
-        event: hostssl_remediation::JournalEvent::RunStarted { reason: None },
+        event: hostssl_remediation::JournalEvent::RunStarted { reason: None, pace: None },
     };
     let new = hostssl_remediation::NewRun { id: &id, plan: &parsed, principal: parsed.principal(), first: &first };
     futures::executor::block_on(hostssl_remediation::Journal::begin(&store, &new)).unwrap();

@@ -183,7 +183,7 @@ async fn audits_and_applies_are_one_list() {
     let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
     let record = JournalRecord {
         at_ms: jiff::Timestamp::now().as_millisecond(),
-        event: JournalEvent::RunStarted { reason: None },
+        event: JournalEvent::RunStarted { reason: None, pace: None },
     };
     let run = RunId::new("20261125-050000-abcd").unwrap();
     let store = Store::open(served.directory.path()).unwrap();

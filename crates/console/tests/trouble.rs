@@ -161,7 +161,7 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
     let run = RunId::new(id).unwrap();
     let first = JournalRecord {
         at_ms: jiff::Timestamp::now().as_millisecond(),
-        event: JournalEvent::RunStarted { reason: None },
+        event: JournalEvent::RunStarted { reason: None, pace: None },
     };
     let store = Store::open(served.directory.path()).unwrap();
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();

@@ -16,7 +16,8 @@ pub use options::ExecutorOptions;
 
 use crate::{
     Approved, Clock, Direction, Journal, JournalError, JournalEvent, JournalRecord, Judge, LoadedRun, NewRun,
-    NotStarted, ParameterWriter, Plan, Report, RunId, RunPhase, RunState, SafeText, Step, StepEvent, StepOutcome,
+    NotStarted, ParameterWriter, Plan, Report, RunId, RunPace, RunPhase, RunState, SafeText, Step, StepEvent,
+    StepOutcome,
 };
 use drive::{Drive, DriveResult};
 use futures::{TryStreamExt, stream};
@@ -81,7 +82,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         let plan = approved.plan();
         let first = JournalRecord {
             at_ms: self.clock.now_ms(),
-            event: JournalEvent::RunStarted { reason: approved.reason().cloned() },
+            event: JournalEvent::RunStarted { reason: approved.reason().cloned(), pace: self.pace() },
         };
         let mut state = RunState::new(plan.steps().len());
         state.advance(&first).map_err(ExecuteError::Defect)?;
@@ -98,10 +99,16 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder.conclude(walked)
     }
 
+    fn pace(&self) -> Option<RunPace> {
+        let soak_ms = u64::try_from(self.options.soak.as_millis()).unwrap_or(u64::MAX);
+        let pace = RunPace { soak_ms, probes: self.judge.is_some() };
+        (pace != RunPace::default()).then_some(pace)
+    }
+
     /// Continues a run that was stopped, as it was loaded from this executor's journal: settles by reading what was in
     /// progress, then does `rest`. The undo of a run is completed. The servers to forget are not checked: their steps
     /// end as they are. Of a run that has ended, it reads again what could not be read again, or
-    /// forgets it, and nothing else.
+    /// forgets it, and nothing else. Without a soak of its own, it soaks as the run was to.
     ///
     /// # Errors
     ///
@@ -117,8 +124,14 @@ impl<W: ParameterWriter> Executor<'_, W> {
         if !loaded.state.can_resume() {
             return Err(ExecuteError::NothingToResume(run.clone()));
         }
-        let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
-        let walked = recorder.timing_a_stop(self.walk_on(&recorder, phase, rest)).await;
+        let soak = Duration::from_millis(loaded.state.pace().soak_ms);
+        let soak = if self.options.soak.is_zero() { soak } else { self.options.soak };
+        let (writer, journal, clock, judge) = (self.writer, self.journal, self.clock, self.judge);
+        let options = ExecutorOptions { soak, ..self.options };
+        let executor =
+            Executor { writer, journal, clock, judge, events: self.events, stop: self.stop.clone(), options };
+        let recorder = RunRecorder::new(&executor, run, &loaded.plan, loaded.state).with(rest, forgotten);
+        let walked = recorder.timing_a_stop(executor.walk_on(&recorder, phase, rest)).await;
         recorder.conclude(walked)
     }
 

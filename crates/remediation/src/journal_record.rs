@@ -13,6 +13,16 @@ pub struct JournalRecord {
     pub event: JournalEvent,
 }
 
+/// How a run is applied, as far as it protects clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunPace {
+    /// How long to wait after each wave, in milliseconds.
+    pub soak_ms: u64,
+    /// Whether the listeners are probed after each change.
+    pub probes: bool,
+}
+
 /// What happened to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -22,6 +32,9 @@ pub enum JournalEvent {
         /// Why, in the words of the person who approved it: a plan that makes servers less strict has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<SafeText>,
+        /// How it was to be applied, where that is not the default: whoever resumes it keeps to that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pace: Option<RunPace>,
     },
     /// Another process continues where an earlier one stopped.
     RunResumed,

@@ -38,7 +38,7 @@ pub use journal::{
     RunId,
 };
 pub use journal_record::{
-    Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, StepEvent, StepOutcome, Unproven,
+    Direction, JournalEvent, JournalRecord, NotStarted, RefusedBy, RunPace, StepEvent, StepOutcome, Unproven,
 };
 pub use lint::{
     FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, production_canary, server_tags,

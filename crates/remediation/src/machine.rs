@@ -18,7 +18,7 @@ mod track;
 
 pub use track::{Stage, Track};
 
-use crate::{Direction, JournalEvent, JournalRecord, SafeText, StepEvent, StepOutcome};
+use crate::{Direction, JournalEvent, JournalRecord, RunPace, SafeText, StepEvent, StepOutcome};
 use hostssl_model::coded;
 use std::collections::BTreeMap;
 use track::name_of;
@@ -141,6 +141,7 @@ pub struct RunState {
     steps: Vec<StepState>,
     reason: Option<SafeText>,
     undo_reason: Option<SafeText>,
+    pace: RunPace,
 }
 
 impl RunState {
@@ -148,7 +149,7 @@ impl RunState {
     #[must_use]
     pub fn new(steps: usize) -> Self {
         let steps = vec![StepState { apply: Track::new(), undo: None }; steps];
-        Self { phase: RunPhase::New, steps, reason: None, undo_reason: None }
+        Self { phase: RunPhase::New, steps, reason: None, undo_reason: None, pace: RunPace::default() }
     }
 
     /// Replays a journal.
@@ -176,6 +177,12 @@ impl RunState {
     #[must_use]
     pub fn reason(&self) -> Option<&SafeText> {
         self.reason.as_ref()
+    }
+
+    /// How it was to be applied.
+    #[must_use]
+    pub fn pace(&self) -> RunPace {
+        self.pace
     }
 
     /// Why it is or was undone, where a reason was given.
@@ -214,8 +221,9 @@ impl RunState {
         let (phase, event) = (self.phase, &record.event);
         let refuse = |event| Err(InvalidTransition::Run { phase, event });
         self.phase = match (phase, event) {
-            (RunPhase::New, JournalEvent::RunStarted { reason }) => {
+            (RunPhase::New, JournalEvent::RunStarted { reason, pace }) => {
                 self.reason.clone_from(reason);
+                self.pace = pace.unwrap_or_default();
                 RunPhase::Applying
             }
             (RunPhase::Applying | RunPhase::Undoing, JournalEvent::RunResumed) => phase,
@@ -342,7 +350,7 @@ mod tests {
     fn any_event() -> impl Strategy<Value = JournalEvent> {
         let direction = prop_oneof![3 => Just(Direction::Apply), 1 => Just(Direction::Undo)];
         prop_oneof![
-            1 => any::<bool>().prop_map(|said| JournalEvent::RunStarted { reason: said.then(text) }),
+            1 => any::<bool>().prop_map(|said| JournalEvent::RunStarted { reason: said.then(text), pace: None }),
             1 => Just(JournalEvent::RunResumed),
             20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| JournalEvent::Step { step, direction, act }),
             1 => Just(JournalEvent::RunFinished),
@@ -354,7 +362,7 @@ mod tests {
     fn any_journal() -> impl Strategy<Value = Vec<JournalRecord>> {
         let record = (any::<i64>(), any_event()).prop_map(|(at_ms, event)| JournalRecord { at_ms, event });
         proptest::collection::vec(record, 0..60).prop_map(|mut records| {
-            records.insert(0, JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None } });
+            records.insert(0, JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None, pace: None } });
             records
         })
     }
@@ -434,7 +442,7 @@ mod tests {
         let mut state = RunState::new(1);
         let mut go = |event: JournalEvent| state.advance(&JournalRecord { at_ms: 0, event }).map(|()| state.clone());
         let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
-        go(JournalEvent::RunStarted { reason: None }).unwrap();
+        go(JournalEvent::RunStarted { reason: None, pace: None }).unwrap();
         for act in [
             StepEvent::Intent { found: text(), was_default: false },
             StepEvent::Accepted { request_id: None },

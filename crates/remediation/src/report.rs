@@ -454,7 +454,7 @@ mod tests {
         let mut go = |event| state.advance(&JournalRecord { at_ms: 0, event }).unwrap();
         let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
         let text = || SafeText::new("on");
-        go(JournalEvent::RunStarted { reason: None });
+        go(JournalEvent::RunStarted { reason: None, pace: None });
         for act in [
             StepEvent::Intent { found: text(), was_default: false },
             StepEvent::Accepted { request_id: None },

@@ -672,8 +672,8 @@ async fn a_restored_value_that_goes_back_is_seen_before_the_next_wave_or_the_rep
 }
 
 #[tokio::test(start_paused = true)]
-async fn waves_wait_for_the_soak_and_a_stop_ends_it() {
-    let case = Case::new(&[InjectedFault::None; 3]);
+async fn waves_wait_for_the_soak_also_after_a_stop_that_ends_it() {
+    let case = Case::new(&[InjectedFault::None; 4]);
     let (interrupt, stop) = watch::channel(None);
     let mut executor = case.executor(&case.world, stop);
     executor.options.soak = Duration::from_mins(10);
@@ -684,8 +684,14 @@ async fn waves_wait_for_the_soak_and_a_stop_ends_it() {
     };
     let run = run();
     let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), stopping);
-    assert_eq!(statuses(&report.unwrap()), ["applied", "applied", "not-started"]);
+    assert_eq!(statuses(&report.unwrap()), ["applied", "applied", "not-started", "not-started"]);
     assert!(case.clock.elapsed() < Duration::from_mins(16));
+    // Resumed by someone who does not say how, it soaks as it was begun.
+    let resumed = case.executor(&case.world, watch::channel(None).1);
+    let loaded = LoadedRun::read(resumed.journal, &run).await.unwrap();
+    let ended = resumed.resume(loaded, OnResume::Continue, &[]).await.unwrap();
+    assert_eq!(statuses(&ended), ["applied"; 4]);
+    assert!(case.clock.elapsed() > Duration::from_mins(25), "{:?}", case.clock.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -913,7 +919,7 @@ async fn a_clock_that_is_set_back_prolongs_no_wait() {
     let case = Case::new(&[InjectedFault::None]);
     // Killed between the intent and the write.
     let record = |event| JournalRecord { at_ms: case.clock.now_ms(), event };
-    let first = record(JournalEvent::RunStarted { reason: None });
+    let first = record(JournalEvent::RunStarted { reason: None, pace: None });
     let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first };
     case.journal.begin(&new).await.unwrap();
     let act = StepEvent::Intent { found: SafeText::new("off"), was_default: false };

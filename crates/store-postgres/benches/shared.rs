@@ -54,7 +54,7 @@ fn each_append(store: &Store) -> Vec<Duration> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (id, plan) = (RunId::new("run").unwrap(), PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan());
     let record = |event| JournalRecord { at_ms: 1, event };
-    let first = record(JournalEvent::RunStarted { reason: None });
+    let first = record(JournalEvent::RunStarted { reason: None, pace: None });
     runtime
         .block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first }))
         .unwrap();

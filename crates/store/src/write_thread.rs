@@ -351,7 +351,7 @@ mod tests {
             plan: "{}".into(),
             steps: 1,
             principal: "{}".into(),
-            first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None } },
+            first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None, pace: None } },
         }))
     }
 

@@ -82,7 +82,7 @@ async fn the_cost_of_the_journal() {
     let store = Store::open(directory.path()).unwrap();
     let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
     let run = RunId::new("run-1").unwrap();
-    let first = JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None } };
+    let first = JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None, pace: None } };
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..2000 {

@@ -171,7 +171,7 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let journal = Store::open(directory.path()).unwrap();
     let run = RunId::new("run-1").unwrap();
     let at_ms = now(&store).started_ms + 1000;
-    let first = JournalRecord { at_ms, event: JournalEvent::RunStarted { reason: None } };
+    let first = JournalRecord { at_ms, event: JournalEvent::RunStarted { reason: None, pace: None } };
     journal.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
     let step = |act| JournalRecord { at_ms, event: JournalEvent::Step { step: 1, direction: Direction::Apply, act } };
     let text = |text: &str| SafeText::new(text);

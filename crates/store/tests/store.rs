@@ -44,7 +44,7 @@ async fn begin(store: &Store, run: &RunId, plan: &Plan) -> Result<(), JournalErr
             id: run,
             plan,
             principal: plan.principal(),
-            first: &record(JournalEvent::RunStarted { reason: None }),
+            first: &record(JournalEvent::RunStarted { reason: None, pace: None }),
         })
         .await
 }

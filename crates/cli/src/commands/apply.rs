@@ -252,6 +252,9 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
         let forgotten = servers_of(&loaded, &args.forget)?;
         refuse_idle_forgetting(&loaded, &forgotten)?;
         let plan = loaded.plan.clone();
+        // A run that was probed is probed to its end.
+        let probes = loaded.state.pace().probes;
+        let route = route.or_else(|| probes.then(|| args.judge.way()));
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
         let names = names::of_azure(&site.reading).await;
