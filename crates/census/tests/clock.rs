@@ -48,7 +48,7 @@ fn a_line_from_the_future_hides_no_client_of_today() {
             let report = kept.judge(requirements, None);
             assert_eq!(report.verdict, expected, "{}", report.reason);
             assert!(report.reason.starts_with("a clock was wrong: "), "{}", report.reason);
-            assert!(report.reason.contains("`hostssl clients forget`"), "{}", report.reason);
+            assert!(report.reason.contains("`hostssl clients forget NAME`"), "{}", report.reason);
             assert!(report.window.unwrap().to <= requirements.now.unwrap() + 86_400_000, "{:?}", report.window);
             let floor = kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements, None);
             assert_eq!(floor.verdict, CensusVerdict::NeedsObservation, "{}", floor.reason);

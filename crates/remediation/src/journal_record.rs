@@ -32,7 +32,7 @@ pub enum JournalEvent {
         /// Why, in the words of the person who approved it: a plan that makes servers less strict has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<SafeText>,
-        /// How it was to be applied, where that is not the default: whoever resumes it keeps to that.
+        /// How it was to be applied, where that is not the default: the resumed run keeps to it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pace: Option<RunPace>,
     },

@@ -158,7 +158,7 @@ impl KeptCensus {
         let verdict = if verdict == CensusVerdict::Safe { CensusVerdict::NeedsObservation } else { verdict };
         let ahead = days(last - now);
         let said = format!(
-            "a clock was wrong: what was logged up to {ahead} in the future is left out, and `hostssl clients forget` removes what is kept"
+            "a clock was wrong: what was logged up to {ahead} in the future is left out, and `hostssl clients forget NAME` removes what is kept"
         );
         (verdict, format!("{said}; {reason}"))
     }

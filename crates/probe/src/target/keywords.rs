@@ -115,6 +115,22 @@ const ODBC: &str = "batchsize boolsaschar byteaaslongvarbinary cancelasfreestmt 
     translationname translationoption trueisminus1 uniqueindex unknownsaslongvarchar unknownsizes updatablecursors \
     usedeclarefetch useserversideprepare xaopt";
 
+/// Keywords that other clients have in the same URLs, none of which says where a server is: Prisma, node-postgres, pgx,
+/// lib/pq, SQLx, Rails and Django, as their documentation lists them.
+const OF_CLIENTS: &str = "adapter binary_parameters checkout_timeout conn_health_checks conn_max_age connection_limit \
+    default_query_exec_mode description_cache_capacity encoding idle_in_transaction_session_timeout lock_timeout \
+    min_read_buffer_size pgbouncer pool pool_health_check_period pool_max_conn_idle_time pool_max_conn_lifetime \
+    pool_max_conn_lifetime_jitter pool_max_conns pool_min_conns pool_timeout prepared_statements query_timeout \
+    reaping_frequency schema schema_search_path search_path single_use_connections socket_timeout sslaccept sslidentity \
+    sslinline statement-cache-capacity statement_cache_capacity statement_cache_size statement_timeout timezone \
+    uselibpqcompat";
+
+/// Refuses a keyword that neither libpq nor another client of the same URLs has.
+pub(super) fn check_url(keyword: &str) -> Result<(), TargetError> {
+    let is_of_a_client = OF_CLIENTS.split_whitespace().any(|known| known.eq_ignore_ascii_case(keyword));
+    if is_of_a_client { Ok(()) } else { check_libpq(keyword) }
+}
+
 /// Refuses a keyword that libpq does not have.
 pub(super) fn check_libpq(keyword: &str) -> Result<(), TargetError> {
     let keyword = keyword.to_ascii_lowercase();
@@ -222,6 +238,10 @@ mod tests {
             assert_eq!(check_driver(keyword), Ok(()), "{keyword}");
         }
         assert_eq!(check_libpq("prepareThreshold"), Err(TargetError::Keyword(None)));
+        // What Prisma and pgx take stands in the same URLs, and in no keyword string.
+        assert_eq!((check_url("sslaccept"), check_url("pool_max_conns")), (Ok(()), Ok(())));
+        assert_eq!(check_libpq("sslaccept"), Err(TargetError::Keyword(None)));
+        assert_eq!(check_url("prot"), Err(TargetError::Keyword(Some("port"))));
         for keyword in ["Ssl Mode", "Trust Server Certificate", "Maximum Pool Size", "UseDeclareFetch", "B0", "Timeout"]
         {
             assert_eq!(check_ado(keyword), Ok(()), "{keyword}");

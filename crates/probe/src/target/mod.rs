@@ -354,7 +354,7 @@ mod tests {
             ("postgres://a/b?sslrootcrt=/ca.pem", TargetError::Keyword(Some("sslrootcert"))),
             ("postgres://a/b?prot=1", TargetError::Keyword(Some("port"))),
             ("postgres://a/b?hots=c", TargetError::Keyword(Some("host"))),
-            ("postgres://a/b?pgbouncer=true", TargetError::Keyword(None)),
+            ("postgres://a/b?prepareThreshold=0", TargetError::Keyword(None)),
             ("jdbc:postgresql://a/b?prot=1", TargetError::Keyword(Some("port"))),
             ("jdbc:postgresql://a/b?portNumber=1", TargetError::Keyword(Some("port"))),
             ("postgresql+asyncpg://a/b?ports=1", TargetError::Keyword(Some("port"))),

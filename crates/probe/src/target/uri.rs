@@ -1,7 +1,7 @@
 //! Connection URLs (libpq, section "Connection URIs"; conninfo_uri_parse_options in fe-connect.c).
 
 use super::connection_parameters::Parameters;
-use super::keywords::{check_driver, check_libpq};
+use super::keywords::{check_driver, check_url};
 use super::{DEFAULT_PORT, TargetError};
 use std::net::IpAddr;
 
@@ -96,7 +96,7 @@ fn set_query(dialect: Dialect, parameters: &mut Parameters, query: &str) -> Resu
         let (keyword, value) = pair.split_once('=').ok_or(TargetError::Syntax("a parameter has no value"))?;
         let (mut keyword, value) = (decode(keyword)?, decode(value)?);
         match dialect {
-            Dialect::Libpq => check_libpq(&keyword)?,
+            Dialect::Libpq => check_url(&keyword)?,
             Dialect::Jdbc { .. } => {
                 let own = [("PGHOST", "host"), ("PGPORT", "port"), ("PGDBNAME", "dbname")];
                 keyword = own.iter().find(|(own, _)| *own == keyword).map_or(keyword, |(_, of)| (*of).to_owned());
