@@ -201,6 +201,7 @@ mod tests {
             undoing: false,
             open: false,
             not_read_again: false,
+            vanished: false,
             manual,
             accepted: None,
         };

@@ -309,6 +309,7 @@ mod tests {
             undoing: false,
             open: false,
             not_read_again: false,
+            vanished: false,
             manual: false,
             accepted: None,
         };

@@ -96,8 +96,10 @@ impl<'a> RunReporter<'a> {
             StepOutcome::Refused { by, name: what, .. } => {
                 self.print(&format!("{name}: refused: {} {}", by.as_str(), safe(what.as_str())));
             }
-            StepOutcome::Failed { detail } => self.print(&format!("{name}: failed: {}", safe(detail.as_str()))),
-            StepOutcome::TimedOut { detail } => self.print(&format!("{name}: timed out: {}", safe(detail.as_str()))),
+            StepOutcome::Failed { detail, .. } => self.print(&format!("{name}: failed: {}", safe(detail.as_str()))),
+            StepOutcome::TimedOut { detail, .. } => {
+                self.print(&format!("{name}: timed out: {}", safe(detail.as_str())))
+            }
         }
     }
 }

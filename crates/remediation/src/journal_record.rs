@@ -217,11 +217,17 @@ pub enum StepOutcome {
     Failed {
         /// Why.
         detail: SafeText,
+        /// Its server is no longer there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        vanished: bool,
     },
     /// It is not known to have worked within the time allowed.
     TimedOut {
         /// What was waited for.
         detail: SafeText,
+        /// Its server is no longer there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        vanished: bool,
     },
     /// Nothing was written.
     NotStarted {
@@ -247,6 +253,12 @@ impl StepOutcome {
     #[must_use]
     pub fn waits_for_restart(&self) -> bool {
         matches!(self, Self::Reached { waits_for_restart: true, .. } | Self::Already { waits_for_restart: true })
+    }
+
+    /// Whether it ended so because its server is no longer there.
+    #[must_use]
+    pub fn is_of_a_vanished_server(&self) -> bool {
+        matches!(self, Self::Failed { vanished: true, .. } | Self::TimedOut { vanished: true, .. })
     }
 
     /// Whether it counts towards the failures after which a run stops.

@@ -328,8 +328,8 @@ mod tests {
             Just(StepOutcome::Changed { found: text() }),
             any::<bool>().prop_map(|accepted| StepOutcome::Overwritten { found: text(), accepted }),
             Just(StepOutcome::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
-            Just(StepOutcome::Failed { detail: text() }),
-            Just(StepOutcome::TimedOut { detail: text() }),
+            Just(StepOutcome::Failed { detail: text(), vanished: false }),
+            Just(StepOutcome::TimedOut { detail: text(), vanished: false }),
             Just(StepOutcome::NotStarted { why: NotStarted::Interrupted }),
         ]
     }
@@ -454,7 +454,8 @@ mod tests {
         go(JournalEvent::RunFinished).unwrap();
         let stuck = go(JournalEvent::UndoStarted { reason: Some(SafeText::new("INC-1")) }).unwrap();
         assert!(stuck.steps()[0].undo.is_some());
-        go(step(Direction::Undo, StepEvent::Ended { ending: StepOutcome::Failed { detail: text() } })).unwrap();
+        go(step(Direction::Undo, StepEvent::Ended { ending: StepOutcome::Failed { detail: text(), vanished: false } }))
+            .unwrap();
         go(JournalEvent::UndoFinished).unwrap();
         let again = go(JournalEvent::UndoStarted { reason: Some(text()) }).unwrap();
         assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);

@@ -101,7 +101,7 @@ impl StepReport {
     /// Whether it could not be restored because its server is no longer there, so that no retry helps.
     #[must_use]
     pub fn is_stuck_for_good(&self) -> bool {
-        self.status == StepStatus::Stuck && self.reason.as_deref().is_some_and(|reason| reason.contains(VANISHED))
+        self.status == StepStatus::Stuck && self.vanished
     }
 
     /// Whether the wanted value is, or may be, in effect, so that clients may be refused. What was not written, or was
@@ -156,6 +156,8 @@ pub struct StepReport {
     /// Whether its value was read back and could not be read again before the report, so that no one knows whether it
     /// stayed.
     pub not_read_again: bool,
+    /// Its server is no longer there.
+    pub vanished: bool,
     /// Whether nothing was written because hostssl does not write there.
     pub manual: bool,
     /// Who has accepted what the step does to clients.
@@ -263,6 +265,7 @@ fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<S
         undoing: at.undo.is_some(),
         open: track.is_open(),
         not_read_again: track.not_read_again.is_some(),
+        vanished: track.ending().is_some_and(StepOutcome::is_of_a_vanished_server),
         manual: !step.is_executable() && status == StepStatus::NotStarted,
         accepted: step.accepted.clone(),
     }
@@ -387,9 +390,6 @@ impl StepOutcome {
 
 const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server; hostssl never restarts one";
 
-/// How a step says that its server is gone.
-pub(crate) const VANISHED: &str = "it is no longer there: it was deleted, renamed or moved";
-
 const NOT_CHECKED: &str = "not checked on the wire: ";
 
 const NOT_RESTORED: &str = "the previous value has not been restored: the undo was resumed only to settle what was in progress; undo the run again";
@@ -437,7 +437,7 @@ fn reason(ending: &StepOutcome, undoing: bool) -> Option<String> {
         }
         StepOutcome::Refused { by: by @ RefusedBy::Stopped, detail, .. } => Some(format!("{}: {detail}", by.as_str())),
         StepOutcome::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
-        StepOutcome::Failed { detail } | StepOutcome::TimedOut { detail } => Some(detail.to_string()),
+        StepOutcome::Failed { detail, .. } | StepOutcome::TimedOut { detail, .. } => Some(detail.to_string()),
         StepOutcome::NotStarted { .. } if undoing => Some(NOT_RESTORED.to_owned()),
         StepOutcome::NotStarted { why } => Some(why.as_str().to_owned()),
     }
@@ -513,6 +513,7 @@ mod tests {
             undoing,
             open: false,
             not_read_again: false,
+            vanished: false,
             manual,
             accepted: None,
         }

@@ -70,6 +70,7 @@ pub(crate) fn result() -> Report {
         open: false,
         not_read_again: number % 3 == 0,
         manual: false,
+        vanished: false,
         accepted: Some(Consent { reason: SafeText::new(&hostile()), by: SafeText::new(&hostile()) }),
     };
     Report {

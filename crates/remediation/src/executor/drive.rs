@@ -6,7 +6,6 @@ mod wait;
 
 use super::recorder::RunRecorder;
 use super::{Abort, ExecutionEvent, Executor};
-use crate::report::VANISHED;
 use crate::{
     Accepted, Direction, LONGEST_WRITE, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step,
     StepEvent, StepOutcome, Track, WriteError,
@@ -18,6 +17,9 @@ use wait::{Bounded, Pace};
 
 /// What was read longer ago than this is read again before it is written down as what was there.
 const STALE: Duration = Duration::from_secs(5);
+
+/// How a step says that its server is gone.
+pub(super) const VANISHED: &str = "it is no longer there: it was deleted, renamed or moved";
 
 /// How the driver left a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +128,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Sight::Wanted(_) if clean && self.may_still_take_effect(track) => {
                 let detail = "the previous value is set, but the run's own write was accepted and its end is unknown: \
                               it may still take effect";
-                self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await
+                self.end(StepOutcome::TimedOut { detail: SafeText::new(detail), vanished: false }).await
             }
             Sight::Wanted(_) if clean && self.recorder.may_lack_records(self.direction) => {
                 self.end(StepOutcome::Unexplained).await
@@ -138,7 +140,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Sight::Before(_) if self.is_interrupted() => Ok(Flow::Leave),
             Sight::Before(_) if self.recorder.only_settles() => {
                 let detail = "the value has not changed, and the run was resumed only to settle";
-                self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await
+                self.end(StepOutcome::TimedOut { detail: SafeText::new(detail), vanished: false }).await
             }
             Sight::Before(parameter) => {
                 self.unreadable_since = None;
@@ -171,7 +173,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                     "another server has its name now: the plan is for one created at {planned}, this one was created at \
                      {now}; nothing was written"
                 );
-                Ok(Some(self.end(StepOutcome::Failed { detail: SafeText::new(&detail) }).await?))
+                Ok(Some(self.end(StepOutcome::Failed { detail: SafeText::new(&detail), vanished: false }).await?))
             }
             Ok(_) => {
                 self.identified = true;
@@ -268,7 +270,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
     /// Nothing was sent for as long as is waited.
     async fn too_late(&self, why: &str) -> Result<Flow, Abort> {
         let detail = SafeText::new(&format!("{why}, for {} s", self.since(self.began).as_secs()));
-        self.end(StepOutcome::TimedOut { detail }).await
+        self.end(StepOutcome::TimedOut { detail, vanished: false }).await
     }
 
     /// After a rejection that says "later".
@@ -286,7 +288,8 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 _ => format!("{why}, for {} s", spent.as_secs()),
             };
             let detail = SafeText::new(&detail);
-            self.record(vec![rejected, StepEvent::Ended { ending: StepOutcome::TimedOut { detail } }]).await?;
+            self.record(vec![rejected, StepEvent::Ended { ending: StepOutcome::TimedOut { detail, vanished: false } }])
+                .await?;
             return Ok(Flow::Again);
         }
         self.record(vec![rejected]).await?;
@@ -316,7 +319,9 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                 let action = unchecked.missing_permission.as_deref().unwrap_or("read");
                 self.end(refused(RefusedBy::Permission, action)).await
             }
-            reason if !may_pass(reason) && !is_busy => self.end(StepOutcome::Failed { detail }).await,
+            reason if !may_pass(reason) && !is_busy => {
+                self.end(StepOutcome::Failed { detail, vanished: reason == Reason::Vanished }).await
+            }
             _ => {
                 let now = self.executor.clock.elapsed();
                 let since = *self.unreadable_since.get_or_insert(now);
@@ -334,7 +339,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                     return Ok(Flow::Again);
                 }
                 // Behind a write whose answer was lost it stays open.
-                if clean { self.end(StepOutcome::Failed { detail }).await } else { Ok(Flow::Leave) }
+                if clean { self.end(StepOutcome::Failed { detail, vanished: false }).await } else { Ok(Flow::Leave) }
             }
         }
     }
@@ -443,9 +448,9 @@ fn ending_of(error: &WriteError) -> StepOutcome {
         WriteError::Policy { assignment, detail } => refused(RefusedBy::Policy, assignment, detail),
         WriteError::Permission { action, detail } => refused(RefusedBy::Permission, action, detail),
         WriteError::Stopped { detail } => refused(RefusedBy::Stopped, &SafeText::new(""), detail),
-        WriteError::Failed { detail } => StepOutcome::Failed { detail: detail.clone() },
+        WriteError::Failed { detail } => StepOutcome::Failed { detail: detail.clone(), vanished: false },
         WriteError::Busy | WriteError::Throttled { .. } | WriteError::NotSent { .. } | WriteError::Lost { .. } => {
-            StepOutcome::Failed { detail: SafeText::new(&error.to_string()) }
+            StepOutcome::Failed { detail: SafeText::new(&error.to_string()), vanished: false }
         }
     }
 }

@@ -35,7 +35,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                 }
                 WireCheck::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
                     let text = format!("Azure declares the value, but the probe contradicts it: {what}");
-                    return self.end(StepOutcome::Failed { detail: SafeText::new(&text) }).await;
+                    return self.end(StepOutcome::Failed { detail: SafeText::new(&text), vanished: false }).await;
                 }
                 WireCheck::Contradicted(_) => {}
             }

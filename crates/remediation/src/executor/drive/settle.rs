@@ -1,10 +1,10 @@
 //! After a write: finding out what became of it, by polling and by reading. Nothing counts as done until it is read,
 //! and what could not be read stays open.
 
+use super::VANISHED;
 use super::wait::{Bounded, Pace};
 use super::{Drive, Flow, Operation, Sight};
 use crate::executor::{Abort, ExecutionEvent};
-use crate::report::VANISHED;
 use crate::{OperationProgress, ParameterWriter, PollError, SafeText, StepOutcome, Track};
 use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
         } else {
             "two writes got no answer, and the value has not changed: check the server's activity log"
         };
-        self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await
+        self.end(StepOutcome::TimedOut { detail: SafeText::new(detail), vanished: false }).await
     }
 
     /// Whether the value has been unreadable for longer than the run waits.
@@ -96,7 +96,8 @@ impl<W: ParameterWriter> Drive<'_, W> {
             Reason::Vanished => format!("{what}; {VANISHED} ({})", unchecked.detail),
             _ => format!("{what}, and the value cannot be read: {}", unchecked.detail),
         };
-        self.end(StepOutcome::TimedOut { detail: SafeText::new(&text) }).await
+        self.end(StepOutcome::TimedOut { detail: SafeText::new(&text), vanished: unchecked.reason == Reason::Vanished })
+            .await
     }
 
     /// An accepted write: polls when there is something to poll, then reads.
@@ -171,7 +172,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                             "Azure says that the operation succeeded, and the value is still {value}"
                         ))
                     });
-                    return self.end(StepOutcome::Failed { detail }).await;
+                    return self.end(StepOutcome::Failed { detail, vanished: false }).await;
                 }
                 Sight::Before(_) => unseen_since = None,
                 Sight::Unchecked(unchecked) if self.is_given_up(&mut unseen_since, &unchecked) => {
@@ -206,7 +207,9 @@ impl<W: ParameterWriter> Drive<'_, W> {
                         "Azure accepted the write, and the value has not changed in the time allowed"
                     };
                     if idle || left.is_zero() {
-                        return self.end(StepOutcome::TimedOut { detail: SafeText::new(detail) }).await;
+                        return self
+                            .end(StepOutcome::TimedOut { detail: SafeText::new(detail), vanished: false })
+                            .await;
                     }
                 }
                 Sight::Unchecked(unchecked) if left.is_zero() || unchecked.reason == Reason::Vanished => {
