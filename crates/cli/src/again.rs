@@ -107,13 +107,14 @@ impl Again {
         if self.options.is_empty() || command.contains(" --help") {
             return whole;
         }
-        let mut leaf = &self.root;
+        let (mut leaf, mut depth) = (&self.root, 0);
         for word in command.split_whitespace().skip(1) {
             let Some(next) = leaf.find_subcommand(word) else { break };
-            leaf = next;
+            (leaf, depth) = (next, depth + 1);
         }
         // What follows an audit is about the same servers, and what is resumed goes on in the same way.
-        let is_of_scope = matches!(leaf.get_name(), "audit" | "plan" | "clients");
+        // `hostssl role audit` is about a role.
+        let is_of_scope = depth == 1 && matches!(leaf.get_name(), "audit" | "plan" | "clients");
         let is_resumed = leaf.get_name() == "resume";
         let is_of_servers = |id: &str| SCOPE.contains(&id) || RULES.contains(&id);
         let is_needed = |id: &str| (is_of_scope || !is_of_servers(id)) && (is_resumed || !PACE.contains(&id));
@@ -195,6 +196,9 @@ mod tests {
             again.command("hostssl clients -o markdown"),
             "hostssl clients -o markdown --server pg-a --window 14d"
         );
+        let again = after(&["audit", "--subscription", "Contoso P*"]);
+        assert_eq!(again.command("hostssl audit --probe"), "hostssl audit --probe --subscription 'Contoso P*'");
+        assert_eq!(again.command("hostssl role audit"), "hostssl role audit");
         let again = after(&["zones", "check", "--zones", "z.toml"]);
         assert_eq!(again.command("hostssl zones add ZONE"), "hostssl zones add ZONE --zones z.toml");
     }

@@ -1,8 +1,8 @@
 //! The result of a run, derived from the plan and the state that the journal gives.
 
 use crate::{
-    Consent, Direction, LoadedRun, Plan, RefusedBy, RunId, RunState, SafeText, Stage, Step, StepOutcome, StepState,
-    Track, Unproven,
+    Consent, Direction, LoadedRun, NotStarted, Plan, RefusedBy, RunId, RunState, SafeText, Stage, Step, StepOutcome,
+    StepState, Track, Unproven,
 };
 use hostssl_model::{ParameterName, coded};
 
@@ -219,7 +219,11 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     let undoing = state.phase().direction() == Direction::Undo;
     let mut steps = Vec::with_capacity(plan.steps().len());
     for (step, at) in plan.steps().iter().zip(state.steps()) {
-        let (status, reason) = judge(at);
+        let (status, mut reason) = judge(at);
+        if status == StepStatus::NotStarted && !step.is_executable() {
+            // Resuming the run does nothing about it.
+            reason = Some(NotStarted::Manual.as_str().to_owned());
+        }
         let track = at.undo.as_ref().unwrap_or(&at.apply);
         let (open, unread) = (track.is_open(), track.not_read_again.is_some());
         summary.count(status, open);

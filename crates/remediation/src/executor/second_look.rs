@@ -95,7 +95,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         if !steps.clone().into_iter().any(|step| recorder.holds(step, direction)) {
             return Ok(());
         }
-        if direction == Direction::Apply && self.options.soak > self.options.second_look {
+        if direction == Direction::Apply && self.options.soak > self.options.second_look && !self.is_stopped() {
             self.soak(self.options.soak).await;
         } else {
             self.sleep_until_stopped(self.options.second_look).await;

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use hostssl_census::{Census, CensusLimits, CensusReport, KeptCensus, Millis, Prefix, Requirements, SessionTls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
-use hostssl_formats::{Query, Shape, clients_csv, clients_json, clients_sheet, clients_text};
+use hostssl_formats::{Query, Shape, SubscriptionNames, clients_csv, clients_json, clients_sheet, clients_text};
 use hostssl_model::Gap;
 use hostssl_ops::{ClientSource, LogAnalyticsSource, ServerCensus, take_census};
 use hostssl_store::{AuditStore, StoreError};
@@ -170,8 +170,7 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
         servers: seen.servers,
     };
     // Servers that could not be listed may have any clients.
-    let names = names::kept(&args.state, args.connect.simulate.is_some());
-    let is_whole = !stdout::warn_of_gaps(&seen.gaps, &names);
+    let is_whole = !stdout::warn_of_gaps(&seen.gaps, &seen.names);
     let exit = match Exit::of_census(report.verdict()) {
         Exit::AllPass if !is_whole => Exit::Incomplete,
         exit => exit,
@@ -188,6 +187,8 @@ struct Seen {
     principal: Option<String>,
     servers: Vec<ServerClients>,
     gaps: Vec<Gap>,
+    /// The names of the subscriptions that the gaps are about.
+    names: SubscriptionNames,
 }
 
 /// Takes the census from the logs, servers and poolers that the options name.
@@ -235,7 +236,7 @@ fn of_named(args: &ClientsArgs, since: Option<Millis>, requirements: Requirement
         });
         Ok(futures::future::join_all(observed.collect::<Vec<_>>()).await)
     })?;
-    Ok(Seen { principal: None, servers, gaps: Vec::new() })
+    Ok(Seen { principal: None, servers, gaps: Vec::new(), names: SubscriptionNames::default() })
 }
 
 /// The name that the user gives to the server of logs, sessions and poolers.
@@ -287,7 +288,8 @@ fn of_azure(
         let principal = Some(names.join(", "));
         let seen = take_census(&tenants, &args.scope.scope(&select), now, &sources).await?;
         let (servers, _) = judged(seen.servers, keeper(args), requirements, since);
-        Ok(Seen { principal, servers, gaps: seen.gaps })
+        let names = names::of_gaps(&tenants, &seen.gaps).await;
+        Ok(Seen { principal, servers, gaps: seen.gaps, names })
     })
 }
 
