@@ -131,8 +131,7 @@ async fn what_was_written_and_failed_can_be_undone() {
 async fn a_server_that_is_gone_is_left_out_of_the_undo() {
     let (_, mut report) = applied().await;
     for step in &mut report.steps {
-        (step.status, step.undoing) = (StepStatus::Stuck, true);
-        step.reason = Some("it is no longer there: it was deleted, renamed or moved (ResourceNotFound)".to_owned());
+        (step.status, step.undoing, step.vanished) = (StepStatus::Stuck, true, true);
     }
     report.outcome = RunOutcome::Stuck;
     let text = |report: &Report| {
@@ -143,7 +142,7 @@ async fn a_server_that_is_gone_is_left_out_of_the_undo() {
     let both = text(&report);
     assert!(both.contains("hostssl undo run-1 --forget a --forget b"), "{both}");
     assert!(!both.contains("retries") && !both.contains("check the servers"), "{both}");
-    report.steps[0].reason = Some("busy with another operation, for 600 s".to_owned());
+    report.steps[0].vanished = false;
     let one = text(&report);
     assert!(one.contains("hostssl undo run-1 --forget b") && one.contains("retries"), "{one}");
     // Of two servers with one name, the id says which.
