@@ -139,7 +139,11 @@ fn a_server_that_was_down_between_two_files_lacks_nothing() {
     let (down, up) = (96 * HOUR + 5, 96 * HOUR + 20 * MINUTE);
     for (said, expected) in [
         (format!("database system was shut down at {}", time(down)), CensusVerdict::Safe),
-        (format!("database system was interrupted; last known up at {}", time(down - MINUTE)), CensusVerdict::Safe),
+        // It was killed, and may have served clients after it wrote to the disk last.
+        (
+            format!("database system was interrupted; last known up at {}", time(down - MINUTE)),
+            CensusVerdict::NeedsObservation,
+        ),
         // It was up since the file before, and what it wrote then is missing.
         (format!("database system was shut down at {}", time(up - 10)), CensusVerdict::NeedsObservation),
         ("database system is ready to accept connections".to_owned(), CensusVerdict::NeedsObservation),
@@ -150,5 +154,10 @@ fn a_server_that_was_down_between_two_files_lacks_nothing() {
         let start = format!("{}-00000001.1-LOG:  starting PostgreSQL 17.2\n", time(up));
         let second = start + &format!("{}-00000001.1-LOG:  {said}\n", time(up)) + &log(up..DAYS);
         assert_all(&said, &[log(0..down).as_bytes(), second.as_bytes()], expected);
+        // What a client has logged, in a file that does not begin with the start of a server or in another severity.
+        let of_a_client = second.replace("LOG:  starting PostgreSQL 17.2", "LOG:  another line");
+        assert_all(&said, &[log(0..down).as_bytes(), of_a_client.as_bytes()], CensusVerdict::NeedsObservation);
+        let raised = second.replace(&format!("LOG:  {said}"), &format!("WARNING:  {said}"));
+        assert_all(&said, &[log(0..down).as_bytes(), raised.as_bytes()], CensusVerdict::NeedsObservation);
     }
 }

@@ -684,4 +684,10 @@ fn a_plan_of_a_console_is_applied_when_enough_people_have_approved_it() {
     store.approve_plan(&plan, "bob", 6).unwrap();
     let done = apply();
     assert_eq!((done.code, site.runs().len()), (0, 1), "{}", done.stderr);
+    // The approvals were for that run, and end with it.
+    assert!(!store.withdraw_approval(&plan, "bob", 7).unwrap());
+    assert_eq!(site.run(&["undo", "latest", "--yes", "--reason", "a test"]).code, 0);
+    let again = apply();
+    assert!(again.code == 1 && again.stderr.contains("its approvals were for that run"), "{}", again.stderr);
+    assert_eq!(site.runs().len(), 1);
 }

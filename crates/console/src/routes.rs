@@ -101,6 +101,8 @@ fn for_planners(shared: &Shared) -> Router<Shared> {
         .route("/plans/{id}/again", post(plan::check_again))
         .route("/plans/{id}/exclude", post(plan::exclude))
         .route("/plans/{id}/canary", post(plan::canary))
+        // Also of someone who is no longer an approver: other consoles may count it still.
+        .route("/plans/{id}/withdraw", post(plan::withdraw))
         .route("/applies/{run}/stop", post(apply::stop))
         .layer(middleware::from_fn_with_state(shared.clone(), guard::changes));
     reading.merge(planning).layer(middleware::from_fn_with_state(Role::Planner, require_role))
@@ -113,7 +115,6 @@ fn for_approvers(shared: &Shared) -> Router<Shared> {
         .route("/sessions/{id}/end", post(sign_ins::end));
     let writing = Router::new()
         .route("/plans/{id}/approve", post(plan::approve))
-        .route("/plans/{id}/withdraw", post(plan::withdraw))
         .route("/plans/{id}/apply", post(plan::apply))
         .route("/applies/{run}/undo", post(apply::undo))
         .route("/applies/{run}/resume", post(apply::resume))

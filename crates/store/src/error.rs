@@ -81,6 +81,14 @@ pub enum StoreError {
     /// An earlier run has not ended.
     #[error("run {0} has not ended")]
     Unfinished(RunId),
+    /// The plan takes more approvals: one was withdrawn, perhaps a moment ago.
+    #[error("the plan has {given} of {required} approvals, so no run of it has begun")]
+    NotApproved {
+        /// How many people have approved it.
+        given: u32,
+        /// How many have to.
+        required: u32,
+    },
     /// Another process has written to a run that this one writes, in spite of the lock.
     #[error("another process has also written to run {0}")]
     NotAlone(RunId),
@@ -224,6 +232,9 @@ impl Advice for StoreError {
             Self::AuditExists(_) => "no action needed: it is already saved",
             Self::RunExists(_) => "give the run another name",
             Self::Unfinished(run) => return Hint::with("run `hostssl resume {}` first", &[run]),
+            Self::NotApproved { .. } => {
+                "approvers who did not make the plan approve it on its page in a console; then apply it"
+            }
             Self::Shared { error: SharedError::Unfit { hint, .. }, .. } => hint,
             Self::Shared { error: SharedError::Standby(_), .. } => {
                 "name the primary server in --store, or all servers: postgres://HOST,HOST/DATABASE"

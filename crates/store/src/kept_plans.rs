@@ -104,11 +104,12 @@ impl AuditStore {
 
 /// The newest run that began with a plan.
 pub(crate) fn run_with(connection: &Connection, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
-    let sql = "SELECT orders.run FROM orders JOIN runs ON runs.id = orders.run \
-               WHERE orders.plan = ?1 AND act = 'apply' ORDER BY num DESC LIMIT 1";
+    // A console began it, or the command line, which leaves no order.
+    let sql = "SELECT r.id FROM runs r JOIN journal j ON j.run = r.id WHERE r.plan = ?1 \
+               GROUP BY r.id ORDER BY min(j.at_ms) DESC, r.id DESC LIMIT 1";
     let run: Option<String> =
         connection.prepare_cached(sql)?.query_row([hash.as_str()], |row| row.get(0)).optional()?;
-    let damaged = |_| StoreError::Corrupt("the run of an order cannot be read".to_owned());
+    let damaged = |_| StoreError::Corrupt("the id of a run cannot be read".to_owned());
     run.map(|run| RunId::new(&run).map_err(damaged)).transpose()
 }
 

@@ -2,8 +2,9 @@
 
 use crate::kept_plans::{KeptPlanEntry, run_with};
 use crate::{AuditStore, StoreError, StoreReader};
-use hostssl_remediation::PlanHash;
+use hostssl_remediation::{PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use std::collections::BTreeSet;
 
 /// An approval of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,18 +86,46 @@ impl StoreReader {
         approvals(&self.lock(), hash)
     }
 
+    /// The newest run that began with the plan of a hash, as [`AuditStore::run_of_plan`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
+    pub fn run_of_plan(&self, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
+        run_with(&self.lock(), hash)
+    }
+
     /// What the plan of a hash takes, if a console made it where more than one person has to approve.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn required_approvals(&self, hash: &PlanHash) -> Result<Option<RequiredApprovals>, StoreError> {
-        let sql = "SELECT approvals, made_by FROM required_approvals WHERE plan = ?1 UNION ALL \
-                   SELECT approvals, made_by FROM kept_plans WHERE hash = ?1 AND approvals > 1 \
-                   ORDER BY approvals DESC LIMIT 1";
-        let read = |row: &Row<'_>| Ok(RequiredApprovals { approvals: row.get(0)?, made_by: row.get(1)? });
-        Ok(self.lock().prepare_cached(sql)?.query_row([hash.as_str()], read).optional()?)
+        required(&self.lock(), hash)
     }
+}
+
+fn required(connection: &Connection, hash: &PlanHash) -> Result<Option<RequiredApprovals>, StoreError> {
+    let sql = "SELECT approvals, made_by FROM required_approvals WHERE plan = ?1 UNION ALL \
+               SELECT approvals, made_by FROM kept_plans WHERE hash = ?1 AND approvals > 1 \
+               ORDER BY approvals DESC LIMIT 1";
+    let read = |row: &Row<'_>| Ok(RequiredApprovals { approvals: row.get(0)?, made_by: row.get(1)? });
+    Ok(connection.prepare_cached(sql)?.query_row([hash.as_str()], read).optional()?)
+}
+
+/// Refuses to begin a run of a plan that has not enough approvals, in the transaction that would begin it: one that is
+/// withdrawn before that counts no more. Who may approve at all was judged before.
+pub(crate) fn check_approved(connection: &Connection, plan: &str) -> Result<(), StoreError> {
+    let Ok(hash) = PlanHash::new(plan) else { return Ok(()) };
+    let Some(required) = required(connection, &hash)? else { return Ok(()) };
+    let approved = approvals(connection, &hash)?.into_iter().filter(|one| one.withdrawn_ms.is_none());
+    let people: BTreeSet<String> =
+        approved.map(|one| one.person).filter(|person| *person != required.made_by).collect();
+    let given = u32::try_from(people.len()).unwrap_or(u32::MAX);
+    if given < required.approvals {
+        return Err(StoreError::NotApproved { given, required: required.approvals });
+    }
+    Ok(())
 }
 
 /// Notes what a plan takes, so that it is known for longer than the plan is kept.

@@ -2,6 +2,7 @@
 
 use crate::database::JOURNAL_TIMEOUT;
 use crate::directory::DatabaseFile;
+use crate::plan_approvals::check_approved;
 use crate::shared_log::{Writing, in_transaction};
 use crate::{Lease, SharedLog, StoreError};
 use hostssl_remediation::{Direction, JournalEvent, JournalRecord, RunId, RunPhase, StepEvent};
@@ -217,6 +218,7 @@ fn keep_one(transaction: &mut Transaction<'_>, known: &mut Known, request: &Requ
 }
 
 fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> {
+    check_approved(connection, &begin.plan_hash)?;
     refuse_unfinished(connection, None)?;
     let exists = "SELECT 1 FROM runs WHERE id = ?1";
     if connection.prepare_cached(exists)?.exists([begin.run.as_str()])? {

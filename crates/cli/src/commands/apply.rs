@@ -187,6 +187,13 @@ fn refuse_unapproved(args: &ApplyArgs, plan: &Plan) -> Result<(), CliError> {
     // Opened anew, which brings the copy of a shared store up to date.
     let reader = StoreReader::open(&args.state.directory(args.connect.simulate.is_some())?)?;
     let Some(required) = reader.required_approvals(plan.hash())? else { return Ok(()) };
+    // Approvals are for one run: after an undo, people decide anew.
+    if let Some(run) = reader.run_of_plan(plan.hash())? {
+        return Err(CliError::refused(
+            format!("run {run} has applied this plan, and its approvals were for that run; nothing was written"),
+            "make a new plan in the console, and have it approved",
+        ));
+    }
     let approvals = reader.plan_approvals(plan.hash())?;
     let approvals = PlanApprovals::of(required.approvals, &required.made_by, approvals, |_| None);
     if approvals.missing() == 0 {

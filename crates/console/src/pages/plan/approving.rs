@@ -74,11 +74,13 @@ pub(crate) async fn withdraw(
     let at_ms = Timestamp::now().as_millisecond();
     let done = shared
         .ask(move |store| {
-            let mut given = store.plan_approvals(&hash)?.into_iter().filter(|one| one.withdrawn_ms.is_none());
-            // As it was spelt then.
-            let own = given.find(|one| is_same_person(&one.person, &person));
-            let done = own.map(|own| store.withdraw_approval(&hash, &own.person, at_ms)).transpose()?;
-            Ok(if done == Some(true) { Ok(()) } else { Err(store.run_of_plan(&hash)?) })
+            let given = store.plan_approvals(&hash)?.into_iter().filter(|one| one.withdrawn_ms.is_none());
+            // As it was spelt then, which may have been in more than one way.
+            let mut done = false;
+            for own in given.filter(|one| is_same_person(&one.person, &person)) {
+                done |= store.withdraw_approval(&hash, &own.person, at_ms)?;
+            }
+            Ok(if done { Ok(()) } else { Err(store.run_of_plan(&hash)?) })
         })
         .await?;
     match done {
