@@ -31,7 +31,7 @@ const FORMS: [(&str, Role); 26] = [
     ("/plans/x/canary", Role::Planner),
     ("/applies/x/stop", Role::Planner),
     ("/plans/x/approve", Role::Approver),
-    ("/plans/x/withdraw", Role::Approver),
+    ("/plans/x/withdraw", Role::Planner),
     ("/plans/x/apply", Role::Approver),
     ("/applies/x/undo", Role::Approver),
     ("/applies/x/resume", Role::Approver),
