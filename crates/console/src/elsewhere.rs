@@ -37,7 +37,7 @@ impl WorkElsewhere {
         }
     }
 
-    /// What goes on, as a list has it.
+    /// What is in progress, as a line of a list.
     pub(crate) fn headline(&self) -> &'static str {
         match (self.kind, self.is_silent()) {
             (WorkKind::Audit, false) => "Audit in progress in another console",

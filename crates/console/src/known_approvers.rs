@@ -2,8 +2,7 @@
 
 use crate::guard::ListedPeople;
 use crate::user_role::Role;
-use hostssl_ops::{PlanApprovals, plain_name};
-use hostssl_store::PlanApproval;
+use hostssl_remediation::{PlanApproval, PlanApprovals, plain_name};
 use std::collections::HashMap;
 
 /// Who is an approver now: someone who approved may have lost that role.

@@ -35,9 +35,8 @@ pub use log_analytics::LogAnalyticsSource;
 pub use policies_over_plaintext::{PolicyOverPlaintext, policies_over_plaintext};
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
-    AcceptBreakage, ClientEvidence, ClientsSeen, FailedBefore, NotPermitted, PlanApprovals, PlanError, PlanRequest,
-    PlanWaivers, Planned, Remediation, RemediationError, WireJudge, failed_before, failed_last_time, is_same_person,
-    make_plan, plain_name, worth_observing,
+    AcceptBreakage, ClientEvidence, ClientsSeen, FailedBefore, NotPermitted, PlanError, PlanRequest, PlanWaivers,
+    Planned, Remediation, RemediationError, WireJudge, failed_before, failed_last_time, make_plan, worth_observing,
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use selection::{NoMatch, Selector};

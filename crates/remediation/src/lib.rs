@@ -13,6 +13,7 @@
 //!   after a write without an answer.
 //! - Nothing is a success that was not read back.
 
+mod approvals;
 mod clients;
 mod executor;
 mod goal;
@@ -29,6 +30,7 @@ mod run_end;
 mod setting;
 mod text;
 
+pub use approvals::{PlanApproval, PlanApprovals, is_same_person, plain_name};
 pub use clients::{AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, OnResume};
 pub use goal::{FixableControl, Goal};

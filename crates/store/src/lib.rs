@@ -43,7 +43,7 @@ pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use kept_plans::{KeptPlan, KeptPlanEntry};
 pub use orders::{Order, OrderAct};
-pub use plan_approvals::{PlanApproval, RequiredApprovals};
+pub use plan_approvals::RequiredApprovals;
 pub use probers::{
     Enrolment, KeptAnswer, KeptLook, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal, ZoneProbers,
 };

@@ -2,20 +2,8 @@
 
 use crate::kept_plans::{KeptPlanEntry, run_with};
 use crate::{AuditStore, StoreError, StoreReader};
-use hostssl_remediation::{PlanHash, RunId};
+use hostssl_remediation::{PlanApproval, PlanApprovals, PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use std::collections::BTreeSet;
-
-/// An approval of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanApproval {
-    /// Who approved it.
-    pub person: String,
-    /// When, in milliseconds since 1970-01-01T00:00:00Z.
-    pub at_ms: i64,
-    /// When the person withdrew it, if that was done.
-    pub withdrawn_ms: Option<i64>,
-}
 
 /// What a plan takes before it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,11 +106,9 @@ fn required(connection: &Connection, hash: &PlanHash) -> Result<Option<RequiredA
 pub(crate) fn check_approved(connection: &Connection, plan: &str) -> Result<(), StoreError> {
     let Ok(hash) = PlanHash::new(plan) else { return Ok(()) };
     let Some(required) = required(connection, &hash)? else { return Ok(()) };
-    let approved = approvals(connection, &hash)?.into_iter().filter(|one| one.withdrawn_ms.is_none());
-    let people: BTreeSet<String> =
-        approved.map(|one| one.person).filter(|person| *person != required.made_by).collect();
-    let given = u32::try_from(people.len()).unwrap_or(u32::MAX);
-    if given < required.approvals {
+    let found = PlanApprovals::of(required.approvals, &required.made_by, approvals(connection, &hash)?, |_| None);
+    if found.missing() > 0 {
+        let given = u32::try_from(found.given.len()).unwrap_or(u32::MAX);
         return Err(StoreError::NotApproved { given, required: required.approvals });
     }
     Ok(())

@@ -18,8 +18,9 @@ use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
 use hostssl_model::{Hint, ResourceId};
-use hostssl_ops::PlanApprovals;
-use hostssl_remediation::{Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport};
+use hostssl_remediation::{
+    Approved, Direction, LoadedRun, OnResume, Plan, PlanApprovals, RunId, StepEffect, StepReport,
+};
 use hostssl_store::{Store, StoreReader};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::session::SessionUser;
 use crate::options::ConsoleOptions;
 use crate::user_role::Role;
-use hostssl_ops::is_same_person;
+use hostssl_remediation::is_same_person;
 
 /// The people of `--link`.
 #[derive(Debug, Clone, Default)]

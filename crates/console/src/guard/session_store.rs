@@ -6,7 +6,7 @@ use super::session::{IDLE, LIFETIME, Session, SessionUser, SignInWay, now_ms};
 use super::session_error::SessionStoreError;
 use crate::user_role::Role;
 use hostssl_model::hex;
-use hostssl_ops::{is_same_person, plain_name};
+use hostssl_remediation::{is_same_person, plain_name};
 use hostssl_store::{AuditStore, KeptLink, KeptSession, SignInLimits};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};

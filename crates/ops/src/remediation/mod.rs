@@ -1,7 +1,6 @@
 //! Changing servers: plan, apply, resume, undo.
 
 mod apply;
-mod approvals;
 mod census_gate;
 mod earlier_runs;
 mod judge;
@@ -10,7 +9,6 @@ mod preflight;
 mod writer;
 
 pub use apply::{Remediation, RemediationError};
-pub use approvals::{PlanApprovals, is_same_person, plain_name};
 pub(crate) use census_gate::verdict_of;
 pub use census_gate::{AcceptBreakage, ClientEvidence, ClientsSeen, worth_observing};
 pub use earlier_runs::{FailedBefore, failed_before, failed_last_time};

@@ -3,8 +3,8 @@
 use crate::job::StopCause;
 use crate::jobs::run_progress::RunProgress;
 use crate::view::{When, count, plural};
-use hostssl_remediation::{LoadedRun, StepStatus as RunStatus};
-use hostssl_store::{Order, OrderAct, PlanApproval};
+use hostssl_remediation::{LoadedRun, PlanApproval, StepStatus as RunStatus};
+use hostssl_store::{Order, OrderAct};
 use std::collections::BTreeSet;
 
 /// Who stopped a run after how much, when its last order says so.

@@ -10,7 +10,7 @@ use crate::shared::Shared;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_ops::{PlanApprovals, is_same_person};
+use hostssl_remediation::{PlanApprovals, is_same_person};
 use jiff::Timestamp;
 
 /// What a plan takes: as many approvals as here, or where it was made.

@@ -1,6 +1,15 @@
 //! Whether enough people have approved a plan.
 
-use hostssl_store::PlanApproval;
+/// An approval of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanApproval {
+    /// Who approved it.
+    pub person: String,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at_ms: i64,
+    /// When the person withdrew it, if that was done.
+    pub withdrawn_ms: Option<i64>,
+}
 
 /// How a plan stands with those who approve.
 #[derive(Debug)]
