@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_remediation::PlanHash;
+use hostssl_remediation::{Journal as _, JournalError, JournalEvent, JournalRecord, NewRun, PlanHash, RunId};
 use hostssl_store::{
-    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, RequiredApprovals, SignInLimits, StoreReader,
+    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, RequiredApprovals, SignInLimits, Store, StoreReader,
     WorkInProgress, WorkKind,
 };
+use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
 fn opened() -> (tempfile::TempDir, AuditStore, AuditStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -77,6 +78,37 @@ fn an_approval_counts_once_and_its_withdrawal_is_kept_with_it() {
     let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.at_ms, one.withdrawn_ms)).collect();
     assert_eq!(told, [("bob", 1, None), ("ada", 2, Some(4)), ("ada", 5, None)]);
     assert_eq!(one.run_of_plan(&hash('a')).unwrap(), None);
+}
+
+/// Who begins it has counted before; someone may have withdrawn since.
+#[tokio::test]
+async fn a_run_of_a_plan_begins_only_while_it_has_its_approvals() {
+    let (directory, console, _) = opened();
+    let store = Store::open(directory.path()).unwrap();
+    let made = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
+    let entry = KeptPlanEntry { hash: made.hash().clone(), ..plan("p", 1).entry };
+    console.keep_plan(&KeptPlan { entry, ..plan("", 0) }).unwrap();
+    let (run, first) = (RunId::new("run-1").unwrap(), JournalEvent::RunStarted { reason: None, pace: None });
+    let first = JournalRecord { at_ms: 1, event: first };
+    let begin =
+        async || store.begin(&NewRun { id: &run, plan: &made, principal: made.principal(), first: &first }).await;
+    // The author does not count, and one person in two spellings is one.
+    for person in ["Paul", "bob", "Bob"] {
+        console.approve_plan(made.hash(), person, 2).unwrap();
+        let refused = begin().await.unwrap_err();
+        assert!(
+            matches!(&refused, JournalError::Other(why) if why.to_string().contains("of 2 approvals")),
+            "{refused:?}"
+        );
+    }
+    console.approve_plan(made.hash(), "ada", 3).unwrap();
+    assert!(console.withdraw_approval(made.hash(), "ada", 4).unwrap());
+    begin().await.unwrap_err();
+    assert_eq!(console.run_of_plan(made.hash()).unwrap(), None);
+    console.approve_plan(made.hash(), "ada", 5).unwrap();
+    begin().await.unwrap();
+    assert_eq!(console.run_of_plan(made.hash()).unwrap(), Some(run.clone()));
+    assert!(!console.withdraw_approval(made.hash(), "ada", 6).unwrap(), "a run has begun");
 }
 
 const NOW: i64 = 1_000_000;
