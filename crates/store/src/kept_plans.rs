@@ -3,8 +3,8 @@
 use crate::plan_approvals::require_approvals;
 use crate::work_in_progress::forget_work;
 use crate::{AuditStore, StoreError};
-use hostssl_remediation::{PlanHash, RunId};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use hostssl_remediation::PlanHash;
+use rusqlite::{OptionalExtension as _, Row, params};
 
 /// Plans that are kept; beyond, the oldest goes. What was approved or applied is known without it.
 const MAX_PLANS: u32 = 50;
@@ -61,7 +61,7 @@ impl AuditStore {
             let oldest = "DELETE FROM kept_plans WHERE id NOT IN \
                           (SELECT id FROM kept_plans ORDER BY made_at_ms DESC, id DESC LIMIT ?1)";
             connection.execute(oldest, [MAX_PLANS])?;
-            require_approvals(connection, entry)?;
+            require_approvals(connection, hash, *approvals, made_by)?;
             forget_work(connection, id)
         })
     }
@@ -91,26 +91,6 @@ impl AuditStore {
         })?;
         Ok(entries.into_iter().flatten().collect())
     }
-
-    /// The newest run that began with the plan of a hash.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
-    pub fn run_of_plan(&self, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
-        self.read(|connection| run_with(connection, hash))
-    }
-}
-
-/// The newest run that began with a plan.
-pub(crate) fn run_with(connection: &Connection, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
-    // A console began it, or the command line, which leaves no order.
-    let sql = "SELECT r.id FROM runs r JOIN journal j ON j.run = r.id WHERE r.plan = ?1 \
-               GROUP BY r.id ORDER BY min(j.at_ms) DESC, r.id DESC LIMIT 1";
-    let run: Option<String> =
-        connection.prepare_cached(sql)?.query_row([hash.as_str()], |row| row.get(0)).optional()?;
-    let damaged = |_| StoreError::Corrupt("the id of a run cannot be read".to_owned());
-    run.map(|run| RunId::new(&run).map_err(damaged)).transpose()
 }
 
 /// The columns of a [`KeptPlanEntry`].

@@ -1,6 +1,5 @@
 //! Who approved a plan, and who withdrew that: nothing of it is ever removed.
 
-use crate::kept_plans::{KeptPlanEntry, run_with};
 use crate::{AuditStore, StoreError, StoreReader};
 use hostssl_remediation::{PlanApproval, PlanApprovals, PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -62,6 +61,15 @@ impl AuditStore {
     pub fn plan_approvals(&self, hash: &PlanHash) -> Result<Vec<PlanApproval>, StoreError> {
         self.read(|connection| approvals(connection, hash))
     }
+
+    /// The newest run that began with the plan of a hash.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
+    pub fn run_of_plan(&self, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
+        self.read(|connection| run_with(connection, hash))
+    }
 }
 
 impl StoreReader {
@@ -93,6 +101,17 @@ impl StoreReader {
     }
 }
 
+/// The newest run that began with a plan.
+fn run_with(connection: &Connection, hash: &PlanHash) -> Result<Option<RunId>, StoreError> {
+    // A console began it, or the command line, which leaves no order.
+    let sql = "SELECT r.id FROM runs r JOIN journal j ON j.run = r.id WHERE r.plan = ?1 \
+               GROUP BY r.id ORDER BY min(j.at_ms) DESC, r.id DESC LIMIT 1";
+    let run: Option<String> =
+        connection.prepare_cached(sql)?.query_row([hash.as_str()], |row| row.get(0)).optional()?;
+    let damaged = |_| StoreError::Corrupt("the id of a run cannot be read".to_owned());
+    run.map(|run| RunId::new(&run).map_err(damaged)).transpose()
+}
+
 fn required(connection: &Connection, hash: &PlanHash) -> Result<Option<RequiredApprovals>, StoreError> {
     let sql = "SELECT approvals, made_by FROM required_approvals WHERE plan = ?1 UNION ALL \
                SELECT approvals, made_by FROM kept_plans WHERE hash = ?1 AND approvals > 1 \
@@ -115,10 +134,15 @@ pub(crate) fn check_approved(connection: &Connection, plan: &str) -> Result<(), 
 }
 
 /// Notes what a plan takes, so that it is known for longer than the plan is kept.
-pub(crate) fn require_approvals(connection: &Connection, plan: &KeptPlanEntry) -> Result<(), StoreError> {
-    if plan.approvals > 1 {
+pub(crate) fn require_approvals(
+    connection: &Connection,
+    plan: &PlanHash,
+    approvals: u32,
+    made_by: &str,
+) -> Result<(), StoreError> {
+    if approvals > 1 {
         let insert = "INSERT OR IGNORE INTO required_approvals (plan, approvals, made_by) VALUES (?1, ?2, ?3)";
-        connection.execute(insert, params![plan.hash.as_str(), plan.approvals, plan.made_by])?;
+        connection.execute(insert, params![plan.as_str(), approvals, made_by])?;
     }
     Ok(())
 }

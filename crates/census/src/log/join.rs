@@ -189,20 +189,7 @@ impl Joiner {
             }
         }
         if !self.lines.is_new(key.pid, &seen, origin.as_ref()) && key.is_reused() {
-            // What else the session has logged, and its end, are those of one that was counted.
-            match self.get(key) {
-                Some(session) if session.seen.is_some() => {}
-                Some(session) => (session.is_known, session.seen) = (true, Some(Box::new(seen))),
-                None => {
-                    let seen = Some(Box::new(seen));
-                    self.insert(
-                        key,
-                        JoinedSession { is_known: true, origin, seen, ..JoinedSession::default() },
-                        census,
-                    );
-                }
-            }
-            return;
+            return self.repeated(key, seen, origin, census);
         }
         if let Some(session) = self.get(key).filter(|_| is_rival) {
             return session.rivals.push((Box::new(seen), origin));
@@ -220,6 +207,19 @@ impl Joiner {
             },
             census,
         );
+    }
+
+    /// It was accepted in a line that another file has too: what else the session has logged, and its end, are those of one that
+    /// was counted.
+    fn repeated(&mut self, key: SessionKey, seen: Seen, origin: Option<SessionOrigin>, census: &mut Census) {
+        let seen = Some(Box::new(seen));
+        match self.get(key) {
+            Some(session) if session.seen.is_some() => {}
+            Some(session) => (session.is_known, session.seen) = (true, seen),
+            None => {
+                self.insert(key, JoinedSession { is_known: true, origin, seen, ..JoinedSession::default() }, census);
+            }
+        }
     }
 
     /// It ended.
