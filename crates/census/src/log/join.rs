@@ -417,7 +417,7 @@ impl Joiner {
             (None, _) => self.tally.without_origin += 1,
             (_, Some(Doubt::BeganBefore)) => {
                 if let Some((key, began)) = key.zip(seen.began) {
-                    self.lost.ended(key, began);
+                    self.lost.ended(key, began, seen.source);
                 }
             }
             (Some(SessionOrigin::Host(host)), doubt) if doubt != Some(Doubt::NeverAuthorized) => {

@@ -43,6 +43,8 @@ pub(super) struct LostLines {
 struct Ended {
     key: SessionKey,
     began: Millis,
+    /// The file that has its end.
+    source: usize,
 }
 
 /// A time in which connections were received and none was authorized.
@@ -101,9 +103,9 @@ impl LostLines {
     }
 
     /// A session ended that began then, and nothing else of it is known.
-    pub(super) fn ended(&mut self, key: SessionKey, began: Millis) {
+    pub(super) fn ended(&mut self, key: SessionKey, began: Millis, source: usize) {
         if self.ended.len() < MOST_ENDED {
-            self.ended.push(Ended { key, began });
+            self.ended.push(Ended { key, began, source });
         }
     }
 
@@ -114,12 +116,15 @@ impl LostLines {
         }
     }
 
-    /// Notes what each file lacks: those that were written when a session began, and do not have its beginning.
-    pub(super) fn note(&mut self, place: usize, source: &mut Source) {
+    /// Notes what each file lacks: those that were written when a session began, and do not have its beginning. Where it began at
+    /// the edge of a file, all of them are taken together, which cover `whole`: then the file that has its end lacks it.
+    pub(super) fn note(&mut self, place: usize, source: &mut Source, whole: &[Interval]) {
         self.close();
         let spans = source.coverage.spans();
         let covers = |at: Millis| spans.iter().any(|span| span.from + EDGES.0 <= at && at <= span.to - EDGES.1);
-        let lost = self.ended.iter().filter(|ended| covers(ended.began) && !self.has_begun(ended)).count();
+        let is_within = |at: Millis| whole.iter().any(|span| span.from + EDGES.0 <= at && at <= span.to);
+        let is_of_it = |ended: &Ended| covers(ended.began) || ended.source == place && is_within(ended.began);
+        let lost = self.ended.iter().filter(|ended| is_of_it(ended) && !self.has_begun(ended)).count();
         if lost > 0 {
             let plural = if lost == 1 { "1 session has" } else { &*format!("{lost} sessions have") };
             let detail = format!(

@@ -29,6 +29,7 @@ pub(crate) use joined_session::speaks_of_tls_behind;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use wording::PIECES as CONNECTION_PIECES;
 
+use crate::verdict::covered;
 use crate::{Census, Coverage, Millis, MissingReason, Source, SourceKind};
 use join::Joiner;
 use log_file::LogFile;
@@ -116,9 +117,12 @@ impl LogReader {
     pub fn finish(mut self) -> Census {
         self.end(LogEnd::Whole);
         self.joiner.finish(&mut self.census);
+        let files: Vec<&Source> = self.sources.iter().filter_map(|place| self.census.sources().get(*place)).collect();
+        let complete: Vec<&Source> = files.iter().copied().filter(|source| source.is_complete).collect();
+        let whole = covered(&complete, self.census.sources()).spans();
         for place in &self.sources {
             let Some(source) = self.census.source_mut(*place) else { continue };
-            self.joiner.lost.note(*place, source);
+            self.joiner.lost.note(*place, source, &whole);
         }
         // What cannot be read is noted where it stands, and may be all of them.
         if self.joiner.tally.authorized == 0 && self.joiner.tally.foreign > 0 {
