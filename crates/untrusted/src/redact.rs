@@ -148,6 +148,8 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize, String)> {
     let behind = rest.get(name_end..)?;
     let separator = behind.trim_start_matches(['"', '\'', '\\']).trim_start();
     let value = match separator.strip_prefix(':') {
+        // So is one behind the name of a file: `/etc/passwd: it is not a ZIP file`.
+        Some(value) if value.starts_with(' ') && is_path(before) => return None,
         // A colon behind a signature is prose: `bad signature: …`.
         Some(_) if name.ends_with("sig") || name.ends_with("signature") => return None,
         Some(value) => value,
@@ -159,6 +161,13 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize, String)> {
     let secret = value.get(opened..opened + length)?;
     let skip = rest.len() - value.len() + opened;
     (!secret.is_empty() && secret != REMOVED).then(|| (skip, length, REMOVED.to_owned()))
+}
+
+/// Whether a text ends with the folder of a path that begins at a root, at home, or here.
+fn is_path(before: &str) -> bool {
+    let begin = before.rfind(|c: char| c.is_whitespace() || "\"'`(=,;".contains(c)).map_or(0, |at| at + 1);
+    let folder = before.get(begin..).unwrap_or_default();
+    folder.ends_with('/') && folder.starts_with(['/', '~', '.']) && !folder.contains(['?', '&'])
 }
 
 /// The value of an Authorization header behind the name of its scheme.
@@ -216,6 +225,8 @@ mod tests {
             ("jdbc:postgresql://u:p@db.example/x", "jdbc:postgresql://db.example/…"),
             ("postgres://u:a/b@db.example:5432/x", "postgres://db.example:5432/…"),
             ("SharedAccessSignature sr=x&sig=y", "SharedAccessSignature [removed]"),
+            ("user/password: hunter2", "user/password: [removed]"),
+            ("/etc/passwd=x and /a?/password: y", "/etc/passwd=[removed] and /a?/password: [removed]"),
         ] {
             assert_eq!(redact(text), expected, "{text}");
             assert_eq!(redact(expected), expected);
@@ -236,6 +247,8 @@ mod tests {
             "The scope '/subscriptions/s/resourceGroups/g' is locked by 'no-change'.",
             "eyJab",
             "TLSv1.2 s=1 c=2 h=3",
+            "/etc/passwd: it is not a ZIP file",
+            "cannot read '../run/client-secret: No such file'",
         ] {
             assert!(matches!(redact(text), Cow::Borrowed(same) if same == text), "{text} -> {}", redact(text));
         }
