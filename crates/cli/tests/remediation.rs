@@ -293,7 +293,7 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
             vec!["plan", "--canary", "pg-keycloack"],
             "--canary pg-keycloack matches no server in scope (did you mean pg-keycloak?)",
         ),
-        (vec!["plan", "--canary", "pg-grafana"], "the plan does not change the canary `pg-grafana`: already-right"),
+        (vec!["plan", "--canary", "pg-grafana"], "the canary `pg-grafana` is right already"),
         (vec!["plan", "--simulate", "--cloud", "AzureChinaCloud"], "--cloud cannot be used with --simulate"),
         (vec!["plan", "--wave-size", "-1"], "invalid value '-1'"),
         (vec!["role", "audit", "--subscription", "Contoso Platform"], "is not the id of a subscription"),

@@ -120,7 +120,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     // Several settings of one control may be kept out by the same thing.
     left_out.dedup();
     let mut options = inputs.options;
-    choose_canary(&groups, inputs.order, &left_out, &mut options)?;
+    choose_canary(&groups, inputs.order, (&manual, &left_out), &mut options)?;
     let mut steps = numbered_steps(schedule(groups, &options, inputs.order));
     for (posture, change) in manual {
         steps.push(step(posture, change, 0));
@@ -204,7 +204,7 @@ fn decide_all<'a>(inputs: &PlanInputs<'a>) -> Decided<'a> {
 fn choose_canary(
     groups: &BTreeMap<&ResourceId, Group<'_>>,
     order: &WaveOrder,
-    left_out: &[LeftOut],
+    unchanged: (&[(&Posture, SettingChange)], &[LeftOut]),
     options: &mut PlanOptions,
 ) -> Result<(), InvalidPlan> {
     let refuse = |text: String| Err(InvalidPlan::Canary(text));
@@ -212,11 +212,7 @@ fn choose_canary(
     for name in &order.canary {
         let alone = WaveOrder { canary: vec![name.clone()], ..WaveOrder::default() };
         if !chosen.iter().any(|group| group.is_chosen(&alone)) {
-            let named = |one: &&LeftOut| {
-                one.server.name().eq_ignore_ascii_case(name) || one.server.as_str().eq_ignore_ascii_case(name)
-            };
-            let why = left_out.iter().find(named).map(|one| format!(": {}: {}", one.reason.as_str(), one.detail));
-            return refuse(format!("the plan does not change the canary `{name}`{}", why.unwrap_or_default()));
+            return refuse(why_unchanged(name, unchanged));
         }
     }
     for group in &chosen {
@@ -234,6 +230,29 @@ fn choose_canary(
         options.wave_size = options.wave_size.max(options.canary_size);
     }
     Ok(())
+}
+
+/// Why the plan does not change a server that was chosen as canary: every reason that is not a value which is right already,
+/// or that there is no other.
+fn why_unchanged(name: &str, (manual, left_out): (&[(&Posture, SettingChange)], &[LeftOut])) -> String {
+    let is_it = |id: &ResourceId| id.name().eq_ignore_ascii_case(name) || id.as_str().eq_ignore_ascii_case(name);
+    let manual = manual.iter().filter(|(posture, _)| is_it(&posture.server.id));
+    let manual = manual.map(|(_, change)| format!("manual: {} is not written by hostssl", change.parameter));
+    let left: Vec<&LeftOut> = left_out.iter().filter(|one| is_it(&one.server)).collect();
+    let (right, others): (Vec<&LeftOut>, Vec<&LeftOut>) =
+        left.into_iter().partition(|one| one.reason == LeftOutReason::AlreadyRight);
+    let mut reasons: Vec<String> =
+        manual.chain(others.iter().map(|one| format!("{}: {}", one.reason.as_str(), one.detail))).collect();
+    reasons.dedup();
+    if !reasons.is_empty() {
+        return format!("the plan does not change the canary `{name}`: {}", reasons.join("; "));
+    }
+    let mut values: Vec<&str> = right.iter().map(|one| one.detail.as_str()).collect();
+    values.dedup();
+    if values.is_empty() {
+        return format!("the plan does not change the canary `{name}`: no control of the plan is about it");
+    }
+    format!("the canary `{name}` is right already, so that nothing would be tried there: {}", values.join(", "))
 }
 
 /// Turns ordered groups into steps, with the steps that each needs.

@@ -220,6 +220,30 @@ fn production_is_never_the_canary_by_accident() {
 
 /// A name that says both, or only seems to say production, is tried after what says nothing; and a limit keeps it last.
 #[test]
+fn a_canary_that_the_plan_does_not_change_is_refused_with_every_reason() {
+    let values = |require: &'static str, least: &'static str| {
+        [(Name::RequireSecureTransport, require), (Name::SslMinProtocolVersion, least)]
+    };
+    let mut known = PlannerKnowledge::new(vec![
+        flexible("right", "on", "TLSv1.2"),
+        server(Kind::Horizon, "manual", &values("off", "TLSv1.2")),
+        in_state(flexible("stopped", "off", "TLSv1.2"), "Stopped"),
+        flexible("other", "off", "TLSv1.2"),
+    ]);
+    let mut said = |name: &str| {
+        known.order.canary = vec![name.to_owned()];
+        known.try_plan().unwrap_err().to_string()
+    };
+    let right = said("right");
+    assert!(right.contains("the canary `right` is right already, so that nothing would be tried there: "), "{right}");
+    assert!(right.contains("require_secure_transport = on"), "{right}");
+    let manual = said("manual");
+    assert!(manual.contains("`manual`: manual: require_secure_transport is not written by hostssl"), "{manual}");
+    assert!(!manual.contains("already-right"), "{manual}");
+    assert!(said("stopped").contains("the plan does not change the canary `stopped`: stopped: "));
+}
+
+#[test]
 fn what_may_be_production_is_the_canary_only_where_all_may_be() {
     let mut known = PlannerKnowledge::new(vec![
         named("a-prod-lab-results"),
