@@ -1,6 +1,6 @@
 //! Completion scripts and the manual page, out of the same definition as the command line.
 
-use super::manual_page::{manual_page, sections};
+use super::manual_page::{manual_page, sections, synopsis};
 use super::run_ids::with_runs;
 use crate::command_line::Cli;
 use crate::error::CliError;
@@ -40,7 +40,7 @@ pub(crate) fn manual(folder: Option<&Path>) -> Result<Exit, CliError> {
                 let man = Man::new(sub.clone());
                 man.render_title(out)?;
                 man.render_name_section(out)?;
-                man.render_synopsis_section(out)?;
+                writeln!(out, ".SH SYNOPSIS\n{}", synopsis(&sub))?;
                 man.render_options_section(out)?;
                 let end = sub.get_after_long_help().or_else(|| sub.get_after_help());
                 out.write_all(sections(&end.map(ToString::to_string).unwrap_or_default()).as_bytes())?;
