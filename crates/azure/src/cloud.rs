@@ -80,6 +80,11 @@ const KNOWN: [Known; 4] = [
 ];
 
 impl Cloud {
+    /// The Azure CLI's names of the clouds.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.iter().map(|known| known.0)
+    }
+
     /// Finds a cloud by the Azure CLI's name or by a short one (`public`, `usgovernment`, `china`, `bleu`).
     ///
     /// # Errors

@@ -119,7 +119,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_enum, env = "HOSTSSL_AUTH")]
     pub(crate) auth: Option<Auth>,
     /// The cloud: AzureCloud, AzureUSGovernment, AzureChinaCloud, AzureBleuCloud (default: AzureCloud).
-    #[arg(long, value_name = "NAME", env = "HOSTSSL_CLOUD")]
+    #[arg(long, value_name = "NAME", env = "HOSTSSL_CLOUD", value_parser = Suggested(clouds), hide_possible_values = true)]
     pub(crate) cloud: Option<String>,
     /// Resource Manager of another cloud.
     #[arg(long, value_name = "URL", env = "HOSTSSL_ARM_ENDPOINT")]
@@ -284,9 +284,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Where to listen. A name could lead anywhere, and a port alone would be open to everyone.
+/// Where to listen. A name could lead anywhere, and a port alone, which other programs take for every address, would be open to
+/// everyone unasked.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:9188 or [::1]:9188".to_owned())
+    let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    text.parse().map_err(|_| match (text.trim_start_matches(':').parse::<u16>(), port) {
+        (Ok(port), _) => format!(
+            "a port needs an address: write 127.0.0.1:{port} for this machine alone, or 0.0.0.0:{port} for every address of it"
+        ),
+        (Err(_), Some(port)) => format!("expected an address instead of a name, such as 127.0.0.1:{port} or [::1]:{port}"),
+        (Err(_), None) => "expected an address and a port, such as 127.0.0.1:9188 or [::1]:9188".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -297,6 +305,19 @@ mod tests {
     fn tags_have_a_name() {
         assert_eq!(tag("a=b*"), Ok("a=b*".to_owned()));
         assert!(tag("a").is_err() && tag("=b").is_err() && tag("a=\u{202e}").is_err());
+    }
+
+    #[test]
+    fn a_port_alone_is_answered_with_what_to_write() {
+        assert_eq!(listen_address("0.0.0.0:8443"), Ok(SocketAddr::from(([0, 0, 0, 0], 8443))));
+        for alone in [":8443", "8443"] {
+            let said = listen_address(alone).unwrap_err();
+            assert!(said.contains("write 127.0.0.1:8443 for this machine alone, or 0.0.0.0:8443"), "{said}");
+        }
+        assert!(listen_address("localhost:8443").unwrap_err().ends_with("such as 127.0.0.1:8443 or [::1]:8443"));
+        for wrong in ["", ":", "::1", "localhost", ":70000", "fe80::1:8443:x"] {
+            assert!(listen_address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -544,10 +544,17 @@ fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
     assert_eq!(offered(&["undo", "--simulate", "--reason", ""]), (0, 0), "that is the reason");
     assert_eq!(offered(&["audit", "--simulate", ""]), (0, 0));
     assert!(completed(state, &["und"]).contains(&"undo".to_owned()), "what clap completes is still there");
+    assert_eq!(offered(&["diff", "--simulate", &audits[0], "--reverse", ""]), (0, audits.len()), "a flag has no value");
+    assert_eq!(offered(&["trend", "--simulate", ""]), (0, audits.len()));
+    assert_eq!(offered(&["audit", "--simulate", "--baseline", ""]), (0, audits.len()));
+    assert_eq!(offered(&["plan", "check", plan, "--simulate", "--audit", ""]), (0, audits.len()));
+    assert_eq!(offered(&["iac", "check", "f", "--baseline", ""]), (0, 0), "that is a file");
     let all: Vec<String> = applies.iter().chain(&audits).cloned().collect();
-    let cases: [(&[&str], &[String]); 5] = [
+    let cases: [(&[&str], &[String]); 7] = [
         (&["undo", "--simulate", ""], &applies),
         (&["diff", "--simulate", ""], &audits),
+        (&["audit", "--simulate", "--baseline", ""], &audits),
+        (&["plan", "check", plan, "--simulate", "--audit", ""], &audits),
         (&["runs", "show", "--simulate", ""], &all),
         (&["undo", "--simulate", "--reason", ""], &[]),
         (&["audit", "--simulate", ""], &[]),
@@ -559,6 +566,25 @@ fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
             expected.sort_unstable();
             assert_eq!(found, expected, "{words:?}");
         }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_shell_completes_the_values_of_options() {
+    let state = std::path::Path::new("/nothing-is-here");
+    let cases: [(&[&str], &str); 7] = [
+        (&["plan", "check", "p.json", "--allow", "production"], "production-canary"),
+        (&["plan", "--wave-by", "sub"], "subscription"),
+        (&["audit", "--cloud", "AzureU"], "AzureUSGovernment"),
+        (&["plan", "check", "p.json", "--cloud", "AzureC"], "AzureChinaCloud"),
+        (&["probe", "db", "--fail-on", "no-t"], "no-tls13"),
+        (&["probe", "db", "--allow", "verify"], "verify-full"),
+        (&["probe", "db", "--fail-on", "not-"], "not-enforced"),
+    ];
+    for (words, expected) in cases {
+        let found = completed(state, words);
+        assert!(found.contains(&expected.to_owned()), "{words:?}: {found:?}");
     }
 }
 

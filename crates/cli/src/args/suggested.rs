@@ -24,6 +24,37 @@ impl TypedValueParser for Suggested {
     }
 }
 
+/// Takes what a function reads of a text, and suggests the words of a list.
+pub(crate) struct SuggestedAs<T>(pub(crate) fn(&str) -> Result<T, String>, pub(crate) fn() -> Vec<String>);
+
+impl<T> Clone for SuggestedAs<T> {
+    fn clone(&self) -> Self {
+        Self(self.0, self.1)
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for SuggestedAs<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        self.0.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.1)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// The clouds of Azure.
+pub(crate) fn clouds() -> Vec<String> {
+    hostssl_azure::Cloud::names().map(ToOwned::to_owned).collect()
+}
+
 /// Profiles by their names, the newest version of each.
 pub(crate) fn profiles() -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::args::{
     ConnectArgs, DiscoveryArg, LimitArgs, ListArgs, PlanList, ScopeArgs, SelectArgs, SimulatedArgs, StateArgs,
-    Suggested, TableArgs, duration, fixable_controls, name, profiles,
+    Suggested, SuggestedAs, TableArgs, clouds, duration, fixable_controls, name, profiles,
 };
 use crate::error::CliError;
 use clap::{Args, Subcommand};
@@ -71,7 +71,7 @@ pub(crate) struct MakePlanArgs {
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "canary_size", help_heading = "Pace")]
     pub(crate) canary: Vec<String>,
     /// Put only servers of one group into a wave: tag:KEY, subscription or region.
-    #[arg(long, value_name = "GROUP", value_parser = wave_by, help_heading = "Pace")]
+    #[arg(long, value_name = "GROUP", value_parser = SuggestedAs(wave_by, groups), hide_possible_values = true, help_heading = "Pace")]
     pub(crate) wave_by: Option<WaveBy>,
     /// Servers in each later wave.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
@@ -135,6 +135,11 @@ fn wave_by(text: &str) -> Result<WaveBy, String> {
     }
 }
 
+/// The beginnings of groups.
+fn groups() -> Vec<String> {
+    ["tag:", "subscription", "region"].map(ToOwned::to_owned).to_vec()
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PlanShowArgs {
     /// The plan file; - for standard input.
@@ -157,13 +162,13 @@ pub(crate) struct PlanCheckArgs {
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_age: Duration,
     /// Show objections with this code without counting them, for instance cannot-be-undone (repeatable).
-    #[arg(long, value_name = "CODE", value_parser = lint_code)]
+    #[arg(long, value_name = "CODE", value_parser = SuggestedAs(lint_code, lint_codes))]
     pub(crate) allow: Vec<LintCode>,
     /// Object if it changes more servers than this.
     #[arg(long, value_name = "N")]
     pub(crate) max_servers: Option<u32>,
     /// Object if it is for another cloud.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = Suggested(clouds), hide_possible_values = true)]
     pub(crate) cloud: Option<String>,
     /// Compare it with this kept audit, by its id, the beginning of it, or latest: object to steps that no failed finding asks
     /// for, and to servers of another tenant.
@@ -180,6 +185,11 @@ pub(crate) struct PlanCheckArgs {
 /// A code of an objection.
 fn lint_code(text: &str) -> Result<LintCode, String> {
     LintCode::from_code(text).ok_or_else(|| format!("codes are {}", LintCode::ALL.map(LintCode::as_str).join(", ")))
+}
+
+/// The codes of objections.
+fn lint_codes() -> Vec<String> {
+    LintCode::ALL.iter().map(|code| code.as_str().to_owned()).collect()
 }
 
 #[cfg(test)]

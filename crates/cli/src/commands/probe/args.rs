@@ -1,7 +1,7 @@
 //! The options of `hostssl probe`.
 
-use super::exit_rules::ProbeFinding;
-use crate::args::{ListArgs, ProbeList, Suggested, TableArgs, duration, scenarios};
+use super::exit_rules::{ProbeFinding, findings};
+use crate::args::{ListArgs, ProbeList, Suggested, SuggestedAs, TableArgs, duration, scenarios};
 use crate::keep::KeepArgs;
 use crate::route::RouteArgs;
 use clap::{Args, ValueEnum};
@@ -59,10 +59,17 @@ pub(crate) struct ProbeArgs {
     pub(crate) expiry_days: Option<u32>,
     /// Fail only for these: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
     /// By default, all of them count.
-    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Gate options")]
+    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', value_parser = SuggestedAs(str::parse::<ProbeFinding>, findings), help_heading = "Gate options")]
     pub(crate) fail_on: Vec<ProbeFinding>,
     /// Do not fail for these.
-    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Gate options")]
+    #[arg(
+        long,
+        value_name = "FINDING,…",
+        value_delimiter = ',',
+        value_parser = SuggestedAs(str::parse::<ProbeFinding>, findings),
+        hide_possible_values = true,
+        help_heading = "Gate options"
+    )]
     pub(crate) allow: Vec<ProbeFinding>,
     #[command(flatten)]
     pub(crate) route: RouteArgs,

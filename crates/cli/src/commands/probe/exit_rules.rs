@@ -27,6 +27,16 @@ impl ProbeFinding {
     }
 }
 
+/// The name of everything that may count.
+pub(super) fn findings() -> Vec<String> {
+    let weaknesses = Weakness::ALL.into_iter().map(ProbeFinding::Weakness);
+    [ProbeFinding::NotEnforced, ProbeFinding::VerifyFull]
+        .into_iter()
+        .chain(weaknesses)
+        .map(|finding| finding.name().to_owned())
+        .collect()
+}
+
 impl FromStr for ProbeFinding {
     type Err = String;
 
