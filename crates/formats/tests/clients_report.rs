@@ -83,6 +83,16 @@ fn csv_has_a_row_for_each_client_and_no_formula() {
 }
 
 #[test]
+fn tsv_has_the_rows_of_csv_without_headings() {
+    let tsv = written(|out| clients_csv::write_tabs(out, &report()));
+    let rows: Vec<Vec<&str>> = tsv.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 1 + 4 + 1 + 1);
+    assert!(rows.iter().all(|row| row.len() == 20), "{tsv}");
+    assert!(tsv.contains("\t'=cmd|") && !tsv.contains('\u{1b}'));
+    assert!(rows.iter().all(|row| ["safe", "breaks", "needs-observation"].contains(&row[2])), "{tsv}");
+}
+
+#[test]
 fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
     let schema = Schema::generated("clients-v1", &clients_json::schema());
     let value = clients_json::value(&report()).unwrap();
