@@ -49,13 +49,7 @@ impl CliError {
             LeftOutReason::Unknown => Exit::Incomplete,
             _ => Exit::Findings,
         };
-        let hint = match left_out.reason {
-            LeftOutReason::Unknown => {
-                Hint::with("`hostssl audit --server {}` shows what could not be checked", &[&server.name()])
-            }
-            reason => reason.advice().into(),
-        };
-        Self { exit, message, hint }
+        Self { exit, message, hint: left_out.reason.advice(server.name()) }
     }
 
     /// The run was stopped before anyone was signed in, so there is nothing to report.

@@ -217,7 +217,7 @@ fn run_errors() -> Vec<Said> {
         JournalError::RightLost(_) => h,
         JournalError::Other(_) => i,
     };
-    let left_out = LeftOutReason::ALL.map(|reason| (reason.as_str().to_owned(), reason.advice().to_owned()));
+    let left_out = LeftOutReason::ALL.map(|reason| (reason.as_str().to_owned(), reason.advice("pg-a").to_string()));
     [remediation, executed, journals, left_out.to_vec()].concat()
 }
 

@@ -69,7 +69,7 @@ fn outcome(verdict: CensusVerdict) -> Outcome {
 pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io::Result<()> {
     let mut servers: Vec<&ServerClients> = report.servers.iter().collect();
     servers.sort_by(|a, b| (a.census.verdict, &a.name).cmp(&(b.census.verdict, &b.name)));
-    let entries = servers.iter().map(|server| verdict(server, report.cloud.as_deref())).collect();
+    let entries = servers.iter().map(|server| verdict(server, report.cloud.as_deref(), text)).collect();
     write_list(out, &COLUMNS, vec![Section { title: None, entries }], &text.of_another_list())?;
     // Of the others, the table says everything.
     let told: Vec<&ServerClients> = servers.iter().copied().filter(|server| has_more(&server.census)).collect();
@@ -162,14 +162,14 @@ impl<'a> SharedNotes<'a> {
     }
 }
 
-fn verdict(server: &ServerClients, cloud: Option<&str>) -> Entry {
+fn verdict(server: &ServerClients, cloud: Option<&str>, text: &Text<'_>) -> Entry {
     let census = &server.census;
     let word = census.verdict.as_str();
     let portal = cloud.zip(server.id.as_deref()).and_then(|(cloud, id)| portal_link(cloud, None, id));
     let line = [Cell::outcome(outcome(census.verdict), word), Cell::plain(&server.name).linked(portal)]
         .into_iter()
         .chain(SessionTls::ALL.map(|tls| Cell::number(server.count(tls))))
-        .chain([Cell::plain(&census.reason)]);
+        .chain([Cell::plain(text.reason(&census.reason))]);
     Entry { word, lines: vec![line.collect()] }
 }
 

@@ -61,7 +61,7 @@ pub fn write(out: &mut dyn Write, review: &PlanReview<'_>, text: &Text<'_>) -> i
     write_columns(out, "  ", &rows)?;
     write_unplanned(out, plan, text)?;
     writeln!(out)?;
-    write_clients(out, plan, text.palette)
+    write_clients(out, plan, text)
 }
 
 /// Who made it, and how old it is; how old what it rests on is, where that is another time.

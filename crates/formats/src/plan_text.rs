@@ -2,8 +2,7 @@
 
 use crate::headline::plural;
 use crate::{
-    Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, portal_link, safe, write_columns,
-    write_list,
+    Cell, Column, Entry, Heading, Section, Shown, SubscriptionNames, Text, portal_link, safe, write_columns, write_list,
 };
 use hostssl_audit::Profile;
 use hostssl_model::{Outcome, ResourceId};
@@ -45,21 +44,21 @@ const LEFT_OUT: &[Heading] = &[
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> io::Result<()> {
-    let mut sections: Vec<Section> = plan.waves().map(|steps| wave(plan, steps, names, text.palette)).collect();
+    let mut sections: Vec<Section> = plan.waves().map(|steps| wave(plan, steps, names, text)).collect();
     let manual: Vec<Entry> =
-        plan.steps().iter().filter(|step| !step.is_executable()).map(|step| entry(plan, step, names)).collect();
+        plan.steps().iter().filter(|step| !step.is_executable()).map(|step| entry(plan, step, names, text)).collect();
     if !manual.is_empty() {
         let title = Some(text.palette.bold("Manual: hostssl does not write these"));
         sections.push(Section { title, entries: manual });
     }
-    let left_out = left_out(plan, names, text.palette);
+    let left_out = left_out(plan, names, text);
     let listed = sections.iter().chain(&left_out).any(|section| !section.entries.is_empty());
     let steps = write_some(out, COLUMNS, sections, text)?;
     let others = write_some(out, LEFT_OUT, left_out, text)?;
     if listed && !steps && !others {
         writeln!(out, "no row is {}", text.shape.only.join(" or "))?;
     }
-    write_clients(out, plan, text.palette)?;
+    write_clients(out, plan, text)?;
     write_summary(out, plan, text)
 }
 
@@ -87,12 +86,12 @@ pub fn words() -> Vec<&'static str> {
     words
 }
 
-fn wave(plan: &Plan, steps: &[Step], names: &SubscriptionNames, palette: Palette) -> Section {
+fn wave(plan: &Plan, steps: &[Step], names: &SubscriptionNames, text: &Text<'_>) -> Section {
     let wave = steps.first().map_or(0, |step| step.wave);
     let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
     let canary = if wave == 1 { ", the canary" } else { "" };
-    let title = palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers as u64, "server")));
-    Section { title: Some(title), entries: steps.iter().map(|step| entry(plan, step, names)).collect() }
+    let title = text.palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers as u64, "server")));
+    Section { title: Some(title), entries: steps.iter().map(|step| entry(plan, step, names, text)).collect() }
 }
 
 /// The page of a server in the portal of the plan's cloud.
@@ -100,7 +99,7 @@ fn portal(plan: &Plan, server: &ResourceId) -> Option<String> {
     portal_link(plan.cloud(), plan.principal().tenant.as_deref(), server.as_str())
 }
 
-fn entry(plan: &Plan, step: &Step, names: &SubscriptionNames) -> Entry {
+fn entry(plan: &Plan, step: &Step, names: &SubscriptionNames, text: &Text<'_>) -> Entry {
     let word = step.disposition.as_str();
     let loosens = step.exposes(Direction::Apply).is_some();
     let outcome = match step.disposition {
@@ -120,13 +119,13 @@ fn entry(plan: &Plan, step: &Step, names: &SubscriptionNames) -> Entry {
         Cell::plain(step.parameter.as_str()),
         if loosens { Cell::outcome(Outcome::Fail, &change) } else { Cell::plain(change) },
         Cell::outcome(outcome, word),
-        Cell::plain(step.why.as_str()),
+        Cell::plain(text.reason(step.why.as_str())),
     ];
     Entry { word, lines: vec![line] }
 }
 
 /// What is left out although it is not right, one by one; what is right already is only counted.
-fn left_out(plan: &Plan, names: &SubscriptionNames, palette: Palette) -> Vec<Section> {
+fn left_out(plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> Vec<Section> {
     // What holds for several controls of a server is told once.
     let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for one in plan.left_out().iter().filter(|one| !is_right(one.reason)) {
@@ -143,11 +142,11 @@ fn left_out(plan: &Plan, names: &SubscriptionNames, palette: Palette) -> Vec<Sec
             Cell::plain(server.resource_group()),
             Cell::plain(names.of(server.subscription().as_str())),
             Cell::plain(controls.join(", ")),
-            Cell::plain(detail.as_str()),
+            Cell::plain(text.reason(detail.as_str())),
         ];
         Entry { word, lines: vec![line] }
     });
-    vec![Section { title: Some(palette.bold("Left out")), entries: entries.collect() }]
+    vec![Section { title: Some(text.palette.bold("Left out")), entries: entries.collect() }]
 }
 
 /// Servers whose clients are named: the plan's file has more.
@@ -156,7 +155,7 @@ pub const AFFECTED_SERVERS: usize = 20;
 const AFFECTED_CLIENTS: usize = 5;
 
 /// The clients that are refused, or would be.
-pub(crate) fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
+pub(crate) fn write_clients(out: &mut dyn Write, plan: &Plan, text: &Text<'_>) -> io::Result<()> {
     let steps = plan.steps().iter().map(|step| (step.server.name().to_owned(), step.clients.as_ref()));
     let left = plan.left_out().iter().map(|one| (format!("{} (left out)", one.server.name()), one.clients.as_ref()));
     let concerned: Vec<(String, &ClientImpact)> = steps
@@ -166,20 +165,18 @@ pub(crate) fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) 
     if concerned.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{}", palette.bold("Clients that would be refused, or might be"))?;
+    let command = (text.command)("hostssl clients");
+    writeln!(out, "{}", text.palette.bold("Clients that would be refused, or might be"))?;
     let mut rows = Vec::new();
     for (name, impact) in concerned.iter().take(AFFECTED_SERVERS) {
         let (clients, more) = first_clients(impact);
-        let more = (more > 0).then(|| format!("and {more} more: hostssl clients"));
+        let more = (more > 0).then(|| format!("and {more} more: {command}"));
         let lines = clients.into_iter().chain(more);
         rows.extend(lines.map(|line| vec![Column::plain(safe(name)), Column::plain(safe(&line))]));
     }
     let more = concerned.len().saturating_sub(AFFECTED_SERVERS);
     if more > 0 {
-        rows.push(vec![
-            Column::plain(format!("and {}", plural(more as u64, "server"))),
-            Column::plain("hostssl clients"),
-        ]);
+        rows.push(vec![Column::plain(format!("and {}", plural(more as u64, "server"))), Column::plain(&command)]);
     }
     write_columns(out, "  ", &rows)?;
     writeln!(out)

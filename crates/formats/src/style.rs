@@ -5,6 +5,9 @@ use anstyle::{AnsiColor, Effects, Style};
 use hostssl_model::{Hint, Outcome};
 use std::io::{self, Write};
 
+/// The commands that reasons name: of a census (`hostssl_ops`) and of a step (`hostssl_remediation`), which are kept as text.
+const NAMED_IN_REASONS: [&str; 2] = ["hostssl plan --enable-log-download", "hostssl clients"];
+
 /// How text is written.
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
@@ -55,6 +58,15 @@ impl Text<'_> {
     #[must_use]
     pub fn hint(&self, hint: impl Into<Hint>) -> Hint {
         hint.into().with_commands(self.command)
+    }
+
+    /// The reason of a verdict or a step, with the commands in it that this program is known to name there as the reader can
+    /// run them. Other backquotes are those of names and of what Azure said.
+    #[must_use]
+    pub(crate) fn reason(&self, reason: &str) -> String {
+        NAMED_IN_REASONS.into_iter().fold(reason.to_owned(), |text, command| {
+            text.replace(&format!("`{command}`"), &format!("`{}`", (self.command)(command)))
+        })
     }
 
     /// Writes commands to run next, each with what it is for.
@@ -130,6 +142,14 @@ impl Palette {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_in_reasons_are_whole_and_others_stay() {
+        let text = Text { command: &|command| format!("{command} --simulate demo"), ..Text::plain() };
+        let reason = "it is off: `hostssl plan --enable-log-download` plans to change that; `hostssl undo x` stays";
+        let whole = "it is off: `hostssl plan --enable-log-download --simulate demo` plans to change that; `hostssl undo x` stays";
+        assert_eq!(text.reason(reason), whole);
+    }
 
     #[test]
     fn plain_has_no_escape_sequence() {

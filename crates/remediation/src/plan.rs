@@ -17,7 +17,7 @@ pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
 use crate::{ClientImpact, Consent, Direction, FixableControl, Goal, SafeText};
-use hostssl_model::{Kind, Meaning, ParameterName, Principal, ResourceId, Scope, coded};
+use hostssl_model::{Hint, Kind, Meaning, ParameterName, Principal, ResourceId, Scope, coded};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -212,16 +212,18 @@ coded! {
 }
 
 impl LeftOutReason {
-    /// What to do so that the server is left out no more: a lowercase fragment.
+    /// What to do so that this server is left out no more.
     #[must_use]
-    pub fn advice(self) -> &'static str {
-        match self {
+    pub fn advice(self, server: &str) -> Hint {
+        let words = match self {
             Self::AlreadyRight => "no action needed",
             Self::Stopped => "start the server, then run this again",
             Self::NotReady => "wait until Azure reports the server as Ready, then run this again",
             Self::Locked => "remove the lock, or ask who set it, then run this again",
             Self::NotPermitted => "ask for the role that `hostssl role remediate` prints, then run this again",
-            Self::Unknown => "`hostssl audit --server NAME` shows what could not be checked",
+            Self::Unknown => {
+                return Hint::with("`hostssl audit --server {}` shows what could not be checked", &[&server]);
+            }
             Self::Waived => "no action needed until the waiver ends; --include-waived plans for it anyway",
             Self::Excepted => "leave out the option that excludes the server, such as --except",
             Self::NeedsRestart => "restart the server when its clients can tolerate it: the value takes effect then",
@@ -230,12 +232,16 @@ impl LeftOutReason {
             Self::OtherTenant => "sign in to the server's tenant with --tenant, then run this again",
             Self::ListedTwice => "no action needed: its first entry is used",
             Self::BreaksClients => {
-                "`hostssl clients --server NAME` shows what each client must change; --accept-breakage NAME=REASON plans it anyway"
+                let template = "`hostssl clients --server {}` shows what each client must change; --accept-breakage {}=REASON plans it anyway";
+                return Hint::with(template, &[&server, &server]);
             }
             Self::NeedsObservation => {
-                "`hostssl clients --server NAME` observes its clients; --accept-breakage NAME=REASON plans it anyway"
+                let template =
+                    "`hostssl clients --server {}` observes its clients; --accept-breakage {}=REASON plans it anyway";
+                return Hint::with(template, &[&server, &server]);
             }
-        }
+        };
+        words.into()
     }
 }
 
