@@ -1,6 +1,6 @@
 //! `--zones` and `--looks`: what was seen of the listeners from elsewhere.
 
-use crate::args::{StateArgs, duration};
+use crate::args::{StateArgs, TerminalArgs, duration};
 use crate::error::CliError;
 use crate::state_patience::StatePatience;
 use clap::Args;
@@ -72,6 +72,7 @@ impl VantageArgs {
         state: &StateArgs,
         simulated: bool,
         patience: StatePatience,
+        terminal: &TerminalArgs,
     ) -> Result<Arc<Vantages>, CliError> {
         refuse_empty(&self.looks)?;
         // Once: a pipe has its text for one reader.
@@ -81,7 +82,11 @@ impl VantageArgs {
             let asked = if simulated && state.state.is_none() { Ok(None) } else { state.read_if_any(simulated) };
             let known = asked.and_then(|reader| Ok(reader.map_or_else(|| Ok(Vec::new()), |it| it.known_from_zones())?));
             let known = known.unwrap_or_else(|error| {
-                warn_of_state("it is not known whether a zone saw plaintext: the state cannot be read", &error);
+                warn_of_state(
+                    "it is not known whether a zone saw plaintext: the state cannot be read",
+                    &error,
+                    terminal,
+                );
                 Vec::new()
             });
             return Ok(Arc::new(brought(files, Vec::new(), self.looks_max_age).with_state(known)));
@@ -92,7 +97,7 @@ impl VantageArgs {
             let store = AuditStore::open_within(&state.directory(simulated)?, patience.left());
             if let Err(error) = store.and_then(|store| store.latest()) {
                 let what = "a look from before a change by hostssl may count: what runs wrote could not be taken in";
-                warn_of_state(what, &error.into());
+                warn_of_state(what, &error.into(), terminal);
             }
         }
         let Some(reader) = reader else { return Ok(Arc::new(brought(files, Vec::new(), self.looks_max_age))) };
@@ -152,10 +157,10 @@ impl VantageArgs {
 }
 
 /// Says that the state did not help, and why.
-fn warn_of_state(what: &str, error: &CliError) {
+fn warn_of_state(what: &str, error: &CliError, terminal: &TerminalArgs) {
     let (why, hint) = error.parts();
     stderr!("warning: {what}: {}", safe(&why));
-    stderr!("hint: {}", safe(&hint.to_string()));
+    stderr!("hint: {}", safe(&terminal.again.hint(hint).to_string()));
 }
 
 /// Says what the state counts no more since an audit was kept.

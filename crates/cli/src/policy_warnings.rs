@@ -54,6 +54,6 @@ pub(crate) async fn warn_of_policies(
         stderr!("hint: `{command}` lists what each client has to change before that");
     }
     let names = SubscriptionNames::new(report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)));
-    stdout::warn_of_gaps(&gaps, &names);
+    stdout::warn_of_gaps(&gaps, &names, None, terminal);
     *told = Some((found, gaps));
 }

@@ -161,9 +161,7 @@ fn write_document(
     let query = stdout::query(value.query.as_deref())?;
     let format = Format::from(value.output);
     let document = apply_json::value(report, sessions).map_err(|error| CliError::defect(&error))?;
-    // Without a query, a list of the whole document would show no step.
-    let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
-    stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
+    stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
     if !terminal.quiet {
         let summary = report.summary;
         stderr!(

@@ -3,8 +3,9 @@
 use crate::args::{AuditFormat, Colour, TerminalArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Palette, Query, Shape, SubscriptionNames, Text, Wrapping, safe};
+use hostssl_formats::{Palette, Query, Shape, SubscriptionNames, Text, Wrapping, safe, tsv_rows};
 use hostssl_model::{Gap, GapScope, ResourceId};
+use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 /// Writes to standard output through a buffer. A reader that went away, such as `head`, is not an error.
@@ -126,7 +127,7 @@ pub(crate) fn query(text: Option<&str>) -> Result<Option<Query>, CliError> {
     parsed.map_err(|error| CliError::usage(error.to_string(), QUERY_HINT))
 }
 
-/// Applies a query and writes what it found.
+/// Applies a query and writes what it found. Without one, TSV lists the findings, clients or steps of the document.
 pub(crate) fn write_value(
     value: &serde_json::Value,
     query: Option<&Query>,
@@ -134,17 +135,27 @@ pub(crate) fn write_value(
     palette: Palette,
 ) -> Result<(), CliError> {
     let Some(query) = query else {
-        return write(|out| hostssl_formats::output::write_value(out, value, format, &[], palette));
+        let rows = if format == Format::Tsv { tsv_rows(value) } else { Cow::Borrowed(value) };
+        return write(|out| hostssl_formats::output::write_value(out, &rows, format, &[], palette));
     };
     let found = query.apply(value).map_err(|error| CliError::usage(error.to_string(), QUERY_HINT))?;
     write(|out| hostssl_formats::output::write_value(out, &found, format, query.columns(), palette))
 }
 
+/// The command that lists what an audit, or a command of the same servers, could not check.
+pub(crate) const LISTS_GAPS: &str = "hostssl audit -o json";
+
 /// Gaps that are reported one by one.
 const GAPS_TOLD: usize = 10;
 
-/// Reports on stderr what could not be checked, for formats that do not hold it. Returns whether there was anything.
-pub(crate) fn warn_of_gaps(gaps: &[Gap], names: &SubscriptionNames) -> bool {
+/// Reports on stderr what could not be checked, for formats that do not hold it. `all` is the command that lists it, if one
+/// does. Returns whether there was anything.
+pub(crate) fn warn_of_gaps(
+    gaps: &[Gap],
+    names: &SubscriptionNames,
+    all: Option<&str>,
+    terminal: &TerminalArgs,
+) -> bool {
     let incomplete_gaps: Vec<&Gap> = gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete()).collect();
     for gap in incomplete_gaps.iter().take(GAPS_TOLD) {
         let why = match &gap.unchecked.missing_permission {
@@ -158,8 +169,10 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap], names: &SubscriptionNames) -> bool {
             safe(&why)
         );
     }
-    if incomplete_gaps.len() > GAPS_TOLD {
-        stderr!("warning: and {} more; `hostssl audit -o json` lists them all", incomplete_gaps.len() - GAPS_TOLD);
+    let more = incomplete_gaps.len().saturating_sub(GAPS_TOLD);
+    if more > 0 {
+        let all = all.map_or_else(String::new, |all| format!("; `{}` lists them all", terminal.again.command(all)));
+        stderr!("warning: and {more} more{all}");
     }
     !incomplete_gaps.is_empty()
 }

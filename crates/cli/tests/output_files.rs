@@ -100,3 +100,41 @@ fn waivers_that_are_added_at_once_are_all_there() {
     let listed: Vec<serde_json::Value> = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(listed.len(), 12);
 }
+
+/// The cells of the rows that a command writes as TSV.
+fn rows(arguments: &[&str]) -> Vec<Vec<String>> {
+    let done = run(&[arguments, &["--simulate", "-o", "tsv", "-q"]].concat());
+    done.stdout.lines().map(|line| line.split('\t').map(ToOwned::to_owned).collect()).collect()
+}
+
+#[test]
+fn tsv_has_a_row_for_each_thing_that_a_command_is_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let zones = folder.path().join("zones.toml").display().to_string();
+    let state = folder.path().join("state").display().to_string();
+    let added = run(&["zones", "add", "lab", "--server", "pg-search-*", "--location", "westeurope", "--zones", &zones]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let checked = rows(&["zones", "check", "--zones", &zones]);
+    assert_eq!(checked[0][..4], ["lab", "2", "1", "None"], "{checked:?}");
+    assert!(checked[1][0] == "None" && checked[1][9].ends_with("/pg-ledger-prod"), "{checked:?}");
+
+    let checks = rows(&["doctor", "--state", &state]);
+    assert!(checks.iter().all(|row| row.len() == 4), "{checks:?}");
+    assert!(checks.iter().any(|row| row[..2] == ["ok", "sign-in"]), "{checks:?}");
+    assert!(checks.iter().any(|row| row[..2] == ["failed", "rights-audit"] && row[3].contains("hostssl role")));
+
+    let clients = rows(&["clients", "--state", &state, "pg-keycloak", "pg-archive-legacy"]);
+    let of = |name: &str| clients.iter().find(|row| row[0] == name).unwrap();
+    assert_eq!((of("pg-archive-legacy")[2].as_str(), of("pg-archive-legacy")[3].as_str()), ("needs-observation", ""));
+    assert_eq!((of("pg-keycloak")[2].as_str(), of("pg-keycloak")[3].as_str()), ("safe", "tls"), "{clients:?}");
+
+    let audit = ["audit", "--simulate", "-q", "--state", &state, "--server", "pg-keycloak", "-o", "none"];
+    run(&audit);
+    let change = ["server", "update", "-n", "pg-keycloak", "-g", "rg-identity", "--ssl-enforcement", "Enabled"];
+    let changed = run(&[&change[..], &["--simulate", "-q", "--state", &state]].concat());
+    assert_eq!(changed.code, 0, "{}", changed.stderr);
+    run(&audit);
+    let changes = rows(&["diff", "--state", &state]);
+    let begin = ["fixed", "high", "pg-keycloak", "require-secure-transport", "fail"];
+    assert!(changes.len() == 1 && changes[0][..5] == begin && changes[0][6] == "pass", "{changes:?}");
+}

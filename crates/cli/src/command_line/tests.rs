@@ -84,3 +84,30 @@ fn formats_are_read_with_and_without_a_file() {
     let unknown = read(&["xml=a"]).unwrap_err().to_string();
     assert!(unknown.contains("invalid value 'xml'"), "{unknown}");
 }
+
+/// What is written to standard error as it stands has no option of the command before it: every command in it is one that
+/// `Again` has completed. Errors and their hints are completed where they are reported.
+#[test]
+fn no_message_names_a_command_that_was_not_completed() {
+    fn look(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                let messages = source.split("stderr!(").skip(1).filter_map(|rest| rest.split(");").next());
+                let named = messages.filter(|message| {
+                    message
+                        .split(concat!("`", "hostssl "))
+                        .skip(1)
+                        .any(|rest| !rest.split('`').next().unwrap_or("").ends_with("--help"))
+                });
+                found.extend(named.map(|message| format!("{}: {message}", path.display())));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    look(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}

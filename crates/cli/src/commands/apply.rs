@@ -333,7 +333,8 @@ fn decide_undo(
     let reason = loosening.map(|it| it.reason(given, UNDO_WITHOUT_TERMINAL, terminal)).transpose()?;
     if asks {
         let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
-        let what = format!("This restores {values} that run {} changed: {}.", loaded.id, effect_of_undo(loaded));
+        let what =
+            format!("This restores {values} that run {} changed: {}.", loaded.id, effect_of_undo(loaded, terminal));
         if !ask(&what, UNDO_WITHOUT_TERMINAL)? {
             return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
         }
@@ -342,14 +343,15 @@ fn decide_undo(
 }
 
 /// What an undo does to servers and clients, in words.
-fn effect_of_undo(loaded: &LoadedRun) -> String {
+fn effect_of_undo(loaded: &LoadedRun, terminal: &TerminalArgs) -> String {
     let any = |effect| loaded.undoable().any(|step| step.effect_of_undo() == effect);
     let effects = [
         (StepEffect::Looser, "servers become less strict"),
         (StepEffect::Stricter, "servers become stricter, and may refuse clients; `hostssl clients` lists them"),
         (StepEffect::Unknown, "servers may become less or more strict: a value is not known to this version"),
     ];
-    let effects: Vec<&str> = effects.into_iter().filter(|(effect, _)| any(*effect)).map(|(_, words)| words).collect();
+    let effects = effects.into_iter().filter(|(effect, _)| any(*effect));
+    let effects: Vec<String> = effects.map(|(_, words)| terminal.again.hint(words.into()).to_string()).collect();
     if effects.is_empty() { "no client notices".to_owned() } else { effects.join("; ") }
 }
 

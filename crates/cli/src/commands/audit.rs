@@ -213,7 +213,7 @@ pub(crate) async fn audit(
     // Before anyone is asked: a file that cannot be understood ends the audit.
     let vantages = if args.wire.probe {
         let patience = StatePatience::of(began, args.limits.deadline, began);
-        args.wire.vantage.vantages(&args.keep.state, simulated, patience)?
+        args.wire.vantage.vantages(&args.keep.state, simulated, patience, terminal)?
     } else {
         Arc::default()
     };

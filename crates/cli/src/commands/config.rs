@@ -39,12 +39,12 @@ pub(crate) struct ConfigShowArgs {
 pub(crate) fn run(command: &ConfigCommand, cli: &Cli, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let named = cli.config.as_deref();
     match command {
-        ConfigCommand::Check(args) => check(args.file.as_deref().or(named)),
+        ConfigCommand::Check(args) => check(args.file.as_deref().or(named), terminal),
         ConfigCommand::Show(args) => show(named, &args.table, terminal),
     }
 }
 
-fn check(named: Option<&Path>) -> Result<Exit, CliError> {
+fn check(named: Option<&Path>, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let path = named.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(FILE));
     match Config::read(path, named.is_some())? {
         Ok(config) => {
@@ -57,7 +57,8 @@ fn check(named: Option<&Path>) -> Result<Exit, CliError> {
             for mistake in &mistakes {
                 stderr!("error: {}", safe(&mistake_line(path, mistake)));
             }
-            stderr!("hint: `hostssl config show` lists the keys");
+            let show = terminal.again.command("hostssl config show");
+            stderr!("hint: `{show}` lists the keys");
             Ok(Exit::Usage)
         }
     }

@@ -119,8 +119,7 @@ fn write_value(
     terminal: &TerminalArgs,
 ) -> Result<(), CliError> {
     let value = diff_json::value(before, after, compared).map_err(|error| CliError::defect(&error))?;
-    let rows = if query.is_none() && format == Format::Tsv { &value["changes"] } else { &value };
-    stdout::write_value(rows, query, format, stdout::palette(terminal))
+    stdout::write_value(&value, query, format, stdout::palette(terminal))
 }
 
 pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditReport) -> Exit {

@@ -196,7 +196,7 @@ fn audit(args: &IacCheckArgs, live: &str, profile: Profile, terminal: &TerminalA
         progress.finish();
         let report = result?;
         let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
-        stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
+        stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names), Some(stdout::LISTS_GAPS), terminal);
         Ok(report)
     })
 }

@@ -102,10 +102,10 @@ pub(crate) async fn plan_for(
 /// What could not be checked is reported even with --quiet: the plan alone would look complete.
 pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exit {
     let names = names_of(planned);
-    stdout::warn_of_gaps(&planned.unseen, &names);
+    stdout::warn_of_gaps(&planned.unseen, &names, None, terminal);
     // A server that could not be checked is in the plan, among those left out.
     let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).cloned().collect();
-    stdout::warn_of_gaps(&of_scope, &names);
+    stdout::warn_of_gaps(&of_scope, &names, Some(stdout::LISTS_GAPS), terminal);
     if let Some(unchecked) = &planned.permissions {
         crate::run_change::warn_of_permissions(unchecked);
     }
@@ -331,8 +331,7 @@ pub(crate) fn write(
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
             let document: Value = serde_json::from_str(&plan.to_json()).map_err(|error| CliError::defect(&error))?;
-            let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
-            stdout::write_value(rows, query.as_ref(), format, palette)
+            stdout::write_value(&document, query.as_ref(), format, palette)
         }
     }
 }

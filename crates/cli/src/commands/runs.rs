@@ -15,7 +15,6 @@ use crate::exit::Exit;
 use crate::simulated::of_cloud;
 use crate::state::{find_run, instant};
 use crate::stdout;
-use hostssl_formats::output::Format;
 use hostssl_formats::run_refused::{self, RefusedSince};
 use hostssl_formats::{
     Cell, Entry, Heading, Section, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
@@ -119,8 +118,7 @@ fn write_run(
         });
     }
     let document = value(report, receipts, refused)?;
-    let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
-    stdout::write_value(rows, query, format, palette)
+    stdout::write_value(&document, query, format, palette)
 }
 
 /// The columns of receipts.

@@ -350,7 +350,7 @@ fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, te
         stderr!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
     }
     if let Some(address) = console.prober_address().filter(|_| !terminal.quiet) {
-        let command = "hostssl zones enrol ZONE --url https://…";
+        let command = terminal.again.command("hostssl zones enrol ZONE --url https://…");
         stderr!("listening for probers on {address}; `{command}` enrols one");
     }
     // Without the link no one can sign in, so `--quiet` does not hide it.

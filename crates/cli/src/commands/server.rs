@@ -112,7 +112,7 @@ fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
-    Ok(print_gaps(&gaps, &names))
+    Ok(print_gaps(&gaps, &names, terminal))
 }
 
 fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
@@ -135,10 +135,10 @@ fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     let format = Format::from(args.value.output);
     let document = shown(document, query.is_some(), format);
     stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
-    Ok(print_gaps(&gaps, &names))
+    Ok(print_gaps(&gaps, &names, terminal))
 }
 
 /// What could not be checked is reported even with --quiet: the data alone would look complete.
-fn print_gaps(gaps: &[Gap], names: &SubscriptionNames) -> Exit {
-    if stdout::warn_of_gaps(gaps, names) { Exit::Incomplete } else { Exit::AllPass }
+fn print_gaps(gaps: &[Gap], names: &SubscriptionNames, terminal: &TerminalArgs) -> Exit {
+    if stdout::warn_of_gaps(gaps, names, Some(stdout::LISTS_GAPS), terminal) { Exit::Incomplete } else { Exit::AllPass }
 }

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use hostssl_formats::output::Format;
 use hostssl_formats::trend::{AuditPoint, PresentPoint, value, write, write_csv, write_table};
 use hostssl_formats::{Shape, safe};
+use hostssl_model::Hint;
 use hostssl_store::{AuditEntry, Page, StoreReader};
 use jiff::Timestamp;
 
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         stderr!("note: these audits checked only {}", audit.asked.only_words());
     }
     if args.run == LATEST && !audit.asked.is_narrowed() {
-        warn_of_narrowed(&reader, &audit)?;
+        warn_of_narrowed(&reader, &audit, terminal)?;
     }
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
@@ -106,14 +107,13 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         (TrendFormat::None, _) => Format::None,
     };
     let value = value(&points, now.as_ref()).map_err(|error| CliError::defect(&error))?;
-    let rows = if query.is_none() && format == Format::Tsv { &value["audits"] } else { &value };
-    stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
+    stdout::write_value(&value, query.as_ref(), format, stdout::palette(terminal))?;
     Ok(Exit::AllPass)
 }
 
 /// Names the newest audit of some controls alone that found failures after the last point: it is no point of this chart, and
 /// must not be overlooked for that.
-fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry) -> Result<(), CliError> {
+fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry, terminal: &TerminalArgs) -> Result<(), CliError> {
     let (newest, _) = reader.audits(RECENT)?;
     let is_newer = |one: &&AuditEntry| !one.is_before(last) && one.asked.is_narrowed();
     if let Some(one) = newest.iter().find(|one| is_newer(one) && one.summary.fail > 0) {
@@ -121,7 +121,8 @@ fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry) -> Result<(), CliEr
         let servers =
             if one.summary.fail == 1 { "1 server fails" } else { &format!("{} servers fail", one.summary.fail) };
         stderr!("warning: {servers} in the newer audit {run} of {when}, which checked only {only} and is not shown");
-        stderr!("hint: `hostssl runs show {run}` shows it; `hostssl audit` checks everything again");
+        let hint = Hint::with("`hostssl runs show {}` shows it; `hostssl audit` checks everything again", &[&run]);
+        stderr!("hint: {}", terminal.again.hint(hint));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `hostssl waivers`, and the waivers of an audit.
 
+use crate::again::quoted;
 use crate::args::{ListArgs, Suggested, TerminalArgs, ValueFormat, WaiverList, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand};
 use hostssl_audit::{InvalidWaivers, NewWaiver, Profile, read_waivers};
 use hostssl_console::{Trouble, WaiverSource};
 use hostssl_formats::output::Format;
-use hostssl_formats::waiver_text;
+use hostssl_formats::{safe, waiver_text};
 use hostssl_model::{FileMistake, Hint, Waiver};
 use jiff::civil::Date;
 use std::fs::File;
@@ -201,7 +202,7 @@ fn check(args: &WaiverFileArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
     if !terminal.quiet {
         let in_effect = waivers.len() - broken.len();
         let are = if in_effect == 1 { "is" } else { "are" };
-        stderr!("{}: {in_effect} of {} waivers {are} in effect", hostssl_formats::safe(&name), waivers.len());
+        stderr!("{}: {in_effect} of {} waivers {are} in effect", safe(&name), waivers.len());
     }
     Ok(if broken.is_empty() { Exit::AllPass } else { Exit::Findings })
 }
@@ -238,7 +239,9 @@ fn add(args: &AddWaiverArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     }
     replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "free some space")))?;
     if !terminal.quiet {
-        stderr!("added to {}; it counts when the file is given to `hostssl audit --waivers FILE`", file.display());
+        let file = file.display().to_string();
+        let audit = format!("hostssl audit --waivers {}", quoted(&file));
+        stderr!("added to {}; it counts with `{}`", safe(&file), terminal.again.command(&audit));
     }
     Ok(Exit::AllPass)
 }

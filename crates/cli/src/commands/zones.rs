@@ -240,7 +240,7 @@ fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
     let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
     let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };
     show(&args.value, &shape, &rules, Some(&coverage), terminal)?;
-    print_gaps(&found);
+    print_gaps(&found, terminal);
     let is_incomplete = found.gaps.iter().any(|gap: &Gap| gap.unchecked.reason.leaves_incomplete());
     // In a part of the scope, or with a list missing, a rule may match a server that is not in the list.
     let is_whole = !is_incomplete && args.read.scope.scope(&args.read.select) == Scope::default();
@@ -295,7 +295,7 @@ fn targets(args: &ZoneTargetsArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     let (targets, gaps) = targets;
     found.gaps.extend(gaps);
     if targets.is_empty() {
-        if print_gaps(&found) == Exit::Incomplete {
+        if print_gaps(&found, terminal) == Exit::Incomplete {
             stderr!("warning: nothing is known to probe in the zone {}, and not everything could be listed", args.zone);
             return Ok(Exit::Incomplete);
         }
@@ -305,11 +305,15 @@ fn targets(args: &ZoneTargetsArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
     let count = targets.len();
     let list = ZoneTargets { zone: args.zone.clone(), made_at: jiff::Timestamp::now(), targets };
     stdout::write(|out| list.write(out))?;
-    let exit = print_gaps(&found);
+    let exit = print_gaps(&found, terminal);
     if !terminal.quiet {
-        stderr!(
-            "{count} endpoints; on a machine in the zone, `hostssl probe --targets FILE -o json` prints what it sees"
-        );
+        // The machine in the zone has a state and Azure of its own; only a simulated one is in each process.
+        let command = if args.read.connect.simulate.is_some() {
+            "hostssl probe --simulate --targets FILE -o json"
+        } else {
+            "hostssl probe --targets FILE -o json"
+        };
+        stderr!("{count} endpoints; on a machine in the zone, `{command}` prints what it sees");
     }
     Ok(exit)
 }
@@ -328,9 +332,10 @@ async fn list_servers(
 }
 
 /// Says what could not be listed, and how the command ends.
-fn print_gaps(found: &ZonedServers) -> Exit {
+fn print_gaps(found: &ZonedServers, terminal: &TerminalArgs) -> Exit {
     let names = found.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
-    stdout::warn_of_gaps(&found.gaps, &SubscriptionNames::new(names));
+    let all = "hostssl zones check -o json";
+    stdout::warn_of_gaps(&found.gaps, &SubscriptionNames::new(names), Some(all), terminal);
     if found.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete()) { Exit::Incomplete } else { Exit::AllPass }
 }
 

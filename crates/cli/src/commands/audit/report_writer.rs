@@ -95,7 +95,9 @@ impl<'a> ReportWriter<'a> {
 
     /// Says on standard error what the output does not.
     pub(super) fn summarize(&self, report: &AuditReport) {
-        warn_of_unwritten(report, self.outputs.stdout.is_some_and(AuditFormat::holds_gaps) && self.query.is_none());
+        if !self.outputs.stdout.is_some_and(AuditFormat::holds_gaps) || self.query.is_some() {
+            warn_of_unwritten(report, stdout::LISTS_GAPS, self.terminal);
+        }
         if self.is_table {
             return;
         }
@@ -219,10 +221,9 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Says on standard error what could not be checked, where the output does not hold it: it would look complete.
-pub(crate) fn warn_of_unwritten(report: &AuditReport, holds_gaps: bool) {
-    if !holds_gaps {
-        let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
-        stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
-    }
+/// Says on standard error what could not be checked, where the output does not hold it: it would look complete. `all` is
+/// the command that lists it.
+pub(crate) fn warn_of_unwritten(report: &AuditReport, all: &str, terminal: &TerminalArgs) {
+    let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
+    stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names), Some(all), terminal);
 }

@@ -170,7 +170,7 @@ pub(crate) fn run(args: &ClientsArgs, terminal: &TerminalArgs) -> Result<Exit, C
         servers: seen.servers,
     };
     // Servers that could not be listed may have any clients.
-    let is_whole = !stdout::warn_of_gaps(&seen.gaps, &seen.names);
+    let is_whole = !stdout::warn_of_gaps(&seen.gaps, &seen.names, Some(stdout::LISTS_GAPS), terminal);
     let exit = match Exit::of_census(report.verdict()) {
         Exit::AllPass if !is_whole => Exit::Incomplete,
         exit => exit,
@@ -372,6 +372,7 @@ fn write(
             return stdout::write_text(terminal, shape, |out, text| clients_text::write(out, report, text));
         }
         ClientsFormat::Csv => return stdout::write(|out| clients_csv::write(out, report)),
+        ClientsFormat::Tsv if query.is_none() => return stdout::write(|out| clients_csv::write_tabs(out, report)),
         ClientsFormat::Markdown => return stdout::write(|out| clients_sheet::write(out, report)),
         ClientsFormat::Table | ClientsFormat::Wide => Format::Table,
         ClientsFormat::Json => Format::Json,

@@ -10,11 +10,12 @@ use hostssl_formats::iac_words::{self, IacOrigin};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::{
     Palette, Query, Shape, Text, iac_csv, iac_html, iac_json, iac_junit, iac_markdown, iac_ocsf, iac_sarif, iac_text,
-    safe,
+    safe, tsv_rows,
 };
 use hostssl_iac::IacReport;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -163,9 +164,8 @@ impl<'a> CheckWriter<'a> {
                 let Some(format) = output.format().filter(|format| *format != Format::None) else {
                     return Ok(Ok(()));
                 };
-                let mut value = self.value(report)?;
-                // Without a query, a list of the whole document would show no server.
-                let rows = if format == Format::Tsv { value["servers"].take() } else { value };
+                let value = self.value(report)?;
+                let rows = if format == Format::Tsv { tsv_rows(&value) } else { Cow::Borrowed(&value) };
                 write_value(out, &rows, format, &[], palette)
             }
         })

@@ -58,11 +58,12 @@ fn refuse_partial_questions(args: &ProbeArgs) -> Result<(), CliError> {
 }
 
 /// Says how many servers of Azure seem to have no PgBouncer.
-fn print_no_poolers(count: u64) {
+fn print_no_poolers(count: u64, terminal: &TerminalArgs) {
     if count > 0 {
         let plural = if count == 1 { "server refuses" } else { "servers refuse" };
         stderr!("note: {count} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
-        stderr!("hint: `hostssl audit --probe` asks Azure whether there is one");
+        let audit = terminal.again.command("hostssl audit --probe");
+        stderr!("hint: `{audit}` asks Azure whether there is one");
     }
 }
 
@@ -199,7 +200,7 @@ impl RunningProbe<'_> {
             stdout::write_text(terminal, &Shape::AS_IS, |out, text| text.write_next(out, &next))?;
         }
         if !terminal.quiet {
-            print_no_poolers(self.no_poolers);
+            print_no_poolers(self.no_poolers, terminal);
             tally.print();
         }
         Ok(tally.exit())

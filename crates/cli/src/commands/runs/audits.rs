@@ -58,7 +58,11 @@ pub(super) fn judge(args: &RunsJudgeArgs, terminal: &TerminalArgs) -> Result<Exi
 fn write(report: &AuditReport, value: &KeptArgs, shape: &Shape, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     stdout::refuse_query(query.as_ref(), value.output)?;
-    audit::write(report, value.output, query.as_ref(), shape, 0, &of_cloud(terminal, &report.run.cloud))?;
-    audit::warn_of_unwritten(report, value.output.holds_gaps() && query.is_none());
+    let terminal = &of_cloud(terminal, &report.run.cloud);
+    audit::write(report, value.output, query.as_ref(), shape, 0, terminal)?;
+    if !value.output.holds_gaps() || query.is_some() {
+        let all = format!("hostssl runs show {} -o json", report.run.id);
+        audit::warn_of_unwritten(report, &all, terminal);
+    }
     Ok(Exit::of_audit(report))
 }

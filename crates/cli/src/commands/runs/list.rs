@@ -8,7 +8,7 @@ use crate::simulated::of_cloud;
 use crate::state::instant;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{runs_json, runs_text, safe};
+use hostssl_formats::{Text, runs_json, runs_text, safe};
 use hostssl_model::Word;
 use hostssl_remediation::{LoadedRun, RunEnd, RunId};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StateDirectory, StoreError, StoreReader};
@@ -54,7 +54,7 @@ pub(super) fn write(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, Cl
                 let rows = if kept == 1 { "row" } else { "rows" };
                 writeln!(out, "none of {kept} {rows} is {}", text.shape.only.join(" or "))
             }
-            [] => write_none(out, &directory),
+            [] => write_none(out, &directory, text),
             listed => runs_text::write(out, listed, text),
         })?;
     } else {
@@ -99,13 +99,10 @@ fn is_empty(directory: &StateDirectory) -> bool {
 }
 
 /// Writes where nothing is kept.
-fn write_none(out: &mut dyn Write, directory: &Path) -> io::Result<()> {
+fn write_none(out: &mut dyn Write, directory: &Path, text: &Text<'_>) -> io::Result<()> {
     let place = directory.display().to_string();
-    writeln!(
-        out,
-        "no runs are kept in {}; `hostssl audit`, `hostssl probe` and `hostssl apply` keep theirs",
-        safe(&place)
-    )
+    let hint = text.hint("`hostssl audit`, `hostssl probe` and `hostssl apply PLAN` keep theirs");
+    writeln!(out, "no runs are kept in {}; {hint}", safe(&place))
 }
 
 /// How the runs that changed servers ended. A run whose journal cannot be read is left out: `runs show` reports why.

@@ -66,9 +66,7 @@ pub(crate) fn run(args: &ServerHistoryArgs, terminal: &TerminalArgs) -> Result<E
     } else {
         let values: Result<Vec<Value>, _> = histories.iter().map(server_history_json::value).collect();
         let document = one_or_all(values.map_err(|error| CliError::defect(&error))?);
-        let is_rows = query.is_none() && format == Format::Tsv && histories.len() == 1;
-        let rows = if is_rows { &document["entries"] } else { &document };
-        stdout::write_value(rows, query.as_ref(), format, stdout::palette(terminal))?;
+        stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
     }
     let is_whole = histories.iter().all(|history| history.unread.is_none());
     Ok(if is_whole { Exit::AllPass } else { Exit::Incomplete })
