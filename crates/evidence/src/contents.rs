@@ -35,8 +35,8 @@ pub struct PackInput<'a> {
     pub runs: Vec<PackedRun>,
     /// The probes of its servers.
     pub probes: Vec<PackedProbe>,
-    /// What its own probes exchanged with its servers, as far as that was kept.
-    pub transcripts: Vec<PackedTranscript>,
+    /// What its own probes exchanged with its servers, as far as that was kept: a [`transcript_file`] each.
+    pub transcripts: Vec<PackFile>,
     /// Audits before this one that probed servers which count by that, with those servers alone.
     pub earlier: &'a [AuditReport],
     /// What of all this could not be read whole.
@@ -75,13 +75,17 @@ pub struct PackedProbe {
     pub endpoints: Vec<Value>,
 }
 
-/// What an audit exchanged with the listeners of a server.
-#[derive(Debug, Clone)]
-pub struct PackedTranscript {
-    /// The server.
-    pub server: ResourceId,
-    /// Its listeners, one a line, in the format of the members of `hostssl/probe/v1`.
-    pub lines: Vec<u8>,
+/// The file with what an audit exchanged with the listeners of a server: one a line, in the format of the members of
+/// `hostssl/probe/v1`.
+///
+/// # Errors
+///
+/// That of what writes.
+pub fn transcript_file(
+    server: &ResourceId,
+    how: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<PackFile> {
+    PackFile::write(format!("transcripts/{}-{}.jsonl", readable(server.name()), server.key()), how)
 }
 
 /// The files of a pack, in the order of their names and the manifest last: the same input gives the same files. With a key,
@@ -108,11 +112,7 @@ pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::
     let mut files = Files::default();
     files.add("README.txt", |out| evidence_text::write(out, &summary))?;
     files.json(STATEMENT, &evidence_json::value(&summary)?)?;
-    // Moved and not copied: they are the largest part of a pack.
-    for PackedTranscript { server, lines } in std::mem::take(&mut input.transcripts) {
-        let path = format!("transcripts/{}-{}.jsonl", readable(server.name()), server.key());
-        files.0.push(PackFile { path, bytes: lines });
-    }
+    files.0.append(&mut input.transcripts);
     add_audit(&mut files, &input)?;
     add_controls(&mut files, input.report)?;
     add_clients(&mut files, &input)?;
@@ -129,9 +129,9 @@ pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::
     }
     let manifest = Manifest::of(&files).to_text();
     let signature = signer.map(|key| key.sign(manifest.as_bytes()));
-    files.push(PackFile { path: MANIFEST.to_owned(), bytes: manifest.into_bytes() });
+    files.push(PackFile::new(MANIFEST, manifest.as_bytes())?);
     if let Some(signature) = signature.transpose().map_err(|error: InvalidKey| io::Error::other(error))? {
-        files.push(PackFile { path: SIGNATURE.to_owned(), bytes: signature.into_bytes() });
+        files.push(PackFile::new(SIGNATURE, signature.as_bytes())?);
     }
     Ok(files)
 }
@@ -140,10 +140,8 @@ pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::
 struct Files(Vec<PackFile>);
 
 impl Files {
-    fn add(&mut self, path: &str, how: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        how(&mut bytes)?;
-        self.0.push(PackFile { path: path.to_owned(), bytes });
+    fn add(&mut self, path: &str, how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        self.0.push(PackFile::write(path, how)?);
         Ok(())
     }
 

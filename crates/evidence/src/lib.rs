@@ -1,7 +1,7 @@
 //! Evidence packs: one ZIP file with what is kept of an audit, for someone who does not have hostssl.
 //!
 //! What goes into a pack is a function of values ([`pack_files`]), and so are the bytes of the archive
-//! ([`write_archive`]): the same state gives the same pack. [`verify`] trusts nothing in the file that it reads. The
+//! ([`PackArchive`]): the same state gives the same pack. [`verify`] trusts nothing in the file that it reads. The
 //! caller reads the state and the disk.
 
 mod archive;
@@ -9,17 +9,17 @@ mod check_text;
 mod contents;
 mod file_names;
 mod manifest;
+mod pack_file;
 mod problem;
 mod signature;
 mod signers;
 mod verify;
 
-use sha2::{Digest as _, Sha256};
-
-pub use archive::{TooLarge, write_archive};
+pub use archive::{PackArchive, TooLarge};
 pub use check_text::write_check;
-pub use contents::{PackInput, PackedProbe, PackedRun, PackedTranscript, pack_files};
+pub use contents::{PackInput, PackedProbe, PackedRun, pack_files, transcript_file};
 pub use manifest::Manifest;
+pub use pack_file::PackFile;
 pub use problem::{InvalidPack, PackProblem};
 pub use signature::{InvalidKey, PackSigner};
 pub use signers::{AllowedSigners, InvalidSigners};
@@ -33,20 +33,3 @@ pub const SIGNATURE: &str = "SHA256SUMS.sig";
 pub const STATEMENT: &str = "pack.json";
 /// The namespace of the signature: what `ssh-keygen` recommends for files.
 pub const NAMESPACE: &str = "file";
-
-/// One file of a pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackFile {
-    /// Its path in the pack, with `/` between the parts.
-    pub path: String,
-    /// Its content.
-    pub bytes: Vec<u8>,
-}
-
-impl PackFile {
-    /// The SHA-256 of its content, in hexadecimal.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        hostssl_model::hex(&Sha256::digest(&self.bytes))
-    }
-}

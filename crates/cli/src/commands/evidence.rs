@@ -14,9 +14,7 @@ use crate::stdout;
 use clap::{Args, Subcommand};
 use gather::{Gathered, utc};
 use hostssl_audit::apply_waivers;
-use hostssl_evidence::{
-    AllowedSigners, MANIFEST, PackFile, PackSigner, pack_files, verify, write_archive, write_check,
-};
+use hostssl_evidence::{AllowedSigners, MANIFEST, PackArchive, PackFile, PackSigner, pack_files, verify, write_check};
 use hostssl_formats::safe;
 use hostssl_model::Hint;
 use hostssl_ops::rules_of;
@@ -127,8 +125,8 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
     let text = waivers.as_ref().map(|(_, text)| text.as_str());
     let files = pack_files(gathered.input(&report, text, simulated), signer.as_ref());
     let files = files.map_err(|error| CliError::defect(&error))?;
-    let archive = write_archive(&files, ended)?;
-    replace(out, |to| to.write_all(&archive).map_err(|error| CliError::failed(&error, "free some space")))?;
+    let archive = PackArchive::of(&files, ended)?;
+    replace(out, |to| archive.write(to).map_err(|error| CliError::failed(&error, "free some space")))?;
     if !terminal.quiet {
         let by = signer.as_ref().map(|key| format!(", signed by {}", key.fingerprint()));
         let shown = out.display().to_string();

@@ -7,4 +7,4 @@ mod write;
 mod zip_headers;
 
 pub(crate) use read::Archive;
-pub use write::{TooLarge, write_archive};
+pub use write::{PackArchive, TooLarge};

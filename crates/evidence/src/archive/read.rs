@@ -1,5 +1,5 @@
 //! Reads an archive that may be anything. Names are found in any ordinary ZIP file, so that what was changed, removed or
-//! added can be named; but only one that is to the byte as [`super::write_archive`] writes it is as it was written.
+//! added can be named; but only one that is to the byte as [`super::PackArchive`] writes it is as it was written.
 
 use super::zip_headers::{
     CENTRAL, CENTRAL_LENGTH, COMMENT_LENGTH, DEFLATE, DosTime, END, END_LENGTH, EntryHeader, LOCAL, LOCAL_LENGTH, SEAL,

@@ -2,13 +2,11 @@
 
 use super::zip_headers::{DosTime, EntryHeader, SEAL, end};
 use crate::PackFile;
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
 use hostssl_model::hex;
 use hostssl_model::{Advice, Fault, Hint};
 use jiff::civil::DateTime;
 use sha2::{Digest as _, Sha256};
-use std::io::Write as _;
+use std::io::{self, Write};
 
 /// More files, or more bytes, than a ZIP file of version 2.0 holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +15,8 @@ pub enum TooLarge {
     #[error("the pack would have {0} files, and at most 65,534 fit")]
     Files(usize),
     /// Too many bytes.
-    #[error("the pack would have more than {0} bytes, and at most 4 GiB fit")]
-    Bytes(usize),
+    #[error("the pack would have {0} bytes or more, and at most 4 GiB fit")]
+    Bytes(u64),
 }
 
 impl Advice for TooLarge {
@@ -31,51 +29,79 @@ impl Advice for TooLarge {
     }
 }
 
-/// The bytes of the archive of these files, in their order, each with this time in UTC. The same files at the same time
-/// give the same bytes.
-///
-/// # Errors
-///
-/// [`TooLarge`] when there are too many files or bytes.
-pub fn write_archive(files: &[PackFile], at: DateTime) -> Result<Vec<u8>, TooLarge> {
-    let mut out = Vec::new();
-    let mut directory = Vec::new();
-    let too_large = TooLarge::Bytes;
-    let entries = u16::try_from(files.len()).ok().filter(|count| *count < u16::MAX);
-    let entries = entries.ok_or(TooLarge::Files(files.len()))?;
-    let number = |length: usize| u32::try_from(length).ok().filter(|number| *number < u32::MAX);
-    for file in files {
-        let offset = number(out.len()).ok_or_else(|| too_large(out.len()))?;
-        let packed = deflated(&file.bytes);
-        let mut crc = Crc::new();
-        crc.update(&file.bytes);
-        let header = EntryHeader {
-            name: file.path.as_bytes().to_vec(),
-            time: DosTime::of(at),
-            crc: crc.sum(),
-            packed: number(packed.len()).ok_or_else(|| too_large(out.len()))?,
-            size: number(file.bytes.len()).ok_or_else(|| too_large(out.len()))?,
-            offset,
-        };
-        out.extend(header.local());
-        out.extend(packed);
-        directory.extend(header.central());
-    }
-    let offset = number(out.len()).ok_or_else(|| too_large(out.len()))?;
-    let length = number(directory.len()).ok_or_else(|| too_large(out.len()))?;
-    out.extend(directory);
-    out.extend(end(entries, length, offset));
-    number(out.len()).ok_or_else(|| too_large(out.len()))?;
-    let seal = format!("{SEAL}{}", hex(&Sha256::digest(&out)));
-    out.extend(seal.as_bytes());
-    Ok(out)
+/// The archive of a pack, laid out.
+#[derive(Debug)]
+pub struct PackArchive<'a> {
+    files: Vec<(EntryHeader, &'a PackFile)>,
+    directory: Vec<u8>,
+    end: Vec<u8>,
 }
 
-fn deflated(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    // A vector takes what it is given.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().unwrap_or_default()
+impl<'a> PackArchive<'a> {
+    /// The archive of these files, in their order, each with this time in UTC. The same files at the same time give the
+    /// same bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`] when there are too many files or bytes.
+    pub fn of(files: &'a [PackFile], at: DateTime) -> Result<Self, TooLarge> {
+        let entries = u16::try_from(files.len()).ok().filter(|count| *count < u16::MAX);
+        let entries = entries.ok_or(TooLarge::Files(files.len()))?;
+        let mut length = 0_u64;
+        let mut directory = Vec::new();
+        let mut laid_out = Vec::with_capacity(files.len());
+        for file in files {
+            let header = EntryHeader {
+                name: file.path.as_bytes().to_vec(),
+                time: DosTime::of(at),
+                crc: file.crc,
+                packed: number(file.packed.len() as u64)?,
+                size: number(file.size)?,
+                offset: number(length)?,
+            };
+            length += (header.local().len() + file.packed.len()) as u64;
+            directory.extend(header.central());
+            laid_out.push((header, file));
+        }
+        let end = end(entries, number(directory.len() as u64)?, number(length)?);
+        number(length + (directory.len() + end.len()) as u64)?;
+        Ok(Self { files: laid_out, directory, end })
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// That of what it is written to.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = Sealed { out, hash: Sha256::new() };
+        for (header, file) in &self.files {
+            out.put(&header.local())?;
+            out.put(&file.packed)?;
+        }
+        out.put(&self.directory)?;
+        out.put(&self.end)?;
+        let Sealed { out, hash } = out;
+        write!(out, "{SEAL}{}", hex(&hash.finalize()))
+    }
+}
+
+/// A length as the headers have it.
+fn number(length: u64) -> Result<u32, TooLarge> {
+    u32::try_from(length).ok().filter(|number| *number < u32::MAX).ok_or(TooLarge::Bytes(length))
+}
+
+/// What is written, with the SHA-256 of it.
+struct Sealed<'a> {
+    out: &'a mut dyn Write,
+    hash: Sha256,
+}
+
+impl Sealed<'_> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.out.write_all(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -85,16 +111,19 @@ mod tests {
     use std::io::Cursor;
 
     fn small(count: usize) -> Vec<PackFile> {
-        (0..count).map(|number| PackFile { path: format!("{number:05}"), bytes: Vec::new() }).collect()
+        (0..count).map(|number| PackFile::new(format!("{number:05}"), &[]).unwrap()).collect()
     }
 
     #[test]
     fn as_many_files_as_fit_are_packed_and_one_more_is_refused() {
         let at = jiff::civil::date(2026, 11, 24).at(0, 0, 0, 0);
-        let archive = Archive::open(Cursor::new(write_archive(&small(65_534), at).unwrap())).unwrap();
+        let files = small(65_534);
+        let mut bytes = Vec::new();
+        PackArchive::of(&files, at).unwrap().write(&mut bytes).unwrap();
+        let archive = Archive::open(Cursor::new(bytes)).unwrap();
         assert!(archive.is_unchanged());
         assert_eq!((archive.names().len(), archive.names().last().map(Vec::as_slice)), (65_534, Some(&b"65533"[..])));
-        let refused = write_archive(&small(65_535), at).unwrap_err();
+        let refused = PackArchive::of(&small(65_535), at).unwrap_err();
         assert_eq!(refused, TooLarge::Files(65_535));
         assert_eq!(refused.to_string(), "the pack would have 65535 files, and at most 65,534 fit");
     }

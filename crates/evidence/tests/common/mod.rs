@@ -1,7 +1,7 @@
 //! Packs of a small audit, and keys that are made of a number.
 #![allow(unreachable_pub, missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a module of a test")]
 
-use hostssl_evidence::{PackFile, PackInput, PackSigner, PackedProbe, PackedRun, pack_files, write_archive};
+use hostssl_evidence::{PackArchive, PackFile, PackInput, PackSigner, PackedProbe, PackedRun, pack_files};
 use hostssl_model::{
     AuditAsked, AuditReport, AuditRun, Overlay, Parameter, Principal, Reading, ResourceId, Scope, Subscription,
     SubscriptionId, SubscriptionState, Summary,
@@ -113,7 +113,26 @@ pub fn contents(signer: Option<&PackSigner>) -> Vec<PackFile> {
 }
 
 pub fn pack(signer: Option<&PackSigner>) -> Vec<u8> {
-    write_archive(&contents(signer), AT).unwrap()
+    archive(&contents(signer), AT)
+}
+
+/// The archive of these files.
+pub fn archive(files: &[PackFile], at: DateTime) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    PackArchive::of(files, at).unwrap().write(&mut bytes).unwrap();
+    bytes
+}
+
+/// A file with another content.
+pub fn set(file: &mut PackFile, content: &[u8]) {
+    *file = PackFile::new(file.path.clone(), content).unwrap();
+}
+
+/// A file whose content was touched.
+pub fn touch(file: &mut PackFile, how: impl FnOnce(&mut Vec<u8>)) {
+    let mut content = file.content().unwrap();
+    how(&mut content);
+    set(file, &content);
 }
 
 fn pair(number: u8) -> Ed25519KeyPair {

@@ -7,11 +7,11 @@ use crate::commands::trend::point;
 use crate::error::CliError;
 use crate::state::instant;
 use hostssl_census::Requirements;
-use hostssl_evidence::{PackInput, PackedProbe, PackedRun, PackedTranscript};
+use hostssl_evidence::{PackFile, PackInput, PackedProbe, PackedRun, transcript_file};
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::evidence_json::MissingPart;
 use hostssl_formats::{probe_json, write_json_line};
-use hostssl_model::{AuditReport, ServerReport, chain};
+use hostssl_model::{AuditReport, ResourceId, ServerReport, chain};
 use hostssl_ops::rules_of;
 use hostssl_remediation::ExecuteError;
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
@@ -29,7 +29,7 @@ pub(super) struct Gathered {
     window: i64,
     runs: Vec<PackedRun>,
     probes: Vec<PackedProbe>,
-    transcripts: Vec<PackedTranscript>,
+    transcripts: Vec<PackFile>,
     earlier: Vec<AuditReport>,
     missing: Vec<MissingPart>,
 }
@@ -216,26 +216,28 @@ fn transcripts(
     audit: &AuditEntry,
     report: &AuditReport,
     missing: &mut Vec<MissingPart>,
-) -> Result<Vec<PackedTranscript>, CliError> {
+) -> Result<Vec<PackFile>, CliError> {
     let mut found = Vec::new();
     for ServerReport { server, .. } in &report.servers {
         let kept = reader.transcript(audit, &server.id.key());
-        let lines = kept.and_then(|text| text.map(|text| packed_lines(&text)).transpose());
-        let lines = whole(|| format!("the transcript of {}", server.id), lines, missing)?.flatten();
-        found.extend(lines.map(|lines| PackedTranscript { server: server.id.clone(), lines }));
+        let file = kept.and_then(|text| text.map(|text| packed_transcript(&server.id, &text)).transpose());
+        found.extend(whole(|| format!("the transcript of {}", server.id), file, missing)?.flatten());
     }
     Ok(found)
 }
 
 /// The reports of a kept transcript as this version writes them.
-fn packed_lines(text: &str) -> Result<Vec<u8>, StoreError> {
-    let mut lines = Vec::new();
+fn packed_transcript(server: &ResourceId, text: &str) -> Result<PackFile, StoreError> {
+    let mut reports = Vec::new();
     for line in text.lines() {
         let report = probe_json::read(line).map_err(|error| StoreError::Corrupt(chain(&error)))?;
-        let written = probe_json::endpoint(&report).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        write_json_line(&mut lines, &written).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        lines.push(b'\n');
+        reports.push(probe_json::endpoint(&report).map_err(|error| StoreError::Corrupt(error.to_string()))?);
     }
-    lines.shrink_to_fit();
-    Ok(lines)
+    let file = transcript_file(server, |out| {
+        reports.iter().try_for_each(|report| {
+            write_json_line(&mut *out, report)?;
+            writeln!(out)
+        })
+    });
+    file.map_err(|error| StoreError::Corrupt(error.to_string()))
 }
