@@ -110,6 +110,9 @@ pub fn verify(source: impl Read + Seek, allowed: Option<&AllowedSigners>) -> Res
     let manifest = compare(own.manifest.as_deref(), hashes, &mut problems);
     let statement = read_statement(own.statement.as_deref(), &mut problems);
     let signature = check_signature(&own, &statement, allowed, &mut problems);
+    if problems.is_empty() && !is_in_order(&archive.names()) {
+        problems.push(PackProblem::Archive);
+    }
     problems.sort();
     problems.dedup();
     Ok(PackCheck {
@@ -120,6 +123,13 @@ pub fn verify(source: impl Read + Seek, allowed: Option<&AllowedSigners>) -> Res
         signature,
         problems,
     })
+}
+
+/// Whether the files are in the order in which they are packed: by name, then the manifest, then its signature.
+fn is_in_order(names: &[Vec<u8>]) -> bool {
+    let place =
+        |name: &[u8]| [MANIFEST, SIGNATURE].iter().position(|last| last.as_bytes() == name).map_or(0, |at| at + 1);
+    names.is_sorted_by_key(|name| (place(name), name))
 }
 
 /// Compares the files with the manifest.

@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{AT, audit, contents, files, key, pack, seal, signed};
+use common::{AT, audit, contents, files, key, pack, seal, set, signed, touch};
 use hostssl_evidence::{
     AllowedSigners, MANIFEST, Manifest, PackCheck, PackFile, PackInput, PackProblem, PackSignature, PackSigner,
-    PackedProbe, PackedRun, SIGNATURE, STATEMENT, SignerCheck, pack_files, verify, write_archive, write_check,
+    PackedProbe, PackedRun, SIGNATURE, STATEMENT, SignerCheck, pack_files, verify, write_check,
 };
 use hostssl_model::Principal;
 use hostssl_model::untrusted::is_harmful;
@@ -19,7 +19,7 @@ fn checked(archive: &[u8]) -> PackCheck {
 }
 
 fn problems(files: &[PackFile]) -> Vec<PackProblem> {
-    checked(&write_archive(files, AT).unwrap()).problems
+    checked(&common::archive(files, AT)).problems
 }
 
 /// Whether a check lets an archive pass.
@@ -93,7 +93,7 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
     let files = pack_files(input, None).unwrap();
     assert!(files.len() > 8, "{files:?}");
     for file in files {
-        let content = String::from_utf8(file.bytes).unwrap();
+        let content = String::from_utf8(file.content().unwrap()).unwrap();
         assert!(!file.path.contains(is_harmful) && !content.contains(|c| c != '\n' && is_harmful(c)), "{}", file.path);
     }
     let check = PackCheck {
@@ -115,7 +115,7 @@ fn a_file_that_is_changed_missing_or_added_is_named() {
     let files = contents(None);
     for (at, file) in files.iter().enumerate().filter(|(_, file)| file.path != MANIFEST) {
         let mut changed = files.clone();
-        changed[at].bytes.push(b' ');
+        touch(&mut changed[at], |bytes| bytes.push(b' '));
         assert_eq!(problems(&changed)[..1], [PackProblem::Changed(file.path.clone())]);
         let mut without = files.clone();
         without.remove(at);
@@ -126,7 +126,7 @@ fn a_file_that_is_changed_missing_or_added_is_named() {
         assert_eq!(problems(&renamed), expected);
     }
     let mut more = files.clone();
-    more.push(PackFile { path: "servers/../../x".into(), bytes: Vec::new() });
+    more.push(PackFile::new("servers/../../x", &[]).unwrap());
     assert_eq!(problems(&more), [PackProblem::Extra("\"servers/../../x\"".into())]);
     let without: Vec<PackFile> = files.iter().filter(|file| file.path != MANIFEST).cloned().collect();
     assert!(problems(&without).contains(&PackProblem::Missing(MANIFEST.into())));
@@ -135,7 +135,7 @@ fn a_file_that_is_changed_missing_or_added_is_named() {
 #[test]
 fn a_file_that_is_there_twice_is_reported_whichever_is_the_right_one() {
     let files = contents(None);
-    let forged = PackFile { path: "audit.json".into(), bytes: b"{}".to_vec() };
+    let forged = PackFile::new("audit.json", b"{}").unwrap();
     for at in [0, files.len()] {
         let mut twice = files.clone();
         twice.insert(at, forged.clone());
@@ -151,17 +151,29 @@ fn a_pack_that_another_program_has_written_again_is_not_as_it_was_written() {
     {
         assert!(!passes(&touched));
     }
-    let other_time = write_archive(&contents(None), AT.with().year(2027).build().unwrap()).unwrap();
+    let other_time = common::archive(&contents(None), AT.with().year(2027).build().unwrap());
     assert_ne!(other_time, archive);
     assert!(passes(&other_time), "the time is for people: every file says its own");
+}
+
+#[test]
+fn files_in_another_order_are_not_as_they_were_written() {
+    let mut files = contents(Some(&key(1)));
+    assert_eq!(problems(&files), []);
+    let last = files.len() - 1;
+    for (one, other) in [(0, 1), (last - 1, last), (0, last)] {
+        files.swap(one, other);
+        assert_eq!(problems(&files), [PackProblem::Archive]);
+        files.swap(one, other);
+    }
 }
 
 #[test]
 fn a_header_cannot_be_changed_even_with_a_new_seal() {
     let chosen = |file: &PackFile| ["audit.csv", "pack.json"].contains(&file.path.as_str());
     let mut few: Vec<PackFile> = files().into_iter().filter(chosen).collect();
-    few.push(PackFile { path: MANIFEST.into(), bytes: Manifest::of(&few).to_text().into_bytes() });
-    let archive = write_archive(&few, AT).unwrap();
+    few.push(PackFile::new(MANIFEST, Manifest::of(&few).to_text().as_bytes()).unwrap());
+    let archive = common::archive(&few, AT);
     assert!(passes(&archive));
     let mut packed = Vec::new();
     for (offset, header, length) in common::local_headers(&archive) {
@@ -200,8 +212,8 @@ fn a_directory_that_lies_is_found() {
 fn content_that_unpacks_to_more_than_declared_is_not_unpacked() {
     let mut files = contents(None);
     // A gigabyte of zeros would take a second; 64 MiB that are declared as 16 bytes take none.
-    files.push(PackFile { path: "zeros".into(), bytes: vec![0; 64 << 20] });
-    let mut archive = write_archive(&files, AT).unwrap();
+    files.push(PackFile::new("zeros", &vec![0; 64 << 20]).unwrap());
+    let mut archive = common::archive(&files, AT);
     let name = archive.windows(5).rposition(|five| five == b"zeros").unwrap();
     archive[name - 46 + 24..name - 46 + 28].copy_from_slice(&16_u32.to_le_bytes());
     let check = checked(&seal(archive.clone()));
@@ -241,18 +253,18 @@ fn a_signature_cannot_be_removed_replaced_or_moved_to_other_files() {
     let without: Vec<PackFile> = files.iter().filter(|file| file.path != SIGNATURE).cloned().collect();
     assert_eq!(problems(&without), [PackProblem::Missing(SIGNATURE.into())]);
     let mut replaced = files.clone();
-    let manifest = files.iter().find(|file| file.path == MANIFEST).unwrap().bytes.clone();
-    replaced.last_mut().unwrap().bytes = other.sign(&manifest).unwrap().into_bytes();
+    let manifest = files.iter().find(|file| file.path == MANIFEST).unwrap().content().unwrap();
+    set(replaced.last_mut().unwrap(), other.sign(&manifest).unwrap().as_bytes());
     assert_eq!(problems(&replaced), [PackProblem::Signature("it is of another key than pack.json names")]);
     // Whoever changes a file and writes a right manifest has no signature for it.
     let mut forged: Vec<PackFile> = files[..files.len() - 2].to_vec();
-    forged.iter_mut().find(|file| file.path == "audit.csv").unwrap().bytes.push(b'x');
-    let manifest = Manifest::of(&forged).to_text().into_bytes();
-    forged.push(PackFile { path: MANIFEST.into(), bytes: manifest });
+    touch(forged.iter_mut().find(|file| file.path == "audit.csv").unwrap(), |bytes| bytes.push(b'x'));
+    let manifest = Manifest::of(&forged).to_text();
+    forged.push(PackFile::new(MANIFEST, manifest.as_bytes()).unwrap());
     forged.push(files.last().unwrap().clone());
     assert_eq!(problems(&forged), [PackProblem::Signature("SHA256SUMS is not what was signed")]);
     let mut broken = files;
-    broken.last_mut().unwrap().bytes = b"-----BEGIN SSH SIGNATURE-----\n".to_vec();
+    set(broken.last_mut().unwrap(), b"-----BEGIN SSH SIGNATURE-----\n");
     assert_eq!(problems(&broken).len(), 1);
 }
 
@@ -268,7 +280,7 @@ fn a_key_that_cannot_sign_is_refused() {
 fn a_statement_of_another_format_is_none() {
     let mut files = contents(None);
     let statement = files.iter_mut().find(|file| file.path == STATEMENT).unwrap();
-    statement.bytes = b"{\"schema\": \"hostssl/evidence/v2\"}".to_vec();
+    set(statement, b"{\"schema\": \"hostssl/evidence/v2\"}");
     assert!(problems(&files).contains(&PackProblem::Statement));
 }
 
@@ -289,8 +301,10 @@ proptest! {
     ) {
         let mut files = files();
         let file = file.index(files.len());
-        let length = files[file].bytes.len();
-        files[file].bytes[at.index(length)] ^= bits;
+        touch(&mut files[file], |bytes| {
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+        });
         let name = files[file].path.clone();
         // With a new seal: the archive around the files is right.
         let found = problems(&files);
