@@ -26,7 +26,7 @@ pub(crate) struct KeepArgs {
     /// Do not keep this run. A simulated audit is kept only with --state.
     #[arg(long, help_heading = "State options")]
     pub(crate) no_save: bool,
-    /// Keep this many runs of this kind and delete older ones (default: keep all).
+    /// Keep this many audits of the same scope, or this many probes, and delete older ones (default: keep all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_save", help_heading = "State options")]
     pub(crate) retain: Option<u32>,
 }

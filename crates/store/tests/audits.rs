@@ -236,6 +236,23 @@ fn gaps_of_places_are_told_apart_and_those_of_servers_are_not_among_them() {
 }
 
 #[test]
+fn old_audits_of_a_part_do_not_push_out_those_of_the_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let fleet = AuditedFleet::small();
+    let whole = [save(&store, &fleet.report(1)), save(&store, &fleet.report(2))];
+    let parts = [3, 4, 5].map(|minute| {
+        let mut narrow = fleet.report(minute);
+        narrow.run.scope = Scope { servers: vec!["orders".into()], ..Scope::default() };
+        save(&store, &narrow)
+    });
+    assert_eq!(store.prune(2).unwrap(), 1);
+    let (kept, _) = store.audits(Page { number: 0, size: 50 }).unwrap();
+    let kept: Vec<_> = kept.iter().map(|audit| &audit.id).collect();
+    assert_eq!(kept, [&parts[2].id, &parts[1].id, &whole[1].id, &whole[0].id]);
+}
+
+#[test]
 fn old_audits_go_with_what_only_they_needed() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();

@@ -92,7 +92,7 @@ pub(crate) struct ServeArgs {
     /// read anew for each. See `hostssl waivers --help`.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS")]
     pub(crate) waivers: Option<PathBuf>,
-    /// Keep this many runs and delete older ones (default: keep all).
+    /// Keep this many audits of the same scope and delete older ones (default: keep all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) retain: Option<u32>,
     /// Say on the overview when no audit has begun for so long: for a schedule that must not end without notice.

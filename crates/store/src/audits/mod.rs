@@ -155,7 +155,8 @@ impl AuditStore {
         self.write(|transaction| writes::fold_changes(transaction, now_ms))
     }
 
-    /// Deletes all but the newest `retain` audits. Returns how many were deleted.
+    /// Deletes all but the newest `retain` audits of each scope in each cloud, so that many audits of a part never delete
+    /// those of the whole. Returns how many were deleted.
     ///
     /// # Errors
     ///

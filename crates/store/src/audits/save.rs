@@ -38,10 +38,13 @@ pub(super) fn times_of(run: &AuditRun, now_ms: i64) -> AuditTimes {
     AuditTimes { started_ms: milliseconds(&run.started_at), finished_ms: milliseconds(&run.finished_at), now_ms }
 }
 
-/// Deletes all but the newest `retain` audits and what nothing refers to any more. Returns how many were deleted.
+/// Deletes all but the newest `retain` audits of each scope and what nothing refers to any more. Returns how many were deleted.
 pub(crate) fn prune(transaction: &Transaction<'_>, retain: u32) -> Result<u64, StoreError> {
     let old: Vec<i64> = transaction
-        .prepare("SELECT num FROM audits ORDER BY started_ms DESC, num DESC LIMIT -1 OFFSET ?1")?
+        .prepare(
+            "SELECT num FROM (SELECT num, row_number() OVER (PARTITION BY cloud, scope \
+                 ORDER BY started_ms DESC, num DESC) AS place FROM audits) WHERE place > ?1 ORDER BY num",
+        )?
         .query_map([retain], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for audit in &old {
