@@ -3,55 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod estate;
+mod team;
 
-use estate::{OFF, allowed, apply, connector, ended, estate, field, key, large_estate, save, with_shown};
-use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation, Simulation};
+use estate::{OFF, allowed, apply, connector, ended, estate, key, large_estate, save, with_shown};
+use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation};
 use hostssl_console::{Connect, ConsoleOptions, Proxies, PublicUrl, Role};
 use hostssl_store::{AuditStore, KeptPlan, StateDirectory, WorkInProgress, WorkKind};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::postgres::{RealServer, USER, installed};
 use hostssl_test_support::real_login::login_to;
-use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, gated, serve_in, serve_over, serve_state};
+use hostssl_test_support::served_console::{Served, Visitor, gated, serve_in, serve_over, serve_state};
 use std::sync::Arc;
 use std::time::Duration;
-
-const PEOPLE: [(&str, Role); 4] =
-    [("paul", Role::Planner), ("ada", Role::Approver), ("bob", Role::Approver), ("eve", Role::Approver)];
-
-/// Behind one address, as two replicas are, with so many approvals.
-fn team(approvals: u32) -> ConsoleOptions {
-    let people = PEOPLE.map(|(name, role)| (name.to_owned(), role)).into();
-    ConsoleOptions { people, approvals, hosts: vec!["console.example".into()], ..allowed() }
-}
-
-async fn two(simulation: &Simulation, approvals: u32) -> (Served, Served) {
-    let one = serve_over(team(approvals), connector(simulation)).await;
-    let two = serve_in(one.directory.clone(), team(approvals), connector(simulation)).await;
-    (one, two)
-}
-
-async fn sign_in<'a>(served: &'a Served, name: &str) -> Visitor<'a> {
-    let index = PEOPLE.iter().position(|(one, _)| *one == name).unwrap();
-    let answer = served.press_sign_in(&served.links[index]).await;
-    assert_eq!(answer.status, 303, "{}", answer.body);
-    Visitor { served, cookie: answer.cookies() }
-}
-
-/// The same person at another console: the cookie has the port in its name.
-fn at<'a>(visitor: &Visitor<'_>, served: &'a Served) -> Visitor<'a> {
-    let secret = visitor.cookie.split_once('=').unwrap().1;
-    Visitor { served, cookie: format!("hostssl-{}={secret}", served.port) }
-}
-
-async fn approve(visitor: &Visitor<'_>, plan: &(String, HttpAnswer)) -> HttpAnswer {
-    let hash = hash_of(&plan.1.body);
-    visitor.post(&format!("{}/approve", plan.0), &format!("&hash={hash}")).await
-}
-
-fn hash_of(page: &str) -> String {
-    let behind = page.split_once("<dt>Hash</dt><dd class=\"mono break\">").unwrap().1;
-    behind.split_whitespace().next().unwrap().to_owned()
-}
+use team::{approve, at, hash_of, sign_in, team, two};
 
 #[tokio::test]
 async fn a_session_and_its_forms_hold_at_both() {
@@ -136,153 +100,6 @@ async fn a_plan_outlives_the_console_and_can_be_made_again() {
     assert!(page.body.contains("Enforce TLS on pg-off"), "{}", page.body);
     let again = ended(&paul, &paul.post(&format!("{}/again", plan.0), "").await).await;
     assert!(again.1.body.contains("Enforce TLS on pg-off") && again.0 != plan.0, "{}", again.1.body);
-}
-
-#[tokio::test]
-async fn two_others_approve_before_a_plan_is_applied() {
-    let simulation = estate();
-    let (one, two) = two(&simulation, 2).await;
-    let ada = sign_in(&one, "ada").await;
-    ada.audit().await;
-    // Whoever makes a plan, also as an approver, does not approve it.
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    assert!(plan.1.body.contains("0 of 2 approvals") && plan.1.body.contains("You made this plan"), "{}", plan.1.body);
-    assert!(!plan.1.body.contains("/apply\""), "{}", plan.1.body);
-    assert_eq!(approve(&ada, &plan).await.status, 403);
-    let hash = hash_of(&plan.1.body);
-    let forced = ada.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
-    assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
-    // Nor does she make the people who do.
-    let invited = ada.post("/sessions", "&name=ghost&role=approver").await;
-    assert!(invited.status == 403 && invited.body.contains("No link was made"), "{}", invited.body);
-    assert_eq!(ada.post("/sessions", "&name=ghost&role=planner").await.status, 200);
-    let bob = sign_in(&two, "bob").await;
-    let page = bob.get(&plan.0).await.body;
-    assert!(page.contains("Approve this plan") && field(&page, "hash") == hash, "{page}");
-    let other = bob.post(&format!("{}/approve", plan.0), &format!("&hash={}", "0".repeat(64))).await;
-    assert_eq!(other.status, 409, "{}", other.body);
-    for _ in 0..2 {
-        assert_eq!(approve(&bob, &plan).await.status, 303);
-    }
-    let page = bob.get(&plan.0).await.body;
-    assert!(page.contains("1 of 2 approvals</b>: <bdi>bob</bdi>") && page.contains("You have approved"), "{page}");
-    assert!(bob.get("/plans").await.body.contains("1 of 2 approvals"));
-    assert_eq!(bob.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await.status, 409);
-    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
-    let eve = sign_in(&one, "eve").await;
-    assert_eq!(approve(&eve, &plan).await.status, 303);
-    // Enough have approved: an approver applies it, at either console.
-    let page = (plan.0.clone(), bob.get(&plan.0).await);
-    let run = ended(&bob, &apply(&bob, &page).await).await;
-    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
-    for words in [
-        "<dt>Approved</dt><dd>by <bdi>bob</bdi>",
-        "<dt>Approved</dt><dd>by <bdi>eve</bdi>",
-        "<dt>Apply requested</dt><dd>by <bdi>bob</bdi>",
-    ] {
-        assert!(run.1.body.contains(words), "{words}: {}", run.1.body);
-    }
-    let late = approve(&eve, &plan).await;
-    assert!(late.status == 409 && late.body.contains("A run of this plan has begun"), "{}", late.body);
-    // To undo it needs no one else: it makes safe again.
-    let seen = field(&run.1.body, "seen");
-    let undone = ended(&eve, &eve.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={seen}")).await).await;
-    assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
-}
-
-#[tokio::test]
-async fn an_approval_is_withdrawn_and_given_again() {
-    let simulation = estate();
-    let (one, two) = two(&simulation, 2).await;
-    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&two, "bob").await, sign_in(&one, "eve").await);
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    let hash = hash_of(&plan.1.body);
-    let withdraw = async |visitor: &Visitor<'_>, hash: &str| {
-        visitor.post(&format!("{}/withdraw", plan.0), &format!("&hash={hash}")).await
-    };
-    assert!(!bob.get(&plan.0).await.body.contains("Withdraw my approval"));
-    let early = withdraw(&bob, &hash).await;
-    assert!(early.status == 409 && early.body.contains("You have not approved this plan"), "{}", early.body);
-    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
-    let page = bob.get(&plan.0).await.body;
-    assert!(page.contains("2 of 2 approvals") && page.contains("Withdraw my approval"), "{page}");
-    // Who did not approve has nothing to withdraw, and a form of another version does nothing.
-    assert!(!ada.get(&plan.0).await.body.contains("Withdraw my approval"));
-    assert_eq!(withdraw(&bob, &"0".repeat(64)).await.status, 409);
-    let (path, origin) = (format!("{}/withdraw", plan.0), format!("http://{}", two.host()));
-    let no_token = bob.post_as(&path, &origin, &format!("hash={hash}")).await;
-    assert_eq!(no_token.status, 403);
-    assert_eq!(withdraw(&at(&bob, &one), &hash).await.status, 303);
-    let page = bob.get(&plan.0).await.body;
-    assert!(page.contains("1 of 2 approvals") && page.contains("<bdi>bob</bdi> withdrew an approval"), "{page}");
-    assert!(page.contains("Approve this plan") && !page.contains("Withdraw my approval"), "{page}");
-    let forced = ada.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
-    assert!(forced.status == 409 && forced.body.contains("1 of 2 approvals"), "{}", forced.body);
-    assert_eq!(approve(&bob, &plan).await.status, 303);
-    let page = bob.get(&plan.0).await.body;
-    assert!(page.contains("2 of 2 approvals") && !page.contains("withdrew an approval"), "{page}");
-    let run = ended(&ada, &apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await).await;
-    for words in ["<dt>Approval withdrawn</dt><dd>by <bdi>bob</bdi>", "<dt>Apply requested</dt><dd>by <bdi>ada</bdi>"] {
-        assert!(run.1.body.contains(words), "{words}: {}", run.1.body);
-    }
-    assert_eq!(run.1.body.matches("<dt>Approved</dt><dd>by <bdi>bob</bdi>").count(), 2, "{}", run.1.body);
-    let late = withdraw(&bob, &hash).await;
-    assert!(late.status == 409 && late.body.contains("A run of this plan has begun"), "{}", late.body);
-}
-
-#[tokio::test]
-async fn who_is_no_approver_any_more_does_not_count() {
-    let simulation = estate();
-    let (one, _) = two(&simulation, 2).await;
-    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
-    // Started again without bob, and with another role for eve.
-    let people = vec![("ada".to_owned(), Role::Approver), ("eve".to_owned(), Role::Planner)];
-    let later = serve_in(one.directory.clone(), ConsoleOptions { people, ..team(2) }, connector(&simulation)).await;
-    let there = at(&ada, &later);
-    let page = there.get(&plan.0).await.body;
-    assert!(page.contains("0 of 2 approvals") && !page.contains("/apply\""), "{page}");
-    for words in
-        ["does not count: --link of this console does not have this name.", "gives this name the role planner."]
-    {
-        assert!(page.contains(words), "{words}: {page}");
-    }
-    let forced = there.post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
-    assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
-    assert!(there.get("/plans").await.body.contains("0 of 2 approvals"));
-}
-
-#[tokio::test]
-async fn a_console_that_asks_for_less_does_not_apply_what_another_made() {
-    let simulation = estate();
-    let strict = serve_over(team(2), connector(&simulation)).await;
-    let lax = serve_in(strict.directory.clone(), team(1), connector(&simulation)).await;
-    let ada = sign_in(&strict, "ada").await;
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    let there = at(&ada, &lax);
-    let page = there.get(&plan.0).await.body;
-    assert!(page.contains("0 of 2 approvals"), "{page}");
-    let forced = there.post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
-    assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
-}
-
-#[tokio::test]
-async fn who_has_no_name_does_not_approve() {
-    let simulation = estate();
-    let unnamed = ConsoleOptions { people: Vec::new(), ..team(2) };
-    let served = serve_over(team(2), connector(&simulation)).await;
-    let ada = sign_in(&served, "ada").await;
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    let other = serve_in(served.directory.clone(), unnamed, connector(&simulation)).await;
-    let local = other.visitor().await;
-    let page = local.get(&plan.0).await.body;
-    assert!(page.contains("You are signed in without a name"), "{page}");
-    assert_eq!(approve(&local, &plan).await.status, 403);
 }
 
 #[tokio::test]
