@@ -6,7 +6,7 @@ mod common;
 
 use common::{Done, run};
 use hostssl_remediation::PlanHash;
-use hostssl_store::AuditStore;
+use hostssl_store::{AuditStore, KeptPlan, KeptPlanEntry};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -78,6 +78,20 @@ fn without_an_audit_a_key_or_a_pack_it_says_what_is_missing() {
     assert_eq!(verify(&place.path("state"), &[]).code, 2);
 }
 
+/// As a console keeps it where several people have to approve: some of it in the same moment, by one person more than once.
+fn approve(place: &Place, hash: &str) {
+    let (store, plan) = (AuditStore::open(place.path("state/simulated")).unwrap(), PlanHash::new(hash).unwrap());
+    let (id, made_by, title) = ("1".into(), "paul".into(), "Enforce TLS".into());
+    let (hash, writes, observed_ms) = (plan.clone(), 1, 1);
+    let entry = KeptPlanEntry { id, made_ms: 1, made_by, hash, title, writes, observed_ms, approvals: 2 };
+    store.keep_plan(&KeptPlan { entry, plan: "{}".into(), review: "{}".into() }).unwrap();
+    for person in ["zoe", "ada"] {
+        store.approve_plan(&plan, person, 1_000).unwrap();
+    }
+    assert!(store.withdraw_approval(&plan, "zoe", 1_000).unwrap());
+    store.approve_plan(&plan, "zoe", 1_000).unwrap();
+}
+
 #[test]
 fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     let place = Place::new();
@@ -86,13 +100,10 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     let of_plan = ["plan", "-o", "json", "--out", &plan, "--accept-breakage", "*=a test"];
     let planned: Value = serde_json::from_str(&place.kept(&[&of_plan[..], &one].concat()).stdout).unwrap();
     let hash = planned["hash"].as_str().unwrap();
+    approve(&place, hash);
     assert_eq!(place.kept(&["apply", &plan, "--approve", hash]).code, 0);
     place.kept(&["clients"]);
     place.kept(&["audit", "--probe"]);
-    // As a console keeps it where several people have to approve.
-    let store = AuditStore::open(place.path("state/simulated")).unwrap();
-    store.approve_plan(&PlanHash::new(hash).unwrap(), "ada", 1_000).unwrap();
-    drop(store);
 
     let first = place.pack("a.zip", &[]);
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
@@ -123,9 +134,16 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
     assert_eq!(read("plan.json").trim_end(), std::fs::read_to_string(&plan).unwrap().trim_end());
     let approved: Value = serde_json::from_str(&read("approval.json")).unwrap();
     assert_eq!(approved["approvedPlan"], hash);
-    assert_eq!(approved["orders"][0]["act"], "approve");
-    assert_eq!((&approved["orders"][0]["person"], &approved["orders"][0]["plan"]), (&"ada".into(), &hash.into()));
+    // In the order of keeping, which is not that of the words.
+    let act = |one: &Value| (one["act"].as_str().unwrap().to_owned(), one["person"].as_str().unwrap().to_owned());
+    let acts: Vec<_> = approved["orders"].as_array().unwrap().iter().map(act).collect();
+    let expected = [("approve", "zoe"), ("approve", "ada"), ("withdraw", "zoe"), ("approve", "zoe")];
+    assert_eq!(acts, expected.map(|(act, person)| (act.to_owned(), person.to_owned())));
+    assert_eq!(approved["orders"][0]["plan"], hash);
     let receipts: Value = serde_json::from_str(&read("result.json")).unwrap();
+    let at = "1970-01-01T00:00:01Z";
+    let counted = serde_json::json!([{ "person": "ada", "at": at }, { "person": "zoe", "at": at }]);
+    assert_eq!((&approved["approvals"], &receipts["approvals"]), (&counted, &counted));
     assert_eq!(receipts["receipts"][0]["after"], "on");
     assert!(read("journal.jsonl").lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(std::fs::read_to_string(place.path("a/README.txt")).unwrap().contains("SIMULATED"));

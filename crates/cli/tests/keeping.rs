@@ -197,7 +197,13 @@ fn what_is_printed_leads_to_the_scenario_of_the_run() {
         at_ms: 1,
         event: hostssl_remediation::JournalEvent::RunStarted { reason: None, pace: None },
     };
-    let new = hostssl_remediation::NewRun { id: &id, plan: &parsed, principal: parsed.principal(), first: &first };
+    let new = hostssl_remediation::NewRun {
+        id: &id,
+        plan: &parsed,
+        principal: parsed.principal(),
+        first: &first,
+        approvals: None,
+    };
     futures::executor::block_on(hostssl_remediation::Journal::begin(&store, &new)).unwrap();
     drop(store);
     let listed = kept(&["runs", "--simulate"]);

@@ -684,6 +684,11 @@ fn a_plan_of_a_console_is_applied_when_enough_people_have_approved_it() {
     store.approve_plan(&plan, "bob", 6).unwrap();
     let done = apply();
     assert_eq!((done.code, site.runs().len()), (0, 1), "{}", done.stderr);
+    let shown = site.run(&["runs", "show", "latest"]).stdout;
+    let told = "approved by ada, 1970-01-01T00:00:00Z\n        and bob, 1970-01-01T00:00:00Z\n";
+    assert!(shown.contains(told), "{shown}");
+    let shown: Value = serde_json::from_str(&site.run(&["runs", "show", "latest", "-o", "json"]).stdout).unwrap();
+    assert_eq!((&shown["approvals"][0]["person"], &shown["approvals"][1]["person"]), (&"ada".into(), &"bob".into()));
     // The approvals were for that run, and end with it.
     assert!(!store.withdraw_approval(&plan, "bob", 7).unwrap());
     assert_eq!(site.run(&["undo", "latest", "--yes", "--reason", "a test"]).code, 0);

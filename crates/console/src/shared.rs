@@ -10,7 +10,7 @@ use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
 use crate::jobs::plan::Plans;
-use crate::known_approvers::{ApprovalRule, KnownApprovers};
+use crate::known_approvers::known_approvers;
 use crate::options::{Connect, ConsoleOptions};
 use crate::prober_port::ProberDesk;
 use crate::readiness_cache::ReadinessCache;
@@ -18,6 +18,7 @@ use crate::reply::Failure;
 use crate::waivers::{Waivers, WaiversCache};
 use crate::zones_cache::ZonesCache;
 use hostssl_ops::Readiness;
+use hostssl_remediation::ApprovalRule;
 use hostssl_store::{AuditEntry, AuditStore, StoreError};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -137,10 +138,8 @@ impl Shared {
 
     /// What a plan takes that someone made where so many people had to approve it.
     pub(crate) fn approval_rule(&self, needed: u32, made_by: &str) -> ApprovalRule {
-        let listed = ListedPeople::of(&self.options);
-        let proxied = self.options.proxies.is_some().then(|| self.sessions.proxied_roles());
-        let approvers = KnownApprovers { listed, proxied };
-        ApprovalRule { needed: self.options.approvals.max(needed), made_by: made_by.to_owned(), approvers }
+        let approvers = known_approvers(&ListedPeople::of(&self.options), self.options.proxies.is_some());
+        ApprovalRule { needed: self.options.approvals.max(needed), made_by: vec![made_by.to_owned()], approvers }
     }
 
     /// Which servers of an audit a plan could change, once that is known.

@@ -5,9 +5,9 @@
 mod estate;
 mod team;
 
-use estate::{OFF, apply, connector, ended, estate, field, save};
-use hostssl_console::{ConsoleOptions, Role};
-use hostssl_test_support::served_console::{Visitor, serve_in, serve_over};
+use estate::{OFF, allowed, apply, connector, ended, estate, field, save};
+use hostssl_console::{ConsoleOptions, Proxies, Role, RoleHeader};
+use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over};
 use team::{approve, at, hash_of, sign_in, team, two};
 
 #[tokio::test]
@@ -95,10 +95,11 @@ async fn an_approval_is_withdrawn_and_given_again() {
     let page = bob.get(&plan.0).await.body;
     assert!(page.contains("2 of 2 approvals") && !page.contains("withdrew an approval"), "{page}");
     let run = ended(&ada, &apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await).await;
-    for words in ["<dt>Approval withdrawn</dt><dd>by <bdi>bob</bdi>", "<dt>Apply requested</dt><dd>by <bdi>ada</bdi>"] {
-        assert!(run.1.body.contains(words), "{words}: {}", run.1.body);
-    }
-    assert_eq!(run.1.body.matches("<dt>Approved</dt><dd>by <bdi>bob</bdi>").count(), 2, "{}", run.1.body);
+    // Those that counted, as they were given: eve's was there before bob gave his again.
+    let by = |act: &str, person: &str| run.1.body.find(&format!("<dt>{act}</dt><dd>by <bdi>{person}</bdi>")).unwrap();
+    assert!(by("Approved", "eve") < by("Approved", "bob") && by("Approved", "bob") < by("Apply requested", "ada"));
+    assert_eq!(run.1.body.matches("<dt>Approved</dt>").count(), 2, "{}", run.1.body);
+    assert!(!run.1.body.contains("withdrawn"), "{}", run.1.body);
     let late = withdraw(&bob, &hash).await;
     assert!(late.status == 409 && late.body.contains("A run of this plan has begun"), "{}", late.body);
 }
@@ -125,6 +126,104 @@ async fn who_is_no_approver_any_more_does_not_count() {
     let forced = there.post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
     assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
     assert!(there.get("/plans").await.body.contains("0 of 2 approvals"));
+}
+
+#[tokio::test]
+async fn who_had_approved_a_run_stays_whoever_is_an_approver_later() {
+    let simulation = estate();
+    let (one, _) = two(&simulation, 2).await;
+    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    let run = ended(&ada, &apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await).await;
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+    let people = vec![("ada".to_owned(), Role::Approver), ("eve".to_owned(), Role::Planner)];
+    let later = serve_in(one.directory.clone(), ConsoleOptions { people, ..team(3) }, connector(&simulation)).await;
+    let there = at(&ada, &later);
+    let page = there.get(&plan.0).await.body;
+    assert!(page.contains("<b>Approved by</b> <bdi>bob</bdi> <time"), "{page}");
+    assert!(page.contains(", <bdi>eve</bdi> <time"), "{page}");
+    assert!(!page.contains("does not count") && !page.contains("approvals</b>"), "{page}");
+    let page = there.get(&run.0).await.body;
+    for person in ["bob", "eve"] {
+        assert!(page.contains(&format!("<dt>Approved</dt><dd>by <bdi>{person}</bdi>")), "{person}: {page}");
+    }
+}
+
+/// Someone whom a proxy signs in, with a group.
+struct Member<'a> {
+    served: &'a Served,
+    lines: [(&'static str, &'static str); 2],
+    cookie: String,
+    csrf: String,
+}
+
+impl<'a> Member<'a> {
+    async fn new(served: &'a Served, name: &'static str, group: &'static str) -> Self {
+        let lines = [("x-user", name), ("x-groups", group)];
+        let first = served.send("GET", "/runs", &lines, "").await;
+        Self { served, lines, cookie: first.cookies(), csrf: first.csrf() }
+    }
+
+    async fn get(&self, path: &str) -> HttpAnswer {
+        let lines = [self.lines[0], self.lines[1], ("cookie", self.cookie.as_str())];
+        self.served.send("GET", path, &lines, "").await
+    }
+
+    async fn post(&self, path: &str, fields: &str) -> HttpAnswer {
+        let origin = format!("http://{}", self.served.host());
+        let sent = [("origin", origin.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        let lines = [self.lines[0], self.lines[1], ("cookie", self.cookie.as_str()), sent[0], sent[1]];
+        self.served.send("POST", path, &lines, &format!("csrf={}{fields}", self.csrf)).await
+    }
+
+    /// Where a form leads, when that has ended.
+    async fn ended(&self, path: &str, fields: &str) -> String {
+        let answer = self.post(path, fields).await;
+        assert_eq!(answer.status, 303, "{path}: {}", answer.body);
+        let address = answer.header("location").to_owned();
+        self.get(&format!("{address}/events")).await;
+        address
+    }
+}
+
+/// Behind a proxy that gives roles, and approvals of two people.
+async fn proxied() -> Served {
+    let roles = Some(RoleHeader { header: "x-groups".into(), grants: Vec::new() });
+    let addresses = vec!["127.0.0.1".parse().unwrap()];
+    let proxies = Some(Proxies { header: "x-user".into(), addresses, roles });
+    serve_over(ConsoleOptions { proxies, approvals: 2, ..allowed() }, connector(&estate())).await
+}
+
+#[tokio::test]
+async fn who_lost_the_role_at_the_proxy_does_not_count_when_the_session_is_ended() {
+    let served = proxied().await;
+    let ada = Member::new(&served, "ada", "approver").await;
+    ada.ended("/runs", "").await;
+    let plan = ada.ended("/plans", "&all=1&view=&accept=agreed").await;
+    let hash = format!("&hash={}", hash_of(&ada.get(&plan).await.body));
+    for name in ["bob", "eve"] {
+        let approver = Member::new(&served, name, "approver").await;
+        assert_eq!(approver.post(&format!("{plan}/approve"), &hash).await.status, 303, "{name}");
+    }
+    assert!(ada.get(&plan).await.body.contains("2 of 2 approvals"));
+    Member::new(&served, "eve", "viewer").await;
+    let uncounted = "does not count: the proxy gave this name the role viewer last.";
+    for _ in 0..2 {
+        let page = ada.get(&plan).await.body;
+        assert!(page.contains("1 of 2 approvals") && page.contains(uncounted), "{page}");
+        let forced = ada.post(&format!("{plan}/apply"), &hash).await;
+        assert!(forced.status == 409 && forced.body.contains("1 of 2 approvals"), "{}", forced.body);
+        // All her sessions end, and what is known of her does not.
+        let list = ada.get("/sessions").await.body;
+        for row in list.split("<tr>").filter(|row| row.contains("<bdi>eve</bdi>")) {
+            let end = row.split("action=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert_eq!(ada.post(end, "").await.status, 303);
+        }
+    }
+    Member::new(&served, "eve", "approver").await;
+    assert!(ada.get(&plan).await.body.contains("2 of 2 approvals"));
 }
 
 #[tokio::test]

@@ -187,7 +187,10 @@ async fn audits_and_applies_are_one_list() {
     };
     let run = RunId::new("20261125-050000-abcd").unwrap();
     let store = Store::open(served.directory.path()).unwrap();
-    store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &record }).await.unwrap();
+    store
+        .begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &record, approvals: None })
+        .await
+        .unwrap();
     let second = visitor.audit().await;
 
     let page = visitor.get("/runs").await.body;

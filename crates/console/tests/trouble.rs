@@ -164,7 +164,10 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
         event: JournalEvent::RunStarted { reason: None, pace: None },
     };
     let store = Store::open(served.directory.path()).unwrap();
-    store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+    store
+        .begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first, approvals: None })
+        .await
+        .unwrap();
     run
 }
 

@@ -3,6 +3,7 @@
 use crate::file_names::readable;
 use crate::{InvalidKey, MANIFEST, Manifest, PackFile, PackSigner, SIGNATURE, STATEMENT};
 use hostssl_audit::{ALL, Profile};
+use hostssl_formats::apply_json::RunApproval;
 use hostssl_formats::approval_json::PackedOrder;
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::evidence_json::{EvidenceSummary, MissingPart};
@@ -54,8 +55,11 @@ pub struct PackedRun {
     pub approved: String,
     /// Who began it.
     pub principal: Principal,
-    /// Who ordered what of it in a console, oldest first: when in RFC 3339, what, who, and the hash of the plan.
+    /// Who approved its plan and who ordered what of it in a console, as it was kept: when in RFC 3339, what, who, and the hash of
+    /// the plan.
     pub orders: Vec<[String; 4]>,
+    /// The approvals that counted when it began.
+    pub approvals: Vec<RunApproval>,
     /// Its result with its receipts, in the format `hostssl/apply/v1`.
     pub result: Value,
     /// Its journal, one record each.
@@ -218,7 +222,7 @@ fn add_run(files: &mut Files, run: &PackedRun) -> io::Result<()> {
     let path = |name: &str| format!("runs/{}/{name}", readable(&run.id));
     files.add(&path("plan.json"), |out| out.write_all(run.plan.as_bytes()))?;
     let orders = run.orders.iter().map(|[at, act, person, plan]| PackedOrder { at, act, person, plan });
-    let approval = approval_json::value(&run.id, &run.approved, &run.principal, orders.collect())?;
+    let approval = approval_json::value(&run.id, &run.approved, &run.principal, orders.collect(), &run.approvals)?;
     files.json(&path("approval.json"), &approval)?;
     files.json(&path("result.json"), &run.result)?;
     files.lines(&path("journal.jsonl"), &run.journal)

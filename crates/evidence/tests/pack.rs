@@ -8,6 +8,7 @@ use hostssl_evidence::{
     AllowedSigners, MANIFEST, Manifest, PackCheck, PackFile, PackInput, PackProblem, PackSignature, PackSigner,
     PackedProbe, PackedRun, SIGNATURE, STATEMENT, SignerCheck, pack_files, verify, write_check,
 };
+use hostssl_formats::apply_json::RunApproval;
 use hostssl_model::Principal;
 use hostssl_model::untrusted::is_harmful;
 use hostssl_test_support::hostile::hostile;
@@ -68,6 +69,7 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
         approved: text.clone(),
         principal: Principal { name: text.clone(), ..Principal::default() },
         orders: vec![["2026-11-24T09:00:00Z", "apply", &text, &text].map(str::to_owned)],
+        approvals: vec![RunApproval { person: text.clone(), at: text.clone() }],
         result: serde_json::json!({ text.as_str(): text }),
         journal: vec![serde_json::json!({ text.as_str(): text })],
     };

@@ -190,6 +190,19 @@ struct KeptReport<'a> {
     /// Who was refused since; absent if no client was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedSinceV1<'a>>,
+    /// The approvals that counted when the run began; absent where its plan took one, that of the person who applied it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    approvals: &'a [RunApproval],
+}
+
+/// An approval that counted when a run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct RunApproval {
+    /// Who approved the plan.
+    pub person: String,
+    /// When, in RFC 3339.
+    pub at: String,
 }
 
 /// The JSON Schema of the format.
@@ -208,7 +221,7 @@ pub fn value(report: &run::Report, sessions: &[RunSessions]) -> Result<Value, se
     serde_json::to_value(Report { plaintext_sessions: sessions, ..report.into() })
 }
 
-/// The report, the receipts of its writes, and who was refused since, as one JSON value.
+/// The report, the receipts of its writes, who was refused since, and whose approvals it began with, as one JSON value.
 ///
 /// # Errors
 ///
@@ -217,9 +230,10 @@ pub fn value_with_receipts(
     report: &run::Report,
     receipts: &[Receipt],
     refused: &[RefusedSince],
+    approvals: &[RunApproval],
 ) -> Result<Value, serde_json::Error> {
     let refused = refused.iter().map(RefusedSinceV1::from).collect();
-    serde_json::to_value(KeptReport { report: report.into(), receipts, refused })
+    serde_json::to_value(KeptReport { report: report.into(), receipts, refused, approvals })
 }
 
 impl<'a> From<&'a run::Report> for Report<'a> {

@@ -1,5 +1,6 @@
 //! Who approved what, in an evidence pack: `runs/ID/approval.json`, and the head of `probes/ID.jsonl`. Frozen.
 
+use crate::apply_json::RunApproval;
 use hostssl_model::Principal;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -20,8 +21,13 @@ struct Approval<'a> {
     approved_plan: &'a str,
     /// Who began it.
     principal: Person<'a>,
-    /// Who approved its plan before it began, and what was ordered of it, in a console: oldest first.
+    /// Who approved its plan before it began or withdrew that, and what was ordered of it, in a console: in the order in which it was
+    /// kept, which need not be that of the clocks.
     orders: Vec<PackedOrder<'a>>,
+    /// The approvals that counted when it began; absent where its plan took one, that of the person who applied it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    approvals: &'a [RunApproval],
 }
 
 #[derive(Debug, Serialize)]
@@ -77,6 +83,7 @@ pub fn value(
     approved_plan: &str,
     principal: &Principal,
     orders: Vec<PackedOrder<'_>>,
+    approvals: &[RunApproval],
 ) -> Result<serde_json::Value, serde_json::Error> {
     let principal = Person {
         name: &principal.name,
@@ -84,7 +91,7 @@ pub fn value(
         tenant: principal.tenant.as_deref(),
         method: &principal.method,
     };
-    serde_json::to_value(Approval { run, approved_plan, principal, orders })
+    serde_json::to_value(Approval { run, approved_plan, principal, orders, approvals })
 }
 
 /// The first line of a packed probe as one JSON value.

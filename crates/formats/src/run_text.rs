@@ -1,5 +1,6 @@
 //! The result of a run as text: what needs attention first.
 
+use crate::apply_json::RunApproval;
 use crate::{Cell, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_list};
 use hostssl_model::{Outcome, ParameterName, ResourceId};
 use hostssl_remediation::{Report, RunOutcome, StepReport, StepStatus};
@@ -96,6 +97,19 @@ fn write_steps(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, 
     }
     if let Some(reason) = &report.undo_reason {
         writeln!(out, "reason of the undo: {}", safe(reason))?;
+    }
+    Ok(())
+}
+
+/// Writes whose approvals counted when the run began.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_approvals(out: &mut dyn Write, approvals: &[RunApproval]) -> io::Result<()> {
+    let (first, rest) = ("approved by ", "        and ");
+    for (at, one) in approvals.iter().enumerate() {
+        writeln!(out, "{}{}, {}", if at == 0 { first } else { rest }, safe(&one.person), safe(&one.at))?;
     }
     Ok(())
 }

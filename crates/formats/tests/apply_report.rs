@@ -1,7 +1,7 @@
 //! What became of a run, in the format that programs read.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_formats::apply_json::{self, Receipt};
+use hostssl_formats::apply_json::{self, Receipt, RunApproval};
 use hostssl_formats::{SubscriptionNames, Text, run_text};
 use hostssl_remediation::{Plan, Report, RunOutcome, RunSummary, StepStatus};
 use hostssl_test_support::clock::VirtualClock;
@@ -204,7 +204,10 @@ async fn receipts_stand_beside_the_report() {
         read_back_at: None,
         accepted: None,
     };
-    let mut json = apply_json::value_with_receipts(&report, &[receipt], &[]).unwrap();
+    let approval = RunApproval { person: "ada".to_owned(), at: "2026-11-24T23:00:00Z".to_owned() };
+    let mut json = apply_json::value_with_receipts(&report, &[receipt], &[], &[approval]).unwrap();
+    let approvals = json.as_object_mut().unwrap().remove("approvals").unwrap();
+    assert_eq!(approvals, serde_json::json!([{ "person": "ada", "at": "2026-11-24T23:00:00Z" }]));
     let receipts = json.as_object_mut().unwrap().remove("receipts").unwrap();
     assert_eq!(json, apply_json::value(&report, &[]).unwrap());
     let expected = serde_json::json!([{

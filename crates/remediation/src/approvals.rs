@@ -1,5 +1,7 @@
 //! Whether enough people have approved a plan.
 
+use std::collections::BTreeMap;
+
 /// An approval of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanApproval {
@@ -9,6 +11,64 @@ pub struct PlanApproval {
     pub at_ms: i64,
     /// When the person withdrew it, if that was done.
     pub withdrawn_ms: Option<i64>,
+    /// The role that a proxy gave the person last, where someone with it may not approve.
+    pub lower_role: Option<String>,
+}
+
+/// Who may approve, as far as the process knows that applies a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approvers {
+    /// People whom it knows by name, as names are compared: why the approval of one does not count, if it does not.
+    pub named: BTreeMap<String, Option<String>>,
+    /// Why the approval of anyone else does not count. Otherwise it counts unless a proxy gave the person a lower role last.
+    pub others: Option<String>,
+}
+
+/// By what the approvals of a plan are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalRule {
+    /// How many people have to approve it.
+    pub needed: u32,
+    /// Who made it, and so does not approve it.
+    pub made_by: Vec<String>,
+    /// Whose approvals count.
+    pub approvers: Approvers,
+}
+
+impl Approvers {
+    /// Why an approval does not count, if it does not.
+    fn why_not(&self, approval: &PlanApproval) -> Option<String> {
+        if let Some(known) = self.named.get(&plain_name(&approval.person)) {
+            return known.clone();
+        }
+        let lower = |role| format!("the proxy gave this name the role {role} last");
+        self.others.clone().or_else(|| approval.lower_role.as_deref().map(lower))
+    }
+}
+
+impl ApprovalRule {
+    /// How a plan with these approvals stands. They are given in the order in which they were kept.
+    #[must_use]
+    pub fn count(&self, approvals: Vec<PlanApproval>) -> PlanApprovals {
+        let (given, uncounted, withdrawn) = (Vec::new(), Vec::new(), Vec::new());
+        let mut found = PlanApprovals { needed: self.needed, given, uncounted, withdrawn };
+        let is_author = |person: &str| self.made_by.iter().any(|author| is_same_person(author, person));
+        for approval in approvals.into_iter().filter(|one| !is_author(&one.person)) {
+            if approval.withdrawn_ms.is_some() {
+                found.withdrawn.push(approval);
+            } else if found.has(&approval.person) {
+                continue;
+            } else if let Some(why) = self.approvers.why_not(&approval) {
+                found.uncounted.push((approval, why));
+            } else {
+                found.given.push(approval);
+            }
+        }
+        let mut withdrawn = std::mem::take(&mut found.withdrawn);
+        withdrawn.retain(|one| !found.has(&one.person));
+        found.withdrawn = withdrawn;
+        found
+    }
 }
 
 /// How a plan stands with those who approve.
@@ -25,31 +85,6 @@ pub struct PlanApprovals {
 }
 
 impl PlanApprovals {
-    /// Counts the approvals of a plan that someone made. `why_not` says why someone is no approver any more, as far as it knows.
-    pub fn of(
-        needed: u32,
-        made_by: &str,
-        approvals: Vec<PlanApproval>,
-        why_not: impl Fn(&str) -> Option<String>,
-    ) -> Self {
-        let mut found = Self { needed, given: Vec::new(), uncounted: Vec::new(), withdrawn: Vec::new() };
-        for approval in approvals.into_iter().filter(|one| !is_same_person(&one.person, made_by)) {
-            if approval.withdrawn_ms.is_some() {
-                found.withdrawn.push(approval);
-            } else if found.has(&approval.person) {
-                continue;
-            } else if let Some(why) = why_not(&approval.person) {
-                found.uncounted.push((approval, why));
-            } else {
-                found.given.push(approval);
-            }
-        }
-        let mut withdrawn = std::mem::take(&mut found.withdrawn);
-        withdrawn.retain(|one| !found.has(&one.person));
-        found.withdrawn = withdrawn;
-        found
-    }
-
     /// Whether approving is a step of its own. Otherwise the person who applies the plan approves it.
     #[must_use]
     pub fn are_apart(&self) -> bool {
@@ -103,11 +138,15 @@ mod tests {
     use super::*;
 
     fn approval(person: &str) -> PlanApproval {
-        PlanApproval { person: person.to_owned(), at_ms: 0, withdrawn_ms: None }
+        PlanApproval { person: person.to_owned(), at_ms: 0, withdrawn_ms: None, lower_role: None }
+    }
+
+    fn rule(needed: u32) -> ApprovalRule {
+        ApprovalRule { needed, made_by: vec!["Paul".to_owned()], approvers: Approvers::default() }
     }
 
     fn of(needed: u32, people: &[&str]) -> PlanApprovals {
-        PlanApprovals::of(needed, "Paul", people.iter().map(|person| approval(person)).collect(), |_| None)
+        rule(needed).count(people.iter().map(|person| approval(person)).collect())
     }
 
     #[test]
@@ -128,10 +167,25 @@ mod tests {
     fn what_was_withdrawn_or_is_of_no_approver_does_not_count() {
         let withdrawn = |person| PlanApproval { withdrawn_ms: Some(1), ..approval(person) };
         let all = vec![withdrawn("ada"), withdrawn("bob"), approval("eve"), approval("bob")];
-        let counted = PlanApprovals::of(2, "paul", all, |person| (person == "eve").then(|| "she left".to_owned()));
+        let named = [("bob".to_owned(), None), ("eve".to_owned(), Some("she left".to_owned()))].into();
+        let counted = ApprovalRule { approvers: Approvers { named, others: None }, ..rule(2) }.count(all);
         let people = |all: &[PlanApproval]| all.iter().map(|one| one.person.clone()).collect::<Vec<_>>();
         assert_eq!((people(&counted.given), people(&counted.withdrawn)), (vec!["bob".into()], vec!["ada".into()]));
         assert_eq!(counted.uncounted, [(approval("eve"), "she left".to_owned())]);
         assert_eq!((counted.missing(), counted.has("eve"), counted.has("ada")), (1, true, false));
+    }
+
+    #[test]
+    fn of_people_who_are_not_named_a_proxy_knows() {
+        let lower = |person: &str| PlanApproval { lower_role: Some("planner".to_owned()), ..approval(person) };
+        let named = || [("ada".to_owned(), None)].into();
+        let why = |others: Option<&str>, approval| {
+            let approvers = Approvers { named: named(), others: others.map(ToOwned::to_owned) };
+            approvers.why_not(&approval)
+        };
+        assert_eq!(why(None, lower("zoe")).unwrap(), "the proxy gave this name the role planner last");
+        assert_eq!(why(Some("no one else"), approval("zoe")).unwrap(), "no one else");
+        // Who is named is judged by that alone.
+        assert_eq!((why(None, approval("zoe")), why(Some("no one else"), lower(" ADA"))), (None, None));
     }
 }

@@ -86,7 +86,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         };
         let mut state = RunState::new(plan.steps().len());
         state.advance(&first).map_err(ExecuteError::Defect)?;
-        let new = NewRun { id: run, plan, principal: by, first: &first };
+        let new = NewRun { id: run, plan, principal: by, first: &first, approvals: approved.rule() };
         let recorder = RunRecorder::new(self, run, plan, state);
         let begun = recorder.timing_a_stop(recorder.begin(&new)).await;
         begun.map_err(|source| match source {

@@ -1,6 +1,9 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
-use crate::{InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState, Step, StepOutcome};
+use crate::{
+    ApprovalRule, InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState, Step,
+    StepOutcome,
+};
 use async_trait::async_trait;
 use hostssl_model::{Advice, Fault, Hint, Principal, ResourceId};
 use std::collections::BTreeMap;
@@ -53,6 +56,8 @@ pub struct NewRun<'a> {
     pub principal: &'a Principal,
     /// The record that begins it.
     pub first: &'a JournalRecord,
+    /// By what the approvals of its plan are counted, beside what is kept of it.
+    pub approvals: Option<&'a ApprovalRule>,
 }
 
 /// A run as it was kept.

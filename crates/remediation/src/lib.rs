@@ -30,7 +30,7 @@ mod run_end;
 mod setting;
 mod text;
 
-pub use approvals::{PlanApproval, PlanApprovals, is_same_person, plain_name};
+pub use approvals::{ApprovalRule, Approvers, PlanApproval, PlanApprovals, is_same_person, plain_name};
 pub use clients::{AffectedClient, ClientEncryption, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, OnResume};
 pub use goal::{FixableControl, Goal};

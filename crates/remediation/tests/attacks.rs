@@ -879,7 +879,13 @@ async fn a_resumed_run_claims_nothing_about_what_it_may_have_written() {
         [(1, ["changed-since-plan"; 3]), (5, ["applied", "changed-since-plan", "changed-since-plan"])]
     {
         let restored = MemoryJournal::default();
-        let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &whole[0] };
+        let new = NewRun {
+            id: &run(),
+            plan: &case.plan,
+            principal: case.plan.principal(),
+            first: &whole[0],
+            approvals: None,
+        };
         restored.begin(&new).await.unwrap();
         let of_first = |record: &&JournalRecord| matches!(record.event, JournalEvent::Step { step: 1, .. });
         let records: Vec<JournalRecord> = whole.iter().filter(of_first).take(kept - 1).cloned().collect();
@@ -920,7 +926,7 @@ async fn a_clock_that_is_set_back_prolongs_no_wait() {
     // Killed between the intent and the write.
     let record = |event| JournalRecord { at_ms: case.clock.now_ms(), event };
     let first = record(JournalEvent::RunStarted { reason: None, pace: None });
-    let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first };
+    let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first, approvals: None };
     case.journal.begin(&new).await.unwrap();
     let act = StepEvent::Intent { found: SafeText::new("off"), was_default: false };
     let intent = record(JournalEvent::Step { step: 1, direction: Direction::Apply, act });

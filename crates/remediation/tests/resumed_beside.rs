@@ -24,7 +24,10 @@ async fn the_rest_of_a_server_whose_write_was_open_is_done_too() {
     let (journal, run) = (MemoryJournal::default(), RunId::new("run-1").unwrap());
     let record = |event| JournalRecord { at_ms: NOW_MS, event };
     let first = record(JournalEvent::RunStarted { reason: None, pace: None });
-    journal.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+    journal
+        .begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first, approvals: None })
+        .await
+        .unwrap();
     let text = SafeText::new;
     let intent = |step: &hostssl_remediation::Step| StepEvent::Intent { found: text(&step.before), was_default: false };
     let mut acts = Vec::new();

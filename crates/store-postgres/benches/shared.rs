@@ -56,7 +56,13 @@ fn each_append(store: &Store) -> Vec<Duration> {
     let record = |event| JournalRecord { at_ms: 1, event };
     let first = record(JournalEvent::RunStarted { reason: None, pace: None });
     runtime
-        .block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first }))
+        .block_on(store.begin(&NewRun {
+            id: &id,
+            plan: &plan,
+            principal: plan.principal(),
+            first: &first,
+            approvals: None,
+        }))
         .unwrap();
     let records = [record(JournalEvent::RunResumed)];
     let one = || {

@@ -89,6 +89,9 @@ pub enum StoreError {
         /// How many have to.
         required: u32,
     },
+    /// The plan takes approvals, and those it had were for an earlier run.
+    #[error("run {0} has applied this plan, and its approvals were for that run")]
+    ApprovalsUsed(RunId),
     /// Another process has written to a run that this one writes, in spite of the lock.
     #[error("another process has also written to run {0}")]
     NotAlone(RunId),
@@ -235,6 +238,7 @@ impl Advice for StoreError {
             Self::NotApproved { .. } => {
                 "approvers who did not make the plan approve it on its page in a console; then apply it"
             }
+            Self::ApprovalsUsed(_) => "make a new plan in the console, and have it approved",
             Self::Shared { error: SharedError::Unfit { hint, .. }, .. } => hint,
             Self::Shared { error: SharedError::Standby(_), .. } => {
                 "name the primary server in --store, or all servers: postgres://HOST,HOST/DATABASE"

@@ -19,6 +19,7 @@ mod plan_approvals;
 mod principal;
 mod probers;
 mod probes;
+mod proxied_roles;
 mod reader;
 mod run_check;
 mod runs;
@@ -43,11 +44,12 @@ pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use kept_plans::{KeptPlan, KeptPlanEntry};
 pub use orders::{Order, OrderAct};
-pub use plan_approvals::RequiredApprovals;
+pub use plan_approvals::{ApprovalAct, RequiredApprovals};
 pub use probers::{
     Enrolment, KeptAnswer, KeptLook, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal, ZoneProbers,
 };
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
+pub use proxied_roles::ProxiedRole;
 pub use reader::{RunEntry, StoreReader, WriteReceipt};
 pub use runs::{KeptRun, RunPurpose};
 pub use shared_log::{
@@ -111,6 +113,7 @@ impl Journal for Store {
             steps: run.plan.steps().len(),
             principal: principal::principal_to(run.principal),
             first: run.first.clone(),
+            rule: run.approvals.cloned().unwrap_or_default(),
         };
         Ok(self.writer.keep(Request::Begin(Box::new(begin))).await?)
     }

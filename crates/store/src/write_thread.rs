@@ -2,10 +2,10 @@
 
 use crate::database::JOURNAL_TIMEOUT;
 use crate::directory::DatabaseFile;
-use crate::plan_approvals::check_approved;
+use crate::plan_approvals::{approvals_to_begin, keep_approvals_of};
 use crate::shared_log::{Writing, in_transaction};
 use crate::{Lease, SharedLog, StoreError};
-use hostssl_remediation::{Direction, JournalEvent, JournalRecord, RunId, RunPhase, StepEvent};
+use hostssl_remediation::{ApprovalRule, Direction, JournalEvent, JournalRecord, RunId, RunPhase, StepEvent};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,6 +65,7 @@ pub(crate) struct Begin {
     pub(crate) steps: usize,
     pub(crate) principal: String,
     pub(crate) first: JournalRecord,
+    pub(crate) rule: ApprovalRule,
 }
 
 type Job = (Request, oneshot::Sender<Result<(), StoreError>>);
@@ -176,6 +177,8 @@ fn keep_all(
                     error @ (StoreError::NoSuchRun(_)
                     | StoreError::RunExists(_)
                     | StoreError::Unfinished(_)
+                    | StoreError::NotApproved { .. }
+                    | StoreError::ApprovalsUsed(_)
                     | StoreError::NotAlone(_)),
                 ) => results.push(Err(error)),
                 // A full disk may have ended the whole transaction already: nothing of it is kept.
@@ -218,8 +221,8 @@ fn keep_one(transaction: &mut Transaction<'_>, known: &mut Known, request: &Requ
 }
 
 fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> {
-    check_approved(connection, &begin.plan_hash)?;
     refuse_unfinished(connection, None)?;
+    let approvals = approvals_to_begin(connection, &begin.plan_hash, &begin.rule)?;
     let exists = "SELECT 1 FROM runs WHERE id = ?1";
     if connection.prepare_cached(exists)?.exists([begin.run.as_str()])? {
         return Err(StoreError::RunExists(begin.run.clone()));
@@ -231,6 +234,7 @@ fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> 
     connection
         .prepare_cached("INSERT INTO runs (id, plan, steps, principal, phase) VALUES (?1, ?2, ?3, ?4, 'applying')")?
         .execute(params![begin.run.as_str(), begin.plan_hash, steps, begin.principal])?;
+    keep_approvals_of(connection, &begin.run, &approvals)?;
     insert_record(connection, &begin.run, 1, &begin.first)
 }
 
@@ -354,6 +358,7 @@ mod tests {
             steps: 1,
             principal: "{}".into(),
             first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None, pace: None } },
+            rule: ApprovalRule::default(),
         }))
     }
 

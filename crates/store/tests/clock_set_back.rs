@@ -145,7 +145,10 @@ async fn what_was_read_back_last_counts_whatever_the_clock_said() {
         let at_ms = (Timestamp::now() + SignedDuration::from_mins(ahead)).as_millisecond() - 1;
         let run = RunId::new(id).unwrap();
         let first = JournalRecord { at_ms, event: JournalEvent::RunStarted { reason: None, pace: None } };
-        journal.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+        journal
+            .begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first, approvals: None })
+            .await
+            .unwrap();
         let step =
             |act| JournalRecord { at_ms, event: JournalEvent::Step { step: 1, direction: Direction::Apply, act } };
         let records = [

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_remediation::{Journal as _, JournalError, JournalEvent, JournalRecord, NewRun, PlanHash, RunId};
+use hostssl_remediation::{
+    ApprovalRule, Approvers, Journal as _, JournalError, JournalEvent, JournalRecord, NewRun, Plan, PlanHash, RunId,
+};
 use hostssl_store::{
-    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, RequiredApprovals, SignInLimits, Store, StoreReader,
-    WorkInProgress, WorkKind,
+    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, ProxiedRole, RequiredApprovals, SignInLimits, Store,
+    StoreReader, WorkInProgress, WorkKind,
 };
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
@@ -59,56 +61,162 @@ fn a_plan_is_seen_by_every_console_and_the_oldest_goes() {
 
 #[test]
 fn an_approval_counts_once_and_its_withdrawal_is_kept_with_it() {
-    let (_directory, one, two) = opened();
+    let (directory, one, two) = opened();
     let approve = |store: &AuditStore, person: &str, at_ms| {
-        store.approve_plan(&hash('a'), person, at_ms).unwrap();
+        assert_eq!(store.approve_plan(&hash('a'), person, at_ms).unwrap(), None);
     };
     approve(&one, "ada", 2);
+    // The clock of another machine is behind: what was kept first stays first.
     approve(&two, "bob", 1);
     approve(&two, "ada", 3);
     let found = one.plan_approvals(&hash('a')).unwrap();
     let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.at_ms)).collect();
-    assert_eq!(told, [("bob", 1), ("ada", 2)]);
+    assert_eq!(told, [("ada", 2), ("bob", 1)]);
     assert!(one.plan_approvals(&hash('b')).unwrap().is_empty());
     let withdraw = |person| two.withdraw_approval(&hash('a'), person, 4).unwrap();
     assert!(withdraw("ada") && !withdraw("ada") && !withdraw("eve"));
-    approve(&one, "ada", 5);
+    approve(&one, "ada", 4);
     approve(&one, "ada", 6);
     let found = two.plan_approvals(&hash('a')).unwrap();
     let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.at_ms, one.withdrawn_ms)).collect();
-    assert_eq!(told, [("bob", 1, None), ("ada", 2, Some(4)), ("ada", 5, None)]);
+    assert_eq!(told, [("ada", 2, Some(4)), ("bob", 1, None), ("ada", 4, None)]);
     assert_eq!(one.run_of_plan(&hash('a')).unwrap(), None);
+    let acts = StoreReader::open(directory.path()).unwrap().approval_acts(&hash('a')).unwrap();
+    let acts: Vec<_> = acts.iter().map(|act| (act.person.as_str(), act.at_ms, act.approves)).collect();
+    assert_eq!(acts, [("ada", 2, true), ("bob", 1, true), ("ada", 4, false), ("ada", 4, true)]);
+}
+
+/// A plan that takes two approvals, and the store that begins its runs.
+struct TeamPlan {
+    plan: Plan,
+    console: AuditStore,
+    store: Store,
+    directory: tempfile::TempDir,
+}
+
+impl TeamPlan {
+    fn new() -> Self {
+        let (directory, console, _) = opened();
+        let store = Store::open(directory.path()).unwrap();
+        let made = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
+        let entry = KeptPlanEntry { hash: made.hash().clone(), ..plan("p", 1).entry };
+        console.keep_plan(&KeptPlan { entry, ..plan("", 0) }).unwrap();
+        Self { plan: made, console, store, directory }
+    }
+
+    fn approve(&self, person: &str, at_ms: i64) {
+        assert_eq!(self.console.approve_plan(self.plan.hash(), person, at_ms).unwrap(), None);
+    }
+
+    async fn begin_as(&self, id: &str, rule: Option<&ApprovalRule>) -> Result<RunId, String> {
+        let (run, first) = (RunId::new(id).unwrap(), JournalEvent::RunStarted { reason: None, pace: None });
+        let first = JournalRecord { at_ms: 10, event: first };
+        let (plan, principal) = (&self.plan, self.plan.principal());
+        let begun = self.store.begin(&NewRun { id: &run, plan, principal, first: &first, approvals: rule }).await;
+        begun.map(|()| run).map_err(|error| match error {
+            JournalError::Other(why) => why.to_string(),
+            other => format!("{other:?}"),
+        })
+    }
+
+    async fn begin(&self) -> Result<RunId, String> {
+        self.begin_as("run-1", None).await
+    }
+
+    fn counted(&self, run: &RunId) -> Vec<(String, i64)> {
+        let found = self.console.run_approvals(run).unwrap();
+        found.into_iter().map(|one| (one.person, one.at_ms)).collect()
+    }
 }
 
 /// Who begins it has counted before; someone may have withdrawn since.
 #[tokio::test]
 async fn a_run_of_a_plan_begins_only_while_it_has_its_approvals() {
-    let (directory, console, _) = opened();
-    let store = Store::open(directory.path()).unwrap();
-    let made = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
-    let entry = KeptPlanEntry { hash: made.hash().clone(), ..plan("p", 1).entry };
-    console.keep_plan(&KeptPlan { entry, ..plan("", 0) }).unwrap();
-    let (run, first) = (RunId::new("run-1").unwrap(), JournalEvent::RunStarted { reason: None, pace: None });
-    let first = JournalRecord { at_ms: 1, event: first };
-    let begin =
-        async || store.begin(&NewRun { id: &run, plan: &made, principal: made.principal(), first: &first }).await;
+    let team = TeamPlan::new();
+    let (console, hash) = (&team.console, team.plan.hash());
     // The author does not count, and one person in two spellings is one.
     for person in ["Paul", "bob", "Bob"] {
-        console.approve_plan(made.hash(), person, 2).unwrap();
-        let refused = begin().await.unwrap_err();
-        assert!(
-            matches!(&refused, JournalError::Other(why) if why.to_string().contains("of 2 approvals")),
-            "{refused:?}"
-        );
+        team.approve(person, 2);
+        assert!(team.begin().await.unwrap_err().contains("of 2 approvals"));
     }
-    console.approve_plan(made.hash(), "ada", 3).unwrap();
-    assert!(console.withdraw_approval(made.hash(), "ada", 4).unwrap());
-    begin().await.unwrap_err();
-    assert_eq!(console.run_of_plan(made.hash()).unwrap(), None);
-    console.approve_plan(made.hash(), "ada", 5).unwrap();
-    begin().await.unwrap();
-    assert_eq!(console.run_of_plan(made.hash()).unwrap(), Some(run.clone()));
-    assert!(!console.withdraw_approval(made.hash(), "ada", 6).unwrap(), "a run has begun");
+    team.approve("ada", 3);
+    assert!(console.withdraw_approval(hash, "ada", 4).unwrap());
+    team.begin().await.unwrap_err();
+    assert_eq!(console.run_of_plan(hash).unwrap(), None);
+    team.approve("ada", 5);
+    let run = team.begin().await.unwrap();
+    assert_eq!(console.run_of_plan(hash).unwrap(), Some(run.clone()));
+    assert!(!console.withdraw_approval(hash, "ada", 6).unwrap(), "a run has begun");
+    assert_eq!(console.approve_plan(hash, "eve", 7).unwrap(), Some(run.clone()), "a run has begun");
+    // What counted stays as it was, and is for one run.
+    assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("ada".to_owned(), 5)]);
+    let finished = JournalRecord { at_ms: 11, event: JournalEvent::RunFinished };
+    team.store.append(&run, &[finished]).await.unwrap();
+    let again = team.begin_as("run-2", None).await.unwrap_err();
+    assert!(again.contains("run run-1 has applied this plan"), "{again}");
+}
+
+/// The transaction that begins a run counts as the console does, by what it knows of people.
+#[tokio::test]
+async fn approvals_are_judged_where_a_run_begins() {
+    let team = TeamPlan::new();
+    for (person, at_ms) in [("bob", 2), ("eve", 3)] {
+        team.approve(person, at_ms);
+    }
+    let named = [("eve".to_owned(), Some("she left".to_owned()))].into();
+    let rule = ApprovalRule { approvers: Approvers { named, others: None }, ..ApprovalRule::default() };
+    let refused = team.begin_as("run-1", Some(&rule)).await.unwrap_err();
+    assert!(refused.contains("1 of 2 approvals"), "{refused}");
+    let three = ApprovalRule { needed: 3, ..rule.clone() };
+    team.approve("ada", 4);
+    assert!(team.begin_as("run-1", Some(&three)).await.unwrap_err().contains("2 of 3 approvals"));
+    let also_hers = ApprovalRule { made_by: vec!["ADA".to_owned()], ..rule.clone() };
+    assert!(team.begin_as("run-1", Some(&also_hers)).await.unwrap_err().contains("1 of 2 approvals"));
+    let run = team.begin_as("run-1", Some(&rule)).await.unwrap();
+    assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("ada".to_owned(), 4)]);
+}
+
+/// A proxy was heard to give someone a lower role, and no session of theirs is left.
+#[tokio::test]
+async fn the_role_that_a_proxy_gave_last_outlives_every_session() {
+    let team = TeamPlan::new();
+    let say = |person, role, may_approve| {
+        team.console.keep_proxied_role(&ProxiedRole { person, role, may_approve, at_ms: 1 }).unwrap();
+    };
+    for (person, at_ms) in [("bob", 2), ("eve", 3)] {
+        say(person, "approver", true);
+        team.approve(person, at_ms);
+    }
+    say(" EVE", "viewer", false);
+    let found = team.console.plan_approvals(team.plan.hash()).unwrap();
+    let told: Vec<_> = found.iter().map(|one| (one.person.as_str(), one.lower_role.as_deref())).collect();
+    assert_eq!(told, [("bob", None), ("eve", Some("viewer"))]);
+    assert!(team.begin().await.unwrap_err().contains("1 of 2 approvals"));
+    say("eve", "approver", true);
+    let run = team.begin().await.unwrap();
+    // What was said later takes nothing back.
+    say("eve", "viewer", false);
+    assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("eve".to_owned(), 3)]);
+}
+
+/// Before it was kept with the run, who approved is told by the clock.
+#[tokio::test]
+async fn of_a_run_of_an_earlier_version_the_approvals_before_it_are_shown() {
+    let team = TeamPlan::new();
+    for (person, at_ms) in [("bob", 2), ("eve", 3)] {
+        team.approve(person, at_ms);
+    }
+    let run = team.begin().await.unwrap();
+    let database = rusqlite::Connection::open(team.directory.path().join("hostssl.db")).unwrap();
+    let hash = team.plan.hash().as_str();
+    database
+        .execute_batch(&format!(
+            "DROP TRIGGER run_approvals_are_not_removed; DELETE FROM run_approvals;
+             INSERT INTO approval_changes (plan, person, at_ms, approves)
+             VALUES ('{hash}', 'bob', 20, 0), ('{hash}', 'ada', 21, 1), ('{hash}', 'Paul', 4, 1)"
+        ))
+        .unwrap();
+    assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("eve".to_owned(), 3)]);
 }
 
 const NOW: i64 = 1_000_000;

@@ -83,7 +83,10 @@ async fn the_cost_of_the_journal() {
     let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
     let run = RunId::new("run-1").unwrap();
     let first = JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None, pace: None } };
-    store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+    store
+        .begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first, approvals: None })
+        .await
+        .unwrap();
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..2000 {
         let began = Instant::now();

@@ -62,7 +62,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub fn begin(store: &Store, run: &str) -> Result<(), JournalError> {
     let (id, plan) = (RunId::new(run).unwrap(), plan());
     let first = record(JournalEvent::RunStarted { reason: None, pace: None });
-    block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first }))
+    block_on(store.begin(&NewRun { id: &id, plan: &plan, principal: plan.principal(), first: &first, approvals: None }))
 }
 
 pub fn append(store: &Store, run: &str, event: JournalEvent) -> Result<(), JournalError> {

@@ -19,7 +19,7 @@ use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
 use hostssl_model::{Hint, ResourceId};
 use hostssl_remediation::{
-    Approved, Direction, LoadedRun, OnResume, Plan, PlanApprovals, RunId, StepEffect, StepReport,
+    ApprovalRule, Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport,
 };
 use hostssl_store::{Store, StoreReader};
 use std::path::PathBuf;
@@ -195,8 +195,9 @@ fn refuse_unapproved(args: &ApplyArgs, plan: &Plan) -> Result<(), CliError> {
             "make a new plan in the console, and have it approved",
         ));
     }
-    let approvals = reader.plan_approvals(plan.hash())?;
-    let approvals = PlanApprovals::of(required.approvals, &required.made_by, approvals, |_| None);
+    let (needed, made_by) = (required.approvals, vec![required.made_by]);
+    let rule = ApprovalRule { needed, made_by, ..ApprovalRule::default() };
+    let approvals = rule.count(reader.plan_approvals(plan.hash())?);
     if approvals.missing() == 0 {
         return Ok(());
     }

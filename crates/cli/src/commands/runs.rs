@@ -15,13 +15,14 @@ use crate::exit::Exit;
 use crate::simulated::of_cloud;
 use crate::state::{find_run, instant};
 use crate::stdout;
+use hostssl_formats::apply_json::RunApproval;
 use hostssl_formats::run_refused::{self, RefusedSince};
 use hostssl_formats::{
     Cell, Entry, Heading, Section, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
 };
 use hostssl_model::{Meaning, ResourceId};
-use hostssl_remediation::{Direction, ExecuteError, Report, RunId, StepStatus};
-use hostssl_store::{StoreReader, WriteReceipt, server_key};
+use hostssl_remediation::{Direction, ExecuteError, PlanApproval, Report, RunId, StepStatus};
+use hostssl_store::{StoreError, StoreReader, WriteReceipt, server_key};
 use std::io::{self, Write};
 
 pub(crate) fn run(args: &RunsArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
@@ -54,20 +55,30 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     let known = reader.subscription_names()?;
     let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let refused = refused_since(&reader, &report, &receipts)?;
+    let approvals = approvals(&reader, &run)?;
     let terminal = of_cloud(terminal, loaded.plan.cloud()).of_plan(&loaded.plan);
-    write_run(&report, &receipts, &refused, &names, args, query.as_ref(), &terminal)?;
+    write_run(&report, (&receipts, &refused, &approvals), &names, args, query.as_ref(), &terminal)?;
     Ok(Exit::AllPass)
 }
 
 /// The result of a run with its receipts, as `hostssl runs show -o json` writes it.
 pub(crate) fn document(reader: &StoreReader, run: &RunId, report: &Report) -> Result<serde_json::Value, CliError> {
     let receipts = reader.receipts(run)?;
-    value(report, &receipts, &refused_since(reader, report, &receipts)?)
+    value(report, (&receipts, &refused_since(reader, report, &receipts)?, &approvals(reader, run)?))
 }
 
-fn value(report: &Report, receipts: &[WriteReceipt], refused: &[RefusedSince]) -> Result<serde_json::Value, CliError> {
+/// What is kept of a run beside its report: its receipts, who was refused since, and the approvals that it began with.
+type BesideReport<'a> = (&'a [WriteReceipt], &'a [RefusedSince], &'a [RunApproval]);
+
+fn value(report: &Report, (receipts, refused, approvals): BesideReport<'_>) -> Result<serde_json::Value, CliError> {
     let receipts: Vec<apply_json::Receipt> = receipts.iter().map(|receipt| of_receipt(receipt, report)).collect();
-    apply_json::value_with_receipts(report, &receipts, refused).map_err(|error| CliError::defect(&error))
+    apply_json::value_with_receipts(report, &receipts, refused, approvals).map_err(|error| CliError::defect(&error))
+}
+
+/// Whose approvals counted when a run began.
+pub(crate) fn approvals(reader: &StoreReader, run: &RunId) -> Result<Vec<RunApproval>, StoreError> {
+    let of = |one: PlanApproval| RunApproval { person: one.person, at: instant(one.at_ms) };
+    Ok(reader.run_approvals(run)?.into_iter().map(of).collect())
 }
 
 /// The clients that were refused since the run has enforced TLS, of what is kept of the clients.
@@ -95,8 +106,7 @@ fn refused_since(
 
 fn write_run(
     report: &Report,
-    receipts: &[WriteReceipt],
-    refused: &[RefusedSince],
+    beside: BesideReport<'_>,
     names: &SubscriptionNames,
     args: &RunsShowArgs,
     query: Option<&hostssl_formats::Query>,
@@ -113,11 +123,13 @@ fn write_run(
     if args.value.is_table() {
         return stdout::write_text(terminal, &shape, |out, text| {
             run_text::write(out, report, names, text)?;
+            let (receipts, refused, approvals) = beside;
+            run_text::write_approvals(out, approvals)?;
             write_receipts(out, receipts, &text.of_another_list())?;
             run_refused::write(out, refused, text)
         });
     }
-    let document = value(report, receipts, refused)?;
+    let document = value(report, beside)?;
     stdout::write_value(&document, query, format, palette)
 }
 

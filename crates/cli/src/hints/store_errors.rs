@@ -29,6 +29,7 @@ pub(super) fn of_a_directory() -> Vec<Said> {
         StoreError::RunExists(_) => StoreError::RunExists(run()),
         StoreError::Unfinished(_) => StoreError::Unfinished(run()),
         StoreError::NotApproved { .. } => StoreError::NotApproved { given: 1, required: 2 },
+        StoreError::ApprovalsUsed(_) => StoreError::ApprovalsUsed(run()),
         StoreError::NotAlone(_) => StoreError::NotAlone(run()),
         StoreError::Gone(_) => StoreError::Gone(path()),
         StoreError::Closed => StoreError::Closed,

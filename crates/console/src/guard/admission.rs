@@ -41,11 +41,21 @@ pub(crate) async fn require_session(
             // What another console behind the same proxy gave this browser. No one else can have set it: see `cookie_name`.
             let held = secrets.first().filter(|_| known.is_none() && options.is_secure());
             let (secret, session) = shared.sessions.begin_proxied(person, held.map(String::as_str))?;
+            let begun = session.clone();
+            if let Err(error) = shared.ask_sessions(move |sessions| sessions.keep_proxied_role(&begun)).await {
+                // On a full disk people still see what was kept.
+                tracing::warn!(?error, person = session.person(), "the role that a proxy gives could not be kept");
+            }
             (session, Some(secret).filter(|_| held.is_none()))
         }
         (_, None) if request.method() == Method::POST => return Err(Failure::signed_out_of_form()),
         (_, None) => return Err(Failure::signed_out()),
     };
+    if let Some(used_ms) = session.use_to_keep() {
+        let (sessions, session) = (shared.sessions.clone(), session.clone());
+        // No page waits for it.
+        tokio::task::spawn_blocking(move || sessions.keep_use(&session, used_ms));
+    }
     request.extensions_mut().insert(session.clone());
     let mut response = next.run(request).await;
     if let Some(cookie) = fresh.and_then(|secret| session_cookie(options, shared.port, &secret)) {

@@ -23,6 +23,11 @@ impl ListedPeople {
         self.roles(name).next().is_some()
     }
 
+    /// The names, each as often as it was given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.people.iter().map(|(name, _)| name.as_str())
+    }
+
     /// What someone of this name may do at most, if the console was started for them.
     pub(crate) fn greatest_role(&self, name: &str) -> Option<Role> {
         self.roles(name).max()

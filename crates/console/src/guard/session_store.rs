@@ -7,7 +7,7 @@ use super::session_error::SessionStoreError;
 use crate::user_role::Role;
 use hostssl_model::hex;
 use hostssl_remediation::{is_same_person, plain_name};
-use hostssl_store::{AuditStore, KeptLink, KeptSession, SignInLimits};
+use hostssl_store::{AuditStore, KeptLink, KeptSession, ProxiedRole, SignInLimits};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -246,13 +246,11 @@ impl SessionStore {
         Ok(users.filter(is_named).map(|user| user.role).collect())
     }
 
-    /// What a proxy said last of the people whom it signed in here, by their plain names.
-    pub(crate) fn proxied_roles(&self) -> HashMap<String, Role> {
-        let here = lock(&self.here);
-        let mut proxied: Vec<&Session> =
-            here.values().map(|(_, session)| session).filter(|one| one.by_proxy()).collect();
-        proxied.sort_by_key(|session| session.used_ms());
-        proxied.into_iter().map(|session| (plain_name(session.person()), session.role())).collect()
+    /// Keeps what a proxy says of a person, so that it is known when no session of theirs is left.
+    pub(crate) fn keep_proxied_role(&self, session: &Session) -> Result<(), SessionStoreError> {
+        let (person, role) = (session.person(), session.role());
+        let may_approve = role >= Role::Approver;
+        Ok(self.store.keep_proxied_role(&ProxiedRole { person, role: role.as_str(), may_approve, at_ms: now_ms() })?)
     }
 
     /// Ends the session that pages call so; its person has left, and the links that they made for others still hold.

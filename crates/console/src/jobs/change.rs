@@ -4,7 +4,6 @@
 use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
 use crate::job::{Job, JobContext, JobStatus, JobWork, StopCause, run_context};
-use crate::known_approvers::ApprovalRule;
 use crate::trouble::Trouble;
 use hostssl_model::Unchecked;
 use hostssl_ops::Stop;
@@ -47,8 +46,6 @@ pub(crate) struct ChangeWork {
     pub(crate) run: RunId,
     pub(crate) plan: Plan,
     pub(crate) kind: ChangeKind,
-    /// What its plan takes, where it begins with one.
-    pub(crate) approvals: Option<ApprovalRule>,
     /// How far the run is when this begins.
     pub(crate) from: RunProgress,
     /// The name for the journal, when it knows more than the tenant's identity.
@@ -305,7 +302,6 @@ impl JobWork for ChangeWork {
             )),
         };
         let tenant = tenant_of(&tenants, self.plan.principal().tenant.as_deref())?;
-        self.check_approvals(context)?;
         let report = tokio::select! {
             report = self.change(job, context, tenant, &store) => report?,
             never = self.obey_stops(job, context) => match never {},
@@ -317,18 +313,6 @@ impl JobWork for ChangeWork {
 }
 
 impl ChangeWork {
-    /// Whether enough approvals still count: one may have been withdrawn while this signed in.
-    fn check_approvals(&self, context: &JobContext) -> Result<(), Trouble> {
-        let Some(rule) = &self.approvals else { return Ok(()) };
-        context.store.follow()?;
-        let approvals = rule.count(context.store.plan_approvals(self.plan.hash())?);
-        if approvals.missing() == 0 {
-            return Ok(());
-        }
-        let what = format!("nothing was written: the plan has {} now", approvals.words());
-        Err(Trouble::new(what, "send the address of the plan to an approver"))
-    }
-
     async fn change(
         &self,
         job: &ChangeJob,

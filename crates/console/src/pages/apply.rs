@@ -135,11 +135,11 @@ pub(crate) async fn show(
                 .map(|(trouble, ..)| trouble);
             let mut shown = run_page(shell, &loaded, receipts, trouble);
             let keys: Vec<String> = shown.steps.iter().map(|row| row.key.clone()).collect();
-            let (run, hash) = (loaded.id.clone(), loaded.plan.hash().clone());
+            let run = loaded.id.clone();
             let (looks, orders, approvals, is_changing) = shared
                 .ask(move |store| {
                     let looks = store.newest_looks(&keys)?;
-                    Ok((looks, store.orders(&run)?, store.plan_approvals(&hash)?, is_open && store.is_changing()))
+                    Ok((looks, store.orders(&run)?, store.run_approvals(&run)?, is_open && store.is_changing()))
                 })
                 .await?;
             shown.look(&looks);
@@ -283,7 +283,6 @@ async fn start_change(
         run: loaded.id,
         plan: loaded.plan,
         kind,
-        approvals: None,
         on_behalf: session.name().map(ToOwned::to_owned),
         max_failures: 1,
     };

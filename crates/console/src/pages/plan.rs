@@ -20,7 +20,6 @@ use crate::jobs::kept_plan::observed_ms;
 use crate::jobs::plan::{PlanJob, PlanProgress};
 use crate::jobs::plan_order::PlanToReview;
 use crate::jobs::run_progress::RunProgress;
-use crate::known_approvers::ApprovalRule;
 use crate::reply::{Failure, page, see_other};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
@@ -31,7 +30,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use hostssl_remediation::{Approved, Plan, PlanApprovals, RunId, Step};
+use hostssl_remediation::{ApprovalRule, Approved, Plan, PlanApproval, PlanApprovals, RunId, Step};
 use hostssl_store::{AuditStore, KeptPlanEntry, StoreError, WorkKind};
 use jiff::Timestamp;
 use review::{Review, is_sound};
@@ -106,6 +105,8 @@ struct PlanPage {
     /// Whether the console refuses to make servers less strict.
     no_loosening: bool,
     approvals: PlanApprovals,
+    /// Those that counted when its run began.
+    counted: Option<Vec<PlanApproval>>,
     /// Whether the reader can approve it, or why not.
     can_approve: Result<(), &'static str>,
     /// Whether the reader has approved it, and no run of it has begun.
@@ -232,9 +233,11 @@ pub(crate) async fn show(
             let now_ms = Timestamp::now().as_millisecond();
             let hash = ready.plan.hash().clone();
             let kept = move |store: &AuditStore| {
-                Ok((store.census_entries(now_ms)?, store.plan_approvals(&hash)?, store.run_of_plan(&hash)?))
+                let run = store.run_of_plan(&hash)?;
+                let counted = run.as_ref().map(|run| store.run_approvals(run)).transpose()?;
+                Ok((store.census_entries(now_ms)?, store.plan_approvals(&hash)?, run, counted))
             };
-            let (censuses, approvals, run) = shared.ask(kept).await?;
+            let (censuses, approvals, run, counted) = shared.ask(kept).await?;
             let review = Review::of(&ready, shared.options.max_plan_age, &looked, &censuses);
             let approvals = rule_of(&shared, &job, &ready).count(approvals);
             let run = applied(&job).map(|change| change.id.clone()).or_else(|| run.map(|run| run.to_string()));
@@ -247,6 +250,7 @@ pub(crate) async fn show(
                 no_loosening: shared.options.no_loosening,
                 can_approve: can_approve(&session, &job, &approvals),
                 approvals,
+                counted,
                 review,
                 ready,
                 job,
@@ -319,13 +323,12 @@ pub(crate) async fn apply(
     }
     let approved = Approved::new(ready.plan.clone(), fields.value("hash"))
         .map_err(|_| Failure::not_this_plan().leading_to(show(), "Show the plan"))?;
-    let approved = approved.because(job.work.order.reason.as_deref());
+    let approved = approved.because(job.work.order.reason.as_deref()).counted_by(rule);
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
     let change = ChangeWork {
         run,
         plan: ready.plan.clone(),
         kind: ChangeKind::Apply(Box::new(approved)),
-        approvals: Some(rule),
         from: RunProgress::new(&ready.plan),
         on_behalf: session.name().map(ToOwned::to_owned),
         max_failures,

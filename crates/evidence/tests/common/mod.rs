@@ -87,6 +87,7 @@ pub fn contents(signer: Option<&PackSigner>) -> Vec<PackFile> {
         approved: "0".repeat(64),
         principal: Principal::default(),
         orders: vec![["2026-11-24T09:00:00Z", "apply", "bob@example.com", "0"].map(str::to_owned)],
+        approvals: Vec::new(),
         result: json!({"schema": "hostssl/apply/v1"}),
         journal: vec![json!({"at_ms": 1, "event": "run-started"}), json!({"at_ms": 2, "event": "run-finished"})],
     };

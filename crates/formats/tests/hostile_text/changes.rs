@@ -1,7 +1,7 @@
 //! A plan, the objections to it, a run of it, and what is kept of it.
 
 use hostssl_formats::SubscriptionNames;
-use hostssl_formats::apply_json::{ConsentV1, Receipt};
+use hostssl_formats::apply_json::{ConsentV1, Receipt, RunApproval};
 use hostssl_formats::runs_json::{Apply, Audit, Probe, Run};
 use hostssl_model::{Kind, ManagementLock, ParameterName};
 use hostssl_remediation::{
@@ -96,6 +96,10 @@ pub(crate) fn receipts() -> [Receipt; 1] {
         read_back_at: Some(hostile()),
         accepted: Some(ConsentV1 { reason: hostile(), by: hostile() }),
     }]
+}
+
+pub(crate) fn approvals() -> [RunApproval; 2] {
+    [(); 2].map(|()| RunApproval { person: hostile(), at: hostile() })
 }
 
 /// What was run: one of each kind.

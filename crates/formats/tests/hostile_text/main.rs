@@ -138,7 +138,8 @@ fn of_audits(all: &mut Outputs) {
     all.add_value("evidence_json", &evidence_json::value(&summary).unwrap());
     let principal = &audit.run.principals[0];
     let order = PackedOrder { at: &principal.name, act: "apply", person: &principal.name, plan: &principal.name };
-    let approval = approval_json::value(&principal.name, &principal.name, principal, vec![order]).unwrap();
+    let approval =
+        approval_json::value(&principal.name, &principal.name, principal, vec![order], &changes::approvals()).unwrap();
     all.add_value("approval_json", &approval);
     let head = approval_json::probe_head(&principal.name, &principal.name, &principal.name).unwrap();
     all.add_value("approval_json probe", &head);
@@ -234,11 +235,13 @@ fn of_changes(all: &mut Outputs) {
     }
     all.add("lint_text", |out| lint_text::write(out, &plan, &objections, &text));
     all.add_value("lint_json", &lint_json::value(&plan, &objections).unwrap());
+    let approvals = changes::approvals();
     all.add("run_text", |out| run_text::write(out, &result, &names, &text));
+    all.add("run_text approvals", |out| run_text::write_approvals(out, &approvals));
     let steps: Vec<_> = result.steps.iter().collect();
     all.add("run_text undo", |out| run_text::write_undo(out, &steps, &names, &text));
     all.add_value("apply_json", &apply_json::value(&result, &clients::sessions()).unwrap());
-    let kept = apply_json::value_with_receipts(&result, &changes::receipts(), &clients::refused_since());
+    let kept = apply_json::value_with_receipts(&result, &changes::receipts(), &clients::refused_since(), &approvals);
     all.add_value("apply_json kept", &kept.unwrap());
     let word = hostile();
     let runs = changes::runs(&word);

@@ -1,7 +1,7 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
 use super::{InvalidPlanHash, Plan, PlanHash};
-use crate::SafeText;
+use crate::{ApprovalRule, SafeText};
 use hostssl_model::{Advice, Fault, Hint};
 
 /// Something that was approved, and why, where a reason was given.
@@ -9,6 +9,7 @@ use hostssl_model::{Advice, Fault, Hint};
 pub struct Approved<T> {
     what: T,
     reason: Option<SafeText>,
+    rule: Option<ApprovalRule>,
 }
 
 /// The approval is not one of this plan.
@@ -46,7 +47,7 @@ impl Approved<Plan> {
     pub fn new(plan: Plan, hash: &str) -> Result<Self, NotApproved> {
         let approved = PlanHash::new(hash).map_err(NotApproved::NoHash)?;
         if approved == *plan.hash() {
-            Ok(Self { what: plan, reason: None })
+            Ok(Self { what: plan, reason: None, rule: None })
         } else {
             Err(NotApproved::OtherPlan { approved, plan: plan.hash().clone() })
         }
@@ -62,6 +63,17 @@ impl Approved<Plan> {
     #[must_use]
     pub fn because(self, reason: Option<&str>) -> Self {
         Self { reason: reason.map(SafeText::new), ..self }
+    }
+
+    /// The same, where the approvals of several people are counted by this when the run begins.
+    #[must_use]
+    pub fn counted_by(self, rule: ApprovalRule) -> Self {
+        Self { rule: Some(rule), ..self }
+    }
+
+    /// By what the approvals are counted.
+    pub(crate) fn rule(&self) -> Option<&ApprovalRule> {
+        self.rule.as_ref()
     }
 
     /// Why it was approved.

@@ -2,7 +2,7 @@
 
 use super::earlier::earlier_looks;
 use super::readable::whole;
-use crate::commands::runs::document;
+use crate::commands::runs::{approvals, document};
 use crate::commands::trend::point;
 use crate::error::CliError;
 use crate::state::instant;
@@ -13,8 +13,8 @@ use hostssl_formats::evidence_json::MissingPart;
 use hostssl_formats::{probe_json, write_json_line};
 use hostssl_model::{AuditReport, ResourceId, ServerReport, chain};
 use hostssl_ops::rules_of;
-use hostssl_remediation::ExecuteError;
-use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
+use hostssl_remediation::{ExecuteError, LoadedRun};
+use hostssl_store::{ApprovalAct, AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
 use jiff::civil::DateTime;
 use std::collections::BTreeSet;
 
@@ -139,31 +139,39 @@ fn runs(
         }
         // What is there goes into the pack all the same.
         whole(of_run, reader.check_run(&entry.id), missing)?;
-        let Some(orders) = whole(of_run, reader.orders(&entry.id), missing)? else { continue };
-        let Some(approvals) = whole(of_run, reader.plan_approvals(loaded.plan.hash()), missing)? else { continue };
-        let hash = loaded.plan.hash().as_str();
-        let approvals = approvals.into_iter().flat_map(|one| {
-            let act = |at_ms, act: &str| [instant(at_ms), act.to_owned(), one.person.clone(), hash.to_owned()];
-            let withdrawn = one.withdrawn_ms.map(|at_ms| act(at_ms, "withdraw"));
-            [act(one.at_ms, "approve")].into_iter().chain(withdrawn).collect::<Vec<_>>()
-        });
-        let mut approvals: Vec<[String; 4]> = approvals.collect();
-        approvals.sort();
-        let orders = orders.into_iter().map(|order| {
-            [instant(order.at_ms), order.act.as_str().to_owned(), order.person, order.plan.as_str().to_owned()]
-        });
+        let Some(orders) = whole(of_run, orders(reader, &loaded), missing)? else { continue };
+        let Some(approvals) = whole(of_run, approvals(reader, &entry.id), missing)? else { continue };
         let journal = records.iter().map(serde_json::to_value).collect::<Result<_, _>>();
         found.push(PackedRun {
             id: entry.id.as_str().to_owned(),
             plan,
             approved: approved.as_str().to_owned(),
             principal,
-            orders: approvals.into_iter().chain(orders).collect(),
+            orders,
+            approvals,
             result: document(reader, &entry.id, &result)?,
             journal: journal.map_err(|error| CliError::defect(&error))?,
         });
     }
     Ok(found)
+}
+
+/// Who approved the plan of a run until it began, and who ordered what of it, as it was kept.
+fn orders(reader: &StoreReader, run: &LoadedRun) -> Result<Vec<[String; 4]>, StoreError> {
+    let hash = run.plan.hash();
+    let (acts, counted) = (reader.approval_acts(hash)?, reader.run_approvals(&run.id)?);
+    // Earlier versions kept approvals after the run had begun too: the clock tells. What counted was there, whatever clocks say.
+    let has_counted =
+        |act: &ApprovalAct| counted.iter().any(|one| (&one.person, one.at_ms) == (&act.person, act.at_ms));
+    let acts = acts.into_iter().filter(|act| act.at_ms <= run.times_ms.0 || has_counted(act));
+    let acts = acts.map(|act| {
+        let word = if act.approves { "approve" } else { "withdraw" };
+        [instant(act.at_ms), word.to_owned(), act.person, hash.as_str().to_owned()]
+    });
+    let orders = reader.orders(&run.id)?.into_iter().map(|order| {
+        [instant(order.at_ms), order.act.as_str().to_owned(), order.person, order.plan.as_str().to_owned()]
+    });
+    Ok(acts.chain(orders).collect())
 }
 
 /// The probes with an endpoint that is a server of the audit, and those endpoints.

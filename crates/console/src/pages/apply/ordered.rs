@@ -36,16 +36,11 @@ pub(super) fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
     })
 }
 
-/// Who approved the plan and who ordered what, in the order of time.
+/// Whose approvals of the plan counted when the run began, and who ordered what.
 pub(super) fn order_rows(approvals: Vec<PlanApproval>, orders: Vec<Order>) -> Vec<(&'static str, String, When)> {
-    let is_apart = approvals.iter().any(|one| one.withdrawn_ms.is_none());
-    let withdrawn = approvals.iter().filter_map(|one| Some((one.person.clone(), one.withdrawn_ms?)));
-    let withdrawn: Vec<_> = withdrawn.map(|(person, at_ms)| ("Approval withdrawn", person, When(at_ms))).collect();
+    let is_apart = !approvals.is_empty();
     let approved = approvals.into_iter().map(|one| ("Approved", one.person, When(one.at_ms)));
-    let mut rows: Vec<_> =
-        approved.chain(withdrawn).chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect();
-    rows.sort_by_key(|(_, _, at)| at.0);
-    rows
+    approved.chain(orders.into_iter().map(|order| order_row(order, is_apart))).collect()
 }
 
 /// Where no one had approved the plan before, its apply approved it.

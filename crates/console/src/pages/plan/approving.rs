@@ -4,13 +4,12 @@ use super::{check_plan, no_such_plan, plan_job};
 use crate::guard::{Fields, Session};
 use crate::jobs::plan::PlanJob;
 use crate::jobs::plan_order::PlanToReview;
-use crate::known_approvers::ApprovalRule;
 use crate::reply::{Failure, see_other};
 use crate::shared::Shared;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_remediation::{PlanApprovals, is_same_person};
+use hostssl_remediation::{ApprovalRule, PlanApprovals, is_same_person};
 use jiff::Timestamp;
 
 /// What a plan takes: as many approvals as here, or where it was made.
@@ -45,14 +44,17 @@ pub(crate) async fn approve(
     if session.name().is_none() || is_same_person(session.person(), &job.started_by) {
         return Err(Failure::own_plan().leading_to(address, "Show the plan"));
     }
-    let hash = ready.plan.hash().clone();
-    if let Some(run) = shared.ask(move |store| store.run_of_plan(&hash)).await? {
-        return Err(Failure::applied_already(&run));
+    if session.by_proxy() {
+        // Another console may have heard otherwise of the person since this session began.
+        let session = session.clone();
+        shared.ask_sessions(move |sessions| sessions.keep_proxied_role(&session)).await?;
     }
     let (hash, person) = (ready.plan.hash().clone(), session.person().to_owned());
-    tracing::info!(person, plan = hash.as_str(), "approved a plan");
     let at_ms = Timestamp::now().as_millisecond();
-    shared.ask(move |store| store.approve_plan(&hash, &person, at_ms)).await?;
+    if let Some(run) = shared.ask(move |store| store.approve_plan(&hash, &person, at_ms)).await? {
+        return Err(Failure::applied_already(&run));
+    }
+    tracing::info!(person = session.person(), plan = ready.plan.hash().as_str(), "approved a plan");
     Ok(see_other(&address))
 }
 
