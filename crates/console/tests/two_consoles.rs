@@ -8,11 +8,16 @@ mod team;
 use estate::{OFF, allowed, apply, connector, ended, estate, key, large_estate, save, with_shown};
 use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation};
 use hostssl_console::{Connect, ConsoleOptions, Proxies, PublicUrl, Role};
-use hostssl_store::{AuditStore, KeptPlan, StateDirectory, WorkInProgress, WorkKind};
+use hostssl_model::hex;
+use hostssl_store::{
+    AuditStore, KeptLink, KeptPlan, KeptSession, SignInLimits, StateDirectory, WorkInProgress, WorkKind,
+};
 use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::postgres::{RealServer, USER, installed};
 use hostssl_test_support::real_login::login_to;
 use hostssl_test_support::served_console::{Served, Visitor, gated, serve_in, serve_over, serve_state};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use team::{approve, at, hash_of, sign_in, team, two};
@@ -37,6 +42,40 @@ async fn a_session_and_its_forms_hold_at_both() {
     assert_eq!(zoe.get("/").await.status, 401);
     assert_eq!(there.post("/sign-out", "").await.status, 303);
     assert_eq!(ada.get("/").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_session_was_used_last_is_known_at_both() {
+    let simulation = estate();
+    let (one, two) = two(&simulation, 1).await;
+    let ada = sign_in(&one, "ada").await;
+    // Signed in two hours ago, and not used since.
+    let bob = signed_in_before(&two, "bob", Timestamp::now().as_millisecond() - 7_200_000);
+    let last_used = async || {
+        let list = ada.get("/sessions").await.body;
+        let row = list.split("<tr>").find(|row| row.contains("<bdi>bob</bdi>")).unwrap();
+        row.split("</time>").nth(1).unwrap().rsplit('>').next().unwrap().to_owned()
+    };
+    assert_eq!(last_used().await, "2 hours ago");
+    assert_eq!(bob.get("/").await.status, 200);
+    while last_used().await == "2 hours ago" {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A session that an approver began then, which was not used since.
+fn signed_in_before<'a>(served: &'a Served, person: &str, began_ms: i64) -> Visitor<'a> {
+    let (secret, store) = ("0".repeat(64), AuditStore::open(served.directory.path()).unwrap());
+    let limits = SignInLimits { began_after_ms: 0, made_after_ms: 0, sessions: 9, links: 9, links_of_one: 9 };
+    let (person, role, is_invited) = (Some(person.to_owned()), "approver".to_owned(), false);
+    let link = KeptLink { token: "link".into(), person, role, maker: None, made_ms: began_ms, is_invited };
+    store.keep_link(&link, &limits).unwrap();
+    let digest = hex(&Sha256::digest(&secret));
+    let (person, role, used_ms) = (None, String::new(), None);
+    let begun = KeptSession { secret: digest, id: "id".into(), person, role, began_ms, used_ms, is_invited };
+    store.sign_in("link", begun, &limits).unwrap().unwrap();
+    store.keep_session_use("id", began_ms).unwrap();
+    Visitor { served, cookie: format!("hostssl-{}={secret}", served.port) }
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub struct KeptSession {
     pub role: String,
     /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub began_ms: i64,
+    /// When it was used last, as far as that is kept.
+    pub used_ms: Option<i64>,
     /// Whether someone who was signed in gave the person access. Otherwise a console was started with the name.
     pub is_invited: bool,
 }
@@ -75,7 +77,7 @@ impl AuditStore {
             let oldest = "DELETE FROM sign_in_links WHERE token NOT IN \
                           (SELECT token FROM sign_in_links ORDER BY token = ?2 DESC, made_at_ms DESC LIMIT ?1)";
             connection.execute(oldest, params![limits.links, token])?;
-            forget_invited(connection)
+            forget_ended(connection)
         })
     }
 
@@ -107,12 +109,12 @@ impl AuditStore {
             let session = KeptSession { person, role, is_invited, ..session };
             make_room(connection, session.person.as_deref(), limits)?;
             let insert = "INSERT INTO sessions (secret, id, person, role, began_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
-            let KeptSession { secret, id, person, role, began_ms, is_invited } = &session;
+            let KeptSession { secret, id, person, role, began_ms, used_ms: _, is_invited } = &session;
             connection.execute(insert, params![secret, id, person, role, began_ms])?;
             if *is_invited {
                 note_invited(connection, secret)?;
             }
-            forget_invited(connection)?;
+            forget_ended(connection)?;
             Ok(Some(session))
         })
     }
@@ -126,6 +128,21 @@ impl AuditStore {
         let sql = format!("SELECT {SESSION} FROM sessions WHERE {LIVE} AND secret = ?2");
         let given = params![limits.began_after_ms, secret];
         self.read(|connection| Ok(connection.prepare_cached(&sql)?.query_row(given, session).optional()?))
+    }
+
+    /// Keeps that the session of this id was used, if it has not ended and was not used later.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn keep_session_use(&self, id: &str, used_ms: i64) -> Result<(), StoreError> {
+        self.write(|connection| {
+            let keep = "INSERT INTO session_uses (id, used_at_ms) SELECT id, ?2 FROM sessions WHERE id = ?1 \
+                        ON CONFLICT (id) DO UPDATE SET used_at_ms = excluded.used_at_ms \
+                        WHERE excluded.used_at_ms > session_uses.used_at_ms";
+            connection.execute(keep, params![id, used_ms])?;
+            Ok(())
+        })
     }
 
     /// Whether the session of this id continues.
@@ -168,19 +185,21 @@ impl AuditStore {
             for link in links {
                 connection.execute("DELETE FROM sign_in_links WHERE token = ?1", [&link.token])?;
             }
-            forget_invited(connection)
+            forget_ended(connection)
         })
     }
 }
 
-const SESSION: &str =
-    "secret, id, person, role, began_at_ms, EXISTS (SELECT 1 FROM invited WHERE invited.secret = sessions.secret)";
+const SESSION: &str = "secret, id, person, role, began_at_ms, \
+                       EXISTS (SELECT 1 FROM invited WHERE invited.secret = sessions.secret), \
+                       (SELECT used_at_ms FROM session_uses WHERE session_uses.id = sessions.id)";
 const LIVE: &str = "began_at_ms >= ?1";
 const LINK: &str = "token, person, role, maker, made_at_ms, EXISTS (SELECT 1 FROM invited WHERE secret = token)";
 
 fn session(row: &Row<'_>) -> rusqlite::Result<KeptSession> {
-    let (secret, id, person) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(KeptSession { secret, id, person, role: row.get(3)?, began_ms: row.get(4)?, is_invited: row.get(5)? })
+    let (secret, id, person, role) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    let (began_ms, is_invited, used_ms) = (row.get(4)?, row.get(5)?, row.get(6)?);
+    Ok(KeptSession { secret, id, person, role, began_ms, used_ms, is_invited })
 }
 
 fn link(row: &Row<'_>) -> rusqlite::Result<KeptLink> {
@@ -200,7 +219,10 @@ fn note_invited(connection: &Connection, secret: &str) -> Result<(), StoreError>
 }
 
 /// Removes what is noted of sessions and links that are gone.
-fn forget_invited(connection: &Connection) -> Result<(), StoreError> {
+fn forget_ended(connection: &Connection) -> Result<(), StoreError> {
+    let unused =
+        "DELETE FROM session_uses WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_uses.id)";
+    connection.execute(unused, [])?;
     let gone = "DELETE FROM invited WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.secret = invited.secret) \
                 AND NOT EXISTS (SELECT 1 FROM sign_in_links WHERE token = invited.secret)";
     connection.execute(gone, [])?;

@@ -219,6 +219,22 @@ async fn of_a_run_of_an_earlier_version_the_approvals_before_it_are_shown() {
     assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("eve".to_owned(), 3)]);
 }
 
+#[test]
+fn the_last_use_of_a_session_is_known_to_every_console() {
+    let (_directory, one, two) = opened();
+    begin(&one, "s", Some("ada"), NOW);
+    let used = |store: &AuditStore| store.session("s", &limits()).unwrap().unwrap().used_ms;
+    assert_eq!(used(&two), None);
+    one.keep_session_use("id-s", NOW + 60).unwrap();
+    two.keep_session_use("id-s", NOW + 30).unwrap();
+    assert_eq!((used(&two), two.signed_in(&limits()).unwrap().0[0].used_ms), (Some(NOW + 60), Some(NOW + 60)));
+    // What has ended leaves nothing.
+    one.end_sessions(&["id-s"], &[]).unwrap();
+    two.keep_session_use("id-s", NOW + 90).unwrap();
+    begin(&one, "s", Some("ada"), NOW);
+    assert_eq!(used(&two), None);
+}
+
 const NOW: i64 = 1_000_000;
 
 fn limits() -> SignInLimits {
@@ -232,7 +248,7 @@ fn link(token: &str, person: Option<&str>, made_ms: i64) -> KeptLink {
 
 fn session(secret: &str, began_ms: i64) -> KeptSession {
     let (secret, id) = (secret.to_owned(), format!("id-{secret}"));
-    KeptSession { secret, id, person: None, role: String::new(), began_ms, is_invited: false }
+    KeptSession { secret, id, person: None, role: String::new(), began_ms, used_ms: None, is_invited: false }
 }
 
 fn begin(store: &AuditStore, secret: &str, person: Option<&str>, began_ms: i64) {

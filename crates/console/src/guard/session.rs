@@ -16,6 +16,8 @@ use std::time::Duration;
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// How long an unused session lasts.
 pub(super) const IDLE: Duration = Duration::from_secs(4 * 3600);
+/// How often it is kept, for the other consoles, that a session is used.
+const USE_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// The longest name of a person, in bytes.
 const MAX_NAME: usize = 200;
 
@@ -76,6 +78,8 @@ struct Inner {
     /// In milliseconds since 1970-01-01T00:00:00Z.
     began_ms: i64,
     used_ms: AtomicI64,
+    /// The last use that is kept in the state, or is being kept.
+    use_kept_ms: AtomicI64,
 }
 
 impl Session {
@@ -88,7 +92,8 @@ impl Session {
         (began_ms, used_ms): (i64, i64),
     ) -> Self {
         let token = secret.map(token_of).unwrap_or_default();
-        Self(Arc::new(Inner { id, identity, way, token, began_ms, used_ms: AtomicI64::new(used_ms) }))
+        let [used_ms, use_kept_ms] = [used_ms; 2].map(AtomicI64::new);
+        Self(Arc::new(Inner { id, identity, way, token, began_ms, used_ms, use_kept_ms }))
     }
 
     /// Its name on pages.
@@ -148,7 +153,21 @@ impl Session {
 
     /// Notes that it is used now.
     pub(super) fn is_used(&self) {
-        self.0.used_ms.store(now_ms(), Ordering::Relaxed);
+        self.was_used(now_ms());
+    }
+
+    /// Notes that it was used then, here or in another console.
+    pub(super) fn was_used(&self, at_ms: i64) {
+        self.0.used_ms.fetch_max(at_ms, Ordering::Relaxed);
+    }
+
+    /// When it was used last, if that is to be kept now. To whom this is said, it is not said again for a minute.
+    pub(super) fn use_to_keep(&self) -> Option<i64> {
+        let every = i64::try_from(USE_KEPT_EVERY.as_millis()).unwrap_or(i64::MAX);
+        let (used_ms, kept_ms) = (self.used_ms(), self.0.use_kept_ms.load(Ordering::Relaxed));
+        let is_due = !self.by_proxy() && used_ms.saturating_sub(kept_ms) >= every;
+        let swap = || self.0.use_kept_ms.compare_exchange(kept_ms, used_ms, Ordering::Relaxed, Ordering::Relaxed);
+        (is_due && swap().is_ok()).then_some(used_ms)
     }
 }
 

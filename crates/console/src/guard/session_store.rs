@@ -35,7 +35,7 @@ pub(crate) struct SessionStore {
     here: Mutex<HashMap<String, (Instant, Session)>>,
     /// Links that the state could not take.
     links_here: Mutex<HashMap<String, KeptLink>>,
-    /// Sessions that the state had when it was asked last, with when they were used here: what is used is not written down.
+    /// Sessions that the state had when it was asked last, with when they were used here, more exactly than the state tells.
     remembered: Mutex<HashMap<String, Session>>,
     /// The ids of sessions that were ended here, whatever the state says.
     ended: Mutex<BTreeSet<String>>,
@@ -111,7 +111,7 @@ impl SessionStore {
         let (secret, id) = (secret()?, new_id()?);
         let began_ms = now_ms();
         let (person, role, is_invited) = (link.person, link.role, link.is_invited);
-        let begun = KeptSession { secret: digest(&secret), id, person, role, began_ms, is_invited };
+        let begun = KeptSession { secret: digest(&secret), id, person, role, began_ms, used_ms: None, is_invited };
         let begun = self.store.sign_in(&digest(token), begun, &limits())?;
         Ok(begun.and_then(|begun| session(begun, Some(&secret))).map(|session| (secret, session)))
     }
@@ -178,6 +178,13 @@ impl SessionStore {
         }
     }
 
+    /// Keeps when a session was used last, so that the other consoles know.
+    pub(super) fn keep_use(&self, session: &Session, used_ms: i64) {
+        if let Err(error) = self.store.keep_session_use(session.id(), used_ms) {
+            tracing::debug!(%error, "when a session was used last could not be kept");
+        }
+    }
+
     /// Whether there may be more now than a moment ago: a shared store was asked, which happens only so often, however many ask.
     fn is_brought_up_to_date(&self) -> bool {
         if self.store.directory().shared().is_none() {
@@ -197,8 +204,13 @@ impl SessionStore {
         let known = lock(&self.remembered).get(&key).cloned();
         let found = match self.store.session(&key, &limits) {
             Ok(None) => None,
-            Ok(Some(_)) if known.is_some() => known,
-            Ok(Some(kept)) => session(kept, Some(secret)),
+            Ok(Some(kept)) => match known {
+                Some(known) => {
+                    kept.used_ms.into_iter().for_each(|at_ms| known.was_used(at_ms));
+                    Some(known)
+                }
+                None => session(kept, Some(secret)),
+            },
             // Who is signed in sees what is wrong with the state. Pages need it, so that this opens none of them.
             Err(error) => Some(known.ok_or(error)?),
         };
@@ -285,7 +297,7 @@ impl SessionStore {
         let remembered = lock(&self.remembered);
         let used_here = |kept: &KeptSession| remembered.get(&kept.secret).map(|session| session.used_ms());
         let listed = kept.into_iter().filter_map(|kept| {
-            let used_ms = used_here(&kept).unwrap_or(kept.began_ms);
+            let used_ms = used_here(&kept).max(kept.used_ms).unwrap_or(kept.began_ms);
             session_used(kept, None, used_ms)
         });
         let mut all: Vec<Session> = listed.collect();
@@ -323,9 +335,10 @@ fn user(person: Option<String>, role: &str) -> Option<SessionUser> {
     Some(SessionUser { name: person, role: role.parse().ok()? })
 }
 
-/// A session that this console sees for the first time, with its secret: it is used now.
+/// A session that this console sees for the first time, with its secret.
 fn session(kept: KeptSession, secret: Option<&str>) -> Option<Session> {
-    session_used(kept, secret, now_ms())
+    let used_ms = kept.used_ms.unwrap_or_else(now_ms);
+    session_used(kept, secret, used_ms)
 }
 
 fn session_used(kept: KeptSession, secret: Option<&str>, used_ms: i64) -> Option<Session> {
@@ -398,6 +411,31 @@ mod tests {
         }
         beside.end(find(&sessions, &secret).unwrap().id()).unwrap();
         assert!(find(&sessions, &secret).is_none() && sessions.all().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_use_of_a_session_is_kept_at_most_once_a_minute_and_counts_elsewhere() {
+        let (_directory, sessions, beside) = two_consoles([&LISTED, &LISTED]);
+        let token = sessions.new_link(SessionUser::named("ada", Role::Planner), None).unwrap();
+        let (secret, begun) = sessions.sign_in(&token).unwrap().unwrap();
+        assert_eq!(begun.use_to_keep(), None);
+        // Used two minutes later.
+        let later = begun.used_ms() + 120_000;
+        begun.was_used(later);
+        let kept_ms = begun.use_to_keep().unwrap();
+        assert_eq!((kept_ms, begun.use_to_keep()), (later, None));
+        sessions.keep_use(&begun, kept_ms);
+        assert_eq!(beside.all().unwrap()[0].used_ms(), later);
+        // One that was not used for long has ended, wherever it is asked for.
+        let store = &beside.store;
+        store.end_sessions(&[begun.id()], &[]).unwrap();
+        let used_ms = now_ms() - millis(IDLE) - 1;
+        let token = sessions.new_link(SessionUser::named("ada", Role::Planner), None).unwrap();
+        let (idle, begun) = sessions.sign_in(&token).unwrap().unwrap();
+        store.keep_session_use(begun.id(), used_ms).unwrap();
+        assert!(find(&beside, &idle).is_none() && find(&beside, &secret).is_none());
+        store.keep_session_use(begun.id(), now_ms()).unwrap();
+        assert!(find(&beside, &idle).is_some());
     }
 
     #[test]
