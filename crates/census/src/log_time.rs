@@ -113,7 +113,7 @@ fn digit(byte: u8) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 of the proleptic Gregorian calendar, by counting years from March.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -121,6 +121,26 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// A time as people read it, of UTC: `2026-11-30 10:05`.
+pub(crate) fn shown(at: Millis) -> String {
+    let minutes = at.div_euclid(60_000);
+    let (year, month, day) = civil_from_days(minutes.div_euclid(1_440));
+    format!("{year}-{month:02}-{day:02} {:02}:{:02}", minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60))
+}
+
+/// The inverse of [`days_from_civil`].
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// The earlier of two times, where a time that is not known says nothing.
@@ -134,6 +154,15 @@ pub(crate) fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Mil
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_shown_as_they_are_read() {
+        for day in (-800_000..800_000).step_by(17) {
+            let (year, month, of_month) = civil_from_days(day);
+            assert_eq!(days_from_civil(year, month, of_month), day);
+        }
+        assert_eq!(shown(1_789_585_332_007), "2026-09-16 19:02");
+    }
 
     #[test]
     fn times_of_every_prefix_are_read() {

@@ -47,6 +47,8 @@ pub enum MissingReason {
     Truncated,
     /// Some of its lines could not be read.
     Damaged,
+    /// A file of the log is not there.
+    MissingFile,
     /// Some of its lines have another prefix than the one that was given or found.
     MixedPrefixes,
     /// Its lines do not say when they were written.
@@ -86,6 +88,7 @@ impl MissingReason {
             | Self::LogConnectionsOff
             | Self::Truncated
             | Self::Damaged
+            | Self::MissingFile
             | Self::MixedPrefixes
             | Self::NoTime
             | Self::NoSession
@@ -106,7 +109,15 @@ impl MissingReason {
 
     /// Whether lines were written that could not be read, or were left out by the server's settings.
     pub(crate) fn hides_lines(self) -> bool {
-        matches!(self, Self::NotALog | Self::LogConnectionsOff | Self::Truncated | Self::Damaged | Self::MixedPrefixes)
+        matches!(
+            self,
+            Self::NotALog
+                | Self::LogConnectionsOff
+                | Self::Truncated
+                | Self::Damaged
+                | Self::MissingFile
+                | Self::MixedPrefixes
+        )
     }
 
     /// The word in the formats.
@@ -118,6 +129,7 @@ impl MissingReason {
             Self::LogConnectionsOff => "log-connections-off",
             Self::Truncated => "truncated",
             Self::Damaged => "damaged",
+            Self::MissingFile => "missing-file",
             Self::MixedPrefixes => "mixed-prefixes",
             Self::NoTime => "no-time",
             Self::NoSession => "no-session",

@@ -170,7 +170,10 @@ fn unread(sources: &[Source], whole: &Coverage, required: Millis) -> Option<Stri
         let spans = source.coverage.spans();
         // A file of which nothing could be read may be the one of any hole.
         let hides = if spans.is_empty() { has_hole && source.is_file() } else { spans.iter().any(is_hidden) };
-        hides.then(|| format!("a part of the log cannot be read ({}): {}", source.name, missing.detail))
+        hides.then(|| match missing.reason {
+            MissingReason::MissingFile => missing.detail.clone(),
+            _ => format!("a part of the log cannot be read ({}): {}", source.name, missing.detail),
+        })
     })
 }
 

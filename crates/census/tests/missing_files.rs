@@ -152,8 +152,13 @@ fn a_server_that_was_down_between_two_files_lacks_nothing() {
             lines.clone().filter(|at| range.contains(at)).map(session).collect()
         };
         let start = format!("{}-00000001.1-LOG:  starting PostgreSQL 17.2\n", time(up));
-        let second = start + &format!("{}-00000001.1-LOG:  {said}\n", time(up)) + &log(up..DAYS);
-        assert_all(&said, &[log(0..down).as_bytes(), second.as_bytes()], expected);
+        let second = start + &format!("{}-00000002.2-LOG:  {said}\n", time(up)) + &log(up..DAYS);
+        let stop = format!("{}-00000001.1-LOG:  database system is shut down\n", time(down));
+        let first = log(0..down) + if expected == CensusVerdict::Safe { &stop } else { "" };
+        assert_all(&said, &[first.as_bytes(), second.as_bytes()], expected);
+        // The file with its last line is missing.
+        let verdict = CensusVerdict::NeedsObservation;
+        assert_all(&said, &[log(0..down - HOUR / 2).as_bytes(), second.as_bytes()], verdict);
         // What a client has logged, in a file that does not begin with the start of a server or in another severity.
         let of_a_client = second.replace("LOG:  starting PostgreSQL 17.2", "LOG:  another line");
         assert_all(&said, &[log(0..down).as_bytes(), of_a_client.as_bytes()], CensusVerdict::NeedsObservation);

@@ -7,10 +7,13 @@ mod jsonlog;
 mod restart;
 mod settings;
 mod stderr_lines;
+mod times;
 
 use super::LogEnd;
 use super::csv;
+use super::file_row::FileFacts;
 use super::infer::infer;
+use super::inner_silence::InnerSilence;
 use super::join::{ConnectionTally, Joiner};
 use super::joined_session::{Seen, session_id, text};
 use super::judged::{JudgedMessage, JudgedMessages};
@@ -21,12 +24,12 @@ use super::prefix::Prefix;
 use super::unlogged::LastLogged;
 use super::unread::{Unread, each_candidate};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
-use crate::log_time::stamp;
 use crate::refused::RefusedKey;
 use crate::{Backend, Census, Coverage, Millis, MissingReason};
 use csvlog::is_odd;
 use jsonlog::each_escaped;
 use memchr::{memchr, memrchr};
+use restart::ServerStart;
 
 /// Bytes by which the format is found out.
 const SAMPLE: usize = 64 << 10;
@@ -36,10 +39,12 @@ const MOST_SAMPLE: usize = 4 << 20;
 const LONGEST_LINE: usize = 1 << 20;
 /// How often the time is read, in bytes.
 const STRIDE: usize = 4 << 10;
-/// Times of two readings that are further apart than this make the lines between them worth reading.
-const LEAP: Millis = 60 * 60 * 1_000;
+/// Times of two readings that are further apart than this make the lines between them worth reading: such a log is small.
+const LEAP: Millis = 10 * 60 * 1_000;
 /// What was written for so long without a single connection was written without `log_connections`.
-pub(super) const DAY: Millis = 23 * LEAP;
+pub(super) const DAY: Millis = 23 * 60 * 60 * 1_000;
+/// A line by which a server says that it ends, with its prefix or its columns, is no longer.
+const SHORT_LINE: usize = 1 << 10;
 /// Prefixes of one file, when its configuration was changed in the middle.
 const MOST_PREFIXES: usize = 8;
 
@@ -100,6 +105,12 @@ pub(super) struct LogFile {
     before: Option<ConnectionTally>,
     /// How to unpack the log, where its lines are inside of others.
     wrapper: Option<&'static str>,
+    /// The file begins with the start of a server.
+    start: Option<ServerStart>,
+    /// The last line so far, if it is short.
+    last_line: Vec<u8>,
+    /// Where every line is read that is far from the one before.
+    inner: InnerSilence,
 }
 
 impl LogFile {
@@ -132,6 +143,9 @@ impl LogFile {
             logged: LastLogged::default(),
             before: None,
             wrapper: None,
+            start: None,
+            last_line: Vec::new(),
+            inner: InnerSilence::default(),
         }
     }
 
@@ -150,9 +164,7 @@ impl LogFile {
     /// Reads the bytes by which the format was found out.
     fn begin(&mut self, sink: &mut LineSink<'_>) -> Vec<u8> {
         let sample = std::mem::take(&mut self.sample);
-        if let Some(down) = self.down_before(&sample) {
-            self.coverage.add(down);
-        }
+        self.start = self.start_of(&sample);
         self.chunk(&sample, sink);
         sample
     }
@@ -241,6 +253,7 @@ impl LogFile {
 
     /// Takes whole lines.
     fn region(&mut self, region: &[u8], sink: &mut LineSink<'_>) {
+        self.keep_last_line(region);
         // PostgreSQL writes no NUL: bytes were lost, and a line may hide among them.
         self.unread.records += u64::from(memchr(0, region).is_some());
         match self.format {
@@ -258,44 +271,6 @@ impl LogFile {
             }
             LogFormat::Csv => self.csv_lines(region, sink),
             LogFormat::Sampling | LogFormat::None => {}
-        }
-    }
-
-    /// Reads the time of some lines, and of all where it leaps.
-    fn read_times(&mut self, region: &[u8]) {
-        let mut from = 0;
-        for at in (0..region.len()).step_by(STRIDE).chain([region.len()]) {
-            // The last whole line that begins before `at`; at 0 the first.
-            let head = region.get(..at.saturating_sub(1)).unwrap_or_default();
-            let start = memrchr(b'\n', head).map_or(0, |found| found + 1);
-            if start < from {
-                continue;
-            }
-            let Some(time) = region.get(start..).and_then(|line| self.time_of(line)) else { continue };
-            if self.last_time.is_some_and(|last| (time - last).abs() > LEAP) {
-                let between = region.get(from..start).unwrap_or_default();
-                for line in between.split(|byte| *byte == b'\n') {
-                    if let Some(time) = self.time_of(line) {
-                        self.coverage.observe(time);
-                    }
-                }
-            }
-            self.observe(time);
-            from = start;
-        }
-    }
-
-    fn observe(&mut self, time: Millis) {
-        self.coverage.observe(time);
-        self.last_time = Some(time);
-    }
-
-    fn time_of(&self, line: &[u8]) -> Option<Millis> {
-        match self.format {
-            LogFormat::Stderr => self.prefixes.iter().find_map(|prefix| prefix.time(first_line(line))),
-            LogFormat::Json => stamp(line.strip_prefix(b"{\"timestamp\":\"")?).map(|stamp| stamp.at),
-            LogFormat::Csv => stamp(line).map(|stamp| stamp.at),
-            LogFormat::Sampling | LogFormat::None => None,
         }
     }
 
@@ -354,8 +329,8 @@ impl LogFile {
         }
     }
 
-    /// Ends the file, and notes what it lacks.
-    pub(super) fn end(mut self, end: LogEnd, sink: &mut LineSink<'_>) {
+    /// Ends the file, and notes what it lacks. Returns what places it among others.
+    pub(super) fn end(mut self, end: LogEnd, sink: &mut LineSink<'_>) -> FileFacts {
         let before = *self.before.get_or_insert(sink.joiner.tally);
         if matches!(self.format, LogFormat::Sampling) {
             self.find_out(true);
@@ -385,7 +360,9 @@ impl LogFile {
         sink.joiner.unlogged.end_file(self.logged);
         let after = sink.joiner.tally;
         let (bytes, format) = (self.bytes, self.describe());
-        let Some(source) = sink.census.source_mut(self.source) else { return };
+        let mut facts = FileFacts { source: self.source, ..FileFacts::default() };
+        let Some(source) = sink.census.source_mut(self.source) else { return facts };
+        facts.name.clone_from(&source.name);
         source.format = format;
         if let LogEnd::Broken(why) = end {
             source.lacks(MissingReason::Truncated, format!("reading stopped before the end: {why}"));
@@ -395,10 +372,17 @@ impl LogFile {
             source.lacks(MissingReason::Truncated, detail);
         }
         if bytes == 0 {
-            return source.lacks(MissingReason::Empty, "the file is empty");
+            source.lacks(MissingReason::Empty, "the file is empty");
+            return facts;
         }
         self.note(source, before, after);
+        facts.time = self.coverage.window();
+        facts.silence = self.coverage.measured().filter_map(|span| span.silence).max();
+        (facts.starts, facts.stops) = (self.start.is_some(), self.is_stop(&self.last_line));
+        facts.inner = self.inner;
+        facts.down = self.start.and_then(|start| start.down);
         source.coverage = self.coverage;
+        facts
     }
 }
 

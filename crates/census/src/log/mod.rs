@@ -3,8 +3,12 @@
 //! It looks for the few messages about connections first and splits into lines only around them, so that a log full of
 //! statements costs little more than a search. Statement texts are never kept.
 
+mod between_files;
 mod csv;
+mod file_name;
+mod file_row;
 mod infer;
+mod inner_silence;
 mod join;
 mod joined_session;
 mod json_record;
@@ -31,6 +35,7 @@ pub use wording::PIECES as CONNECTION_PIECES;
 
 use crate::verdict::covered;
 use crate::{Census, Coverage, Millis, MissingReason, Source, SourceKind};
+use file_row::FileFacts;
 use join::Joiner;
 use log_file::LogFile;
 
@@ -71,13 +76,15 @@ pub struct LogReader {
     file: Option<LogFile>,
     /// The files of this reader, as sources of the census.
     sources: Vec<usize>,
+    /// What places them among each other.
+    files: Vec<FileFacts>,
 }
 
 impl LogReader {
     /// A reader that counts into `census`. Without a prefix, each file's is found out.
     #[must_use]
     pub fn new(census: Census, prefix: Option<Prefix>) -> Self {
-        Self { census, joiner: Joiner::default(), prefix, file: None, sources: Vec::new() }
+        Self { census, joiner: Joiner::default(), prefix, file: None, sources: Vec::new(), files: Vec::new() }
     }
 
     /// Begins a file.
@@ -98,9 +105,9 @@ impl LogReader {
 
     /// Ends the file.
     pub fn end(&mut self, end: LogEnd) {
-        let Self { census, joiner, file, .. } = self;
+        let Self { census, joiner, file, files, .. } = self;
         if let Some(file) = file.take() {
-            file.end(end, &mut log_file::LineSink { census, joiner });
+            files.push(file.end(end, &mut log_file::LineSink { census, joiner }));
         }
     }
 
@@ -117,6 +124,7 @@ impl LogReader {
     pub fn finish(mut self) -> Census {
         self.end(LogEnd::Whole);
         self.joiner.finish(&mut self.census);
+        between_files::note(&self.files, &mut self.census);
         let files: Vec<&Source> = self.sources.iter().filter_map(|place| self.census.sources().get(*place)).collect();
         let complete: Vec<&Source> = files.iter().copied().filter(|source| source.is_complete).collect();
         let whole = covered(&complete, self.census.sources()).spans();

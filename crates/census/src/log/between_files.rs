@@ -1,0 +1,95 @@
+//! What is known of the time between the files of a log, as what they cover.
+
+use super::file_row::{FileFacts, FileGap, FileLink, rows};
+use crate::log_time::shown;
+use crate::{Census, Coverage, Interval, Millis, MissingReason, Source};
+
+/// Files that are missing and listed.
+const MOST_MISSING: usize = 64;
+/// A server writes its last line when it has said when it ends, and its first one when it has begun.
+const ENDING: Millis = 60 * 1_000;
+const STARTING: Millis = 1_000;
+
+/// Notes where nothing is missing between two files, and where a file is.
+pub(super) fn note(files: &[FileFacts], census: &mut Census) {
+    for file in files {
+        let Some(down) = file.down.filter(|down| !is_written_in(*down, file, files)) else { continue };
+        if let Some(source) = census.source_mut(file.source) {
+            source.coverage.add(down);
+        }
+    }
+    let (mut whole, mut others) = (Vec::new(), Vec::new());
+    for row in rows(files) {
+        let (joined, apart): (Vec<FileGap>, Vec<FileGap>) =
+            row.links().into_iter().partition(|one| one.link == FileLink::Whole);
+        whole.extend(joined);
+        others.extend(apart);
+        if let Some((source, hole)) = row.hole() {
+            leave_out(source, hole, census);
+        }
+    }
+    for FileGap { before, after, .. } in whole {
+        join(before, after, census);
+    }
+    for between in others.into_iter().take(MOST_MISSING) {
+        separate(between, census);
+    }
+}
+
+/// Whether another file was written while the server is said to have been down: it was restored from an older copy since.
+fn is_written_in(down: Interval, file: &FileFacts, files: &[FileFacts]) -> bool {
+    let others = files.iter().filter(|other| other.source != file.source).filter_map(|other| other.time);
+    others.into_iter().any(|time| time.to > down.from + ENDING && time.from < down.to - STARTING)
+}
+
+fn gap(before: usize, after: usize, census: &Census) -> Option<(Interval, [&Source; 2])> {
+    let sources = [census.sources().get(before)?, census.sources().get(after)?];
+    let [one, next] = sources.map(|source| source.coverage.window());
+    let gap = Interval { from: one?.to, to: next?.from };
+    (gap.from <= gap.to).then_some((gap, sources))
+}
+
+fn join(before: usize, after: usize, census: &mut Census) {
+    let whole = gap(before, after, census).filter(|(_, sources)| sources.iter().all(|source| source.is_complete));
+    let Some((gap, _)) = whole else { return };
+    if let Some(source) = census.source_mut(after) {
+        source.coverage.add(gap);
+    }
+}
+
+fn leave_out(source: usize, hole: Interval, census: &mut Census) {
+    let Some(source) = census.source_mut(source) else { return };
+    if !source.coverage.exclude(hole).is_empty() {
+        let detail = format!(
+            "nothing was written from {} to {} UTC, and the log is never silent for nearly so long otherwise; that time does not \
+             count",
+            shown(hole.from),
+            shown(hole.to)
+        );
+        source.lacks(MissingReason::Gap, detail);
+    }
+}
+
+fn separate(between: FileGap, census: &mut Census) {
+    let FileGap { before, after, link } = between;
+    let Some((gap, [one, next])) = gap(before, after, census) else { return };
+    let unknown = format!(
+        "nothing is known of {} to {} UTC, between {} and {}",
+        shown(gap.from),
+        shown(gap.to),
+        one.name,
+        next.name
+    );
+    let empty = match link {
+        FileLink::Emptied { empty } => census.sources().get(empty),
+        FileLink::Whole | FileLink::Missing => None,
+    };
+    let detail = match empty {
+        Some(empty) => format!("{} is empty, and the log is not silent for so long otherwise: {unknown}", empty.name),
+        None => format!("a file of the log is missing: {unknown}"),
+    };
+    let mut source = Source::new(next.kind, format!("between {} and {}", one.name, next.name));
+    source.lacks(MissingReason::MissingFile, detail);
+    source.coverage = Coverage::apart(vec![gap]);
+    census.add_source(source);
+}
