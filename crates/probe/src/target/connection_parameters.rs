@@ -17,6 +17,8 @@ const ESCAPES: [&str; 8] = ["%3a", "%2f", "%5c", "%3b", "%3d", "%26", "%3f", "%2
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parameters {
     pub(super) host: Option<String>,
+    /// It stands in the query of a URL, in place of another one before the path.
+    pub(super) is_host_of_query: bool,
     pub(super) hostaddr: Option<String>,
     pub(super) port: Option<String>,
     pub(super) user: Option<String>,
@@ -72,6 +74,7 @@ impl Parameters {
         let names_host = self.host.is_some() || self.hostaddr.is_some();
         // libpq takes each keyword for itself; but the port of another host is nothing to a host that was named.
         Self {
+            is_host_of_query: self.is_host_of_query,
             host: self.host.or_else(|| other.host.clone().filter(|_| !names_host)),
             hostaddr: self.hostaddr.or_else(|| other.hostaddr.clone().filter(|_| !names_host)),
             port: self.port.or_else(|| other.port.clone()),
@@ -106,7 +109,8 @@ impl Parameters {
         if ports.len() > 1 && ports.len() != count {
             return Err(TargetError::ListLength("port"));
         }
-        let mut named = Named { targets: Vec::with_capacity(count), sockets: 0 };
+        let is_host_of_query = self.is_host_of_query;
+        let mut named = Named { targets: Vec::with_capacity(count), sockets: 0, is_host_of_query };
         for index in 0..count {
             let of = |list: &[String]| list.get(index).cloned().filter(|item| !item.is_empty());
             let port = of(&ports).or_else(|| ports.first().filter(|_| ports.len() == 1).cloned());

@@ -71,6 +71,9 @@ pub struct Named {
     pub targets: Vec<ProbeTarget>,
     /// How many Unix-domain sockets stand beside them. They have no TLS to probe.
     pub sockets: usize,
+    /// Whether a URL names another host before its path than in its query. libpq connects to that of the query; other clients
+    /// may not.
+    pub is_host_of_query: bool,
 }
 
 /// Why a text names nothing to probe. Always the fault of who wrote it. The text itself is not repeated, because it may
@@ -298,6 +301,25 @@ mod tests {
         assert_eq!(both.iter().map(ProbeTarget::display).collect::<Vec<_>>(), ["a:1", "b:5432"]);
     }
 
+    /// As psql 15 does.
+    #[test]
+    fn the_query_of_a_url_overrides_its_authority() {
+        for (text, expected, is_host_of_query) in [
+            ("postgresql://a:1/d?host=b", &["b:1"][..], true),
+            ("postgresql://a:1/d?port=2", &["a:2"], false),
+            ("postgresql://a:1/d?host=b&port=2", &["b:2"], true),
+            ("postgresql://a/d?host=b,c", &["b:5432", "c:5432"], true),
+            ("postgresql://a:1,b:2/d?port=3", &["a:3", "b:3"], false),
+            ("postgresql://a/d?host=a", &["a:5432"], false),
+            ("postgresql:///d?host=a", &["a:5432"], false),
+        ] {
+            let named =
+                ProbeTarget::parse_in(text, &Environment::default()).unwrap_or_else(|why| panic!("{text}: {why}"));
+            assert_eq!(named.targets.iter().map(ProbeTarget::display).collect::<Vec<_>>(), expected, "{text}");
+            assert_eq!(named.is_host_of_query, is_host_of_query, "{text}");
+        }
+    }
+
     #[test]
     fn keywords_and_values() {
         let target = one(r"host = db.example port=6432 user='al \'ice' dbname=shop password='a b' hostaddr=192.0.2.1");
@@ -364,8 +386,11 @@ mod tests {
             ("Server=a;Port Number=1;Database=b", TargetError::AdoKeyword(Some("port"))),
             ("Server=a;Encrypt=true;Database=b", TargetError::AdoKeyword(None)),
             ("postgresql:///d?host=a&host=b", TargetError::Repeated("host")),
-            ("postgresql://a/d?host=b", TargetError::Repeated("host")),
-            ("postgresql://a:1/d?port=2", TargetError::Repeated("port")),
+            ("postgresql://a/d?host=b&host=c", TargetError::Repeated("host")),
+            ("postgresql://a:1/d?port=2&port=3", TargetError::Repeated("port")),
+            ("postgresql://a,b/d?host=c", TargetError::ListLength("port")),
+            ("postgresql://a:1,b:2/d?host=c", TargetError::ListLength("port")),
+            ("jdbc:postgresql://a/d?host=b", TargetError::Repeated("host")),
             ("postgresql:///d?hostaddr=192.0.2.1&hostaddr=192.0.2.2", TargetError::Repeated("hostaddr")),
             ("host=a port=1 port=2", TargetError::Repeated("port")),
             ("host=a host=b", TargetError::Repeated("host")),

@@ -68,10 +68,11 @@ pub(super) fn parse(dialect: Dialect, text: &str) -> Result<Parameters, TargetEr
         parameters.set("dbname", decode(path)?)?;
     }
     set_query(dialect, &mut parameters, query.unwrap_or_default())?;
-    let lists = |host: &String| host.contains(',') && (!hosts.is_empty() || dialect == Dialect::SqlAlchemy);
-    if let Some(host) = parameters.host.as_ref().filter(|host| lists(host)) {
-        // A list without ports is one of empty ports, which PGPORT does not fill.
-        parameters.port.get_or_insert_with(|| ",".repeat(host.matches(',').count()));
+    // A list without ports is one of empty ports, which PGPORT does not fill.
+    let list = if dialect == Dialect::SqlAlchemy { parameters.host.as_deref().unwrap_or_default() } else { hosts };
+    let commas = list.matches(',').count();
+    if commas > 0 {
+        parameters.port.get_or_insert_with(|| ",".repeat(commas));
     }
     if matches!(dialect, Dialect::Jdbc { .. }) && parameters.service.is_none() {
         // pgJDBC reads no PGHOST and no PGPORT.
@@ -90,8 +91,12 @@ fn database_alone(text: &str) -> Result<&str, TargetError> {
     Ok(name)
 }
 
+/// libpq takes `host` and `port` of the query in place of those before the path (conninfo_uri_parse_params in fe-connect.c).
+/// A second one in the query stays refused: it is more likely a mistake.
 fn set_query(dialect: Dialect, parameters: &mut Parameters, query: &str) -> Result<(), TargetError> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+    let overrides = dialect == Dialect::Libpq;
+    let (mut has_host, mut has_port) = (false, false);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (keyword, value) = pair.split_once('=').ok_or(TargetError::Syntax("a parameter has no value"))?;
         let (mut keyword, value) = (decode(keyword)?, decode(value)?);
@@ -107,6 +112,16 @@ fn set_query(dialect: Dialect, parameters: &mut Parameters, query: &str) -> Resu
         match keyword.to_ascii_lowercase().as_str() {
             "host" if dialect == Dialect::SqlAlchemy => hosts.push(value),
             "port" if dialect == Dialect::SqlAlchemy => ports.push(value),
+            "host" if overrides && !has_host => {
+                has_host = true;
+                parameters.is_host_of_query = parameters.host.take().is_some_and(|before| before != value);
+                parameters.set(&keyword, value)?;
+            }
+            "port" if overrides && !has_port => {
+                has_port = true;
+                parameters.port = None;
+                parameters.set(&keyword, value)?;
+            }
             _ => parameters.set(&keyword, value)?,
         }
     }

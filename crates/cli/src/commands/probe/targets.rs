@@ -168,6 +168,11 @@ impl Reading {
         if found.sockets > 0 {
             stderr!("warning: skipped {} Unix-domain socket(s) in a list of hosts: they have no TLS", found.sockets);
         }
+        if found.is_host_of_query {
+            stderr!(
+                "note: a URL names one host before its path and another in its query: that of the query is probed, as libpq connects to it"
+            );
+        }
         let mut targets = found.targets;
         for name in targets.iter().filter_map(|target| target.root_certificate.as_deref()) {
             if self.root_files.get(name).is_some() {
