@@ -95,8 +95,17 @@ impl<'a> Leftovers<'a> {
             return Ok(None);
         }
         if connect.simulate.is_some() {
-            let what = "simulated servers take no logins";
-            return Err(CliError::usage(what, "leave --sessions and --terminate-plaintext-sessions out"));
+            let (what, option) = if args.terminate_plaintext_sessions {
+                ("ended", "--terminate-plaintext-sessions")
+            } else {
+                ("listed", "--sessions")
+            };
+            let hint = Hint::with(
+                "leave {} out; `hostssl clients` shows who connects, by the logs of the simulated servers",
+                &[&option],
+            );
+            let what = format!("simulated servers take no logins, so their sessions cannot be {what}");
+            return Err(CliError::usage(what, hint));
         }
         if args.terminate_plaintext_sessions && !args.yes && !can_ask() {
             let what = "there is no terminal to ask on before sessions are ended";

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Done, Simulator, simulator};
+use common::{Done, Simulator, run, simulator};
 use hostssl_remediation::PlanHash;
 use hostssl_store::{AuditStore, KeptPlan, KeptPlanEntry};
 use serde_json::Value;
@@ -381,7 +381,7 @@ fn an_identity_that_may_not_write_is_refused_before_the_first_write() {
 #[test]
 fn the_role_for_changing_adds_only_what_changing_needs() {
     let actions = |command: &str| {
-        let role = json(&common::run(&["role", command, "--subscription", "20000000-0000-4000-8000-000000000001"]));
+        let role = json(&run(&["role", command, "--subscription", "20000000-0000-4000-8000-000000000001"]));
         role["Actions"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let (audit, remediate) = (actions("audit"), actions("remediate"));
@@ -507,7 +507,7 @@ fn a_plan_that_leaves_a_failing_server_out_is_not_the_whole_way() {
     let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 30);
     let expires = expires.to_string()[..10].to_owned();
     let add = [&add[..], &["--approver", "security", "--reason", "an importer", "--expires", &expires]].concat();
-    assert_eq!(common::run(&add).code, 0);
+    assert_eq!(run(&add).code, 0);
     let (plan, waived) = (site.path("waived.json"), [&scope[..], &["--waivers", &waivers]].concat());
     let accepted = site.run(&[&waived[..], &["--out", &plan]].concat());
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
@@ -630,12 +630,12 @@ fn ways_to_the_listeners_that_do_nothing_or_lead_nowhere_are_mistakes() {
         &["audit", "--simulate"],
     ] {
         for options in [&way[..], &proxy] {
-            let done = common::run(&[command, options].concat());
+            let done = run(&[command, options].concat());
             assert_eq!(done.code, 2, "{command:?}: {}", done.stderr);
             assert!(done.stderr.contains("hint: add --probe"), "{command:?}: {}", done.stderr);
             assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
         }
-        let malformed = common::run(&[command, &["--probe", "--connect-to", "nonsense"]].concat());
+        let malformed = run(&[command, &["--probe", "--connect-to", "nonsense"]].concat());
         assert_eq!(malformed.code, 2, "{command:?}: {}", malformed.stderr);
         assert!(malformed.stderr.contains("--connect-to: "), "{command:?}: {}", malformed.stderr);
     }
@@ -644,7 +644,7 @@ fn ways_to_the_listeners_that_do_nothing_or_lead_nowhere_are_mistakes() {
     audit.args(["audit", "--simulate", "enforced", "-q", "-o", "none"]).env("HOSTSSL_PROXY", "socks5h://127.0.0.1:1");
     assert_eq!(common::start(&mut audit).finish().code, 0);
     // A console always probes, when it is asked to.
-    let served = common::run(&[&["serve", "--simulate", "--listen", "127.0.0.1:0"], &way[..]].concat());
+    let served = run(&[&["serve", "--simulate", "--listen", "127.0.0.1:0"], &way[..]].concat());
     assert_eq!(served.code, 2, "{}", served.stderr);
     assert!(served.stderr.contains("cannot be used with --simulate"), "{}", served.stderr);
 }
@@ -695,4 +695,21 @@ fn a_plan_of_a_console_is_applied_when_enough_people_have_approved_it() {
     let again = apply();
     assert!(again.code == 1 && again.stderr.contains("its approvals were for that run"), "{}", again.stderr);
     assert_eq!(site.runs().len(), 1);
+}
+
+/// A plan is read where its subscriptions cannot be asked for their names, and before any audit is kept.
+#[test]
+fn a_plan_has_the_names_of_its_subscriptions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (plan, state, other) = (path("plan.json"), path("state"), path("other"));
+    let made = run(&["plan", "--simulate", "--server", "pg-ledger-prod", "--state", &state, "--out", &plan, "-q"]);
+    assert!(std::path::Path::new(&plan).exists(), "{}", made.stderr);
+    let shown = run(&["plan", "show", &plan, "--state", &other]);
+    assert!(shown.stdout.contains("Contoso Production"), "{}{}", shown.stdout, shown.stderr);
+    let why = shown.stdout.lines().find(|line| line.contains("pg-ledger-prod")).unwrap();
+    assert_eq!(why.matches("20000000-").count(), 1, "only the id of the lock has it: {why}");
+    let refused = run(&["apply", &plan, "--simulate", "--state", &state, "--sessions"]);
+    assert!(refused.code == 2 && refused.stderr.contains("their sessions cannot be listed"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("leave --sessions out; `hostssl clients --simulate demo --state "));
 }

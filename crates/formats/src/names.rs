@@ -1,5 +1,6 @@
 //! Names of subscriptions, so that text has no ids where a name is known.
 
+use hostssl_remediation::Plan;
 use std::collections::BTreeMap;
 
 /// Names of subscriptions by their ids, as far as they are known.
@@ -10,6 +11,14 @@ impl SubscriptionNames {
     /// Pairs of ids, in any letter case, and names.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(id, name)| (id.to_ascii_lowercase(), name.to_owned())).collect())
+    }
+
+    /// The same with the names that a plan has: they are those of when it was made.
+    #[must_use]
+    pub fn with_plan(mut self, plan: &Plan) -> Self {
+        let names = plan.subscription_names();
+        self.0.extend(names.map(|(id, name)| (id.as_str().to_ascii_lowercase(), name.as_str().to_owned())));
+        self
     }
 
     /// The name, or the id where no name is known.

@@ -190,6 +190,7 @@ mod tests {
             cloud: "AzureCloud".into(),
             scope: Scope::default(),
             principal: Principal { tenant: Some("t".into()), ..Principal::default() },
+            subscriptions: Default::default(),
             profile: "baseline@1".into(),
             goal: Goal::Fix { controls: FixableControl::AUDITED.to_vec(), minimum_tls: TlsVersion::Tls1_2 },
             options: PlanOptions { canary_size: 1, wave_size: 2, max_servers: None },

@@ -17,8 +17,8 @@ pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
 use crate::{ClientImpact, Consent, Direction, FixableControl, Goal, SafeText};
-use hostssl_model::{Hint, Kind, Meaning, ParameterName, Principal, ResourceId, Scope, coded};
-use std::collections::HashSet;
+use hostssl_model::{Hint, Kind, Meaning, ParameterName, Principal, ResourceId, Scope, SubscriptionId, coded};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 coded! {
@@ -319,6 +319,7 @@ pub(crate) struct Draft {
     pub(crate) cloud: String,
     pub(crate) scope: Scope,
     pub(crate) principal: Principal,
+    pub(crate) subscriptions: BTreeMap<SubscriptionId, SafeText>,
     pub(crate) profile: String,
     pub(crate) goal: Goal,
     pub(crate) options: PlanOptions,
@@ -369,6 +370,11 @@ impl Plan {
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.draft.principal
+    }
+
+    /// The names of the subscriptions of its servers when it was made. Plans of earlier versions have none.
+    pub fn subscription_names(&self) -> impl Iterator<Item = (&SubscriptionId, &SafeText)> {
+        self.draft.subscriptions.iter()
     }
 
     /// Which rules judged, such as `baseline@1`.

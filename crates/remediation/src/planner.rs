@@ -22,7 +22,7 @@ use crate::{
     SafeText, Step,
 };
 use decide::{Decision, SettingChange};
-use hostssl_model::{Finding, ManagementLock, Posture, Principal, ResourceId, Scope, Subscription};
+use hostssl_model::{Finding, ManagementLock, Posture, Principal, ResourceId, Scope, Subscription, SubscriptionId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use waves::{Group, schedule};
@@ -129,18 +129,32 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
         step.id = id;
     }
     explain_replicas(&mut steps, inputs.targets, &left_out);
+    let subscriptions = names_of_subscriptions(inputs.subscriptions, &steps, &left_out);
     Plan::seal(Draft {
         created_at: inputs.created_at.into(),
         observed_at: inputs.observed_at.into(),
         cloud: inputs.cloud.into(),
         scope: inputs.scope.clone(),
         principal: inputs.principal.clone(),
+        subscriptions,
         profile: inputs.profile.into(),
         goal: inputs.goal.clone(),
         options,
         steps,
         left_out,
     })
+}
+
+/// The names of the subscriptions that the plan is about, for those who read it where they cannot be asked for.
+fn names_of_subscriptions(
+    known: &[Arc<Subscription>],
+    steps: &[Step],
+    left_out: &[LeftOut],
+) -> BTreeMap<SubscriptionId, SafeText> {
+    let servers = steps.iter().map(|step| &step.server).chain(left_out.iter().map(|one| &one.server));
+    let concerned: BTreeSet<SubscriptionId> = servers.map(ResourceId::subscription).collect();
+    let known = known.iter().filter(|one| concerned.contains(&one.id) && !one.name.is_empty());
+    known.map(|one| (one.id.clone(), SafeText::new(&one.name))).collect()
 }
 
 /// What is decided of every server, before it has a place in a wave.

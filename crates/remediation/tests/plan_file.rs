@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_model::{Kind, ParameterName as Name, Posture, ResourceId, TlsVersion};
+use hostssl_model::{
+    Kind, ParameterName as Name, Posture, Reading, Reason, ResourceId, Subscription, SubscriptionId, SubscriptionState,
+    TlsVersion, Unchecked,
+};
 use hostssl_remediation::{
     Approved, ContextMismatch, Disposition, FixableControl, Floor, Goal, InvalidPlan, LintContext, NotApproved, Plan,
     PlanContext, PlanOptions, failed_findings, lint,
 };
 use hostssl_test_support::fleet::*;
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SWITCH: FixableControl = FixableControl::RequireSecureTransport;
@@ -30,6 +34,46 @@ fn sample() -> Plan {
         in_state(flexible("stopped", "off", "TLSv1.2"), "Stopped"),
     ])
     .plan()
+}
+
+/// What is known of one server, of its subscription, and of another one.
+fn with_subscriptions(posture: Posture) -> PlannerKnowledge {
+    let subscription = |id: SubscriptionId, name: &str| {
+        Arc::new(Subscription { id, name: name.into(), tenant: "tenant-1".into(), state: SubscriptionState::Enabled })
+    };
+    let own = subscription(posture.server.id.subscription(), "Pay\u{202e}ments");
+    let mut known = PlannerKnowledge::new(vec![posture]);
+    known.subscriptions = vec![own, subscription(SubscriptionId::new("other"), "Other")];
+    known
+}
+
+#[test]
+fn a_plan_has_the_names_of_its_subscriptions() {
+    let known = with_subscriptions(flexible("a", "off", "TLSv1.2"));
+    let own = known.subscriptions[0].id.clone();
+    let plan = known.plan();
+    let names = |plan: &Plan| -> Vec<(String, String)> {
+        plan.subscription_names().map(|(id, name)| (id.to_string(), name.to_string())).collect()
+    };
+    assert_eq!(names(&plan), [(own.to_string(), "Pay\u{fffd}ments".to_owned())]);
+    let text = plan.to_json();
+    assert_eq!(Plan::parse(&text).unwrap(), plan);
+    assert!(matches!(Plan::parse(&text.replace("Pay", "Play")), Err(InvalidPlan::Edited { .. })));
+    // Those of before have none.
+    let text = sample().to_json();
+    assert!(!text.contains("\"subscriptions\": [\n    {"), "{text}");
+    assert!(names(&Plan::parse(&text).unwrap()).is_empty());
+}
+
+#[test]
+fn a_long_reason_is_kept_whole() {
+    let said = format!("Azure answered HTTP 403: {}the end", "over the scope '/subscriptions/s' ".repeat(40));
+    let unread = || Reading::Unknown(Unchecked::new(Reason::Permission, said.clone()));
+    let mut posture = flexible("a", "off", "TLSv1.2");
+    posture.readings = vec![(Name::RequireSecureTransport, unread())];
+    let text = PlannerKnowledge::new(vec![posture]).plan().to_json();
+    assert!(text.contains(&said), "{text}");
+    assert!(Plan::parse(&text).is_ok());
 }
 
 #[test]
@@ -125,7 +169,8 @@ fn a_plan_fits_one_place_time_and_identity() {
 fn the_schema_describes_the_file() {
     let schema = hostssl_remediation::plan_schema();
     let members = schema["properties"].as_object().unwrap();
-    let document: serde_json::Value = serde_json::from_str(&sample().to_json()).unwrap();
+    let plan = with_subscriptions(flexible("a", "off", "TLSv1.2")).plan();
+    let document: serde_json::Value = serde_json::from_str(&plan.to_json()).unwrap();
     let mut written: Vec<&String> = document.as_object().unwrap().keys().collect();
     let mut described: Vec<&String> = members.keys().collect();
     written.sort();

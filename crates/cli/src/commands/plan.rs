@@ -39,7 +39,7 @@ pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
         Some(PlanCommand::Show(args)) => {
             let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
             let plan = plan_file::read(&args.plan)?;
-            let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some());
+            let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some()).with_plan(&plan);
             write(&plan, &names, &args.value, &shape, terminal)?;
             Ok(Exit::AllPass)
         }
@@ -354,7 +354,7 @@ fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
             tags: tags.as_ref(),
         },
     );
-    let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some());
+    let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some()).with_plan(&plan);
     let review = PlanReview { plan: &plan, names: &names, now_ms: SystemClock::new().now_ms(), audit: audit.as_ref() };
     write_complaints(&review, &complaints, &args.value, terminal)?;
     let bad = complaints.iter().any(|one| !one.code.is_warning() && !args.allow.contains(&one.code));

@@ -53,7 +53,8 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     let report = loaded.report();
     // The run and what audits knew are kept in one place.
     let known = reader.subscription_names()?;
-    let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
+    let names =
+        SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str()))).with_plan(&loaded.plan);
     let refused = refused_since(&reader, &report, &receipts)?;
     let approvals = approvals(&reader, &run)?;
     let terminal = of_cloud(terminal, loaded.plan.cloud()).of_plan(&loaded.plan);

@@ -10,12 +10,13 @@ use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
 use hostssl_model::{Advice, Fault, Hint};
-use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, TlsVersion};
+use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, SubscriptionId, TlsVersion};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The longest plan that is read, in bytes: about 100,000 steps.
 pub const MAX_PLAN_BYTES: usize = 64 * 1024 * 1024;
@@ -152,6 +153,9 @@ struct PlanV1 {
     cloud: String,
     scope: ScopeV1,
     principal: PrincipalV1,
+    /// The names of the subscriptions of its servers when it was made; absent if none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    subscriptions: Vec<SubscriptionV1>,
     profile: String,
     goal: GoalV1,
     options: OptionsV1,
@@ -175,6 +179,14 @@ struct ScopeV1 {
     /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SubscriptionV1 {
+    id: String,
+    name: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -278,6 +290,7 @@ impl PlanV1 {
                 tenant: draft.principal.tenant.clone(),
                 method: draft.principal.method.clone(),
             },
+            subscriptions: subscriptions_to_json(&draft.subscriptions),
             profile: draft.profile.clone(),
             goal: goal_to_json(&draft.goal),
             options: OptionsV1 {
@@ -315,6 +328,7 @@ impl PlanV1 {
                 tenant: self.principal.tenant,
                 method: self.principal.method,
             },
+            subscriptions: subscriptions_from_json(self.subscriptions)?,
             profile: self.profile,
             goal: goal_from_json(self.goal)?,
             options: PlanOptions {
@@ -326,6 +340,23 @@ impl PlanV1 {
             left_out: self.left_out.into_iter().map(left_out_from_json).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn subscriptions_to_json(names: &BTreeMap<SubscriptionId, SafeText>) -> Vec<SubscriptionV1> {
+    names.iter().map(|(id, name)| SubscriptionV1 { id: id.as_str().into(), name: name.as_str().into() }).collect()
+}
+
+fn subscriptions_from_json(names: Vec<SubscriptionV1>) -> Result<BTreeMap<SubscriptionId, SafeText>, InvalidPlan> {
+    let count = names.len();
+    let read = |one: SubscriptionV1| {
+        let id = SubscriptionId::new(safe_from("subscriptions", &one.id)?.as_str());
+        if id.as_str() != one.id {
+            return Err(bad("subscriptions", &one.id, "the id of a subscription in lower case"));
+        }
+        Ok((id, safe_from("subscriptions", &one.name)?))
+    };
+    let read: BTreeMap<_, _> = names.into_iter().map(read).collect::<Result<_, InvalidPlan>>()?;
+    if read.len() == count { Ok(read) } else { Err(InvalidPlan::Inconsistent("a subscription has two names".into())) }
 }
 
 fn waves_of(steps: &[Step]) -> Vec<WaveV1> {
