@@ -1,5 +1,6 @@
 //! What `hostssl plan check` objects to, as text.
 
+use crate::plan_text::portal;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_model::{Outcome, matches_pattern};
 use hostssl_remediation::{LeftOut, LeftOutReason, Lint, Plan};
@@ -66,8 +67,39 @@ fn entry(plan: &Plan, one: &Lint) -> Entry {
     let line = vec![
         Cell::outcome(outcome, word),
         Cell::plain(one.step.map_or("-".to_owned(), |id| id.to_string())),
-        Cell::plain(step.map_or("-", |step| step.server.name())),
+        Cell::plain(step.map_or("-", |step| step.server.name()))
+            .linked(step.and_then(|step| portal(plan, &step.server))),
         Cell::plain(one.message.as_str()),
     ];
     Entry { word, lines: vec![line] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_remediation::{LintContext, lint};
+    use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
+
+    #[test]
+    fn the_server_of_an_objection_leads_to_its_page_where_the_terminal_has_links() {
+        let plan = PlannerKnowledge::new(vec![flexible("pg-a", "off", "TLSv1.2")]).plan();
+        let nothing_failed = BTreeSet::new();
+        let context = LintContext {
+            now_ms: 0,
+            max_age: std::time::Duration::from_secs(1),
+            max_servers: None,
+            cloud: None,
+            subscriptions: &[],
+            failed: Some(&nothing_failed),
+            tags: None,
+        };
+        let objections = lint(&plan, &context);
+        let written = |links| {
+            let mut out = Vec::new();
+            write(&mut out, &plan, &objections, &Text { links, ..Text::plain() }).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let link = format!("https://portal.azure.com/#@tenant-1/resource{}", plan.steps()[0].server);
+        assert!(written(true).contains(&link) && !written(false).contains(&link), "{}", written(true));
+    }
 }

@@ -95,7 +95,7 @@ fn wave(plan: &Plan, steps: &[Step], names: &SubscriptionNames, text: &Text<'_>)
 }
 
 /// The page of a server in the portal of the plan's cloud.
-fn portal(plan: &Plan, server: &ResourceId) -> Option<String> {
+pub(crate) fn portal(plan: &Plan, server: &ResourceId) -> Option<String> {
     portal_link(plan.cloud(), plan.principal().tenant.as_deref(), server.as_str())
 }
 

@@ -1,7 +1,8 @@
 //! What was done to a server, by whom, as text.
 
+use crate::style::terminal_link;
 use crate::who_text::{to_the_second, unread};
-use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use crate::{Cell, Entry, Heading, Section, Shown, Text, portal_link, safe, write_list};
 use hostssl_model::{Activity, ActivityEnd, ResourceId, Unchecked};
 use std::io::{self, Write};
 
@@ -19,6 +20,8 @@ pub const COLUMNS: &[Heading] = &[
 pub struct ServerHistory<'a> {
     /// The server.
     pub server: &'a ResourceId,
+    /// The cloud that it is in, under the Azure CLI's name.
+    pub cloud: &'a str,
     /// The first moment that the Activity Log was asked for.
     pub since: String,
     /// The last one.
@@ -63,7 +66,9 @@ pub struct RunWrite<'a> {
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, history: &ServerHistory<'_>, text: &Text<'_>) -> io::Result<()> {
-    writeln!(out, "{}", text.palette.bold(&safe(history.server.as_str())))?;
+    let title = text.palette.bold(&safe(history.server.as_str()));
+    let link = portal_link(history.cloud, None, history.server.as_str()).filter(|_| text.links);
+    writeln!(out, "{}", link.map_or(title.clone(), |link| terminal_link(&link, &title)))?;
     writeln!(out)?;
     if !history.entries.is_empty() {
         let entries = history.entries.iter().map(entry).collect();

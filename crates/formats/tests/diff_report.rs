@@ -203,6 +203,7 @@ fn a_history_of_a_server_keeps_to_its_schema_and_says_what_is_missing() {
     };
     let history = |unread| ServerHistory {
         server: &change.server.id,
+        cloud: "AzureCloud",
         since: "2026-08-26T09:00:00.000000Z".into(),
         until: "2026-11-24T09:00:00.000000Z".into(),
         unread,
@@ -221,4 +222,9 @@ fn a_history_of_a_server_keeps_to_its_schema_and_says_what_is_missing() {
     server_history_text::write(&mut out, &whole, &Text::plain()).unwrap();
     server_history_text::write(&mut out, &part, &Text::plain()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    let mut linked = Vec::new();
+    server_history_text::write(&mut linked, &whole, &Text { links: true, ..Text::plain() }).unwrap();
+    let linked = String::from_utf8(linked).unwrap();
+    let link = format!("\u{1b}]8;;https://portal.azure.com/#resource{}\u{1b}\\", change.server.id);
+    assert!(linked.starts_with(&link), "{linked:?}");
 }

@@ -46,6 +46,7 @@ pub(crate) fn of_authors(all: &mut Outputs, before: &AuditReport, after: &AuditR
     ];
     let history = ServerHistory {
         server: &server,
+        cloud: "AzureCloud",
         since: words.clone(),
         until: words.clone(),
         unread: Some(&unread),

@@ -46,6 +46,7 @@ pub(crate) struct ServerHistoryArgs {
 /// What was read about one server.
 struct Found {
     server: ResourceId,
+    cloud: String,
     log: SubscriptionActivity,
     writes: Vec<ServerWrite>,
     since: Timestamp,
@@ -86,7 +87,8 @@ async fn read(args: &ServerHistoryArgs, terminal: &TerminalArgs) -> Result<Vec<F
             Some(reader) => reader.writes(&server)?,
             None => Vec::new(),
         };
-        found.push(Found { server, log, writes, since, until });
+        let cloud = tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default();
+        found.push(Found { server, cloud, log, writes, since, until });
     }
     Ok(found)
 }
@@ -125,6 +127,7 @@ impl Found {
         entries.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         ServerHistory {
             server: &self.server,
+            cloud: &self.cloud,
             since: rfc3339(self.since),
             until: rfc3339(self.until),
             unread: self.log.unread.as_ref(),
