@@ -263,6 +263,18 @@ fn a_watch_that_is_stopped_while_it_signs_in_has_not_failed() {
 }
 
 #[test]
+fn the_next_is_compared_only_with_an_audit_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let first = |more: &[&str]| run(&[&["watch", "--once", "--simulate"], more].concat()).stderr;
+    let said = first(&["--state", &state, "--no-save"]);
+    assert!(said.contains("it is not kept, so that the next has nothing to compare with; without --no-save it is"));
+    assert!(first(&[]).contains("nothing to compare with; --state DIR keeps it"));
+    let kept = first(&["--state", &state]);
+    assert!(kept.contains("the next is compared with it"), "{kept}");
+}
+
+#[test]
 fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -228,9 +228,9 @@ impl Watch<'_> {
     }
 
     /// Keeps an audit that began at `began`.
-    fn keep(&self, report: &AuditReport, transcripts: Option<Transcripts>, began: std::time::Instant) {
+    fn keep(&self, report: &AuditReport, transcripts: Option<Transcripts>, began: std::time::Instant) -> bool {
         let run = &self.args.run;
-        run.keep.keep(report, transcripts, run.connect.simulate.is_some(), self.patience(began));
+        run.keep.keep(report, transcripts, run.connect.simulate.is_some(), self.patience(began))
     }
 
     /// How long a round that began at `began` waits for the state.
@@ -278,8 +278,9 @@ impl Watch<'_> {
         // All at once: one that hangs does not hold up the others.
         let is_told = futures::future::join_all(told).await.into_iter().all(|told| told);
         // A single round that was not told must not be what the next one is compared with.
-        if is_told || !self.args.once {
-            self.keep(&report, transcripts, began);
+        let may_be_kept = is_told || !self.args.once;
+        let is_kept = may_be_kept && self.keep(&report, transcripts, began);
+        if may_be_kept {
             if self.args.run.wire.probe && self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) {
                 print_ended_looks(vantages, &self.args.run.keep.state, self.args.run.connect.simulate.is_some());
             }
@@ -296,11 +297,16 @@ impl Watch<'_> {
             None => {
                 if !self.terminal.quiet {
                     let (when, servers) = (safe(&report.run.finished_at), report.summary.servers);
-                    let next = if self.args.once && !self.args.run.keep.keeps(self.args.run.connect.simulate.is_some())
-                    {
-                        "it is not kept, so that the next has nothing to compare with; --state DIR keeps it"
-                    } else {
-                        "the next is compared with it"
+                    // A watch that continues has it in memory.
+                    let next = match self.args.once && !is_kept {
+                        false => "the next is compared with it",
+                        true if self.args.run.keep.no_save => {
+                            "it is not kept, so that the next has nothing to compare with; without --no-save it is"
+                        }
+                        true if !self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) => {
+                            "it is not kept, so that the next has nothing to compare with; --state DIR keeps it"
+                        }
+                        true => "it could not be kept, so that the next has nothing to compare with",
                     };
                     stderr!("{when}: the first audit, of {servers} servers: {next}");
                 }
