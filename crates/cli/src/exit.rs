@@ -113,6 +113,14 @@ pub(crate) const READ_HELP: &str = "Exit codes:
   2  wrong usage, or a name that matches nothing
   4  not everything could be read; the rest was written";
 
+/// For `runs show`: what judged servers ends as it did.
+pub(crate) const SHOW_HELP: &str = "Exit codes:
+  0  the run is shown; if it is an audit or a probe, everything was checked and passes
+  1  the tool failed (nothing kept, or the state cannot be read)
+  2  wrong usage, or no such run
+  3  a control fails in the audit, or an endpoint in the probe by what counted then
+  4  nothing fails in the audit or the probe, but not everything could be checked";
+
 /// For what judges an audit that is kept.
 pub(crate) const JUDGE_HELP: &str = "Exit codes:
   0  everything was checked and passes

@@ -85,6 +85,25 @@ fn a_password_in_a_target_goes_nowhere() {
 }
 
 #[test]
+fn a_kept_probe_is_shown_with_the_exit_code_that_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let probed = run(&["probe", "127.0.0.1:1", "--state", state, "-o", "json"]);
+    let shown = run(&["runs", "show", "latest", "--state", state, "-o", "json"]);
+    assert_eq!((probed.code, shown.code), (4, 4), "{}{}", probed.stderr, shown.stderr);
+    let exit = |done: &common::Done| serde_json::from_str::<Value>(&done.stdout).unwrap()["exit"].clone();
+    assert_eq!(exit(&probed), exit(&shown));
+    let table = |done: &common::Done| done.stdout.lines().take(2).map(ToOwned::to_owned).collect::<Vec<_>>();
+    let (probed, shown) = (
+        run(&["probe", "postgres://127.0.0.2:1/x?host=127.0.0.1", "--state", state]),
+        run(&["runs", "show", "latest", "--state", state]),
+    );
+    assert!(probed.stderr.contains("that of the query is probed, as libpq connects to it"), "{}", probed.stderr);
+    assert_eq!(table(&probed), table(&shown));
+    assert!(shown.stdout.contains("127.0.0.1:1") && !shown.stdout.contains("127.0.0.2"), "{}", shown.stdout);
+}
+
+#[test]
 fn a_probe_takes_what_libpq_takes_from_the_environment() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join(".pg_service.conf"), "[mine]\nhost=127.0.0.1\nport=1\nuser=svc\n").unwrap();

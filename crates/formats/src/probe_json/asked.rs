@@ -7,10 +7,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProbeAsked {
+    /// Findings that did not count. Absent if all did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
     /// Databases that were named.
     pub databases: Vec<String>,
     /// Days that a certificate must still last, if any.
     expiry_days: Option<u32>,
+    /// The only findings that counted. Absent if all did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fail_on: Vec<String>,
     /// The names beside those: `given`, `fewest` or `well-known`.
     names: String,
     repeat: u16,
@@ -33,6 +39,8 @@ impl From<&ProbeOptions> for ProbeAsked {
             Replication::Logical => "logical",
         });
         Self {
+            allow: Vec::new(),
+            fail_on: Vec::new(),
             databases: options.databases.clone(),
             expiry_days: options.expiry_days,
             names: names.to_owned(),

@@ -18,7 +18,7 @@ pub(crate) enum ProbeFinding {
 
 impl ProbeFinding {
     /// Its name on the command line and in JSON.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::NotEnforced => "not-enforced",
             Self::VerifyFull => "verify-full",

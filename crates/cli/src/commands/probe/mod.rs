@@ -5,6 +5,7 @@
 
 mod args;
 mod exit_rules;
+mod kept_tally;
 mod next_probes;
 mod progress;
 mod sink;
@@ -24,7 +25,7 @@ use crate::simulated_azure::{Simulation, Wire};
 use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
-use exit_rules::Policy;
+use exit_rules::{Policy, ProbeFinding};
 use futures::{Stream, StreamExt as _};
 use hostssl_formats::Shape;
 use hostssl_formats::probe_json::{ProbeAsked, ProbeEnd, ProbeExit};
@@ -34,6 +35,7 @@ use hostssl_probe::RootFiles;
 use hostssl_probe::report::EndpointReport;
 use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
 use jiff::Timestamp;
+pub(crate) use kept_tally::KeptTally;
 use next_probes::NextProbes;
 use progress::ProbeProgress;
 pub(crate) use sink::EndpointSink;
@@ -87,7 +89,9 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         // From now on, an interrupt ends with a whole report.
         let mut signals = Signals::of_an_end();
         let options = ProbeOptions { conversations: parallel, ..options(args, root_files, simulation.as_ref())? };
-        let asked = ProbeAsked::from(&options);
+        let names = |all: &[ProbeFinding]| all.iter().map(|one| one.name().to_owned()).collect();
+        let mut asked = ProbeAsked::from(&options);
+        (asked.allow, asked.fail_on) = (names(&args.allow), names(&args.fail_on));
         let prober = Arc::new(prober(options)?);
         let sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(terminal), zone.as_deref());
         let mut running = RunningProbe {

@@ -30,8 +30,8 @@ pub(crate) struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
-    /// Show a run: the report of an audit, or every step of an apply with the receipts of its writes.
-    #[command(after_help = crate::exit::LOCAL_HELP)]
+    /// Show a run: the report of an audit or of a probe, or every step of an apply with the receipts of its writes.
+    #[command(after_help = crate::exit::SHOW_HELP)]
     Show(RunsShowArgs),
     /// Evaluate a kept audit again with other rules, without calling Azure.
     #[command(after_help = crate::exit::JUDGE_HELP)]
