@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 use hostssl_model::{ControlId, Hint, Scope};
 use hostssl_remediation::{FixableControl, Plan};
 use std::ffi::OsString;
+use std::sync::OnceLock;
 
 /// The id of the option that names the configuration file.
 pub(crate) const CONFIG: &str = "config";
@@ -47,7 +48,22 @@ pub(crate) struct Again {
     options: Vec<(&'static str, Vec<String>)>,
 }
 
+/// What [`given`] answers.
+static GIVEN: OnceLock<Again> = OnceLock::new();
+
+/// The options of the command line of this process, for messages in the midst of its work: they have no command at hand to
+/// ask. Nothing before [`Again::remember`], as in tests.
+pub(crate) fn given() -> &'static Again {
+    static NONE: OnceLock<Again> = OnceLock::new();
+    GIVEN.get().unwrap_or_else(|| NONE.get_or_init(Again::default))
+}
+
 impl Again {
+    /// Makes these the options of this process. There is one command line, so that only the first counts.
+    pub(crate) fn remember(&self) {
+        let _ = GIVEN.set(self.clone());
+    }
+
     /// The options that were given on the command line.
     pub(crate) fn of(matches: &ArgMatches, root: Command) -> Self {
         let mut leaf = matches;

@@ -1,5 +1,6 @@
 //! Keeping audits and probes in the state directory.
 
+use crate::again;
 use crate::args::StateArgs;
 use crate::azure_hosts::is_azure;
 use crate::error::CliError;
@@ -271,7 +272,7 @@ impl CliError {
     /// What happened and what to do, on one line.
     pub(crate) fn on_one_line(&self) -> String {
         let (what, hint) = self.parts();
-        match hint.to_string() {
+        match again::given().hint(hint).to_string() {
             hint if hint.is_empty() => what,
             hint => format!("{what} ({hint})"),
         }

@@ -70,6 +70,7 @@ fn main() -> ExitCode {
     if cli.terminal.verbose > 0 {
         start_logging(cli.terminal.verbose);
     }
+    cli.terminal.again.remember();
     cli.config_use.announce(&cli.terminal);
     match run(&cli) {
         Ok(exit) => exit.into(),
