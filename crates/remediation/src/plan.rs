@@ -5,6 +5,7 @@ mod clients;
 mod context;
 mod exposure;
 mod json;
+mod named_subscriptions;
 mod text;
 mod validate;
 

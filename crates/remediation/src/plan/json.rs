@@ -5,18 +5,18 @@
 //! `jq -cjS 'del(.hash)' plan.json | sha256sum`.
 
 use super::clients::{AcceptanceV1, ClientsV1};
+use super::named_subscriptions::{self, SubscriptionV1};
 use super::text::{bad, safe_from};
 use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
 use hostssl_model::{Advice, Fault, Hint};
-use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, SubscriptionId, TlsVersion};
+use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, TlsVersion};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 /// The longest plan that is read, in bytes: about 100,000 steps.
 pub const MAX_PLAN_BYTES: usize = 64 * 1024 * 1024;
@@ -184,14 +184,6 @@ struct ScopeV1 {
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SubscriptionV1 {
-    id: String,
-    name: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PrincipalV1 {
     name: String,
     object_id: Option<String>,
@@ -290,7 +282,7 @@ impl PlanV1 {
                 tenant: draft.principal.tenant.clone(),
                 method: draft.principal.method.clone(),
             },
-            subscriptions: subscriptions_to_json(&draft.subscriptions),
+            subscriptions: named_subscriptions::to_json(&draft.subscriptions),
             profile: draft.profile.clone(),
             goal: goal_to_json(&draft.goal),
             options: OptionsV1 {
@@ -328,7 +320,7 @@ impl PlanV1 {
                 tenant: self.principal.tenant,
                 method: self.principal.method,
             },
-            subscriptions: subscriptions_from_json(self.subscriptions)?,
+            subscriptions: named_subscriptions::from_json(self.subscriptions)?,
             profile: self.profile,
             goal: goal_from_json(self.goal)?,
             options: PlanOptions {
@@ -340,23 +332,6 @@ impl PlanV1 {
             left_out: self.left_out.into_iter().map(left_out_from_json).collect::<Result<_, _>>()?,
         })
     }
-}
-
-fn subscriptions_to_json(names: &BTreeMap<SubscriptionId, SafeText>) -> Vec<SubscriptionV1> {
-    names.iter().map(|(id, name)| SubscriptionV1 { id: id.as_str().into(), name: name.as_str().into() }).collect()
-}
-
-fn subscriptions_from_json(names: Vec<SubscriptionV1>) -> Result<BTreeMap<SubscriptionId, SafeText>, InvalidPlan> {
-    let count = names.len();
-    let read = |one: SubscriptionV1| {
-        let id = SubscriptionId::new(safe_from("subscriptions", &one.id)?.as_str());
-        if id.as_str() != one.id {
-            return Err(bad("subscriptions", &one.id, "the id of a subscription in lower case"));
-        }
-        Ok((id, safe_from("subscriptions", &one.name)?))
-    };
-    let read: BTreeMap<_, _> = names.into_iter().map(read).collect::<Result<_, InvalidPlan>>()?;
-    if read.len() == count { Ok(read) } else { Err(InvalidPlan::Inconsistent("a subscription has two names".into())) }
 }
 
 fn waves_of(steps: &[Step]) -> Vec<WaveV1> {
