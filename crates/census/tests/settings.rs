@@ -116,3 +116,64 @@ fn the_time_in_which_the_severity_may_have_hidden_connections_does_not_count() {
     let reason = &reports[0].reason;
     assert!(reason.contains("log_min_messages was set to 'fatal'"), "{reason}");
 }
+
+/// A log of eight days with a session every five minutes, but for a time in which nothing is written, and another line.
+fn log_with_hole(hole: std::ops::Range<u64>, other: &(u64, String)) -> String {
+    let sessions = (0..8 * DAY).step_by(300).filter(|at| !hole.contains(at)).map(|at| {
+        let head = format!("{} [{}] LOG:  ", time(at), 1_000 + at / 300 % 20_000);
+        let authorized = format!("connection authorized: user=app database=shop application_name=web{TLS}");
+        (at, format!("{head}connection received: host=10.0.0.4 port=5\n{head}{authorized}\n"))
+    });
+    let mut lines: Vec<(u64, String)> = sessions.collect();
+    lines.push((other.0, format!("{} [7] LOG:  {}\n", time(other.0), other.1)));
+    lines.sort();
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn read(files: &[(&str, &str)]) -> CensusReport {
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
+    for (name, text) in files {
+        reader.begin(SourceKind::LogFile, *name);
+        reader.feed(text.as_bytes());
+        reader.end(LogEnd::Whole);
+    }
+    reader.finish().finish(Requirements::default())
+}
+
+#[test]
+fn the_time_in_which_the_log_was_written_elsewhere_does_not_count() {
+    let away = 100 * HOUR + 20..100 * HOUR + 1_480;
+    let (begins, ends) = (away.start, away.end);
+    for (at, name, change) in [
+        (begins, "log_directory", "changed to \"/mnt/other\""),
+        (begins, "log_filename", "changed to \"other-%a.log\""),
+        (begins, "log_filename", "removed from configuration file, reset to default"),
+        (begins, "syslog_facility", "changed to \"local7\""),
+        (begins, "log_destination", "changed to \"csvlog\""),
+        (begins, "log_destination", "changed to \"syslog, jsonlog\""),
+        (ends, "log_destination", "changed to \"stderr\""),
+        (ends, "log_destination", "changed to \"csvlog, Stderr\""),
+        (ends, "log_destination", "removed from configuration file, reset to default"),
+    ] {
+        let change = setting(at, name, change);
+        let found = reports(&log_with_hole(away.clone(), &change), 8, 7 * DAY);
+        assert_all(&format!("{name}, {}", change.1), &found, CensusVerdict::NeedsObservation);
+        // It went on within a minute.
+        let near = (if at == begins { 100 * HOUR - 20 } else { 100 * HOUR + 20 }, change.1.clone());
+        let report = read(&[("log", &log_with_hole(0..0, &near))]);
+        assert_eq!(report.verdict, CensusVerdict::Safe, "{}: {}", near.1, report.reason);
+    }
+}
+
+#[test]
+fn a_log_that_was_moved_counts_where_both_places_are_read() {
+    let change = setting(100 * HOUR - 20, "log_directory", "changed to \"/mnt/other\"");
+    for (hole, expected) in
+        [(0..0, CensusVerdict::Safe), (100 * HOUR..100 * HOUR + 600, CensusVerdict::NeedsObservation)]
+    {
+        let log = log_with_hole(hole, &change);
+        let at = log.find("log_directory").map(|at| at + log[at..].find('\n').unwrap() + 1).unwrap();
+        let report = read(&[("log/pg.log", &log[..at]), ("other/pg.log", &log[at..])]);
+        assert_eq!(report.verdict, expected, "{}", report.reason);
+    }
+}

@@ -1,7 +1,10 @@
 //! What is known of the time between the files of a log, as what they cover.
 
-use super::file_row::{FileFacts, FileGap, FileLink, rows};
+use super::file_row::{FileFacts, FileGap, FileLink, is_begun_at, rows};
+use super::log_file::Move;
+use super::unlogged::part_of;
 use crate::log_time::shown;
+use crate::observed_time::NEXT_FILE;
 use crate::{Census, Coverage, Interval, Millis, MissingReason, Source};
 
 /// Files that are missing and listed.
@@ -28,6 +31,11 @@ pub(super) fn note(files: &[FileFacts], census: &mut Census) {
             leave_out(source, hole, census);
         }
     }
+    for file in files {
+        for time in file.moves.iter().filter_map(|one| written_elsewhere(*one, file, files)) {
+            elsewhere(file.source, time, census);
+        }
+    }
     for FileGap { before, after, .. } in whole {
         join(before, after, census);
     }
@@ -40,6 +48,31 @@ pub(super) fn note(files: &[FileFacts], census: &mut Census) {
 fn is_written_in(down: Interval, file: &FileFacts, files: &[FileFacts]) -> bool {
     let others = files.iter().filter(|other| other.source != file.source).filter_map(|other| other.time);
     others.into_iter().any(|time| time.to > down.from + ENDING && time.from < down.to - STARTING)
+}
+
+/// The time after a change in which the log may have been written elsewhere: until the next line here, or in another file.
+fn written_elsewhere(one: Move, file: &FileFacts, files: &[FileFacts]) -> Option<Interval> {
+    let others = files.iter().filter(|other| other.source != file.source);
+    let begun = |other: &FileFacts| {
+        let time = other.time.filter(|time| time.to > one.at)?;
+        Some(if is_begun_at(&other.name, one.at) { one.at } else { time.from })
+    };
+    let next = one.next.or_else(|| others.filter_map(begun).min())?;
+    let time = Interval { from: one.at, to: next };
+    (time.to - time.from > NEXT_FILE).then_some(time)
+}
+
+/// Leaves out a time in which the log may have been written elsewhere.
+fn elsewhere(source: usize, time: Interval, census: &mut Census) {
+    let Some(source) = census.source_mut(source) else { return };
+    let detail = format!(
+        "log_destination or the place of the log was changed: it may have been written elsewhere from {} to {} UTC",
+        shown(time.from),
+        shown(time.to)
+    );
+    source.coverage.exclude(time);
+    let part = part_of(source, vec![time], &detail);
+    census.add_source(part);
 }
 
 fn gap(before: usize, after: usize, census: &Census) -> Option<(Interval, [&Source; 2])> {

@@ -6,6 +6,7 @@
 
 use super::file_name;
 use super::inner_silence::InnerSilence;
+use super::log_file::Move;
 use crate::observed_time::{NEXT_FILE, TOLERANCE};
 use crate::{Interval, Millis};
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub(super) struct FileFacts {
     pub(super) silence: Option<Millis>,
     /// The same where it is known, with its place.
     pub(super) inner: InnerSilence,
+    /// Changes after which the log may be written elsewhere.
+    pub(super) moves: Vec<Move>,
     /// It begins with the start of a server.
     pub(super) starts: bool,
     /// The time before it in which the server was down.
@@ -125,6 +128,10 @@ impl<'a> FileRow<'a> {
             // Where it says when it ended, the file before says so too.
             let has_end = second.file.down.is_none() || first.file.stops;
             return (!has_end).then_some(FileLink::Missing);
+        }
+        // It was written elsewhere until the next file.
+        if first.file.moves.iter().any(|one| one.next.is_none()) {
+            return None;
         }
         // A server that has ended begins another file when it starts, and that file says so.
         if first.file.stops || period.is_some_and(|period| self.has_hole(pair, period)) {
@@ -266,6 +273,12 @@ impl<'a> FileRow<'a> {
 fn nearest_zone(offset: Millis) -> Option<Millis> {
     let zone = (offset + ZONE_STEP / 2).div_euclid(ZONE_STEP) * ZONE_STEP;
     (zone.abs() <= 15 * 60 * 60 * SECOND).then_some(zone)
+}
+
+/// Whether the name of a file says that it was begun then, in whatever zone.
+pub(super) fn is_begun_at(name: &str, at: Millis) -> bool {
+    let offset = file_name::time_of(name).map(|begun| begun - at);
+    offset.is_some_and(|offset| nearest_zone(offset).is_some_and(|zone| is_at_once(offset, zone)))
 }
 
 /// Names and times may be of whole seconds.

@@ -30,6 +30,7 @@ use csvlog::is_odd;
 use jsonlog::each_escaped;
 use memchr::{memchr, memrchr};
 use restart::ServerStart;
+pub(super) use settings::Move;
 
 /// Bytes by which the format is found out.
 const SAMPLE: usize = 64 << 10;
@@ -111,6 +112,7 @@ pub(super) struct LogFile {
     last_line: Vec<u8>,
     /// Where every line is read that is far from the one before.
     inner: InnerSilence,
+    moves: Vec<Move>,
 }
 
 impl LogFile {
@@ -146,6 +148,7 @@ impl LogFile {
             start: None,
             last_line: Vec::new(),
             inner: InnerSilence::default(),
+            moves: Vec::new(),
         }
     }
 
@@ -272,6 +275,7 @@ impl LogFile {
             LogFormat::Csv => self.csv_lines(region, sink),
             LogFormat::Sampling | LogFormat::None => {}
         }
+        self.find_after_moves(region);
     }
 
     fn foreign(&mut self, joiner: &mut Joiner) {
@@ -379,7 +383,7 @@ impl LogFile {
         facts.time = self.coverage.window();
         facts.silence = self.coverage.measured().filter_map(|span| span.silence).max();
         (facts.starts, facts.stops) = (self.start.is_some(), self.is_stop(&self.last_line));
-        facts.inner = self.inner;
+        (facts.inner, facts.moves) = (self.inner, self.moves);
         facts.down = self.start.and_then(|start| start.down);
         source.coverage = self.coverage;
         facts

@@ -22,7 +22,7 @@ pub(crate) enum LogMessage<'a> {
     Authorized(Authorized<'a>),
     /// It ended. A French message is of two lines, and the names are on the second.
     Disconnected(Option<Parting<'a>>),
-    /// A setting that decides whether connections are logged was set to this; empty if it was taken out of the file.
+    /// A setting that decides whether or where connections are logged was set to this; empty if it was taken out of the file.
     Setting(LoggedSetting, &'a [u8]),
     /// A client without TLS was refused for that.
     Refused(RefusedLine<'a>),

@@ -64,7 +64,7 @@ impl LastLogged {
     fn before(self, setting: LoggedSetting, change: Millis) -> Option<Millis> {
         match setting {
             LoggedSetting::Connections => self.authorized.before(change),
-            LoggedSetting::MinMessages => self.any.before(change),
+            LoggedSetting::MinMessages | LoggedSetting::Destination | LoggedSetting::Place => self.any.before(change),
         }
     }
 }
@@ -107,7 +107,7 @@ impl UnloggedTimes {
             let before = || self.files.iter().filter_map(|file| file.before(change.setting, change.at)).max();
             let time = Interval { from: change.before.or_else(before).unwrap_or(Millis::MIN), to: change.at };
             // The other setting may have had any value, and hidden nothing.
-            if change.setting == LoggedSetting::MinMessages && time.length() <= NEXT_FILE {
+            if change.setting != LoggedSetting::Connections && time.length() <= NEXT_FILE {
                 continue;
             }
             let excluded = source.coverage.exclude(time);
@@ -121,18 +121,26 @@ impl UnloggedTimes {
                 LoggedSetting::MinMessages => {
                     "log_min_messages was changed, and may have left out connections before that"
                 }
+                LoggedSetting::Destination | LoggedSetting::Place => {
+                    "log_destination or the place of the log was changed: it may have been written elsewhere before that"
+                }
             };
             if source.coverage.window().is_none() {
                 source.coverage = Coverage::apart(excluded);
                 source.lacks(MissingReason::LogConnectionsOff, detail);
                 break;
             }
-            let mut part = Source::new(source.kind, format!("{}, in part", source.name));
-            part.format.clone_from(&source.format);
-            part.coverage = Coverage::apart(excluded);
-            part.lacks(MissingReason::LogConnectionsOff, detail);
-            parts.push(part);
+            parts.push(part_of(source, excluded, detail));
         }
         parts
     }
+}
+
+/// A part of the time of a source in which connections may be missing.
+pub(super) fn part_of(source: &Source, time: Vec<Interval>, detail: &str) -> Source {
+    let mut part = Source::new(source.kind, format!("{}, in part", source.name));
+    part.format.clone_from(&source.format);
+    part.coverage = Coverage::apart(time);
+    part.lacks(MissingReason::LogConnectionsOff, detail);
+    part
 }

@@ -307,22 +307,33 @@ pub(crate) fn is_log_severity(word: &[u8]) -> bool {
     WORDINGS.iter().any(|wording| wording.severity.as_bytes() == word)
 }
 
-/// The names of the settings that have connections logged, or leave them out.
-pub(crate) const SETTINGS: [(&str, LoggedSetting); 2] =
-    [("log_connections", LoggedSetting::Connections), ("log_min_messages", LoggedSetting::MinMessages)];
+/// The names of the settings that have connections logged, leave them out, or have them logged elsewhere.
+pub(crate) const SETTINGS: [(&str, LoggedSetting); 7] = [
+    ("log_connections", LoggedSetting::Connections),
+    ("log_min_messages", LoggedSetting::MinMessages),
+    ("log_destination", LoggedSetting::Destination),
+    ("log_directory", LoggedSetting::Place),
+    ("log_filename", LoggedSetting::Place),
+    ("syslog_facility", LoggedSetting::Place),
+    ("syslog_ident", LoggedSetting::Place),
+];
 
-/// A setting that decides whether connections are logged.
+/// A setting that decides whether, and where, connections are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoggedSetting {
     /// `log_connections`
     Connections,
     /// `log_min_messages`
     MinMessages,
+    /// `log_destination`
+    Destination,
+    /// Where the files are: `log_directory`, `log_filename`, and those of syslog.
+    Place,
 }
 
 /// A piece that each message of a language has. Any line with one of them is looked at; few and short, they are found at
 /// the speed of memory. A log may change its language anywhere (`lc_messages`), so that all of them are always looked for.
-pub const PIECES: [&str; 22] = [
+pub const PIECES: [&str; 25] = [
     "onnection",
     "erbindung",
     "conex",
@@ -343,6 +354,9 @@ pub const PIECES: [&str; 22] = [
     "连接",
     // Of a setting: the first piece is in the name of the other.
     "log_min_mess",
+    "log_d",
+    "log_filen",
+    "syslog_",
     // Of a language that is not known: hardly any catalogue translates it.
     " application_name=",
     // Of a client that was refused; the line that names the rule by which one came in has no `entry`.

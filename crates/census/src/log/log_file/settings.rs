@@ -2,17 +2,30 @@
 
 use super::super::join::Joiner;
 use super::super::wording::LoggedSetting;
-use super::LogFile;
+use super::{LogFile, LogFormat};
 use crate::Millis;
 
 /// Changes that leave connections out from then on, of one file: the first says enough.
 const MOST_SETTINGS: usize = 4;
+/// Changes of where the log is written.
+const MOST_MOVES: usize = 64;
+/// Processes read a change, and write their last line where they did before, within so much time.
+const AT_ONCE: Millis = 5 * 1_000;
+
+/// A change after which the log may be written elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::log) struct Move {
+    pub(in crate::log) at: Millis,
+    /// The next line here.
+    pub(in crate::log) next: Option<Millis>,
+}
 
 impl LogFile {
     /// A setting was changed to `value`, which is empty if it was taken out of the file.
     pub(super) fn setting(&mut self, at: Option<Millis>, setting: LoggedSetting, value: &[u8], joiner: &mut Joiner) {
         let value = String::from_utf8_lossy(value);
         let (name, has_connections) = match setting {
+            LoggedSetting::Destination | LoggedSetting::Place => return self.place(at, setting, &value, joiner),
             LoggedSetting::Connections => ("log_connections", logs_authorization(&value)),
             LoggedSetting::MinMessages => ("log_min_messages", logs_connections(&value)),
         };
@@ -23,6 +36,44 @@ impl LogFile {
                 self.settings.push(format!("{name} was set to '{value}'"));
             }
             None => {}
+        }
+    }
+
+    /// The log is written elsewhere from now on, or was until now.
+    fn place(&mut self, at: Option<Millis>, setting: LoggedSetting, value: &str, joiner: &mut Joiner) {
+        let Some(at) = at else { return };
+        let is_here = setting == LoggedSetting::Destination && self.is_among(value);
+        let is_first = self.coverage.window().is_some_and(|window| at <= window.from + AT_ONCE);
+        if is_here || setting == LoggedSetting::Place && is_first {
+            joiner.unlogged.until(at, setting, self.logged);
+        }
+        if !is_here && self.moves.len() < MOST_MOVES {
+            self.moves.push(Move { at, next: None });
+        }
+    }
+
+    /// Whether a value of `log_destination` has this file written.
+    fn is_among(&self, value: &str) -> bool {
+        let format = match self.format {
+            LogFormat::Csv => "csvlog",
+            LogFormat::Json => "jsonlog",
+            LogFormat::Stderr | LogFormat::Sampling | LogFormat::None => "stderr",
+        };
+        let is_default = value.is_empty() && format == "stderr";
+        is_default || value.split(',').any(|word| word.trim().eq_ignore_ascii_case(format))
+    }
+
+    /// Finds the first line that is written here after such a change.
+    pub(super) fn find_after_moves(&mut self, region: &[u8]) {
+        let is_open = |one: &Move| one.next.is_none();
+        let Some(first) = self.moves.iter().filter(|one| is_open(one)).map(|one| one.at).min() else { return };
+        let times: Vec<Millis> = region
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| self.time_of(line))
+            .filter(|at| *at > first + AT_ONCE)
+            .collect();
+        for one in self.moves.iter_mut().filter(|one| is_open(one)) {
+            one.next = times.iter().copied().filter(|at| *at > one.at + AT_ONCE).min();
         }
     }
 }
