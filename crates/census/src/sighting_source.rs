@@ -49,6 +49,8 @@ pub enum MissingReason {
     Damaged,
     /// A file of the log is not there.
     MissingFile,
+    /// It is of another server than others that were read as one, or lacks lines that they have.
+    MixedServers,
     /// Some of its lines have another prefix than the one that was given or found.
     MixedPrefixes,
     /// Its lines do not say when they were written.
@@ -89,6 +91,7 @@ impl MissingReason {
             | Self::Truncated
             | Self::Damaged
             | Self::MissingFile
+            | Self::MixedServers
             | Self::MixedPrefixes
             | Self::NoTime
             | Self::NoSession
@@ -116,6 +119,7 @@ impl MissingReason {
                 | Self::Truncated
                 | Self::Damaged
                 | Self::MissingFile
+                | Self::MixedServers
                 | Self::MixedPrefixes
         )
     }
@@ -130,6 +134,7 @@ impl MissingReason {
             Self::Truncated => "truncated",
             Self::Damaged => "damaged",
             Self::MissingFile => "missing-file",
+            Self::MixedServers => "mixed-servers",
             Self::MixedPrefixes => "mixed-prefixes",
             Self::NoTime => "no-time",
             Self::NoSession => "no-session",

@@ -10,6 +10,7 @@ use super::lost::LostLines;
 use super::message::{ConnectionOrigin, Parting};
 use super::prefix::SessionKey;
 use super::read_lines::ReadLines;
+use super::side_by_side::SideBySide;
 use super::startup_failure::StartupFailure;
 use super::unlogged::UnloggedTimes;
 use crate::client_key::KeyRef;
@@ -55,6 +56,7 @@ pub(super) struct Joiner {
     /// The lines of what was authorized: each is counted once.
     lines: ReadLines,
     pub(super) lost: LostLines,
+    pub(super) side_by_side: SideBySide,
     pub(super) unlogged: UnloggedTimes,
     pub(super) tally: ConnectionTally,
     /// When connections were authorized.
@@ -143,6 +145,7 @@ impl Joiner {
         }
         self.newest = self.newest.max(line.at);
         self.lost.authorized(line.key, line.at);
+        self.side_by_side.add(line.source, line.at, line.key.map(|key| key.pid));
         let Some(key) = line.key else {
             self.tally.without_key += 1;
             let session = JoinedSession {

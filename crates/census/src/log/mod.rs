@@ -24,6 +24,7 @@ mod read_lines;
 mod record_fields;
 mod refusal;
 mod short;
+mod side_by_side;
 mod startup_failure;
 mod unlogged;
 mod unread;
@@ -124,6 +125,7 @@ impl LogReader {
     pub fn finish(mut self) -> Census {
         self.end(LogEnd::Whole);
         self.joiner.finish(&mut self.census);
+        self.joiner.side_by_side.note(&self.files, &mut self.census);
         between_files::note(&self.files, &mut self.census);
         let files: Vec<&Source> = self.sources.iter().filter_map(|place| self.census.sources().get(*place)).collect();
         let complete: Vec<&Source> = files.iter().copied().filter(|source| source.is_complete).collect();
