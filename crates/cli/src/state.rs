@@ -246,15 +246,29 @@ pub(crate) fn newest_pair(
     terminal: &TerminalArgs,
 ) -> Result<Option<(AuditEntry, AuditEntry)>, CliError> {
     let Some((before, after)) = reader.newest_pair()? else { return Ok(None) };
+    note_left_out(reader, &after, terminal)?;
+    Ok(Some((before, after)))
+}
+
+/// The audit that ends a trend. Says which newer one is left out, if any.
+pub(crate) fn newest_of_trend(reader: &StoreReader, terminal: &TerminalArgs) -> Result<Option<AuditEntry>, CliError> {
+    let Some(newest) = reader.newest_of_trend()? else { return Ok(None) };
+    note_left_out(reader, &newest, terminal)?;
+    Ok(Some(newest))
+}
+
+fn note_left_out(reader: &StoreReader, after: &AuditEntry, terminal: &TerminalArgs) -> Result<(), CliError> {
     if let Some(newest) = reader.newest_audit()?.filter(|newest| newest.id != after.id && !terminal.quiet) {
         let why = if newest.asked.is_narrowed() {
             format!("it checked only {}", newest.asked.only_words())
+        } else if newest.stopped && newest.scope == after.scope {
+            "it was stopped".to_owned()
         } else {
             "no other audit has its scope".to_owned()
         };
         stderr!("note: left out {}, which is newer: {why}", newest.id);
     }
-    Ok(Some((before, after)))
+    Ok(())
 }
 
 /// The error of a command that needs an audit. A simulation is kept only where a state directory is named.

@@ -168,6 +168,15 @@ impl StoreReader {
         newest_pair(&self.lock())
     }
 
+    /// The audit that ends a trend: the newest that was not stopped and has one before it of the same scope and controls.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_of_trend(&self) -> Result<Option<AuditEntry>, StoreError> {
+        crate::audits::newest_of_trend(&self.lock())
+    }
+
     /// This audit and those before it that had the same scope and were not stopped, at most `count`, oldest first.
     ///
     /// # Errors

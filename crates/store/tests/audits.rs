@@ -169,6 +169,41 @@ fn the_latest_is_one_that_says_something_about_everything() {
     assert!(store.previous(&whole).unwrap().is_none(), "neither the narrow nor the stopped one is comparable");
 }
 
+#[test]
+fn an_outage_deletes_nothing_that_was_known_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let fleet = AuditedFleet::small();
+    let kept = |minute: u64, how: &dyn Fn(&mut AuditReport)| {
+        let mut report = fleet.report(minute);
+        report.run.complete = true;
+        how(&mut report);
+        save(&store, &report).id
+    };
+    let whole = kept(1, &|_| {});
+    let narrow = kept(2, &|report| report.run.asked.only = vec![Word::read("pending-restart")]);
+    let stopped = kept(3, &|report| (report.run.complete, report.gaps) = (false, stopped_gaps()));
+    let blind = [4, 5, 6].map(|minute| kept(minute, &|report| report.run.complete = false));
+    assert_eq!(store.prune(1).unwrap(), 2);
+    let (audits, _) = store.audits(Page { number: 0, size: 50 }).unwrap();
+    let ids: Vec<_> = audits.into_iter().map(|audit| audit.id).collect();
+    assert_eq!(ids, [blind[2].clone(), stopped, narrow, whole]);
+}
+
+#[test]
+fn a_trend_does_not_end_with_an_audit_that_was_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let fleet = AuditedFleet::small();
+    save(&store, &fleet.report(1));
+    let whole = save(&store, &fleet.report(2));
+    let mut stopped = fleet.report(3);
+    stopped.gaps = stopped_gaps();
+    save(&store, &stopped);
+    let reader = StoreReader::open(directory.path()).unwrap();
+    assert_eq!(reader.newest_of_trend().unwrap().map(|audit| audit.id), Some(whole.id));
+}
+
 fn stopped_gaps() -> Vec<Gap> {
     let unchecked = hostssl_model::Unchecked::new(hostssl_model::Reason::Deadline, "time was up");
     vec![Gap { scope: GapScope::AllSubscriptions, unchecked }]

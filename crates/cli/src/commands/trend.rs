@@ -3,7 +3,7 @@
 use crate::args::{ListArgs, SimulatedArgs, StateArgs, Suggested, TerminalArgs, TrendList, latest};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::{LATEST, find_audit_in, instant, newest_pair, nothing_kept};
+use crate::state::{LATEST, find_audit_in, instant, newest_of_trend, nothing_kept};
 use crate::state_patience::StatePatience;
 use crate::stdout;
 use clap::{Args, ValueEnum};
@@ -67,9 +67,9 @@ pub(crate) fn run(args: &TrendArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         .state
         .read_with_changes(args.of.simulated(), StatePatience::without_end())?
         .ok_or_else(|| nothing_kept(&args.state, args.of.simulated()))?;
-    let pair = if args.run == LATEST { newest_pair(&reader, terminal)? } else { None };
-    let audit = match pair {
-        Some((_, after)) => after,
+    let newest = if args.run == LATEST { newest_of_trend(&reader, terminal)? } else { None };
+    let audit = match newest {
+        Some(newest) => newest,
         None => find_audit_in((&args.state, args.of.simulated()), &reader, &args.run)?,
     };
     if audit.asked.is_narrowed() && !terminal.quiet {

@@ -100,6 +100,19 @@ pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) ->
     Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
 }
 
+/// How many servers other audits saw, in another scope or cloud, and neither this one nor a newer one could see: that they are
+/// not in its present says nothing of them.
+pub(crate) fn out_of_sight(connection: &Connection, audit: &AuditEntry) -> Result<u64, StoreError> {
+    // Of a cloud, an audit of everything in every tenant lists what those of a part have seen.
+    let sees_all = audit.whole && audit.scope.tenants.is_empty();
+    let sql = "SELECT count(*) FROM current c JOIN audits a ON a.num = c.audit WHERE c.at_ms < ?1 AND (a.cloud <> ?2 \
+               OR (NOT ?3 AND a.scope <> (SELECT scope FROM audits WHERE num = ?4)))";
+    let count = connection
+        .prepare_cached(sql)?
+        .query_row((audit.started_ms, &audit.cloud, sees_all, audit.num), |row| row.get(0))?;
+    Ok(unsigned(count))
+}
+
 /// The audit that saw a server last, for its present.
 pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option<AuditEntry>, StoreError> {
     let sql = format!(
@@ -142,6 +155,13 @@ pub(crate) fn audit_before(connection: &Connection, audit: &AuditEntry) -> Resul
 pub(crate) fn newest_pair(connection: &Connection) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
     let whole = pair(connection, "AND a.controls = '' AND b.controls = ''")?;
     if whole.is_some() { Ok(whole) } else { pair(connection, "") }
+}
+
+/// The newest audit that ends a trend: the later one of the newest pair, of audits that were not stopped.
+pub(crate) fn newest_of_trend(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
+    let whole = pair(connection, "AND NOT a.stopped AND a.controls = '' AND b.controls = ''")?;
+    let found = if whole.is_some() { whole } else { pair(connection, "AND NOT a.stopped")? };
+    Ok(found.map(|(_, after)| after))
 }
 
 /// The newest pair of one scope that fulfils a condition on the later one, `a`, and on the earlier one, `b`.

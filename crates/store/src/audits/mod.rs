@@ -35,7 +35,8 @@ mod unchecked;
 pub(crate) mod writes;
 
 pub(crate) use entries::{
-    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, present_of, trend,
+    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_of_trend, newest_pair,
+    out_of_sight, present_of, trend,
 };
 pub(crate) use report::{check_documents, report as report_of};
 pub(crate) use writes::has_changes;
@@ -155,8 +156,18 @@ impl AuditStore {
         self.write(|transaction| writes::fold_changes(transaction, now_ms))
     }
 
+    /// How many servers other audits saw, in another scope or cloud, that the present of this one cannot show.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn out_of_sight(&self, audit: &AuditEntry) -> Result<u64, StoreError> {
+        self.read(|connection| out_of_sight(connection, audit))
+    }
+
     /// Deletes all but the newest `retain` audits of each scope in each cloud, so that many audits of a part never delete
-    /// those of the whole. Returns how many were deleted.
+    /// those of the whole; complete ones, incomplete ones and stopped ones count apart, and so do those of some controls
+    /// alone. Returns how many were deleted.
     ///
     /// # Errors
     ///

@@ -39,11 +39,13 @@ pub(super) fn times_of(run: &AuditRun, now_ms: i64) -> AuditTimes {
 }
 
 /// Deletes all but the newest `retain` audits of each scope and what nothing refers to any more. Returns how many were deleted.
+/// Audits that saw everything count apart from those that did not, so that an outage deletes none of what was known before it;
+/// so do those of some controls alone.
 pub(crate) fn prune(transaction: &Transaction<'_>, retain: u32) -> Result<u64, StoreError> {
     let old: Vec<i64> = transaction
         .prepare(
-            "SELECT num FROM (SELECT num, row_number() OVER (PARTITION BY cloud, scope \
-                 ORDER BY started_ms DESC, num DESC) AS place FROM audits) WHERE place > ?1 ORDER BY num",
+            "SELECT num FROM (SELECT num, row_number() OVER (PARTITION BY cloud, scope, \
+                 controls, stopped, json_extract(run, '$.complete') ORDER BY started_ms DESC, num DESC) AS place FROM audits) WHERE place > ?1 ORDER BY num",
         )?
         .query_map([retain], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
