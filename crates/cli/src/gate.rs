@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
 use hostssl_formats::{audit_json, gate_text, waiver_text};
 use hostssl_model::{AuditEnd, AuditReport, FailOn, Waiver};
+use hostssl_store::Page;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +95,29 @@ impl GateArgs {
         Ok(given.then_some(Rules { fail_on, baseline, waivers }))
     }
 
+    /// The rules for an audit that is shown again: its baseline is what it was when the audit was made. `latest` names the newest
+    /// audit before it.
+    ///
+    /// # Errors
+    ///
+    /// For an audit that is its own baseline, and for a baseline that is no longer kept.
+    pub(crate) fn rules_of_kept(
+        &self,
+        rules: Option<Rules>,
+        kept: &AuditReport,
+        state: &StateArgs,
+        simulated: bool,
+    ) -> Result<Option<Rules>, CliError> {
+        let Some(rules @ Rules { baseline: Some(_), .. }) = rules else { return Ok(rules) };
+        let is_latest = self.baseline.as_deref() == Some(LATEST) && !Path::new(LATEST).is_file();
+        let baseline = if is_latest { audit_before(kept, state, simulated)? } else { rules.baseline };
+        if baseline.as_ref().is_none_or(|baseline| baseline.run.id == kept.run.id) {
+            let message = format!("audit {} has no baseline but itself", kept.run.id);
+            return Err(CliError::usage(message, "name an earlier audit with --baseline; `hostssl runs` lists them"));
+        }
+        Ok(Some(Rules { baseline, ..rules }))
+    }
+
     /// What counts, and the baseline.
     fn counted(&self, state: &StateArgs, simulated: bool) -> Result<(Vec<FailOn>, Option<AuditReport>), CliError> {
         let hint = "add --baseline latest for the newest audit that is kept, or --baseline FILE";
@@ -170,6 +194,15 @@ pub(crate) fn report_gate(report: &AuditReport, quiet: bool) {
 
 fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditReport, CliError> {
     audit_named(name, state, simulated, "baseline")
+}
+
+/// The newest audit that was kept before this one.
+fn audit_before(kept: &AuditReport, state: &StateArgs, simulated: bool) -> Result<Option<AuditReport>, CliError> {
+    let Some(reader) = state.read_if_any(simulated)? else { return Ok(None) };
+    let Some(entry) = reader.audit(&kept.run.id)? else { return Ok(None) };
+    let (audits, _) = reader.audits(Page { number: 0, size: u32::MAX })?;
+    let before = audits.into_iter().find(|one| one.is_before(&entry));
+    Ok(before.map(|before| reader.audit_report(&before)).transpose()?)
 }
 
 /// An earlier audit: a file that has its JSON, or one that is kept. `noun` is what it is called in messages.

@@ -41,6 +41,25 @@ fn an_audit_that_is_kept_under_its_key_is_shown_as_it_was() {
 }
 
 #[test]
+fn an_audit_is_never_its_own_baseline() {
+    let (_directory, state) = state();
+    let audit = |more: &[&str]| run(&[&["audit", "--simulate", "--state", &state, "-o", "none"], more].concat());
+    assert_eq!(audit(&[]).code, 3);
+    let change = ["server", "update", "--simulate", "--state", &state, "-g", "rg-shop-prod", "-n", "pg-orders-prod"];
+    let changed = run(&[&change[..], &["--ssl-enforcement", "Disabled", "--reason", "a test"]].concat());
+    assert_eq!(changed.code, 0, "{}", changed.stderr);
+    let keyed = ["--run-key", "job-1", "--baseline", "latest"];
+    let first = audit(&keyed);
+    assert_eq!(first.code, 3, "{}", first.stderr);
+    // The newest audit is now this one, and then one that was made after it.
+    assert_eq!(audit(&keyed).code, 3);
+    assert_eq!(audit(&[]).code, 3);
+    assert_eq!(audit(&keyed).code, 3);
+    let own = audit(&["--run-key", "job-1", "--baseline", "job-1"]);
+    assert!(own.code == 2 && own.stderr.contains("no baseline but itself"), "{} {}", own.code, own.stderr);
+}
+
+#[test]
 fn nothing_else_is_shown_for_an_audit() {
     let (_directory, state) = state();
     let audit = |more: &[&str]| {

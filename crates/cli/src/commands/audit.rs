@@ -121,6 +121,7 @@ pub(crate) fn run(args: &AuditArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
     let key = match args.key.find(&args.run.keep, &asked, terminal.quiet)? {
         AuditUnderKey::ToMake(key) => key,
         AuditUnderKey::Kept(report) => {
+            let gate = args.gate.rules_of_kept(gate, &report, &args.run.keep.state, writer.simulated)?;
             return writer.write_kept(*report, gate, StatePatience::of(began, args.run.limits.deadline, began));
         }
     };
