@@ -70,7 +70,8 @@ fn figures(store: &AuditStore, audit: &AuditEntry) -> Result<FleetFigures, Store
     let gaps = store.gap_groups(audit)?.into_iter();
     Ok(FleetFigures {
         finished: finished(audit),
-        complete: audit.complete && checked_its_profile(store, audit)?,
+        // Servers of another cloud, tenant or scope are in none of these figures, and may be worse.
+        complete: audit.complete && checked_its_profile(store, audit)? && store.out_of_sight(audit)? == 0,
         standings: audit.standings,
         controls: controls
             .map(|(control, tally)| (control.to_string(), [tally.pass, tally.fail, tally.unknown]))
