@@ -399,9 +399,10 @@ fn difference(before: Option<&Finding>, after: &Finding) -> Option<Difference> {
     match (was, after.outcome) {
         (Outcome::Fail, Outcome::Fail) => {
             let before = before?;
-            // Its observation counts the days that are left, which differ with every day. What was asked does not.
             let same = match after.control {
-                ControlId::CertificateExpiry => before.expected == after.expected,
+                ControlId::CertificateExpiry => {
+                    before.expected == after.expected && failing_listeners(before) == failing_listeners(after)
+                }
                 _ => before.observed == after.observed,
             };
             (!same).then_some(Difference::Changed)
@@ -413,6 +414,12 @@ fn difference(before: Option<&Finding>, after: &Finding) -> Option<Difference> {
         (Outcome::Unknown, _) => Some(Difference::Visible),
         (Outcome::Pass | Outcome::NotApplicable, Outcome::Pass | Outcome::NotApplicable) => None,
     }
+}
+
+/// The listeners of which a certificate expires soon, without the days that are left: those differ with every day.
+fn failing_listeners(finding: &Finding) -> BTreeSet<&str> {
+    let observed = finding.observed.as_deref().unwrap_or_default();
+    observed.split("; ").filter_map(|one| Some(one.split_once(": ")?.0)).collect()
 }
 
 /// In what the rules of two audits differ.

@@ -308,6 +308,22 @@ fn an_expiry_by_other_days_is_not_compared() {
 }
 
 #[test]
+fn a_certificate_that_expires_on_another_listener_is_a_change_and_a_day_less_is_none() {
+    let before = baseline(&[("a", Seen::On)]);
+    let expires = |observed: &'static str| {
+        let mut report = before.clone();
+        let finding = &mut report.servers[0].findings[0];
+        (finding.control, finding.outcome, finding.observed) =
+            (ControlId::CertificateExpiry, Outcome::Fail, Some(observed.into()));
+        report
+    };
+    let one = expires("port 5432: the certificate expires in 9 days");
+    assert_eq!(changes_between(&one, &expires("port 5432: the certificate expires in 8 days")), [""; 0]);
+    let both = expires("port 5432: the certificate expires in 8 days; port 6432: the certificate expires in 8 days");
+    assert_eq!(changes_between(&one, &both), ["Changed a certificate-expiry"]);
+}
+
+#[test]
 fn what_fails_again_after_an_outage_is_visible_again_and_no_new_failure() {
     let whole = baseline(&[("a", Seen::Off), ("b", Seen::On), ("c", Seen::Old)]);
     // The second is not reached, and the third not even listed.
