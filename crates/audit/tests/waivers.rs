@@ -140,6 +140,7 @@ fn a_waiver_that_nothing_needs_says_why() {
     let why = |text: &str, seen| laid(text, &[("a", seen)]).overlay.waivers.unwrap().waivers[0].unused;
     assert_eq!(why(&good, Seen::On), Some(UnusedWaiver::NothingFails));
     assert_eq!(why(&good, Seen::Off), None);
+    assert_eq!(why(&good, Seen::Forbidden), Some(UnusedWaiver::NotJudged));
     assert_eq!(why(&good.replace(GROUP, &format!("{GROUP}g")), Seen::Off), Some(UnusedWaiver::NoServer));
     assert_eq!(
         why(&good.replace("require-secure-transport", "plaintext-refused"), Seen::Off),

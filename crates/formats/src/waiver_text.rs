@@ -178,7 +178,7 @@ fn doubt(file: &WaiverFile, one: &WaiverUse) -> Option<String> {
 fn why_unused(unused: UnusedWaiver) -> &'static str {
     match unused {
         UnusedWaiver::NoServer => "this audit has no server in its scope",
-        UnusedWaiver::NotJudged => "this audit did not check its control",
+        UnusedWaiver::NotJudged => "this audit could not check its control everywhere in its scope",
         UnusedWaiver::NothingFails => "nothing in its scope fails its control",
         UnusedWaiver::Covered => "another waiver covers the same failures",
     }

@@ -24,7 +24,7 @@ coded! {
     pub enum UnusedWaiver {
         /// The audit has no server in its scope.
         NoServer = "no-server",
-        /// The audit did not check its control.
+        /// The audit did not check its control, or could not everywhere in its scope.
         NotJudged = "not-judged",
         /// Nothing in its scope fails that control.
         NothingFails = "nothing-fails",

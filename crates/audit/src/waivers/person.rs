@@ -17,7 +17,10 @@ fn keys(text: &str) -> BTreeSet<String> {
     let text: String = text.nfkc().collect::<String>().to_lowercase().replace("mailto:", " ");
     let separates = |c: char| c.is_whitespace() || ",;|".contains(c);
     let mut keys = BTreeSet::new();
-    for part in text.split(['<', '>', '(', ')', '[', ']', '{', '}']) {
+    let parts = text.split(['<', '>', '(', ')', '[', ']', '{', '}']);
+    // Two people in one text are each of them, too.
+    let sides = text.split([',', ';', '/', '&', '|']).flat_map(|side| side.split(" and "));
+    for part in parts.chain(sides) {
         let (addresses, words): (Vec<&str>, Vec<&str>) = part.split(separates).partition(|word| word.contains('@'));
         keys.extend(addresses.into_iter().map(key));
         // In any order: a directory may name the surname first.
@@ -56,6 +59,11 @@ mod tests {
             ("Jane Doe", "Jane Doe [jane@example.com]"),
             ("Jane Doe", "Jane Doe, jane@example.com"),
             ("Jane Doe", "Doe, Jane"),
+            ("Jane Doe, John Roe", "John Roe"),
+            ("Jane/John", "John"),
+            ("Jane Doe and John Roe", "Jane Doe <jane@example.com>"),
+            ("Jane & John", "jane"),
+            ("Jane Doe <jane@example.com>; John Roe <john@example.com>", "John Roe"),
             ("jane@example.com", "mailto:jane@example.com"),
             ("jane@example.com", "Jane Doe <MAILTO:jane@example.com>"),
             ("shop", "ｓｈｏｐ"),

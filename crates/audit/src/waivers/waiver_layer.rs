@@ -19,6 +19,7 @@ struct Laid {
     failures: u64,
     has_server: bool,
     is_judged: bool,
+    has_unknown: bool,
     has_failure: bool,
 }
 
@@ -31,6 +32,7 @@ impl WaiverLayer {
             failures: 0,
             has_server: false,
             is_judged: false,
+            has_unknown: false,
             has_failure: false,
         };
         Self { name: name.to_owned(), waivers: waivers.into_iter().map(laid).collect() }
@@ -64,6 +66,7 @@ fn apply_one(covering: &mut [&mut Laid], control: ControlId, outcome: Outcome) -
     let mut of_control: Vec<&mut &mut Laid> = covering.iter_mut().filter(|one| one.waiver.control == control).collect();
     of_control.iter_mut().for_each(|one| one.is_judged = true);
     if outcome != Outcome::Fail {
+        of_control.iter_mut().for_each(|one| one.has_unknown |= outcome == Outcome::Unknown);
         return None;
     }
     of_control.iter_mut().for_each(|one| one.has_failure = true);
@@ -79,10 +82,10 @@ impl Laid {
             None
         } else if !self.has_server {
             Some(UnusedWaiver::NoServer)
-        } else if !self.is_judged {
-            Some(UnusedWaiver::NotJudged)
         } else if self.has_failure {
             Some(UnusedWaiver::Covered)
+        } else if !self.is_judged || self.has_unknown {
+            Some(UnusedWaiver::NotJudged)
         } else {
             Some(UnusedWaiver::NothingFails)
         }
@@ -99,5 +102,11 @@ pub fn apply_waivers(report: &mut AuditReport, name: &str, waivers: Vec<Waiver>)
             finding.waiver = waiver;
         }
     }
-    report.overlay.waivers = Some(layer.into_file());
+    let mut file = layer.into_file();
+    // A server that could not be listed may be in its scope.
+    for one in file.waivers.iter_mut().filter(|one| !report.run.complete && one.unused == Some(UnusedWaiver::NoServer))
+    {
+        one.unused = Some(UnusedWaiver::NotJudged);
+    }
+    report.overlay.waivers = Some(file);
 }
