@@ -23,6 +23,7 @@ mod newer;
 mod open;
 mod outcomes;
 mod report;
+mod retention;
 mod rows;
 mod save;
 mod server;
@@ -163,17 +164,6 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn out_of_sight(&self, audit: &AuditEntry) -> Result<u64, StoreError> {
         self.read(|connection| out_of_sight(connection, audit))
-    }
-
-    /// Deletes all but the newest `retain` audits of each scope in each cloud, so that many audits of a part never delete
-    /// those of the whole; complete ones, incomplete ones and stopped ones count apart, and so do those of some controls
-    /// alone. Returns how many were deleted.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be written.
-    pub fn prune(&self, retain: u32) -> Result<u64, StoreError> {
-        self.write(|connection| save::prune(connection, retain))
     }
 
     /// Audits, the newest first, and how many there are.
