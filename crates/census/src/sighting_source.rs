@@ -41,6 +41,8 @@ pub enum MissingReason {
     Empty,
     /// It is not a log of PostgreSQL.
     NotALog,
+    /// It is text beside the logs, and certainly none of them.
+    Skipped,
     /// Connections are not logged.
     LogConnectionsOff,
     /// It could not be read to its end.
@@ -100,6 +102,7 @@ impl MissingReason {
             | Self::Unreachable
             | Self::Disabled => true,
             Self::Empty
+            | Self::Skipped
             | Self::TimeZone
             | Self::Gap
             | Self::LongLines
@@ -130,6 +133,7 @@ impl MissingReason {
         match self {
             Self::Empty => "empty",
             Self::NotALog => "not-a-log",
+            Self::Skipped => "skipped",
             Self::LogConnectionsOff => "log-connections-off",
             Self::Truncated => "truncated",
             Self::Damaged => "damaged",

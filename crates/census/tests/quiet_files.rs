@@ -76,3 +76,37 @@ fn an_hour_in_which_sessions_only_end_has_all_its_connections() {
         }
     }
 }
+
+#[test]
+fn text_in_a_folder_of_logs_is_skipped_and_what_may_be_a_log_is_not() {
+    // Too few files to learn from when the server begins one, and a gap of minutes between each.
+    let sessions = (0..DAYS / 1_500).flat_map(|at| session(at * 1_500 + 700, 1, true));
+    let lines: Vec<(u64, String)> = sessions.collect();
+    let half = |is_first: bool| -> String {
+        lines.iter().filter(|(at, _)| (*at < DAYS / 2) == is_first).map(|(_, line)| line.as_str()).collect()
+    };
+    let read = |is_named: bool, other: &[u8]| {
+        let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
+        for (name, text) in [("a.log", half(true).as_bytes()), ("README", other), ("b.log", half(false).as_bytes())] {
+            if is_named {
+                reader.begin(SourceKind::LogFile, name);
+            } else {
+                reader.begin_found(SourceKind::LogFile, name);
+            }
+            reader.feed(text);
+            reader.end(LogEnd::Whole);
+        }
+        reader.finish().finish(Requirements::default())
+    };
+    let page = b"These are the logs of the database of the shop.\nAsk before you remove one of them.\n";
+    let report = read(false, page);
+    assert_eq!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
+    let skipped = report.sources.iter().find(|source| source.name == "README").unwrap();
+    assert_eq!((skipped.is_complete, skipped.missing[0].reason), (false, MissingReason::Skipped));
+    for (is_named, other) in
+        [(true, &page[..]), (false, b"\xfd7zXZ\0\0\x04 packed"), (false, b"{\"log\": \"a line\"}\n")]
+    {
+        let report = read(is_named, other);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
+    }
+}

@@ -20,6 +20,7 @@ use super::judged::{JudgedMessage, JudgedMessages};
 use super::line_facts::LineFacts;
 use super::line_heads::{LastHead, ReadAt};
 use super::message::LogMessage;
+use super::other_text::OtherText;
 use super::prefix::Prefix;
 use super::unlogged::LastLogged;
 use super::unread::{Unread, each_candidate};
@@ -113,6 +114,8 @@ pub(super) struct LogFile {
     /// Where every line is read that is far from the one before.
     inner: InnerSilence,
     moves: Vec<Move>,
+    /// What it holds, where that may be skipped if it is no log.
+    other: Option<OtherText>,
 }
 
 impl LogFile {
@@ -149,7 +152,13 @@ impl LogFile {
             last_line: Vec::new(),
             inner: InnerSilence::default(),
             moves: Vec::new(),
+            other: None,
         }
+    }
+
+    /// If it is certainly no log, nothing is missing without it.
+    pub(super) fn skip_others(&mut self) {
+        self.other = Some(OtherText::default());
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8], sink: &mut LineSink<'_>) {
@@ -210,7 +219,7 @@ impl LogFile {
     /// Takes bytes of which the format is known.
     fn chunk(&mut self, bytes: &[u8], sink: &mut LineSink<'_>) {
         if matches!(self.format, LogFormat::None) {
-            return;
+            return self.other.iter_mut().for_each(|other| other.look(bytes));
         }
         let mut rest = bytes;
         if self.is_skipping || !self.carry.is_empty() {

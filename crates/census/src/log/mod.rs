@@ -19,6 +19,7 @@ mod line_heads;
 mod log_file;
 mod lost;
 mod message;
+mod other_text;
 mod prefix;
 mod read_lines;
 mod record_fields;
@@ -96,6 +97,13 @@ impl LogReader {
         self.file = Some(LogFile::new(source, self.prefix.clone()));
     }
 
+    /// Begins a file that no one has named, such as one in a folder of logs. If it is text that is certainly no log of a server, it is
+    /// skipped, and nothing is missing without it.
+    pub fn begin_found(&mut self, kind: SourceKind, name: impl Into<String>) {
+        self.begin(kind, name);
+        self.file.iter_mut().for_each(LogFile::skip_others);
+    }
+
     /// Takes the next bytes of the file, in pieces of any size.
     pub fn feed(&mut self, bytes: &[u8]) {
         let Self { census, joiner, file, .. } = self;
@@ -147,7 +155,10 @@ impl LogReader {
             for source in self.sources {
                 let Some(source) = self.census.source_mut(source) else { continue };
                 // The lines may be there, and were not matched: the server's settings are not to blame.
-                if ![MissingReason::MixedPrefixes, MissingReason::NotALog].iter().any(|reason| source.has(*reason)) {
+                if ![MissingReason::MixedPrefixes, MissingReason::NotALog, MissingReason::Skipped]
+                    .iter()
+                    .any(|reason| source.has(*reason))
+                {
                     source.lacks(MissingReason::LogConnectionsOff, detail);
                 }
             }

@@ -59,6 +59,11 @@ impl Unread {
         }
     }
 
+    /// Whether what was skipped has a message about a connection.
+    pub(super) fn has_skipped(&self) -> bool {
+        self.skipped > 0
+    }
+
     /// Notes at the source what could not be read.
     pub(super) fn note(&self, source: &mut Source) {
         let counts = [

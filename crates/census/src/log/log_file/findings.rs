@@ -1,6 +1,7 @@
 //! What a file lacks, and its format in words.
 
 use super::super::join::ConnectionTally;
+use super::super::other_text::OtherText;
 use super::super::prefix::Prefix;
 use super::{DAY, LogFile, LogFormat};
 use crate::{MissingReason, Source};
@@ -8,6 +9,10 @@ use crate::{MissingReason, Source};
 impl LogFile {
     pub(super) fn note(&self, source: &mut Source, before: ConnectionTally, after: ConnectionTally) {
         if matches!(self.format, LogFormat::None) {
+            if self.wrapper.is_none() && self.other.as_ref().is_some_and(OtherText::is_other) {
+                source.is_complete = false;
+                return source.lacks(MissingReason::Skipped, "skipped: it is text, and no log of PostgreSQL");
+            }
             let detail = match self.wrapper {
                 Some(command) => format!("its lines are JSON around those of a log: unpack them first{command}"),
                 None => "it contains no line of a PostgreSQL log".to_owned(),

@@ -20,7 +20,12 @@ pub(super) fn read(places: &[PathBuf], prefix: Option<Prefix>, census: Census) -
     let mut reader = LogReader::new(census, prefix);
     let mut piece = vec![0; PIECE];
     for file in &files {
-        reader.begin(SourceKind::LogFile, self::name(file));
+        // A folder of logs may have a page of its owner in it, or the log of another program.
+        if places.contains(file) {
+            reader.begin(SourceKind::LogFile, self::name(file));
+        } else {
+            reader.begin_found(SourceKind::LogFile, self::name(file));
+        }
         let end = if file.as_os_str() == "-" {
             feed(&mut reader, io::stdin().lock(), &mut piece)
         } else {
