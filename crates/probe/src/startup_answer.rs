@@ -45,8 +45,10 @@ pub(crate) enum Signal {
     Silent,
     /// An error 28000 without a routine, as gateways send it. A refusal if the same startup is accepted over TLS.
     Unclear,
-    /// A pooler does not know the name. Whether it checked the transport before depends on its settings.
-    NoSuchName,
+    /// A pooler does not know the database. Whether it looked at its rules before depends on its version.
+    NoSuchDatabase,
+    /// The same of the user.
+    NoSuchUser,
     /// The peer has no replication connections at all.
     NoReplication,
     /// No slot is free (53300), or the server is starting or stopping (57P03). Rules were not checked.
@@ -93,9 +95,10 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         ("28000", None) => Signal::Unclear,
         // pgbouncer (client.c) has one code for nearly everything, and looks at TLS before it looks at names.
         ("08P01", None) if is_pooler_refusal(message) => Signal::Refused,
-        ("08P01", None) if message.starts_with("no such database") || message.starts_with("no such user") => {
-            Signal::NoSuchName
-        }
+        ("08P01", None) if message.starts_with("no such database") => Signal::NoSuchDatabase,
+        ("08P01", None) if message.starts_with("no such user") => Signal::NoSuchUser,
+        // A line with `trust` has let in a user that it does not know.
+        ("08P01", None) if message == "\"trust\" authentication failed" => Signal::Allowed,
         ("08P01", None) if message == "unsupported startup parameter: replication" => Signal::NoReplication,
         // pgpool (pool_hba.c).
         ("XX000", _) if message == "client authentication failed" && names_pool_hba(error) => Signal::Refused,
@@ -207,7 +210,9 @@ mod tests {
             ("08P01", "", "SSL required", Signal::Refused),
             ("08P01", "", "login rejected", Signal::Refused),
             ("08P01", "", "no authentication method is found", Signal::Refused),
-            ("08P01", "", "no such database: x", Signal::NoSuchName),
+            ("08P01", "", "no such database: x", Signal::NoSuchDatabase),
+            ("08P01", "", "no such user: x", Signal::NoSuchUser),
+            ("08P01", "", "\"trust\" authentication failed", Signal::Allowed),
             ("08P01", "", "unsupported startup parameter: replication", Signal::NoReplication),
             ("08P01", "", "unsupported startup parameter: options", Signal::Unknown),
             ("08P01", "ProcessStartupPacket", "SSL required", Signal::Unknown),

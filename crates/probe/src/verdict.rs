@@ -32,11 +32,9 @@ struct Weighed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(clippy::enum_variant_names, reason = "each names what is absent")]
 enum Aside {
     NoReplication,
     NoWalSender,
-    NoSuchName,
 }
 
 impl Aside {
@@ -44,7 +42,6 @@ impl Aside {
         match self {
             Self::NoReplication => "replication is not available there",
             Self::NoWalSender => "replication could not be probed, because the server has no free WAL sender",
-            Self::NoSuchName => "the pooler does not know all of the databases or users",
         }
     }
 }
@@ -64,30 +61,58 @@ pub(crate) fn decide(facts: &EndpointFacts) -> Conclusion {
 }
 
 fn weigh(facts: &EndpointFacts) -> Vec<Weighed> {
-    let clear = |startup: &StartupFacts| signal(&startup.plaintext, &startup.startup.user);
-    let rules = facts.startups.iter().map(clear).any(|s| matches!(s, Signal::Refused | Signal::ClientCertificate));
+    let names = PoolerNames::of(facts);
     facts
         .startups
         .iter()
         .map(|startup| {
-            let mut result = resolve(startup, facts.ssl);
+            let result = resolve(startup, facts.ssl, names.prove(startup));
             let signal = clear(startup);
             let aside = match signal {
                 Signal::NoReplication => Some(Aside::NoReplication),
                 Signal::Busy if startup.is_full() && is_full(&startup.encrypted) => Some(Aside::NoWalSender),
-                // It looks for the name before it looks at the rules for it. Without rules, the name was all that was
-                // amiss.
-                Signal::NoSuchName if rules => Some(Aside::NoSuchName),
                 _ => None,
             };
-            if aside == Some(Aside::NoSuchName) {
-                result.plaintext.outcome = StartupOutcome::Unknown;
-            }
             let said = matches!(signal, Signal::Refused | Signal::ClientCertificate);
             let over_tls = !matches!(startup.encrypted, Attempt::NotScheduled(_));
             Weighed { result, aside, said, over_tls }
         })
         .collect()
+}
+
+fn clear(startup: &StartupFacts) -> Signal {
+    signal(&startup.plaintext, &startup.startup.user)
+}
+
+/// What it proves that a pooler does not know a name. PgBouncer 1.18 says it only once its rules have let the startup in; versions
+/// before it look for the name first.
+struct PoolerNames<'a> {
+    /// Whether it has rules that turn away startups in plaintext. Without any, the name was all that was amiss.
+    has_rules: bool,
+    /// The users and databases of the startups that its rules turned away: it looked at the rules before these names.
+    behind_rules: Vec<(&'a str, &'a Option<String>)>,
+}
+
+impl<'a> PoolerNames<'a> {
+    fn of(facts: &'a EndpointFacts) -> Self {
+        let refused = |startup: &&StartupFacts| matches!(clear(startup), Signal::Refused | Signal::ClientCertificate);
+        let refused: Vec<&StartupFacts> = facts.startups.iter().filter(refused).collect();
+        let names = refused.iter().map(|startup| (startup.startup.user.as_str(), &startup.startup.database));
+        Self { has_rules: !refused.is_empty(), behind_rules: names.collect() }
+    }
+
+    /// Whether the rules have let a startup in of which the pooler does not know a name.
+    fn prove(&self, startup: &StartupFacts) -> bool {
+        let signals = [clear(startup), signal(&startup.encrypted, &startup.startup.user)];
+        let same = |(user, database): &(&str, &Option<String>)| {
+            if signals.contains(&Signal::NoSuchUser) {
+                *user == startup.startup.user
+            } else {
+                **database == startup.startup.database
+            }
+        };
+        !self.has_rules || self.behind_rules.iter().any(same)
+    }
 }
 
 fn verdict(facts: &EndpointFacts, weighed: &[Weighed]) -> (WireVerdict, String) {
@@ -139,8 +164,9 @@ fn verdict(facts: &EndpointFacts, weighed: &[Weighed]) -> (WireVerdict, String) 
 
 /// What shows that the server has TLS for who asks, when every startup in plaintext is refused.
 fn tls_evidence(facts: &EndpointFacts, weighed: &[Weighed]) -> Option<String> {
-    if weighed.iter().any(|startup| startup.result.encrypted.outcome == StartupOutcome::Allowed) {
-        let demand = weighed.iter().any(|startup| startup.result.encrypted.authentication.as_deref() == Some("cert"));
+    let counted = || weighed.iter().filter(|startup| startup.aside.is_none());
+    if counted().any(|startup| startup.result.encrypted.outcome == StartupOutcome::Allowed) {
+        let demand = counted().any(|startup| startup.result.encrypted.authentication.as_deref() == Some("cert"));
         let tail = if demand { ", where a client certificate is required" } else { "" };
         return Some(format!("TLS reaches authentication{tail}"));
     }
@@ -150,7 +176,7 @@ fn tls_evidence(facts: &EndpointFacts, weighed: &[Weighed]) -> Option<String> {
     let encrypts = facts.hello_suite.is_some_and(|suite| {
         !matches!(suite.weakness(), Some(SuiteWeakness::Null | SuiteWeakness::Anonymous | SuiteWeakness::BrokenCipher))
     });
-    let said = weighed.iter().filter(|startup| startup.aside.is_none()).all(|startup| startup.said);
+    let said = counted().all(|startup| startup.said);
     let newest = newest_accepted(facts).filter(|version| *version >= ProtocolVersion::Tls12)?;
     (beyond_us && encrypts && said).then(|| {
         format!(
@@ -280,12 +306,13 @@ fn broken_tls(facts: &EndpointFacts) -> Option<String> {
     })
 }
 
-/// Weighs the two answers to one startup against each other.
-fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
+/// Weighs the two answers to one startup against each other. `names_prove` says that an unknown name is a startup let in.
+fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome, names_prove: bool) -> StartupResult {
     let user = &facts.startup.user;
     let (clear, tls) = (signal(&facts.plaintext, user), signal(&facts.encrypted, user));
     let encrypted = match tls {
-        Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName => StartupOutcome::Allowed,
+        Signal::Allowed | Signal::ClientCertificate => StartupOutcome::Allowed,
+        Signal::NoSuchDatabase | Signal::NoSuchUser if names_prove => StartupOutcome::Allowed,
         Signal::Refused => StartupOutcome::Refused,
         Signal::Unknown if ssl == SslRequestOutcome::N && facts.encrypted.completed().is_none() => {
             StartupOutcome::Refused
@@ -293,7 +320,8 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
         _ => StartupOutcome::Unknown,
     };
     let plaintext = match clear {
-        Signal::Allowed | Signal::NoSuchName => StartupOutcome::Allowed,
+        Signal::Allowed => StartupOutcome::Allowed,
+        Signal::NoSuchDatabase | Signal::NoSuchUser if names_prove => StartupOutcome::Allowed,
         // The demand for a certificate is a line of pg_hba.conf that only TLS can meet.
         Signal::Refused | Signal::ClientCertificate => StartupOutcome::Refused,
         Signal::Silent | Signal::Unclear if tls == Signal::Allowed => StartupOutcome::Refused,

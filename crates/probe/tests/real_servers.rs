@@ -544,6 +544,25 @@ async fn pgbouncer() {
 }
 
 #[tokio::test]
+async fn a_rule_of_pgbouncer_for_names_that_it_does_not_know_is_seen() {
+    let open = "hostssl postgres all 0.0.0.0/0 md5\nhostnossl postgres all 0.0.0.0/0 reject\n\
+                host all postgres 0.0.0.0/0 trust\nhostssl all all 0.0.0.0/0 md5\n";
+    let anyone =
+        "hostssl postgres all 0.0.0.0/0 md5\nhostnossl postgres all 0.0.0.0/0 reject\nhost all all 0.0.0.0/0 trust\n";
+    let closed = "hostssl all all 0.0.0.0/0 md5\n";
+    for (hba, verdict) in
+        [(open, WireVerdict::Optional), (anyone, WireVerdict::Optional), (closed, WireVerdict::Enforced)]
+    {
+        let settings = "client_tls_sslmode = allow";
+        let Some(server) = WireServer::pgbouncer_with_rules(settings, Some(hba), &identity()) else {
+            return skip("pgbouncer");
+        };
+        let report = probe(server.address, options()).await;
+        assert_eq!(report.verdict, verdict, "{hba}: {}", report.reason);
+    }
+}
+
+#[tokio::test]
 async fn stunnel() {
     let Some(bin) = pg15() else { return };
     let behind =

@@ -145,15 +145,25 @@ impl WireServer {
 
     /// Starts pgbouncer with `settings` of its section `[pgbouncer]`.
     pub fn pgbouncer(settings: &str, identity: &ServerIdentity) -> Option<Self> {
+        Self::pgbouncer_with_rules(settings, None, identity)
+    }
+
+    /// The same, with the lines `hba` as its `auth_hba_file`.
+    pub fn pgbouncer_with_rules(settings: &str, hba: Option<&str>, identity: &ServerIdentity) -> Option<Self> {
         let program = program("pgbouncer")?;
         let scratch = Scratch::new();
         write_identity(&scratch.0, identity);
         let (port, place) = (free_port(), scratch.0.display());
         let mut config = format!(
             "[databases]\npostgres = host=127.0.0.1 port=1\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = md5\nauth_file = {place}/users\nclient_tls_key_file = {place}/server.key\n\
-             client_tls_cert_file = {place}/server.crt\n{settings}\n"
+             unix_socket_dir =\nauth_type = {}\nauth_file = {place}/users\nclient_tls_key_file = {place}/server.key\n\
+             client_tls_cert_file = {place}/server.crt\n{settings}\n",
+            if hba.is_some() { "hba" } else { "md5" }
         );
+        if let Some(hba) = hba {
+            fs::write(scratch.0.join("hba"), hba).unwrap();
+            config.push_str(&format!("auth_hba_file = {place}/hba\n"));
+        }
         if identity.client_roots.is_some() {
             config.push_str(&format!("client_tls_ca_file = {place}/root.crt\n"));
         }

@@ -107,7 +107,7 @@ pub(super) async fn startups_over_tls(
     }
     let first_is_enough = facts.startups.first().is_some_and(|startup| {
         let signal = signal(&startup.encrypted, &startup.startup.user);
-        matches!(signal, Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName)
+        matches!(signal, Signal::Allowed | Signal::ClientCertificate)
     });
     let needs = |index: usize, startup: &StartupFacts| {
         let unclear = matches!(plaintext_signal(startup), Signal::Silent | Signal::Unclear) || startup.is_full();

@@ -229,15 +229,30 @@ fn replication_that_nobody_can_have_does_not_decide() {
 }
 
 #[test]
-fn names_that_a_pooler_does_not_know_count_only_where_it_has_no_rules() {
+fn what_an_unknown_name_proves_depends_on_the_rules_of_the_pooler() {
     let unknown = || error("08P01", None, "no such database: hostssl_1");
     let rejected = || error("08P01", None, "login rejected");
-    let decision = decide(&facts(SslRequestOutcome::S, &[(rejected(), asks()), (unknown(), unknown())]));
-    assert_eq!(decision.verdict, WireVerdict::Enforced, "{}", decision.reason);
-    let decision = decide(&facts(SslRequestOutcome::S, &[(asks(), asks()), (unknown(), unknown())]));
+    let of = |replies: &[(Attempt<StartupReply>, Attempt<StartupReply>)], databases: &[&str]| {
+        let mut facts = facts(SslRequestOutcome::S, replies);
+        for (index, (startup, database)) in facts.startups.iter_mut().zip(databases).enumerate() {
+            startup.startup.user = format!("user{index}");
+            startup.startup.database = Some((*database).to_owned());
+        }
+        decide(&facts)
+    };
+    let known_is_refused = [(rejected(), asks()), (unknown(), unknown())];
+    let decision = of(&known_is_refused, &["postgres", "hostssl_1"]);
+    assert_eq!(decision.verdict, WireVerdict::Inconclusive, "a rule may have let it in: {}", decision.reason);
+    // The rules were looked at before the same name for another user, so they have let this one in.
+    let decision = of(&known_is_refused, &["hostssl_1", "hostssl_1"]);
+    assert_eq!(decision.verdict, WireVerdict::Optional, "{}", decision.reason);
+    let decision = of(&[(asks(), asks()), (unknown(), unknown())], &["postgres", "hostssl_1"]);
     assert_eq!(decision.verdict, WireVerdict::Optional);
-    let decision = decide(&facts(SslRequestOutcome::S, &[(unknown(), unknown())]));
+    let decision = of(&[(unknown(), unknown())], &["hostssl_1"]);
     assert_eq!(decision.verdict, WireVerdict::Optional, "it would have gone on with a name that it knows");
+    // That TLS reaches authentication is shown by a startup that counts.
+    let only_unknown = of(&[(rejected(), rejected()), (unknown(), unknown())], &["postgres", "hostssl_1"]);
+    assert_ne!(only_unknown.verdict, WireVerdict::Enforced, "{}", only_unknown.reason);
 }
 
 #[test]
