@@ -15,7 +15,7 @@ mod uri;
 pub use environment::{Environment, EnvironmentError};
 pub use service::ServiceFile;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::srv::is_service;
 
@@ -105,6 +105,9 @@ pub enum TargetError {
     /// The host holds characters that no host name has.
     #[error("the host name contains a character that is not allowed, or is too long")]
     HostName,
+    /// The host holds a colon: a port or a secret behind a name.
+    #[error("the host has a colon in it and is no IPv6 address; write host=HOST port=PORT")]
+    ColonInHost,
     /// The lists of hosts, ports and addresses have different lengths.
     #[error("{0} does not have as many entries as the hosts")]
     ListLength(&'static str),
@@ -252,6 +255,10 @@ fn checked_host(host: &str) -> Result<&str, TargetError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%') || !c.is_ascii();
     if host.len() > 255 || !host.chars().all(|c| plain(c) && !c.is_control() && !c.is_whitespace()) {
         return Err(TargetError::HostName);
+    }
+    let (address, _zone) = host.split_once('%').unwrap_or((host, ""));
+    if address.contains(':') && address.parse::<Ipv6Addr>().is_err() {
+        return Err(TargetError::ColonInHost);
     }
     Ok(host)
 }
@@ -405,6 +412,9 @@ mod tests {
                 TargetError::Syntax("JDBC has // before a host: jdbc:postgresql://HOST:PORT/DATABASE"),
             ),
             ("a b", TargetError::HostName),
+            ("host=db.example:6432", TargetError::ColonInHost),
+            ("host=app:s3cret", TargetError::ColonInHost),
+            ("host=app:s3cret%lo", TargetError::ColonInHost),
             ("a\u{7}b", TargetError::HostName),
             ("Server=db.example,1433;Database=shop", TargetError::PortBehindComma),
             ("Server=db.example, 1433;Database=shop", TargetError::PortBehindComma),
