@@ -58,7 +58,7 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "DAYS")]
     pub(crate) expiry_days: Option<u32>,
     /// Fail only for these: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
-    /// By default, all of them count.
+    /// By default, all of them count. The tests that they need are made, as by --ciphers or --expiry-days 30.
     #[arg(long, value_name = "FINDING,…", value_delimiter = ',', value_parser = SuggestedAs(str::parse::<ProbeFinding>, findings), help_heading = "Gate options")]
     pub(crate) fail_on: Vec<ProbeFinding>,
     /// Do not fail for these.

@@ -2,6 +2,7 @@
 
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
+use hostssl_probe::ProbeOptions;
 use hostssl_probe::report::{EndpointReport, Weakness};
 use std::str::FromStr;
 
@@ -50,6 +51,20 @@ impl FromStr for ProbeFinding {
                 )
             }
         }
+    }
+}
+
+/// Fewer days than these are soon, as for an audit by the profile baseline.
+const EXPIRES_SOON_DAYS: u32 = 30;
+
+/// Turns on the tests that findings need: what was not tested for would be no finding.
+pub(super) fn test_for(options: &mut ProbeOptions, findings: &[ProbeFinding]) {
+    let named = |weakness| findings.contains(&ProbeFinding::Weakness(weakness));
+    options.cipher_suites |= named(Weakness::WeakCipherSuite) || named(Weakness::NoForwardSecrecy);
+    options.direct_tls_without_alpn |= named(Weakness::DirectTlsWithoutAlpn);
+    options.startup_stuffing |= named(Weakness::StartupStuffing);
+    if named(Weakness::CertificateExpiresSoon) {
+        options.expiry_days.get_or_insert(EXPIRES_SOON_DAYS);
     }
 }
 
@@ -158,6 +173,22 @@ pub(super) mod tests {
         assert_eq!(only.judge(&enforced).0, Outcome::Pass);
         assert_eq!(only.judge(&report(WireVerdict::Enforced, None, &[])).0, Outcome::Pass);
         assert_eq!(only.judge(&report(WireVerdict::PlaintextOnly, None, &weak)).1, ["not-enforced"]);
+    }
+
+    #[test]
+    fn a_finding_that_counts_is_tested_for() {
+        let tests = |name: &str| {
+            let mut options = ProbeOptions::default();
+            test_for(&mut options, &[name.parse().unwrap()]);
+            let ProbeOptions { cipher_suites, direct_tls_without_alpn, startup_stuffing, expiry_days, .. } = options;
+            (cipher_suites, direct_tls_without_alpn, startup_stuffing, expiry_days)
+        };
+        assert_eq!(tests("no-tls13"), (false, false, false, None));
+        assert_eq!(tests("weak-cipher-suite"), (true, false, false, None));
+        assert_eq!(tests("no-forward-secrecy"), (true, false, false, None));
+        assert_eq!(tests("direct-tls-without-alpn"), (false, true, false, None));
+        assert_eq!(tests("startup-stuffing"), (false, false, true, None));
+        assert_eq!(tests("certificate-expires-soon"), (false, false, false, Some(30)));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::simulated_azure::{Simulation, Wire};
 use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
-use exit_rules::{Policy, ProbeFinding};
+use exit_rules::{Policy, ProbeFinding, test_for};
 use futures::{Stream, StreamExt as _};
 use hostssl_formats::Shape;
 use hostssl_formats::probe_json::{ProbeAsked, ProbeEnd, ProbeExit};
@@ -318,6 +318,7 @@ fn options(args: &ProbeArgs, root_files: RootFiles, simulation: Option<&Simulati
         root_files,
         ..base
     };
+    test_for(&mut options, &args.fail_on);
     let mut roots = roots(args.ca_file.as_deref())?;
     if let Some(dialer) = args.route.dialer()? {
         options.dialer = dialer;
