@@ -103,7 +103,8 @@ pub async fn audit_and_probe(
     let missing = missing_selector(&audits, &request.scope);
     let (servers, summary) = gather(audits, &mut gaps);
     if let Some((selector, value)) = missing {
-        if let Some(no_match) = explain(&visible.subscriptions, (selector, value.clone()), &gaps).await {
+        if let Some(no_match) = explain(&visible.subscriptions, &request.scope, (selector, value.clone()), &gaps).await
+        {
             return Err(no_match.into());
         }
         let detail = format!("{} {value} matched nothing that could be listed", selector.option());

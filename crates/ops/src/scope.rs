@@ -44,7 +44,7 @@ impl From<NoMatch> for ScopeError {
 
 impl ScopeError {
     pub(crate) fn no_match(selector: Selector, value: &str, nearest: Option<String>, unseen: usize) -> Self {
-        NoMatch { selector, value: value.to_owned(), nearest, unseen }.into()
+        NoMatch { selector, value: value.to_owned(), alone: false, nearest, unseen }.into()
     }
 }
 

@@ -67,6 +67,8 @@ pub struct NoMatch {
     pub selector: Selector,
     /// The name, pattern or tag.
     pub value: String,
+    /// Whether it matches a server alone, as do the others, and only no server all of them.
+    pub alone: bool,
     /// The name that was probably meant.
     pub nearest: Option<String>,
     /// Parts of the scope that could not be checked.
@@ -76,6 +78,9 @@ pub struct NoMatch {
 impl fmt::Display for NoMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} matches no {}", self.selector.option(), self.value, self.selector.matched())?;
+        if self.alone {
+            write!(f, " that the other selectors match, too")?;
+        }
         if let Some(nearest) = &self.nearest {
             write!(f, " (did you mean {nearest}?)")?;
         }
@@ -118,20 +123,29 @@ const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 /// out. What could not be listed for lack of time or of any subscription is no mistake.
 pub(crate) async fn mistake(visible: &Visible, scope: &Scope, servers: &[&Server], gaps: &[Gap]) -> Option<NoMatch> {
     let missing = unmatched(scope, servers)?;
-    explain(&visible.subscriptions, missing, gaps).await
+    explain(&visible.subscriptions, scope, missing, gaps).await
 }
 
-/// The same of a selector that is known to match nothing.
+/// The same of a selector that is known to match nothing in scope.
 pub(crate) async fn explain(
     subscriptions: &[(Arc<Subscription>, Tenant)],
-    (selector, value): (Selector, String),
+    scope: &Scope,
+    missing: (Selector, String),
     gaps: &[Gap],
 ) -> Option<NoMatch> {
     if was_stopped(gaps) || subscriptions.is_empty() {
         return None;
     }
-    let nearest = nearest_among(every_server(subscriptions).await.iter(), selector, &value);
-    Some(NoMatch { selector, value, nearest, unseen: unseen(gaps) })
+    Some(no_match(&every_server(subscriptions).await, scope, missing, unseen(gaps)))
+}
+
+/// What the mistake is, given every server that can be seen: the selector that matches none of them, if there is one.
+fn no_match(servers: &[Server], scope: &Scope, missing: (Selector, String), unseen: usize) -> NoMatch {
+    let everywhere = unmatched(scope, &servers.iter().collect::<Vec<_>>());
+    let alone = everywhere.is_none();
+    let (selector, value) = everywhere.unwrap_or(missing);
+    let nearest = if alone { None } else { nearest_among(servers.iter(), selector, &value) };
+    NoMatch { selector, value, alone, nearest, unseen }
 }
 
 /// The name that was probably meant, among these servers: a resource group, a tag, or a server.
@@ -228,6 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn the_mistake_is_the_selector_that_matches_nothing_anywhere() {
+        let servers = [server("orders", Some(("env", "prod"))), server("billing", Some(("team", "finance")))];
+        let some = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let said = |scope: Scope, selector, value: &str| {
+            no_match(&servers, &scope, (selector, value.to_owned()), 0).to_string()
+        };
+        let typo = Scope { tags: some(&["env=prod", "team=finanse"]), ..Scope::default() };
+        let expected = "--tag team=finanse matches no server in scope (did you mean team=finance?)";
+        assert_eq!(said(typo, Selector::Tag, "env=prod"), expected);
+        let both = Scope { servers: some(&["billing"]), tags: some(&["env=prod"]), ..Scope::default() };
+        let expected = "--server billing matches no server in scope that the other selectors match, too";
+        assert_eq!(said(both, Selector::Server, "billing"), expected);
+    }
+
+    #[test]
     fn the_nearest_of_each_kind_of_selector_is_of_that_kind() {
         let servers = [server("orders", Some(("env", "staging"))), server("billing", None)];
         let near = |selector, value| nearest_among(servers.iter(), selector, value);
@@ -245,6 +274,7 @@ mod tests {
     #[test]
     fn the_message_says_what_was_meant_and_what_was_not_seen() {
         let mut no_match = NoMatch {
+            alone: false,
             selector: Selector::Except,
             value: "pg-keycloack".into(),
             nearest: Some("pg-keycloak".into()),
