@@ -97,7 +97,7 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         ("08P01", None) if is_pooler_refusal(message) => Signal::Refused,
         ("08P01", None) if message.starts_with("no such database") => Signal::NoSuchDatabase,
         ("08P01", None) if message.starts_with("no such user") => Signal::NoSuchUser,
-        // A line with `trust` has let in a user that it does not know.
+        // A line with `trust` has accepted a user that it does not know.
         ("08P01", None) if message == "\"trust\" authentication failed" => Signal::Allowed,
         ("08P01", None) if message == "unsupported startup parameter: replication" => Signal::NoReplication,
         // pgpool (pool_hba.c).

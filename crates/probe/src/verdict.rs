@@ -84,7 +84,7 @@ fn clear(startup: &StartupFacts) -> Signal {
     signal(&startup.plaintext, &startup.startup.user)
 }
 
-/// What it proves that a pooler does not know a name. PgBouncer 1.18 says it only once its rules have let the startup in; versions
+/// What it proves that a pooler does not know a name. PgBouncer 1.18 says it only once its rules have accepted the startup; versions
 /// before it look for the name first.
 struct PoolerNames<'a> {
     /// Whether it has rules that turn away startups in plaintext. Without any, the name was all that was amiss.
@@ -101,7 +101,7 @@ impl<'a> PoolerNames<'a> {
         Self { has_rules: !refused.is_empty(), behind_rules: names.collect() }
     }
 
-    /// Whether the rules have let a startup in of which the pooler does not know a name.
+    /// Whether the rules have accepted a startup of which the pooler does not know a name.
     fn prove(&self, startup: &StartupFacts) -> bool {
         let signals = [clear(startup), signal(&startup.encrypted, &startup.startup.user)];
         let same = |(user, database): &(&str, &Option<String>)| {
@@ -306,7 +306,7 @@ fn broken_tls(facts: &EndpointFacts) -> Option<String> {
     })
 }
 
-/// Weighs the two answers to one startup against each other. `names_prove` says that an unknown name is a startup let in.
+/// Weighs the two answers to one startup against each other. `names_prove` says that a startup with an unknown name was accepted.
 fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome, names_prove: bool) -> StartupResult {
     let user = &facts.startup.user;
     let (clear, tls) = (signal(&facts.plaintext, user), signal(&facts.encrypted, user));
