@@ -1,14 +1,12 @@
 //! The audits and plans that other consoles of the state work on, and when they were heard last.
 
-use crate::progress_notes::FORGOTTEN;
+use crate::progress_notes::{FORGOTTEN, SILENT};
 use crate::reply::Failure;
 use crate::shared::Shared;
 use crate::view::{When, count};
 use hostssl_store::{WorkInProgress, WorkKind};
+use jiff::Timestamp;
 use std::time::Duration;
-
-/// How long nothing may be heard of a console that works: several times as long as it takes to tell that it still does.
-const SILENT: Duration = Duration::from_mins(1);
 
 /// What another console works on.
 pub(crate) struct WorkElsewhere {
@@ -37,19 +35,28 @@ impl WorkElsewhere {
         }
     }
 
-    /// What is in progress, as a line of a list.
+    /// What it is, as a line of a list.
     pub(crate) fn headline(&self) -> &'static str {
         match (self.kind, self.is_silent()) {
             (WorkKind::Audit, false) => "Audit in progress in another console",
-            (WorkKind::Audit, true) => "An audit of another console is no longer reported",
+            (WorkKind::Audit, true) => "Audit of another console",
             (WorkKind::Plan, false) => "Plan being made in another console",
-            (WorkKind::Plan, true) => "A plan that another console made is no longer reported",
+            (WorkKind::Plan, true) => "Plan of another console",
         }
     }
 
     /// `12 of 900 servers checked`
     pub(crate) fn progress(&self) -> String {
-        format!("{} of {} servers checked", count(self.looked), count(self.found))
+        match self.found {
+            0 => "no server found yet".to_owned(),
+            found => format!("{} of {} servers checked", count(self.looked), count(found)),
+        }
+    }
+
+    /// When it was heard last, by the clock of this machine.
+    pub(crate) fn heard_at(&self) -> When {
+        let heard = i64::try_from(self.heard.as_millis()).unwrap_or(i64::MAX);
+        When(Timestamp::now().as_millisecond().saturating_sub(heard))
     }
 
     /// `last heard 3 s ago from process 7 on host`
@@ -107,10 +114,11 @@ mod tests {
             found: 900,
             heard,
         };
-        let (fresh, old) = (of(3 * SECOND), of(61 * SECOND));
+        let (fresh, old) = (of(3 * SECOND), of(46 * SECOND));
         assert!(!fresh.is_silent() && old.is_silent());
         assert_eq!(fresh.last_heard(), "last heard 3 s ago from process 7 on host");
         assert_eq!(of(600 * SECOND).last_heard(), "last heard 10 min ago from process 7 on host");
+        assert_eq!(WorkElsewhere { found: 0, looked: 0, ..of(SECOND) }.progress(), "no server found yet");
         assert_eq!((fresh.progress().as_str(), fresh.address().as_str()), ("12 of 900 servers checked", "/runs/1"));
     }
 }

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 /// How often it is looked whether there is more to tell. The pages of other consoles load themselves again as often, and a shared
 /// store keeps every note in its log.
 const EVERY: Duration = Duration::from_secs(5);
-/// How often it is told at least: who is not heard for much longer has died.
+/// How often it is told at least.
 const AT_LEAST: Duration = Duration::from_secs(15);
+/// For how long nothing may be heard of work in progress: one note may be late, and the next one may fail.
+pub(crate) const SILENT: Duration = AT_LEAST.saturating_mul(3);
 /// After which time no one is told of what was heard last.
 pub(crate) const FORGOTTEN: Duration = Duration::from_secs(3600);
 

@@ -177,7 +177,8 @@ pub(crate) async fn show(
     let latest = shared.ask(move |store| look(&asker, store, &tag.by)).await?;
     let newest_ms = latest.as_ref().map(|latest| latest.audit.started_ms);
     let overdue = Overdue::of(newest_ms, jiff::Timestamp::now().as_millisecond(), shared.options.audit_every);
-    let elsewhere = work_elsewhere(&shared).await?;
+    let mut elsewhere = work_elsewhere(&shared).await?;
+    elsewhere.retain(|one| !one.is_silent());
     page(&Overview { shell: shell.titled("Overview", "overview"), overdue, elsewhere, latest })
 }
 

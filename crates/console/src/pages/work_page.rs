@@ -20,9 +20,9 @@ struct WorkPage {
 pub(super) fn show_elsewhere(shell: Shell, work: WorkElsewhere) -> Result<Response, Failure> {
     let (title, section) = match (work.kind, work.is_silent()) {
         (WorkKind::Audit, false) => ("Audit in progress", "runs"),
-        (WorkKind::Audit, true) => ("The audit is no longer reported", "runs"),
+        (WorkKind::Audit, true) => ("Audit without a report", "runs"),
         (WorkKind::Plan, false) => ("Planning", "plans"),
-        (WorkKind::Plan, true) => ("The planning is no longer reported", "plans"),
+        (WorkKind::Plan, true) => ("Plan without a report", "plans"),
     };
     page(&WorkPage { shell: shell.titled(title, section), title, is_audit: work.kind == WorkKind::Audit, work })
 }
