@@ -74,7 +74,8 @@ pub fn done(command: &mut Command) -> Output {
     output
 }
 
-pub(crate) fn free_port() -> u16 {
+/// A port of this machine that was free a moment ago.
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
