@@ -322,6 +322,21 @@ test("the keyboard reaches the content, the navigation and the menus", async () 
   assert.equal(await page.evaluate(() => document.activeElement.tagName), "SUMMARY");
 });
 
+test("on a phone the menu shows every page, and a long name leaves its mark", async () => {
+  const page = await open();
+  await page.setViewport({ width: 360, height: 700 });
+  for (const path of Object.values(addresses)) {
+    await page.goto(server.origin + path);
+    const [all, shown] = await page.$eval(".top nav", (nav) => [nav.scrollWidth, nav.clientWidth]);
+    assert.ok(all <= shown, `${path}: ${all} of ${shown}`);
+  }
+  const [name, menu] = await page.$eval(".top summary", (summary) => {
+    summary.firstElementChild.textContent = "ada.lovelace-byron@contoso.example";
+    return [summary.firstElementChild.getBoundingClientRect().right, summary.getBoundingClientRect().right];
+  });
+  assert.ok(name + 10 < menu, `${name} of ${menu}`);
+});
+
 test("no page is wider than the screen", async () => {
   const page = await open();
   for (const width of [320, 390, 700, 905, 1024, 1250]) {

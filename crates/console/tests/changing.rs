@@ -162,7 +162,7 @@ async fn what_was_approved_is_what_was_shown_and_not_too_old() {
     for hash in ["", "x", &"0".repeat(64)] {
         let answer = visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
         assert_eq!(answer.status, 409, "{hash}");
-        assert!(answer.body.contains("Another plan was approved"));
+        assert!(answer.body.contains("The form is of another plan"));
     }
     assert_eq!(visitor.post("/plans/none/apply", "&hash=x").await.status, 404);
 
@@ -634,6 +634,8 @@ async fn servers_whose_clients_nobody_has_counted_are_left_out_until_someone_acc
     {
         assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
     }
+    let list = visitor.get("/plans").await.body;
+    assert!(list.contains("Nothing to write") && !list.contains("0 servers"), "{list}");
     let again = format!("{}/again", plan.0);
     assert_eq!(visitor.post(&again, &format!("&accept={}", "x".repeat(501))).await.status, 400);
     let accepted = ended(&visitor, &visitor.post(&again, "&accept=agreed+with+%3Cthe+shop%3E").await).await;

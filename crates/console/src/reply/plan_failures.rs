@@ -53,9 +53,9 @@ impl Failure {
     pub(crate) fn not_this_plan() -> Self {
         Self::new(
             StatusCode::CONFLICT,
-            "Another plan was approved",
-            "The hash that was sent is not the hash of this plan. Nothing was changed.",
-            "Load the plan again, review it, and apply it from there.",
+            "The form is of another plan",
+            "The hash that was sent is not the hash of this plan. Nothing was changed: no approval was given or withdrawn, and nothing was written.",
+            "Load the plan again, review it, and continue from there.",
         )
     }
 

@@ -291,6 +291,7 @@ pub(crate) fn effect(plan: &Plan) -> String {
     let only = steps.next().filter(|_| steps.next().is_none());
     let servers = plan.servers() as u64;
     match (plan.goal(), only) {
+        _ if plan.is_empty() => "Nothing to write".to_owned(),
         (Goal::Set { .. }, Some(step)) if step.control == FixableControl::RequireSecureTransport => {
             format!("Enforce TLS on {}", step.server.name())
         }

@@ -96,7 +96,7 @@ impl Review {
             Goal::Set { .. } => (false, false),
         };
         Self {
-            title: if plan.is_empty() { "Nothing to write".to_owned() } else { effect(plan) },
+            title: effect(plan),
             effect: effect(plan),
             summary: summary(plan, &clients),
             q: query.q.clone(),
