@@ -885,3 +885,15 @@ fn input_that_is_long_or_empty() {
 fn error_line(user: &str) -> Vec<u8> {
     format!("FATAL: password authentication failed for user \"{user}\"\n").into_bytes()
 }
+
+#[test]
+fn no_plan_is_promised_for_a_value_that_waits_for_a_restart() {
+    let csv = run(&["audit", "--simulate", "-o", "csv", "-q"]).stdout;
+    let failing = |name: &str| csv.lines().find(|line| line.contains(name) && line.contains("Expected: ")).unwrap();
+    let waits = failing("pg-shipping-stage");
+    assert!(
+        waits.contains("The value waits for a restart of the server") && !waits.contains("plans the change"),
+        "{waits}"
+    );
+    assert!(failing("pg-catalog-prod").contains("`hostssl plan` plans the change"), "{csv}");
+}

@@ -97,7 +97,7 @@ impl<W: Write> CsvWriter<W> {
             let waiting = waiting.join(" ");
             for finding in &report.findings {
                 let reason = finding.unchecked.as_ref().map_or("", |unchecked| unchecked.reason.as_str());
-                let (remedy, standards) = (remediation(finding), requirements_of(finding.control).join("; "));
+                let (remedy, standards) = (remediation(report, finding), requirements_of(finding.control).join("; "));
                 let waiver = finding.waiver.as_deref().map(beside);
                 let cells: [&str; 27] = [
                     &subscription.name,

@@ -70,7 +70,7 @@ impl<'a> Frame<'a> {
             cloud: self.cloud(resource),
             compliance: Compliance::of_control(control, finding.outcome),
             finding_info: FindingInfo { uid: finding.fingerprint(&resource.id), title: control.title, desc: message },
-            remediation: remediation(finding).map(|desc| Text { desc }),
+            remediation: remediation(server, finding).map(|desc| Text { desc }),
             resources: [Resource {
                 uid: safe(resource.id.as_str()),
                 name: safe(resource.name()),

@@ -2,7 +2,7 @@
 
 use crate::safe;
 use hostssl_audit::{Control, control};
-use hostssl_model::{ControlId, Finding, Outcome};
+use hostssl_model::{ControlId, Finding, Outcome, ServerReport};
 
 /// The requirements that a control answers, one text each: the standard, its version and the number in it.
 pub(crate) fn requirements(control: &'static Control) -> impl Iterator<Item = String> {
@@ -19,12 +19,17 @@ pub(crate) fn requirements_of(id: ControlId) -> Vec<String> {
     requirements(control(id)).collect()
 }
 
-/// What to do about a failure; `None` where nothing fails.
-pub(crate) fn remediation(finding: &Finding) -> Option<String> {
+/// What to do about a failure of a server; `None` where nothing fails.
+pub(crate) fn remediation(report: &ServerReport, finding: &Finding) -> Option<String> {
     let expected = finding.expected.as_deref().filter(|_| finding.outcome == Outcome::Fail)?;
-    let next = match control(finding.control).fixable {
-        true => "`hostssl plan` plans the change".to_owned(),
-        false => format!("`hostssl controls {}` says how", finding.control),
+    let control = control(finding.control);
+    let needs = (control.needs)(report.server.kind, report.server.role);
+    let next = if control.fixable && report.waiting().any(|waiting| needs.contains(&waiting)) {
+        "The value waits for a restart of the server, which hostssl never does".to_owned()
+    } else if control.fixable {
+        "`hostssl plan` plans the change".to_owned()
+    } else {
+        format!("`hostssl controls {}` says how", finding.control)
     };
     Some(format!("Expected: {}. {next}.", safe(expected)))
 }

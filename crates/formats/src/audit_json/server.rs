@@ -266,7 +266,7 @@ impl<'a> Server<'a> {
                 model::Outcome::Unknown => ServerOutcome::Unknown,
                 model::Outcome::Pass | model::Outcome::NotApplicable => ServerOutcome::Pass,
             },
-            findings: report.findings.iter().map(|finding| Finding::new(finding, &server.id)).collect(),
+            findings: report.findings.iter().map(|finding| Finding::new(finding, report)).collect(),
             wire: report.wire.iter().map(Look::from).collect(),
             network: Network::of(&server.network),
         }
@@ -284,7 +284,7 @@ impl From<model::Severity> for Severity {
 }
 
 impl<'a> Finding<'a> {
-    fn new(finding: &'a model::Finding, server: &model::ResourceId) -> Self {
+    fn new(finding: &'a model::Finding, report: &model::ServerReport) -> Self {
         Self {
             control: finding.control.as_str(),
             outcome: match finding.outcome {
@@ -300,7 +300,7 @@ impl<'a> Finding<'a> {
             },
             observed: finding.observed.as_deref(),
             expected: finding.expected.as_deref(),
-            remediation: remediation(finding),
+            remediation: remediation(report, finding),
             standards: match finding.outcome {
                 model::Outcome::Fail => requirements_of(finding.control),
                 _ => Vec::new(),
@@ -310,7 +310,7 @@ impl<'a> Finding<'a> {
                 .unchecked
                 .as_ref()
                 .and_then(|unchecked| unchecked.missing_permission.as_deref()),
-            fingerprint: finding.fingerprint(server),
+            fingerprint: finding.fingerprint(&report.server.id),
             waiver: finding.waiver.as_deref().map(Waiver::from),
         }
     }
