@@ -28,6 +28,10 @@ fn an_upgrade_behind_a_frozen_writer_is_told_and_waits_until_the_deadline() {
         let told = done.stderr.split_once(note).is_some_and(|(_, seconds)| seconds.starts_with(['1', '2']));
         assert!(told, "{command:?}: {}", done.stderr);
         assert!(done.stderr.contains("another process"), "{command:?}: {}", done.stderr);
+        // Hints in parentheses can be carried out as printed, too.
+        let audit =
+            format!("(run a command that saves its results, such as `hostssl audit --simulate demo --state {state}`");
+        assert!(command != ["plan"] || done.stderr.contains(&audit), "{}", done.stderr);
     }
     // Without a deadline as well, from the moment on when it has waited for a while.
     let mut probe = common::hostssl();

@@ -21,6 +21,8 @@ const WAVES: usize = 8;
 pub struct PlanReview<'a> {
     /// The plan.
     pub plan: &'a Plan,
+    /// Its file, as a shell takes it.
+    pub file: &'a str,
     /// The names of subscriptions, as far as they are known.
     pub names: &'a SubscriptionNames,
     /// Now, in milliseconds since 1970-01-01T00:00:00Z.
@@ -165,8 +167,10 @@ fn not_read(review: &PlanReview<'_>, text: &Text<'_>) -> String {
         count => format!("{} (above); ", plural(count, "server")),
     };
     let Some(audit) = review.audit else {
-        let command = (text.command)("hostssl plan check PLAN --audit RUN");
-        return format!("{of_plan}lists that could not be read are not in a plan: `{command}` adds those of an audit");
+        let command = (text.command)(&format!("hostssl plan check {} --audit latest", review.file));
+        return format!(
+            "{of_plan}lists that could not be read are not in a plan: `{command}` adds those of the newest audit"
+        );
     };
     // A server of which the plan says it already is not counted twice.
     let is_said = |scope: &GapScope| matches!(scope, GapScope::Server(id) if unknown.contains(id));
@@ -252,7 +256,8 @@ mod tests {
     fn reviewed(known: &PlannerKnowledge, audit: Option<&AuditReport>) -> String {
         let plan = known.plan();
         let names = SubscriptionNames::new([("s", "Payments")]);
-        let review = PlanReview { plan: &plan, names: &names, now_ms: NOW_MS + 3 * 3_600_000, audit };
+        let review =
+            PlanReview { plan: &plan, file: "plan.json", names: &names, now_ms: NOW_MS + 3 * 3_600_000, audit };
         let mut out = Vec::new();
         write(&mut out, &review, &Text::plain()).unwrap();
         String::from_utf8(out).unwrap()
@@ -291,7 +296,7 @@ mod tests {
             "left out   1 stopped: c",
             "compliant  1 server",
             "clients    3 clients of servers that it changes would be refused, or might be: b (3)",
-            "`hostssl plan check PLAN --audit RUN` adds those of an audit",
+            "`hostssl plan check plan.json --audit latest` adds those of the newest audit",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

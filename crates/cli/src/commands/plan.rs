@@ -355,7 +355,14 @@ fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
         },
     );
     let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some()).with_plan(&plan);
-    let review = PlanReview { plan: &plan, names: &names, now_ms: SystemClock::new().now_ms(), audit: audit.as_ref() };
+    let file = quoted(&args.plan.display().to_string());
+    let review = PlanReview {
+        plan: &plan,
+        file: &file,
+        names: &names,
+        now_ms: SystemClock::new().now_ms(),
+        audit: audit.as_ref(),
+    };
     write_complaints(&review, &complaints, &args.value, terminal)?;
     let bad = complaints.iter().any(|one| !one.code.is_warning() && !args.allow.contains(&one.code));
     Ok(if bad { Exit::Findings } else { Exit::AllPass })
