@@ -43,6 +43,7 @@ mod questions;
 mod route;
 mod run_change;
 mod run_key;
+mod run_looks;
 mod run_progress;
 mod shared_store;
 mod signals;

@@ -9,7 +9,7 @@ use crate::simulated_azure::{Simulation, Wire, WireError};
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_azure::StopSignal;
 use hostssl_console::{Exchange, TakeExchange, TranscriptMessage};
-use hostssl_ops::ListenerProbe;
+use hostssl_ops::{ListenerProbe, TakeReports};
 use hostssl_probe::certificate::{RootStore, azure_roots};
 use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::report::EndpointReport;
@@ -37,6 +37,18 @@ pub(crate) fn probe_of_audit(
     let Some(transcripts) = transcripts else { return probe_of(simulation, stop, ca_file, route) };
     let options = ProbeOptions { transcript: true, ..options_of(simulation, ca_file, route)? };
     Ok(listener_probe(simulation, stop, options)?.with_reports(transcripts.taker()))
+}
+
+/// The probe that judges what a run has changed, and what it asks. `taker` takes its reports.
+pub(crate) fn probe_of_run(
+    simulation: Option<&Simulation>,
+    stop: StopSignal,
+    ca_file: Option<&Path>,
+    route: &RouteArgs,
+    taker: Arc<TakeReports>,
+) -> Result<(ListenerProbe, ProbeOptions), CliError> {
+    let options = options_of(simulation, ca_file, route)?;
+    Ok((listener_probe(simulation, stop, options.clone())?.with_reports(taker), options))
 }
 
 /// The same until `stop` is given.

@@ -5,6 +5,7 @@ use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::route::RouteArgs;
+use crate::run_looks::RunLooks;
 use crate::run_progress::RunReporter;
 use crate::simulated_azure::Simulation;
 use crate::{probing, stdout};
@@ -14,6 +15,7 @@ use hostssl_formats::run_sessions::{self, RunSessions};
 use hostssl_formats::{Shape, SubscriptionNames, Text, apply_json, run_text, safe};
 use hostssl_model::{Hint, ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
+use hostssl_probe::ProbeOptions;
 use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, LoadedRun, Plan, Report, Step, SystemClock};
 use hostssl_store::Store;
 use std::collections::BTreeSet;
@@ -33,6 +35,8 @@ pub(crate) struct SignedInTenant {
     simulation: Option<Simulation>,
     /// Trusted beside the roots of the system and of Azure.
     ca_file: Option<PathBuf>,
+    /// Where what the run sees of the listeners is kept.
+    state: StateArgs,
 }
 
 /// Signs in to the one tenant that a change is about.
@@ -55,15 +59,16 @@ pub(crate) async fn connect_tenant(
     // Its other end is dropped, so that this client is never stopped.
     let never = watch::channel(None).1;
     let changing = Tenant { arm: reading.arm.with_stop(never), principal: reading.principal.clone() };
-    Ok(SignedInTenant { reading, changing, stop, simulation, ca_file: connect.ca_file.clone() })
+    Ok(SignedInTenant { reading, changing, stop, simulation, ca_file: connect.ca_file.clone(), state: state.clone() })
 }
 
 impl SignedInTenant {
     /// The wire as the judge. Like the client, it is not stopped by an interrupt.
-    fn judge(&self, route: &RouteArgs) -> Result<WireJudge, CliError> {
+    fn judge(&self, route: &RouteArgs, looks: &RunLooks) -> Result<(WireJudge, ProbeOptions), CliError> {
         let never = watch::channel(None).1;
-        let probe = probing::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref(), route)?;
-        Ok(WireJudge { tenant: self.changing.clone(), probe })
+        let (simulation, ca_file) = (self.simulation.as_ref(), self.ca_file.as_deref());
+        let (probe, options) = probing::probe_of_run(simulation, never, ca_file, route, looks.taker())?;
+        Ok((WireJudge { tenant: self.changing.clone(), probe }, options))
     }
 }
 
@@ -79,7 +84,8 @@ pub(crate) async fn change(
 ) -> Result<Report, CliError> {
     let progress = RunReporter::new(plan, terminal);
     let clock = SystemClock::new();
-    let judge = route.map(|route| site.judge(route)).transpose()?;
+    let looks = RunLooks::default();
+    let (judge, asked) = route.map(|route| site.judge(route, &looks)).transpose()?.unzip();
     let remediation = Remediation {
         tenant: &site.changing,
         on_behalf: None,
@@ -99,6 +105,9 @@ pub(crate) async fn change(
     };
     let done = work(&remediation).await;
     progress.finish();
+    if let Some(options) = asked {
+        looks.keep(&options, &site.state, site.simulation.is_some());
+    }
     match done {
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {

@@ -196,3 +196,18 @@ fn the_trend_ends_with_what_a_run_has_changed_since() {
     let run = trend["audits"][0]["run"].as_str().unwrap();
     assert!(state.json(&["trend", run]).get("now").is_none());
 }
+
+#[test]
+fn what_a_run_has_proven_on_the_wire_counts_in_later_audits() {
+    let state = State::new("proven");
+    let plan = state.0.join("plan.json");
+    let plan = plan.to_str().unwrap();
+    state.run(&["audit"]);
+    let goal = ["--server", "pg-catalog-prod", "--accept-breakage", "*=a test", "--out", plan];
+    let planned = state.json(&[&["plan"], &goal[..]].concat());
+    let hash = planned["hash"].as_str().unwrap();
+    assert_eq!(state.run(&["apply", plan, "--approve", hash, "--probe"]).code, 0);
+    let audited = state.json(&["audit", "--server", "pg-catalog-prod"]);
+    let known = figures(&audited["summary"]["knownStandings"]);
+    assert_eq!((known.proven, known.not_probed), (1, 0), "{audited}");
+}

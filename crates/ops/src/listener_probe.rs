@@ -77,7 +77,7 @@ impl ListenerProbe {
         Self { vantages, ..self }
     }
 
-    /// The same that hands over the reports of each server that is probed from here for an audit: once, when the last of its listeners
+    /// The same that hands over the reports of each server that is probed from here: once a look, when the last of its listeners
     /// is done. A server to which no connection was tried is not handed over.
     #[must_use]
     pub fn with_reports(self, take: Arc<TakeReports>) -> Self {
@@ -104,7 +104,7 @@ impl ListenerProbe {
 
     /// The same from here alone, to judge by what is there now.
     pub async fn look_from_here(&self, arm: &Arm, server: &Server) -> ServerProbe {
-        self.look_and(arm, server, None, |here| here).await
+        self.look_and(arm, server, self.reports.as_ref(), |here| here).await
     }
 
     async fn look_and(
