@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
 use crate::distinguished_name::DistinguishedName;
-use crate::pem;
+use crate::pem::{self, PemFault};
 use crate::x509::Certificate;
 
 /// One set of roots under a name: the system's, a file, a single root of a cloud.
@@ -21,9 +21,16 @@ pub struct RootStore {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RootError {
-    /// The text is not PEM.
-    #[error("malformed PEM in the roots \"{0}\"")]
-    Pem(String),
+    /// The text is not PEM as OpenSSL reads it.
+    #[error("malformed PEM in the roots \"{store}\", line {line}: {why}; libpq refuses such a file")]
+    Pem {
+        /// The name of the roots.
+        store: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        why: &'static str,
+    },
     /// One of the certificates cannot be read.
     #[error("certificate {number} in the roots \"{store}\" cannot be read; libpq refuses such a file")]
     Unreadable {
@@ -69,7 +76,10 @@ impl RootStore {
     /// [`RootError`] when the text is malformed, holds no certificate, or one that cannot be read.
     pub fn from_pem(name: impl Into<String>, pem: &[u8]) -> Result<Self, RootError> {
         let name = name.into();
-        let certificates = pem::certificates(pem).ok_or_else(|| RootError::Pem(name.clone()))?;
+        let certificates = match pem::certificates(pem) {
+            Ok(certificates) => certificates,
+            Err(PemFault { line, why }) => return Err(RootError::Pem { store: name, line, why }),
+        };
         match certificates.iter().position(|der| Certificate::read(der).is_none()) {
             Some(at) => Err(RootError::Unreadable { store: name, number: at + 1 }),
             None => Self::from_der(name, certificates),

@@ -117,6 +117,13 @@ pub(crate) struct Case {
     pub(crate) leaf_key: usize,
 }
 
+impl Case {
+    /// The roots as a file in PEM.
+    pub(crate) fn root_file(&self) -> Vec<u8> {
+        self.roots.iter().map(|der| pem(der)).collect::<String>().into_bytes()
+    }
+}
+
 pub(crate) struct Generator<'a> {
     pub(crate) keys: &'a [Key],
     pub(crate) now: i64,

@@ -11,6 +11,7 @@ mod asn1;
 mod chains;
 mod openssl;
 mod psql;
+mod root_files;
 
 use chains::{Case, Generator, HOST, Key};
 use hostssl_certificate::{Assessment, CertificateEvidence, Flaw, Judgement, RootStore, judge};
@@ -52,11 +53,15 @@ fn judgement(case: &Case, host: &str, now: i64) -> Judgement {
 }
 
 fn assess(case: &Case, host: &str, now: i64) -> Result<Assessment, Judgement> {
-    let pem: String = case.roots.iter().map(|der| asn1::pem(der)).collect();
-    match RootStore::from_pem("roots", pem.as_bytes()) {
+    assess_with(&case.root_file(), &case.sent, host, now)
+}
+
+/// The same with the file of roots that is given.
+fn assess_with(root_file: &[u8], sent: &[Vec<u8>], host: &str, now: i64) -> Result<Assessment, Judgement> {
+    match RootStore::from_pem("roots", root_file) {
         Ok(store) => {
             let evidence = CertificateEvidence {
-                chain: &case.sent,
+                chain: sent,
                 host,
                 roots: &[store],
                 now,
@@ -127,13 +132,14 @@ fn openssl_verify_says_the_same() {
 fn a_trust_anchor_may_have_any_signature() {
     let work = tempfile::tempdir().unwrap();
     let keys = keys(work.path());
-    let now = jiff::Timestamp::now().as_second();
     // An EC key, and an RSA key, of which the signature can be checked.
     for leaf_key in [0, 3] {
         let (own, other) = (keys[leaf_key].pkcs8(), keys[1].pkcs8());
         let anchor = openssl::sha1_certificate(work.path(), HOST, &own, None);
         let root = openssl::sha1_certificate(work.path(), HOST, &other, None);
         let issued = openssl::sha1_certificate(work.path(), HOST, &own, Some((&root, &other)));
+        // Not before any of them was made.
+        let now = jiff::Timestamp::now().as_second();
         for (leaf, root, accepted) in [(&anchor, &anchor, true), (&issued, &root, false)] {
             let case = Case { sent: vec![leaf.clone()], roots: vec![root.clone()], leaf_key };
             assert_eq!(openssl::verify(work.path(), &case, now).is_ok(), accepted, "openssl, key {leaf_key}");

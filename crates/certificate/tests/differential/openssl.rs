@@ -50,13 +50,19 @@ pub(crate) fn sha1_certificate(work: &Path, name: &str, key: &[u8], issuer: Opti
 
 /// `openssl verify` as libpq has OpenSSL verify: for servers, at security level 2.
 pub(crate) fn verify(work: &Path, case: &Case, now: i64) -> Result<(), String> {
-    let write = |name: &str, ders: &[Vec<u8>]| {
+    verify_with(work, &case.root_file(), &case.sent, now)
+}
+
+/// The same with the file of roots that is given.
+pub(crate) fn verify_with(work: &Path, roots: &[u8], sent: &[Vec<u8>], now: i64) -> Result<(), String> {
+    let write = |name: &str, content: &[u8]| {
         let file = work.join(name);
-        std::fs::write(&file, ders.iter().map(|der| pem(der)).collect::<String>()).unwrap();
+        std::fs::write(&file, content).unwrap();
         file
     };
+    let pems = |ders: &[Vec<u8>]| ders.iter().map(|der| pem(der)).collect::<String>().into_bytes();
     let (roots, sent, leaf) =
-        (write("roots.pem", &case.roots), write("sent.pem", &case.sent), write("leaf.pem", &case.sent[..1]));
+        (write("roots.pem", roots), write("sent.pem", &pems(sent)), write("leaf.pem", &pems(&sent[..1])));
     let output = openssl()
         .args(["verify", "-no-CApath", "-no-CAstore", "-purpose", "sslserver", "-auth_level", "2", "-attime"])
         .arg(now.to_string())

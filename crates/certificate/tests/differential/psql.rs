@@ -1,6 +1,5 @@
 //! libpq, by way of `psql`, and a server that answers its `SSLRequest` and shakes hands with whatever certificates it has.
 
-use crate::asn1::pem;
 use crate::chains::{Case, Key};
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -23,8 +22,13 @@ impl ResolvesServerCert for Chain {
 
 /// Whether `psql` shakes hands with a server of this chain with `sslmode=verify-full`.
 pub(crate) fn connect(work: &Path, keys: &[Key], case: &Case, host: &str) -> Result<(), String> {
+    connect_with(work, keys, &case.root_file(), case, host)
+}
+
+/// The same with the file of roots that is given.
+pub(crate) fn connect_with(work: &Path, keys: &[Key], root_file: &[u8], case: &Case, host: &str) -> Result<(), String> {
     let roots = work.join("psql-roots.pem");
-    std::fs::write(&roots, case.roots.iter().map(|der| pem(der)).collect::<String>()).unwrap();
+    std::fs::write(&roots, root_file).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let config = server(&keys[case.leaf_key], case);
