@@ -24,6 +24,15 @@ impl State {
         run(&[arguments, &["--simulate", "--state", self.0.to_str().unwrap()]].concat())
     }
 
+    /// Plans and applies that a server enforces TLS.
+    fn enforce(&self, server: &str, more: &[&str]) {
+        let plan = self.0.join("plan.json");
+        let plan = plan.to_str().unwrap();
+        let planned = self.json(&["plan", "--server", server, "--accept-breakage", "*=a test", "--out", plan]);
+        let hash = planned["hash"].as_str().unwrap();
+        assert_eq!(self.run(&[&["apply", plan, "--approve", hash], more].concat()).code, 0);
+    }
+
     fn json(&self, arguments: &[&str]) -> Value {
         let done = self.run(&[arguments, &["-o", "json"]].concat());
         serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}", done.stderr))
@@ -176,13 +185,8 @@ fn without_a_state_an_audit_that_did_not_probe_knows_of_no_probe() {
 #[test]
 fn the_trend_ends_with_what_a_run_has_changed_since() {
     let state = State::new("changed");
-    let plan = state.0.join("plan.json");
-    let plan = plan.to_str().unwrap();
     state.run(&["audit"]);
-    let goal = ["--server", "pg-catalog-prod", "--accept-breakage", "*=a test", "--out", plan];
-    let planned = state.json(&[&["plan"], &goal[..]].concat());
-    let hash = planned["hash"].as_str().unwrap();
-    assert_eq!(state.run(&["apply", plan, "--approve", hash]).code, 0);
+    state.enforce("pg-catalog-prod", &[]);
     let trend = state.json(&["trend"]);
     let (last, now) = (figures(&trend["audits"][0]["standings"]), figures(&trend["now"]["standings"]));
     assert_eq!(now.not_enforced + 1, last.not_enforced, "{trend}");
@@ -200,13 +204,8 @@ fn the_trend_ends_with_what_a_run_has_changed_since() {
 #[test]
 fn what_a_run_has_proven_on_the_wire_counts_in_later_audits() {
     let state = State::new("proven");
-    let plan = state.0.join("plan.json");
-    let plan = plan.to_str().unwrap();
     state.run(&["audit"]);
-    let goal = ["--server", "pg-catalog-prod", "--accept-breakage", "*=a test", "--out", plan];
-    let planned = state.json(&[&["plan"], &goal[..]].concat());
-    let hash = planned["hash"].as_str().unwrap();
-    assert_eq!(state.run(&["apply", plan, "--approve", hash, "--probe"]).code, 0);
+    state.enforce("pg-catalog-prod", &["--probe"]);
     let audited = state.json(&["audit", "--server", "pg-catalog-prod"]);
     let known = figures(&audited["summary"]["knownStandings"]);
     assert_eq!((known.proven, known.not_probed), (1, 0), "{audited}");
