@@ -1,5 +1,6 @@
 //! Whether a server can be enforced today.
 
+use crate::log_time::shown;
 use crate::observed_time::{GapDoubt, MeasuredSpan, NEXT_FILE, bridged, is_whole, joined_within};
 use crate::{Client, Coverage, Interval, Millis, MissingReason, SessionTls, Source};
 use serde::{Deserialize, Serialize};
@@ -115,9 +116,14 @@ fn too_little(whole: &Coverage, sources: &[Source], required: Millis) -> Option<
         if let Some(reason) = unread(sources, whole, required) {
             return Some(reason);
         }
-        let longest = judged.gaps().map(|gap| gap.length()).max();
+        let longest = judged.gaps().max_by_key(Interval::length);
         if let Some(longest) = longest.filter(|_| judged.is_enough(required)) {
-            let reason = format!("nothing was logged for {}, longer than this log is usually silent", days(longest));
+            let reason = format!(
+                "nothing was logged for {}, from {} to {} UTC, longer than this log is usually silent",
+                days(longest.length()),
+                shown(longest.from),
+                shown(longest.to)
+            );
             return Some(with_empty(&reason, sources));
         }
     }

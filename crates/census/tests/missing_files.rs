@@ -110,6 +110,15 @@ fn a_file_that_is_missing_or_unread_between_others_is_no_observation() {
 }
 
 #[test]
+fn the_reason_says_which_time_is_unknown() {
+    let files = busy(20 * MINUTE);
+    let mut all: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
+    all.remove(all.len() / 2);
+    let (_, reason) = verdicts(&all).remove(0);
+    assert!(reason.contains("from 1970-01-04 23:58 to 1970-01-05 00:20 UTC"), "{reason}");
+}
+
+#[test]
 fn a_log_that_is_quiet_lacks_nothing() {
     // Numbers that are not regular, and the same in every run.
     let jitter = |at: u64| at.wrapping_mul(2_654_435_761) % 997;
