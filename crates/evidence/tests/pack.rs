@@ -193,6 +193,15 @@ fn a_header_cannot_be_changed_even_with_a_new_seal() {
 }
 
 #[test]
+fn nothing_can_hide_between_the_directory_and_its_end() {
+    let archive = pack(None);
+    let end = archive.windows(4).rposition(|four| four == b"PK\x05\x06").unwrap();
+    let mut touched = archive;
+    touched.splice(end..end, *b"more");
+    assert!(!passes(&seal(touched)));
+}
+
+#[test]
 fn a_directory_that_lies_is_found() {
     let archive = pack(None);
     let directory = archive.windows(4).position(|four| four == b"PK\x01\x02").unwrap();

@@ -8,3 +8,6 @@ mod zip_headers;
 
 pub(crate) use read::Archive;
 pub use write::{PackArchive, TooLarge};
+
+/// The longest directory that is written and read: 64 MiB, the names of 400,000 servers.
+const MAX_DIRECTORY: u32 = 64 << 20;

@@ -1,9 +1,10 @@
 //! Reads an archive that may be anything. Names are found in any ordinary ZIP file, so that what was changed, removed or
 //! added can be named; but only one that is to the byte as [`super::PackArchive`] writes it is as it was written.
 
+use super::MAX_DIRECTORY;
 use super::zip_headers::{
-    CENTRAL, CENTRAL_LENGTH, COMMENT_LENGTH, DEFLATE, DosTime, END, END_LENGTH, EntryHeader, LOCAL, LOCAL_LENGTH, SEAL,
-    end,
+    CENTRAL, CENTRAL_LENGTH, COMMENT_LENGTH, DEFLATE, DosTime, END, END_64, END_64_LENGTH, END_LENGTH, EntryHeader,
+    LOCAL, LOCAL_LENGTH, LOCATOR_64, LOCATOR_64_LENGTH, SEAL, ending,
 };
 use crate::InvalidPack;
 use crate::manifest::Hash;
@@ -15,8 +16,6 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// The longest comment of a ZIP file.
 const LONGEST_COMMENT: u64 = 65_535;
-/// The longest directory that is read: one of 65,535 names of ours is a fifth of it.
-const MAX_DIRECTORY: u32 = 64 << 20;
 /// The most bytes that all files together may unpack to.
 const MAX_UNPACKED: u64 = 16 << 30;
 
@@ -60,9 +59,13 @@ impl<S: Read + Seek> Archive<S> {
             return Err(InvalidPack::Damaged("it does not lie before the end"));
         }
         let directory = read_at(&mut source, offset.into(), size as usize)?;
+        let count = match count {
+            u16::MAX => count_64(&mut source, end_at)?.unwrap_or_else(|| count.into()),
+            count => count.into(),
+        };
         let entries = read_entries(&directory, count)?;
         let mut archive = Self { source, entries, as_written: false, budget: MAX_UNPACKED };
-        archive.as_written = archive.is_as_written(&directory, offset, last)? && archive.is_sealed(length)?;
+        archive.as_written = archive.is_as_written(&directory, offset, length)? && archive.is_sealed(length)?;
         Ok(archive)
     }
 
@@ -109,7 +112,7 @@ impl<S: Read + Seek> Archive<S> {
 
     /// Whether the headers, written again, are the bytes of the file: then the files follow each other without a gap, and
     /// the directory has each of them once and in order.
-    fn is_as_written(&mut self, directory: &[u8], offset: u32, last: &[u8]) -> io::Result<bool> {
+    fn is_as_written(&mut self, directory: &[u8], offset: u32, length: u64) -> io::Result<bool> {
         let mut at = 0_u64;
         let mut expected = Vec::with_capacity(directory.len());
         for entry in &self.entries {
@@ -127,10 +130,13 @@ impl<S: Read + Seek> Archive<S> {
             at += local.len() as u64 + u64::from(header.packed);
             expected.extend(header.central());
         }
-        let count = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
-        let length = u32::try_from(directory.len()).unwrap_or(u32::MAX);
-        let ends = end(count, length, offset);
-        Ok(at == u64::from(offset) && expected == directory && last.get(..END_LENGTH) == Some(&ends))
+        let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let ends = ending(count, u32::try_from(directory.len()).unwrap_or(u32::MAX), offset);
+        // Nothing lies between the directory and its end, nor behind the comment.
+        let end_at = at + directory.len() as u64;
+        let is_whole =
+            at == u64::from(offset) && expected == directory && length == end_at + (ends.len() + COMMENT_LENGTH) as u64;
+        Ok(is_whole && read_at(&mut self.source, end_at, ends.len())? == ends)
     }
 
     /// Whether the comment has the SHA-256 of all bytes before it. It finds what no header shows: DEFLATE has several
@@ -184,9 +190,18 @@ fn find_end(tail: &[u8]) -> Option<usize> {
     })
 }
 
-fn read_entries(mut directory: &[u8], count: u16) -> Result<Vec<Entry>, InvalidPack> {
+/// The number of files that the end at `end_at` cannot hold, if it is written before it.
+fn count_64(source: &mut (impl Read + Seek), end_at: u64) -> io::Result<Option<u32>> {
+    let Some(at) = end_at.checked_sub((END_64_LENGTH + LOCATOR_64_LENGTH) as u64) else { return Ok(None) };
+    let before = read_at(source, at, END_64_LENGTH + LOCATOR_64_LENGTH)?;
+    let is_there = u32_at(&before, 0) == END_64 && u32_at(&before, END_64_LENGTH) == LOCATOR_64;
+    // A number that takes more than four bytes is of a directory that is not read.
+    Ok((is_there && u32_at(&before, 36) == 0).then(|| u32_at(&before, 32)))
+}
+
+fn read_entries(mut directory: &[u8], count: u32) -> Result<Vec<Entry>, InvalidPack> {
     let mut entries = Vec::new();
-    while entries.len() < usize::from(count) {
+    while (entries.len() as u64) < u64::from(count) {
         let damaged = InvalidPack::Damaged("it has fewer files than it says");
         if directory.len() < CENTRAL_LENGTH || u32_at(directory, 0) != CENTRAL {
             return Err(damaged);

@@ -1,6 +1,7 @@
 //! Writes the archive.
 
-use super::zip_headers::{DosTime, EntryHeader, SEAL, end};
+use super::MAX_DIRECTORY;
+use super::zip_headers::{DosTime, EntryHeader, SEAL, ending};
 use crate::PackFile;
 use hostssl_model::hex;
 use hostssl_model::{Advice, Fault, Hint};
@@ -8,11 +9,11 @@ use jiff::civil::DateTime;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
 
-/// More files, or more bytes, than a ZIP file of version 2.0 holds.
+/// More files, or more bytes, than a pack holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooLarge {
     /// Too many files.
-    #[error("the pack would have {0} files, and at most 65,534 fit")]
+    #[error("the pack would have {0} files, and the list of their names is longer than the 64 MiB that fit")]
     Files(usize),
     /// Too many bytes.
     #[error("the pack would have {0} bytes or more, and at most 4 GiB fit")]
@@ -45,8 +46,6 @@ impl<'a> PackArchive<'a> {
     ///
     /// [`TooLarge`] when there are too many files or bytes.
     pub fn of(files: &'a [PackFile], at: DateTime) -> Result<Self, TooLarge> {
-        let entries = u16::try_from(files.len()).ok().filter(|count| *count < u16::MAX);
-        let entries = entries.ok_or(TooLarge::Files(files.len()))?;
         let mut length = 0_u64;
         let mut directory = Vec::new();
         let mut laid_out = Vec::with_capacity(files.len());
@@ -63,7 +62,13 @@ impl<'a> PackArchive<'a> {
             directory.extend(header.central());
             laid_out.push((header, file));
         }
-        let end = end(entries, number(directory.len() as u64)?, number(length)?);
+        let (Ok(entries), Ok(of_directory)) = (u32::try_from(files.len()), u32::try_from(directory.len())) else {
+            return Err(TooLarge::Files(files.len()));
+        };
+        if of_directory > MAX_DIRECTORY {
+            return Err(TooLarge::Files(files.len()));
+        }
+        let end = ending(entries, of_directory, number(length)?);
         number(length + (directory.len() + end.len()) as u64)?;
         Ok(Self { files: laid_out, directory, end })
     }
@@ -111,20 +116,28 @@ mod tests {
     use std::io::Cursor;
 
     fn small(count: usize) -> Vec<PackFile> {
-        (0..count).map(|number| PackFile::new(format!("{number:05}"), &[]).unwrap()).collect()
+        let empty = PackFile::new("", &[]).unwrap();
+        (0..count).map(|number| PackFile { path: format!("{number:05}"), ..empty.clone() }).collect()
     }
 
     #[test]
-    fn as_many_files_as_fit_are_packed_and_one_more_is_refused() {
+    fn more_files_than_the_end_can_count_are_packed_and_counted() {
         let at = jiff::civil::date(2026, 11, 24).at(0, 0, 0, 0);
-        let files = small(65_534);
-        let mut bytes = Vec::new();
-        PackArchive::of(&files, at).unwrap().write(&mut bytes).unwrap();
-        let archive = Archive::open(Cursor::new(bytes)).unwrap();
-        assert!(archive.is_unchanged());
-        assert_eq!((archive.names().len(), archive.names().last().map(Vec::as_slice)), (65_534, Some(&b"65533"[..])));
-        let refused = PackArchive::of(&small(65_535), at).unwrap_err();
-        assert_eq!(refused, TooLarge::Files(65_535));
-        assert_eq!(refused.to_string(), "the pack would have 65535 files, and at most 65,534 fit");
+        for count in [65_534, 65_535, 70_000] {
+            let files = small(count);
+            let mut bytes = Vec::new();
+            PackArchive::of(&files, at).unwrap().write(&mut bytes).unwrap();
+            let archive = Archive::open(Cursor::new(bytes)).unwrap();
+            assert!(archive.is_unchanged());
+            assert_eq!(archive.names().len(), count);
+        }
+    }
+
+    #[test]
+    fn a_list_of_names_that_is_not_read_is_not_written() {
+        let at = jiff::civil::date(2026, 11, 24).at(0, 0, 0, 0);
+        let file = PackFile::new("x".repeat(60_000), &[]).unwrap();
+        let refused = PackArchive::of(&vec![file; 1_200], at).unwrap_err();
+        assert_eq!(refused, TooLarge::Files(1_200));
     }
 }

@@ -8,12 +8,20 @@ pub(super) const LOCAL: u32 = 0x0403_4b50;
 pub(super) const CENTRAL: u32 = 0x0201_4b50;
 /// Section 4.3.16.
 pub(super) const END: u32 = 0x0605_4b50;
+/// Section 4.3.14.
+pub(super) const END_64: u32 = 0x0606_4b50;
+/// Section 4.3.15.
+pub(super) const LOCATOR_64: u32 = 0x0706_4b50;
 pub(super) const LOCAL_LENGTH: usize = 30;
 pub(super) const CENTRAL_LENGTH: usize = 46;
 pub(super) const END_LENGTH: usize = 22;
+pub(super) const END_64_LENGTH: usize = 56;
+pub(super) const LOCATOR_64_LENGTH: usize = 20;
 
 /// Section 4.4.3: 2.0, which has DEFLATE and folders.
 const VERSION: u16 = 20;
+/// Section 4.4.3: 4.5, which has the end for many files.
+const VERSION_64: u16 = 45;
 /// Section 4.4.2: made on Unix, so that the attributes are permissions.
 const MADE_BY: u16 = (3 << 8) | VERSION;
 /// Section 4.4.5.
@@ -95,15 +103,35 @@ impl EntryHeader {
     }
 }
 
-/// The end of the directory, without the comment.
-pub(super) fn end(entries: u16, directory: u32, offset: u32) -> Vec<u8> {
-    let mut out = END.to_le_bytes().to_vec();
+/// What stands behind the directory, without the comment: its end, and before that the number of files where the end cannot
+/// hold it.
+pub(super) fn ending(entries: u32, directory: u32, offset: u32) -> Vec<u8> {
+    let small = u16::try_from(entries).ok().filter(|entries| *entries < u16::MAX);
+    let mut out = if small.is_some() { Vec::new() } else { end_64(entries, directory, offset) };
+    out.extend(END.to_le_bytes());
     out.extend([0; 4]);
-    out.extend(entries.to_le_bytes());
-    out.extend(entries.to_le_bytes());
+    out.extend(small.unwrap_or(u16::MAX).to_le_bytes());
+    out.extend(small.unwrap_or(u16::MAX).to_le_bytes());
     out.extend(directory.to_le_bytes());
     out.extend(offset.to_le_bytes());
     out.extend(u16::try_from(COMMENT_LENGTH).unwrap_or_default().to_le_bytes());
+    out
+}
+
+/// The end for more than 65,534 files, and where it is: sections 4.3.14 and 4.3.15.
+fn end_64(entries: u32, directory: u32, offset: u32) -> Vec<u8> {
+    let mut out = END_64.to_le_bytes().to_vec();
+    out.extend((END_64_LENGTH as u64 - 12).to_le_bytes());
+    out.extend(((3 << 8) | VERSION_64).to_le_bytes());
+    out.extend(VERSION_64.to_le_bytes());
+    out.extend([0; 8]);
+    for number in [entries, entries, directory, offset] {
+        out.extend(u64::from(number).to_le_bytes());
+    }
+    out.extend(LOCATOR_64.to_le_bytes());
+    out.extend([0; 4]);
+    out.extend((u64::from(offset) + u64::from(directory)).to_le_bytes());
+    out.extend(1_u32.to_le_bytes());
     out
 }
 
@@ -117,7 +145,8 @@ mod tests {
             EntryHeader { name: b"abc".to_vec(), time: DosTime::default(), crc: 1, packed: 2, size: 3, offset: 4 };
         assert_eq!(header.local().len(), LOCAL_LENGTH + 3);
         assert_eq!(header.central().len(), CENTRAL_LENGTH + 3);
-        assert_eq!(end(1, 2, 3).len(), END_LENGTH);
+        assert_eq!(ending(1, 2, 3).len(), END_LENGTH);
+        assert_eq!(ending(65_535, 2, 3).len(), END_64_LENGTH + LOCATOR_64_LENGTH + END_LENGTH);
     }
 
     #[test]
