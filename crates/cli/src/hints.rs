@@ -141,7 +141,7 @@ fn plan_errors() -> Vec<Said> {
     [plans, approvals, made].concat()
 }
 
-fn journal_errors() -> [JournalError; 9] {
+fn journal_errors() -> [JournalError; 10] {
     [
         JournalError::NoSuchRun(run()),
         JournalError::RunExists(run()),
@@ -151,6 +151,7 @@ fn journal_errors() -> [JournalError; 9] {
         JournalError::ReadOnly(denied().into()),
         JournalError::Corrupt(denied().into()),
         JournalError::RightLost(denied().into()),
+        JournalError::NotApproved(denied().into()),
         JournalError::Other(denied().into()),
     ]
 }
@@ -203,9 +204,10 @@ fn run_errors() -> Vec<Said> {
         ExecuteError::NothingToResume(_) => ExecuteError::NothingToResume(run()),
         ExecuteError::NotEnded(_) => ExecuteError::NotEnded(run()),
         ExecuteError::Unfinished(_) => ExecuteError::Unfinished(run()),
+        ExecuteError::NotApproved(_) => ExecuteError::NotApproved(denied().into()),
         ExecuteError::Defect(_) => ExecuteError::Defect(InvalidTransition::NoSuchStep(1)),
     };
-    let [a, b, c, d, e, f, g, h, i] = journal_errors();
+    let [a, b, c, d, e, f, g, h, i, j] = journal_errors();
     let journals = every! {
         JournalError::NoSuchRun(_) => a,
         JournalError::RunExists(_) => b,
@@ -215,7 +217,8 @@ fn run_errors() -> Vec<Said> {
         JournalError::ReadOnly(_) => f,
         JournalError::Corrupt(_) => g,
         JournalError::RightLost(_) => h,
-        JournalError::Other(_) => i,
+        JournalError::NotApproved(_) => i,
+        JournalError::Other(_) => j,
     };
     let left_out = LeftOutReason::ALL.map(|reason| (reason.as_str().to_owned(), reason.advice("pg-a").to_string()));
     [remediation, executed, journals, left_out.to_vec()].concat()

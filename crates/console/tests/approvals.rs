@@ -7,7 +7,7 @@ mod team;
 
 use estate::{OFF, allowed, apply, connector, ended, estate, field, save};
 use hostssl_console::{ConsoleOptions, Proxies, Role, RoleHeader};
-use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, serve_in, serve_over};
+use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, gated, serve_in, serve_over};
 use team::{approve, at, hash_of, sign_in, team, two};
 
 #[tokio::test]
@@ -104,6 +104,29 @@ async fn an_approval_is_withdrawn_and_given_again() {
     assert!(!run.1.body.contains("withdrawn"), "{}", run.1.body);
     let late = withdraw(&bob, &hash).await;
     assert!(late.status == 409 && late.body.contains("A run of this plan has begun"), "{}", late.body);
+}
+
+#[tokio::test]
+async fn an_approval_that_is_withdrawn_before_the_run_begins_does_not_count() {
+    let simulation = estate();
+    let (gate, connect) = gated(connector(&simulation));
+    gate.send(true).unwrap();
+    let one = serve_over(team(2), connect).await;
+    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    // While the run signs in.
+    gate.send(false).unwrap();
+    let begun = apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await;
+    let hash = hash_of(&plan.1.body);
+    assert_eq!(bob.post(&format!("{}/withdraw", plan.0), &format!("&hash={hash}")).await.status, 303);
+    gate.send(true).unwrap();
+    let failed = ended(&ada, &begun).await.1;
+    let words = "the plan has 1 of 2 approvals, so no run of it has begun";
+    assert!(failed.body.contains(words) && failed.body.contains("<p>Nothing was written: "), "{}", failed.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+    assert!(ada.get(&plan.0).await.body.contains("1 of 2 approvals"));
 }
 
 #[tokio::test]

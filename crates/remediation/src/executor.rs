@@ -91,6 +91,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         let begun = recorder.timing_a_stop(recorder.begin(&new)).await;
         begun.map_err(|source| match source {
             JournalError::Unfinished(run) => ExecuteError::Unfinished(run),
+            JournalError::NotApproved(source) => ExecuteError::NotApproved(source),
             source => ExecuteError::Journal { source, partial: None },
         })?;
         self.events.emit(&ExecutionEvent::Begun(run));

@@ -165,6 +165,10 @@ impl JournalledRun {
     }
 }
 
+/// What to do about a plan that lacks approvals.
+pub(crate) const HAVE_APPROVED: &str =
+    "have the plan approved on its page in a console; if a run has applied it already, make a new plan";
+
 /// The journal could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -193,6 +197,9 @@ pub enum JournalError {
     /// be renewed. Nothing was saved, and nothing more may be written.
     #[error("this process may no longer change servers")]
     RightLost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The plan has not the approvals that a run of it takes. Nothing was saved.
+    #[error("the run may not begin")]
+    NotApproved(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else.
     #[error("the journal cannot be used")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -213,13 +220,14 @@ impl Advice for JournalError {
                     .into()
             }
             Self::RightLost(_) => "`hostssl runs` shows where the run stands; resume it if it has not ended".into(),
+            Self::NotApproved(_) => HAVE_APPROVED.into(),
             Self::Other(_) => Hint::from("repair the state directory; ").then(RESUME),
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::NoSuchRun(_) | Self::RunExists(_) => Fault::Request,
+            Self::NoSuchRun(_) | Self::RunExists(_) | Self::NotApproved(_) => Fault::Request,
             _ => Fault::Environment,
         }
     }

@@ -316,6 +316,9 @@ impl From<StoreError> for JournalError {
             error @ StoreError::Full(_) => Self::Full(Box::new(error)),
             error @ StoreError::ReadOnly(_) => Self::ReadOnly(Box::new(error)),
             error @ StoreError::Corrupt(_) => Self::Corrupt(Box::new(error)),
+            error @ (StoreError::NotApproved { .. } | StoreError::ApprovalsUsed(_)) => {
+                Self::NotApproved(Box::new(error))
+            }
             error => Self::Other(Box::new(error)),
         }
     }

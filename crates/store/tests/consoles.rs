@@ -114,7 +114,7 @@ impl TeamPlan {
         let (plan, principal) = (&self.plan, self.plan.principal());
         let begun = self.store.begin(&NewRun { id: &run, plan, principal, first: &first, approvals: rule }).await;
         begun.map(|()| run).map_err(|error| match error {
-            JournalError::Other(why) => why.to_string(),
+            JournalError::NotApproved(why) => why.to_string(),
             other => format!("{other:?}"),
         })
     }

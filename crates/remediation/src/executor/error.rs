@@ -1,5 +1,6 @@
 //! Why a run could not continue, and what to do about it.
 
+use crate::journal::HAVE_APPROVED;
 use crate::{DamagedRun, InvalidTransition, JournalError, Report, RunId};
 use hostssl_model::{Advice, Fault, Hint, REPORT_DEFECT};
 
@@ -30,6 +31,9 @@ pub enum ExecuteError {
     /// Another run has not ended: what it left in progress must be settled first. Nothing was written.
     #[error("run {0} has not ended, so no other run can begin")]
     Unfinished(RunId),
+    /// The plan has not the approvals that a run of it takes.
+    #[error("nothing was written")]
+    NotApproved(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A bug in hostssl: it tried a transition that does not exist.
     #[error("this is a bug in hostssl")]
     Defect(#[source] InvalidTransition),
@@ -43,13 +47,14 @@ impl Advice for ExecuteError {
             Self::Damaged(_) => "keep a copy of the state directory, and check the servers: `hostssl audit`".into(),
             Self::NothingToResume(run) => Hint::with("`hostssl runs show {}` shows how it ended", &[run]),
             Self::NotEnded(run) | Self::Unfinished(run) => Hint::with("run `hostssl resume {}` first", &[run]),
+            Self::NotApproved(_) => HAVE_APPROVED.into(),
             Self::Defect(_) => REPORT_DEFECT.into(),
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::NoSuchRun(_) | Self::NothingToResume(_) | Self::NotEnded(_) => Fault::Request,
+            Self::NoSuchRun(_) | Self::NothingToResume(_) | Self::NotEnded(_) | Self::NotApproved(_) => Fault::Request,
             Self::Journal { .. } | Self::Damaged(_) | Self::Unfinished(_) | Self::Defect(_) => Fault::Environment,
         }
     }
