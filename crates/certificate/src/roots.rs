@@ -86,6 +86,15 @@ impl RootStore {
         }
     }
 
+    /// The roots of all `stores` under one name.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::Empty`] when there are none.
+    pub fn merged(name: impl Into<String>, stores: &[Self]) -> Result<Self, RootError> {
+        Self::from_der(name, stores.iter().flat_map(|store| store.certificates.clone()).collect())
+    }
+
     /// The name given by the caller.
     #[must_use]
     pub fn name(&self) -> &str {

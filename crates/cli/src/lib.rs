@@ -53,6 +53,7 @@ mod state;
 mod state_patience;
 mod state_upgrade;
 mod stdout;
+mod system_roots;
 mod usage;
 mod user_directory;
 

@@ -2,9 +2,10 @@
 
 use crate::error::CliError;
 use crate::libpq;
-use crate::probing::{roots, roots_of_file, simulated_listeners, system_roots};
+use crate::probing::{roots, roots_of_file, simulated_listeners};
 use crate::route::RouteArgs;
 use crate::simulated_azure::{Simulation, Wire};
+use crate::system_roots::{SYSTEM, SystemRoots};
 use hostssl_ops::Tenant;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Network};
@@ -89,10 +90,8 @@ impl Logins {
         let password = self.passwords.find(target.service.as_deref(), &target.host, target.port, &database, &user);
         let roots = match target.root_certificate.as_deref() {
             None => Arc::clone(&self.roots),
-            Some("system") => {
-                let none =
-                    || CliError::usage("the system has no root certificates for sslrootcert=system", "name a file");
-                Arc::from([system_roots().ok_or_else(none)?])
+            Some(SYSTEM) => {
+                Arc::from([SystemRoots::read().store().map_err(|why| CliError::usage(why, "name a file"))?])
             }
             Some(path) => {
                 let unusable = |why| CliError::usage(format!("sslrootcert: {why}"), "name a file of PEM certificates");

@@ -6,6 +6,7 @@ use crate::files::connects_at_once;
 use crate::kept_transcripts::Transcripts;
 use crate::route::RouteArgs;
 use crate::simulated_azure::{Simulation, Wire, WireError};
+use crate::system_roots::SystemRoots;
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_azure::StopSignal;
 use hostssl_console::{Exchange, TakeExchange, TranscriptMessage};
@@ -159,7 +160,7 @@ pub(crate) fn prober(options: ProbeOptions) -> Result<Prober, CliError> {
 /// The system's roots, those in which Azure's chains end, and those of `--ca-file`, each judged on its own too. None of the
 /// system is not an error.
 pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<RootStore>, CliError> {
-    let mut roots: Vec<RootStore> = system_roots().into_iter().collect();
+    let mut roots: Vec<RootStore> = SystemRoots::read().store().into_iter().collect();
     roots.extend(azure_roots());
     if let Some(path) = ca_file {
         roots.push(roots_of_file(path).map_err(|message| CliError::usage(message, CA_HINT))?);
@@ -168,12 +169,6 @@ pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<RootStore>, CliError> 
 }
 
 const CA_HINT: &str = "--ca-file takes a file of PEM certificates, which begin with `-----BEGIN CERTIFICATE-----`";
-
-/// The roots that the system trusts, if there are any.
-pub(crate) fn system_roots() -> Option<RootStore> {
-    let certificates = rustls_native_certs::load_native_certs().certs.into_iter().map(|der| der.to_vec()).collect();
-    RootStore::from_der("system", certificates).ok()
-}
 
 /// The largest file of certificates that is read, in bytes: the whole of Mozilla's roots is a fraction of it.
 const LARGEST_CA_FILE: u64 = 16 << 20;

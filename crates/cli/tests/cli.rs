@@ -627,6 +627,9 @@ fn files_can_be_piped() {
         checked.stderr
     );
     assert_eq!(piped(&["ca-bundle", "check", "-"], "no certificate").code, 2);
+    // libpq refuses files that were joined without a line break.
+    let joined = piped(&["ca-bundle", "check", "-"], &bundle.replace("-----\n\n# ", "-----# "));
+    assert!(joined.code == 2 && joined.stderr.contains("line "), "{}", joined.stderr);
 
     // A waiver is proposed as text to paste, which is what the other commands read.
     let proposed = run(&[

@@ -196,6 +196,42 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
     assert!(table.contains("weakness: certificate-expires-soon"), "{table}");
 }
 
+/// `sslrootcert=system` stands for what OpenSSL finds, as psql does.
+#[test]
+fn the_roots_of_the_system_are_those_that_openssl_finds() {
+    let simulator = simulator(&["enforced"]);
+    let all = std::fs::read_to_string(simulator.folder().join("servers.txt")).unwrap();
+    let line = all.lines().find(|line| line.contains("pg-orders-prod.")).unwrap();
+    let ca = simulator.variable("HOSTSSL_CA_FILE");
+    let folder = simulator.folder().join("roots");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(&ca, folder.join("root.crt")).unwrap();
+    let damaged = simulator.folder().join("damaged.pem");
+    std::fs::write(&damaged, std::fs::read_to_string(&ca).unwrap().replacen("-----END", "\n-----END", 1)).unwrap();
+    let probe = |variable: &str, path: &std::path::Path| {
+        let mut command = hostssl();
+        command.args(["probe", "-o", "json", &format!("{line} sslrootcert=system")]);
+        // An empty variable is a file or a list of folders too: one that is not there.
+        command.env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "").env(variable, path);
+        let done = command.output().unwrap();
+        let report = serde_json::from_slice(&done.stdout).unwrap_or(Value::Null);
+        let ok = report["endpoints"][0]["certificate"]["verifyFull"]["ok"].clone();
+        (done.status.code().unwrap(), ok, String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, ok, said) = probe("SSL_CERT_FILE", std::path::Path::new(&ca));
+    assert_eq!((code, ok), (0, Value::Bool(true)), "{said}");
+    for (variable, path, why) in
+        [("SSL_CERT_FILE", &damaged, "the roots"), ("SSL_CERT_DIR", &folder, "has no file with a name such as")]
+    {
+        let (code, ok, said) = probe(variable, path);
+        assert_eq!((code, ok), (2, Value::Null), "{said}");
+        assert!(said.contains("no root certificates for sslrootcert=system") && said.contains(why), "{said}");
+    }
+    std::fs::copy(&ca, folder.join("0a1b2c3d.0")).unwrap();
+    let (code, ok, said) = probe("SSL_CERT_DIR", &folder);
+    assert_eq!((code, ok), (0, Value::Bool(true)), "{said}");
+}
+
 /// What decides an exit code is the choice of who asks; whether an endpoint enforces TLS is not.
 #[test]
 fn a_list_of_runs_counts_endpoints_by_their_verdicts() {

@@ -4,7 +4,8 @@ use super::ProbeArgs;
 use crate::azure_hosts::is_azure;
 use crate::error::CliError;
 use crate::libpq;
-use crate::probing::{roots_of_file, system_roots};
+use crate::probing::roots_of_file;
+use crate::system_roots::{SYSTEM, SystemRoots};
 use futures::stream::{self, Stream, StreamExt};
 use hostssl_console::utf8;
 use hostssl_formats::targets_json::ZoneTargets;
@@ -179,8 +180,14 @@ impl Reading {
                 continue;
             }
             let store = match name {
-                "system" => system_roots()
-                    .ok_or_else(|| "the system has no root certificates for sslrootcert=system".to_owned())?,
+                SYSTEM => {
+                    let system = SystemRoots::read();
+                    let store = system.store()?;
+                    for why in &system.faults {
+                        stderr!("warning: OpenSSL trusts nothing of what cannot be read: {why}");
+                    }
+                    store
+                }
                 path => roots_of_file(Path::new(path)).map_err(|why| format!("sslrootcert: {why}"))?,
             };
             self.root_files.insert(name, Arc::from([store]));
