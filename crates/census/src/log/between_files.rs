@@ -1,7 +1,7 @@
 //! What is known of the time between the files of a log, as what they cover.
 
-use super::file_row::{FileFacts, FileGap, FileLink, is_begun_at, rows};
-use super::log_file::Move;
+use super::file_facts::{FileFacts, Move};
+use super::file_row::{FileGap, FileLink, is_begun_at, rows};
 use super::unlogged::part_of;
 use crate::log_time::shown;
 use crate::observed_time::NEXT_FILE;

@@ -4,9 +4,8 @@
 //! time, or a file that was begun when no other one had ended. Where neither is so, the log was only silent between two files,
 //! and it does not matter for how long beside what is usual for it.
 
+use super::file_facts::FileFacts;
 use super::file_name;
-use super::inner_silence::InnerSilence;
-use super::log_file::Move;
 use crate::observed_time::{NEXT_FILE, TOLERANCE};
 use crate::{Interval, Millis};
 use std::collections::BTreeMap;
@@ -24,28 +23,6 @@ const FEWEST_LINES: usize = 30;
 const NEIGHBOURS: usize = 8;
 /// A log is silent between two files for so many times as long as it is otherwise around them.
 const UNUSUAL: Millis = 3;
-
-/// What is known of a file.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FileFacts {
-    /// The file as a source of the census.
-    pub(super) source: usize,
-    pub(super) name: String,
-    /// From its first line to its last one; `None` if it is empty.
-    pub(super) time: Option<Interval>,
-    /// The longest time between two of its lines.
-    pub(super) silence: Option<Millis>,
-    /// The same where it is known, with its place.
-    pub(super) inner: InnerSilence,
-    /// Changes after which the log may be written elsewhere.
-    pub(super) moves: Vec<Move>,
-    /// It begins with the start of a server.
-    pub(super) starts: bool,
-    /// The time before it in which the server was down.
-    pub(super) down: Option<Interval>,
-    /// It ends with the end of a server.
-    pub(super) stops: bool,
-}
 
 /// What is known of the time between two files of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

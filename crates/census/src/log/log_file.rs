@@ -11,7 +11,7 @@ mod times;
 
 use super::LogEnd;
 use super::csv;
-use super::file_row::FileFacts;
+use super::file_facts::{FileFacts, Move};
 use super::infer::infer;
 use super::inner_silence::InnerSilence;
 use super::join::{ConnectionTally, Joiner};
@@ -31,7 +31,6 @@ use csvlog::is_odd;
 use jsonlog::each_escaped;
 use memchr::{memchr, memrchr};
 use restart::ServerStart;
-pub(super) use settings::Move;
 
 /// Bytes by which the format is found out.
 const SAMPLE: usize = 64 << 10;

@@ -5,6 +5,7 @@
 
 mod between_files;
 mod csv;
+mod file_facts;
 mod file_name;
 mod file_row;
 mod infer;
@@ -37,7 +38,7 @@ pub use wording::PIECES as CONNECTION_PIECES;
 
 use crate::verdict::covered;
 use crate::{Census, Coverage, Millis, MissingReason, Source, SourceKind};
-use file_row::FileFacts;
+use file_facts::FileFacts;
 use join::Joiner;
 use log_file::LogFile;
 

@@ -1,7 +1,7 @@
 //! Files that were written at the same time: those of one server show the same sessions, in whatever format. One that lacks sessions
 //! which another has is of another server, or not whole, and says nothing of what it does not have.
 
-use super::file_row::FileFacts;
+use super::file_facts::FileFacts;
 use crate::seed::SeededHash;
 use crate::{Census, Interval, Millis, MissingReason};
 use std::collections::BTreeMap;

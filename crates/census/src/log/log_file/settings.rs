@@ -1,5 +1,6 @@
 //! Changes of the settings that decide whether connections are logged.
 
+use super::super::file_facts::Move;
 use super::super::join::Joiner;
 use super::super::wording::LoggedSetting;
 use super::{LogFile, LogFormat};
@@ -11,14 +12,6 @@ const MOST_SETTINGS: usize = 4;
 const MOST_MOVES: usize = 64;
 /// Processes read a change, and write their last line where they did before, within so much time.
 const AT_ONCE: Millis = 5 * 1_000;
-
-/// A change after which the log may be written elsewhere.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::log) struct Move {
-    pub(in crate::log) at: Millis,
-    /// The next line here.
-    pub(in crate::log) next: Option<Millis>,
-}
 
 impl LogFile {
     /// A setting was changed to `value`, which is empty if it was taken out of the file.
