@@ -407,6 +407,43 @@ fn waivers_stand_beside_the_failures_and_count_by_the_day_of_the_audit() {
     assert_eq!(place.pack("c.zip", &["--waivers", &place.text("waivers.toml")]).code, 2);
 }
 
+/// A failure that the audit itself had not waived is named: a waiver that was written since does not date back to it.
+#[test]
+fn waived_failures_do_not_decide_and_those_that_were_waived_later_are_named() {
+    let place = Place::new();
+    let waivers = place.text("waivers.toml");
+    let audit = |more: &[&str]| -> Value {
+        let done = place.kept(&[&["audit", "--server", "pg-catalog-prod", "-o", "json"], more].concat());
+        serde_json::from_str(&done.stdout).unwrap()
+    };
+    let first = audit(&[]);
+    let server = &first["servers"][0];
+    let failed = server["findings"].as_array().unwrap().iter().filter(|finding| finding["outcome"] == "fail");
+    let failed: Vec<&Value> = failed.map(|finding| &finding["control"]).collect();
+    let today = jiff::Timestamp::now().to_string();
+    let terms = "owner = \"shop\"\napprover = \"security\"\nreason = \"agreed\"";
+    let entry = |control: &&Value| {
+        let day = &today[..10];
+        format!("[[waiver]]\ncontrol = {control}\nscope = {}\nexpires = \"{day}\"\n{terms}\n", server["id"])
+    };
+    std::fs::write(&waivers, failed.iter().map(entry).collect::<String>()).unwrap();
+    let second = audit(&["--waivers", &waivers]);
+    for (audit, name, later) in [(&first, "first", failed.len()), (&second, "second", 0)] {
+        let run = audit["run"]["id"].as_str().unwrap();
+        assert_eq!(place.pack("a.zip", &[run, "--waivers", &waivers]).code, 0);
+        place.unpacked("a.zip", name);
+        let shown = place.kept(&["runs", "show", run, "--waivers", &waivers, "-o", "json"]);
+        for audit in [place.json(&format!("{name}/audit.json")), serde_json::from_str(&shown.stdout).unwrap()] {
+            assert_eq!(audit["exit"]["code"], second["exit"]["code"], "as the audit that had the waivers ended");
+            assert_eq!(audit["exit"]["decidedBy"], Value::Array(Vec::new()));
+            assert_eq!(audit["waivedLater"].as_array().map_or(0, Vec::len), later, "{}", audit["waivedLater"]);
+        }
+        let page = std::fs::read_to_string(place.path(name).join("README.txt")).unwrap();
+        assert!(page.contains(" waived; "), "{page}");
+        assert_eq!(page.contains("not waived when the audit was made: pg-catalog-prod"), later > 0, "{page}");
+    }
+}
+
 /// A run that is damaged, or of which a part was lost, is named; the rest is packed, and nothing says that all is there.
 #[test]
 fn what_was_lost_of_a_run_is_a_gap_of_the_pack() {

@@ -4,7 +4,7 @@
 use crate::trouble::Trouble;
 use hostssl_formats::waiver_text;
 use hostssl_model::{Advice as _, AuditReport, ControlId, Waiver, WaiverFile};
-use hostssl_ops::{PlanWaivers, Profile, WaiverLayer, apply_waivers, read_waivers, rules_of};
+use hostssl_ops::{PlanWaivers, Profile, WaiverLayer, apply_waivers, gate, read_waivers, rules_of};
 use hostssl_store::{AuditEntry, AuditStore, StoreError};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +53,7 @@ impl WaiverSource {
     pub(crate) fn apply_to(&self, report: &mut AuditReport) -> Result<(), Trouble> {
         let waivers = self.waivers(&(self.read)()?, &report.run.profile)?;
         apply_waivers(report, &self.name, waivers);
+        report.overlay.gate = Some(gate(report, &[], None));
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ mod server;
 pub(crate) mod waiver;
 
 use controls::Control;
-use exit::Exit;
+use exit::{Exit, PlacedFinding};
 pub use read::{InvalidAuditJson, read};
 pub(crate) use server::Server;
 use waiver::Waivers;
@@ -52,6 +52,11 @@ pub struct Audit<'a> {
     /// The waivers that were applied to the findings, if the command line named a file of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     waivers: Option<Waivers<'a>>,
+    /// Of a kept audit: the failures that the waivers cover, and that none covered when the audit was made; absent if there are
+    /// none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    waived_later: Vec<PlacedFinding<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -249,6 +254,7 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
             gaps: report.gaps.iter().map(Gap::from).collect(),
             exit: Exit::from(report),
             waivers: report.overlay.waivers.as_ref().map(Waivers::from),
+            waived_later: report.waived_later().into_iter().map(PlacedFinding::from).collect(),
         }
     }
 }

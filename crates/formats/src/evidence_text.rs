@@ -2,7 +2,7 @@
 
 use crate::evidence_json::EvidenceSummary;
 use crate::scope_words::scope_words;
-use crate::{earlier_look, safe};
+use crate::{earlier_look, safe, waiver_text};
 use hostssl_model::{AuditReport, Gap, Principal, Standing, Standings};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -89,7 +89,8 @@ fn write_result(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         let text = format!("{}: {}", standing.words(), standing.definition());
         paragraph(out, &format!("{:>7}  ", standings.count(standing)), &text)?;
     }
-    earlier_look::counted(report).map_or(Ok(()), |note| paragraph(out, "Note: ", &note))
+    earlier_look::counted(report).map_or(Ok(()), |note| paragraph(out, "Note: ", &note))?;
+    waiver_text::used(report).iter().try_for_each(|line| paragraph(out, "- ", line))
 }
 
 fn write_coverage(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Result<()> {

@@ -7,6 +7,8 @@ use hostssl_model::{AuditReport, Outcome, UnusedWaiver, Waiver, WaiverFile, Waiv
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
+/// Failures that are named.
+const NAMED: usize = 5;
 /// The columns of a file of waivers.
 pub const COLUMNS: &[Heading] = &[
     Heading::new("state", Shown::Always),
@@ -125,10 +127,23 @@ pub fn place(file: &str, waiver: &Waiver) -> String {
     format!("{}:{}", safe(file), waiver.line)
 }
 
-/// How many failures are waived. Nothing without a file of waivers.
+/// How many failures are waived, and which of them were not when a kept audit was made. Nothing without a file of waivers.
 #[must_use]
 pub fn used(report: &AuditReport) -> Vec<String> {
-    report.overlay.waivers.iter().map(used_of).collect()
+    report.overlay.waivers.iter().map(used_of).chain(waived_later(report)).collect()
+}
+
+/// The failures that were not waived when a kept audit was made, and are in this report.
+fn waived_later(report: &AuditReport) -> Option<String> {
+    let later = report.waived_later();
+    let named =
+        later.iter().take(NAMED).map(|(server, finding)| format!("{} {}", safe(server.name()), finding.control));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = later.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let were = if later.len() == 1 { "failure was" } else { "failures were" };
+    (!later.is_empty())
+        .then(|| format!("waived later: {} {were} not waived when the audit was made: {named}{more}", later.len()))
 }
 
 /// How many failures the waivers of a file waive. One that matches nothing is not in effect on anything: [`doubts_of`] lists

@@ -31,7 +31,8 @@ pub struct Overlay {
     /// The waivers that were applied to its findings.
     pub waivers: Option<WaiverFile>,
     /// Of a kept audit: the fingerprints of the failures that waivers covered when it was made. The waivers themselves are not kept.
-    pub waived_then: BTreeSet<String>,
+    /// `None` of an audit that is made now.
+    pub waived_then: Option<BTreeSet<String>>,
 }
 
 /// How an audit ends by the rules of a gate, and by which findings.

@@ -243,7 +243,18 @@ impl AuditReport {
             let waived = server.findings.iter().filter(|finding| finding.accepted().is_some());
             waived.map(|finding| finding.fingerprint(&server.server.id)).collect::<Vec<_>>()
         };
-        self.servers.iter().flat_map(of).chain(self.overlay.waived_then.iter().cloned()).collect()
+        self.servers.iter().flat_map(of).chain(self.overlay.waived_then.iter().flatten().cloned()).collect()
+    }
+
+    /// Of a kept audit: the failures that waivers cover in this report, and that none covered when the audit was made.
+    #[must_use]
+    pub fn waived_later(&self) -> Vec<(&Server, &Finding)> {
+        let Some(then) = &self.overlay.waived_then else { return Vec::new() };
+        let all = self.servers.iter().flat_map(|one| one.findings.iter().map(move |finding| (&one.server, finding)));
+        let is_later = |(server, finding): &(&Server, &Finding)| {
+            finding.accepted().is_some() && !then.contains(&finding.fingerprint(&server.id))
+        };
+        all.filter(is_later).collect()
     }
 
     /// The findings that decide what the audit ends with, each with its server.

@@ -48,7 +48,7 @@ pub use zones::{
 // What the functions above take and return, for those who need nothing else of these crates.
 pub use hostssl_audit::{
     ActivityRead, Change as AuditChange, Control, Difference, NewWaiver, Profile, RefusedWaiver, SubscriptionActivity,
-    UnknownProfile, WaiverLayer, apply_waivers, diff as compare_audits, read_waivers,
+    UnknownProfile, WaiverLayer, apply_waivers, diff as compare_audits, gate, read_waivers,
 };
 pub use hostssl_azure::StopSignal;
 pub use hostssl_model::Stop;

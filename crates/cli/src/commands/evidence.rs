@@ -13,7 +13,7 @@ use crate::state::{find_audit_in, nothing_kept};
 use crate::stdout;
 use clap::{Args, Subcommand};
 use gather::{Gathered, utc};
-use hostssl_audit::apply_waivers;
+use hostssl_audit::{apply_waivers, gate};
 use hostssl_evidence::{AllowedSigners, MANIFEST, PackArchive, PackFile, PackSigner, pack_files, verify, write_check};
 use hostssl_formats::safe;
 use hostssl_model::Hint;
@@ -120,6 +120,7 @@ fn pack(args: &EvidenceArgs, out: &Path, terminal: &TerminalArgs) -> Result<Exit
         let read = waivers::understood_on(day, path, text, &rules_of(&report.run.profile))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         apply_waivers(&mut report, &name, read);
+        report.overlay.gate = Some(gate(&report, &[], None));
     }
     let mut gathered = Gathered::read(&reader, &audit, &mut report)?;
     let text = waivers.as_ref().map(|(_, text)| text.as_str());

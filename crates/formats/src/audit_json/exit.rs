@@ -15,7 +15,7 @@ pub(super) struct Exit<'a> {
     reason: ExitReason,
     /// The findings that decide the code: those that fail for 3, those that are unknown for 4, besides `gaps`.
     #[serde(serialize_with = "decisive")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<Decisive<'a>>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<PlacedFinding<'a>>"))]
     decided_by: &'a model::AuditReport,
     /// The rules that decided the code, if the command line set any; otherwise any failure does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,11 +79,11 @@ enum ExitReason {
     Incomplete,
 }
 
-/// A finding that decides the exit code.
+/// A finding with its server.
 #[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields, rename = "Decisive"))]
 #[serde(rename_all = "camelCase")]
-struct Decisive<'a> {
+pub(super) struct PlacedFinding<'a> {
     /// The resource id of the server.
     server: &'a str,
     /// The id of the control.
@@ -132,10 +132,16 @@ impl<'a> From<&'a model::Gated> for Gate<'a> {
 }
 
 fn decisive<S: serde::Serializer>(report: &&model::AuditReport, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(report.decisive().map(|(server, finding)| Decisive {
-        server: server.id.as_str(),
-        control: finding.control.as_str(),
-        severity: finding.severity.into(),
-        fingerprint: finding.fingerprint(&server.id),
-    }))
+    serializer.collect_seq(report.decisive().map(PlacedFinding::from))
+}
+
+impl<'a> From<(&'a model::Server, &'a model::Finding)> for PlacedFinding<'a> {
+    fn from((server, finding): (&'a model::Server, &'a model::Finding)) -> Self {
+        Self {
+            server: server.id.as_str(),
+            control: finding.control.as_str(),
+            severity: finding.severity.into(),
+            fingerprint: finding.fingerprint(&server.id),
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) fn report(
         tool_version: audit.tool_version.clone(),
         complete: audit.complete && newer.gaps.is_empty(),
     };
-    let overlay = Overlay { waived_then: audit.waived.clone(), ..Overlay::default() };
+    let overlay = Overlay { waived_then: Some(audit.waived.clone()), ..Overlay::default() };
     let (subscriptions, mut gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
     gaps.extend(newer.gaps);
     Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay })

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::simulated::of_cloud;
 use crate::state::find_run;
 use crate::stdout;
-use hostssl_audit::{Profile, apply_waivers};
+use hostssl_audit::{Profile, apply_waivers, gate};
 use hostssl_formats::Shape;
 use hostssl_model::{AuditReport, Hint};
 use hostssl_ops::{judge_again, rules_of};
@@ -25,6 +25,7 @@ pub(super) fn show(
     if let Some(path) = &args.waivers {
         let waivers = waivers::load(path, &rules_of(&report.run.profile))?;
         apply_waivers(&mut report, &path.display().to_string(), waivers);
+        report.overlay.gate = Some(gate(&report, &[], None));
     }
     let shape = args.list.shape_as::<AuditList>("an audit", args.value.is_table(), args.value.is_wide())?;
     write(&report, &args.value, &shape, terminal)?;
