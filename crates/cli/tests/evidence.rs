@@ -255,6 +255,26 @@ fn an_earlier_probe_counts_only_where_the_pack_has_it() {
     };
     assert!(counted("a").iter().any(|standing| standing == "proven"), "{:?}", counted("a"));
     assert_eq!(verify(&place.path("a.zip"), &[]).code, 0);
+    // What it exchanged is packed beside, where it was kept, and nothing says that it is not there.
+    place.kept(&["audit", "--probe", "--transcript"]);
+    place.kept(&["audit"]);
+    assert_eq!(place.pack("c.zip", &[]).code, 0);
+    place.unpacked("c.zip", "c");
+    let contents = place.json("c/pack.json")["contents"].clone();
+    assert!(contents["earlierTranscripts"].as_u64().unwrap() > 0, "{contents}");
+    let absent = place.json("c/pack.json")["absent"].to_string();
+    assert!(!absent.contains("Proof from the network for 24 of 24"), "{absent}");
+    assert!(!absent.contains("no transcript was kept"), "{absent}");
+    let page = std::fs::read_to_string(place.path("c/README.txt")).unwrap();
+    assert!(page.contains("\nearlier/ "), "{page}");
+    let is_transcript = |file: &PathBuf| file.extension().is_some_and(|end| end == "jsonl");
+    let packed = std::fs::read_dir(place.path("c/earlier")).unwrap().flat_map(|run| {
+        std::fs::read_dir(run.unwrap().path()).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>()
+    });
+    let transcripts: Vec<PathBuf> = packed.filter(is_transcript).collect();
+    assert_eq!(contents["earlierTranscripts"], transcripts.len());
+    assert!(transcripts.iter().all(|file| file.with_extension("json").exists()), "{transcripts:?}");
+    assert_eq!(verify(&place.path("c.zip"), &[]).code, 0);
     // Without the audit that probed, nothing says so of what was refused; what was accepted still counts, and is missing.
     place.kept(&["audit", "--retain", "1"]);
     let lost = place.pack("b.zip", &[]);

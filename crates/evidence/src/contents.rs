@@ -15,6 +15,7 @@ use hostssl_formats::{
 use hostssl_model::{AuditReport, Principal, ResourceId};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// What the state keeps of an audit and its servers.
@@ -40,6 +41,8 @@ pub struct PackInput<'a> {
     pub transcripts: Vec<PackFile>,
     /// Audits before this one that probed servers which count by that, with those servers alone.
     pub earlier: &'a [AuditReport],
+    /// What those exchanged with these servers, as far as that was kept: an [`earlier_transcript_file`] each.
+    pub earlier_transcripts: Vec<PackFile>,
     /// What of all this could not be read whole.
     pub missing: Vec<MissingPart>,
 }
@@ -92,6 +95,35 @@ pub fn transcript_file(
     PackFile::write(format!("transcripts/{}-{}.jsonl", readable(server.name()), server.key()), how)
 }
 
+/// The same of an earlier audit, by its id.
+///
+/// # Errors
+///
+/// That of what writes.
+pub fn earlier_transcript_file(
+    audit: &str,
+    server: &ResourceId,
+    how: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<PackFile> {
+    PackFile::write(format!("{}.jsonl", earlier_path(audit, server)), how)
+}
+
+/// Where an earlier audit of a server is, without the end of the name.
+fn earlier_path(audit: &str, server: &ResourceId) -> String {
+    format!("earlier/{}/{}-{}", readable(audit), readable(server.name()), server.key())
+}
+
+/// The ids, in lower case, of the servers that an earlier audit or a probe on its own looked at.
+fn looked_at_otherwise(input: &PackInput<'_>) -> BTreeSet<String> {
+    let endpoints = input.probes.iter().flat_map(|probe| &probe.endpoints);
+    let hosts: BTreeSet<String> =
+        endpoints.filter_map(|one| Some(one["host"].as_str()?.trim_end_matches('.').to_ascii_lowercase())).collect();
+    let is_probed = |fqdn: &str| hosts.contains(&fqdn.to_ascii_lowercase());
+    let probed = input.report.servers.iter().filter(|one| one.server.fqdn.as_deref().is_some_and(is_probed));
+    let earlier = input.earlier.iter().flat_map(|audit| &audit.servers);
+    probed.chain(earlier).map(|one| one.server.id.to_lowercase()).collect()
+}
+
 /// The files of a pack, in the order of their names and the manifest last: the same input gives the same files. With a key,
 /// the manifest is signed.
 ///
@@ -100,6 +132,7 @@ pub fn transcript_file(
 /// [`InvalidKey`] within an [`io::Error`] when the key cannot sign; nothing else, as all is written to memory.
 pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::Result<Vec<PackFile>> {
     let fingerprint = signer.map(PackSigner::fingerprint);
+    let otherwise = looked_at_otherwise(&input);
     let summary = EvidenceSummary {
         report: input.report,
         simulated: input.simulated,
@@ -110,6 +143,8 @@ pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::
         probes: input.probes.len(),
         transcripts: input.transcripts.len(),
         earlier: input.earlier.iter().map(|audit| audit.servers.len()).sum(),
+        earlier_transcripts: input.earlier_transcripts.len(),
+        looked_at_otherwise: &otherwise,
         audits: input.history.len(),
         missing: &input.missing,
     };
@@ -117,6 +152,7 @@ pub fn pack_files(mut input: PackInput<'_>, signer: Option<&PackSigner>) -> io::
     files.add("README.txt", |out| evidence_text::write(out, &summary))?;
     files.json(STATEMENT, &evidence_json::value(&summary)?)?;
     files.0.append(&mut input.transcripts);
+    files.0.append(&mut input.earlier_transcripts);
     add_audit(&mut files, &input)?;
     add_controls(&mut files, input.report)?;
     add_clients(&mut files, &input)?;
@@ -183,9 +219,8 @@ fn add_audit(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
 /// What an earlier audit saw of servers that count by it.
 fn add_earlier(files: &mut Files, audit: &AuditReport) -> io::Result<()> {
     audit.servers.iter().try_for_each(|server| {
-        let id = &server.server.id;
-        let path = format!("earlier/{}/{}-{}.json", readable(&audit.run.id), readable(id.name()), id.key());
-        files.json(&path, &evidence_json::server_value(audit, server)?)
+        let path = earlier_path(&audit.run.id, &server.server.id);
+        files.json(&format!("{path}.json"), &evidence_json::server_value(audit, server)?)
     })
 }
 

@@ -17,7 +17,7 @@ mod verify;
 
 pub use archive::{PackArchive, TooLarge};
 pub use check_text::write_check;
-pub use contents::{PackInput, PackedProbe, PackedRun, pack_files, transcript_file};
+pub use contents::{PackInput, PackedProbe, PackedRun, earlier_transcript_file, pack_files, transcript_file};
 pub use manifest::Manifest;
 pub use pack_file::PackFile;
 pub use problem::{InvalidPack, PackProblem};

@@ -90,6 +90,7 @@ fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
         transcripts: Vec::new(),
         probes: vec![probe],
         earlier: &[],
+        earlier_transcripts: Vec::new(),
         missing: Vec::new(),
     };
     let files = pack_files(input, None).unwrap();

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// The name and version of the statement of a pack.
 pub const SCHEMA: &str = "hostssl/evidence/v1";
@@ -38,6 +39,10 @@ pub struct EvidenceSummary<'a> {
     pub transcripts: usize,
     /// How many servers have a look of an earlier audit by which they count.
     pub earlier: usize,
+    /// How many of those looks have a transcript.
+    pub earlier_transcripts: usize,
+    /// The ids, in lower case, of the servers that an earlier audit or a probe on its own in the pack looked at.
+    pub looked_at_otherwise: &'a BTreeSet<String>,
     /// How many audits of the same scope, this one included.
     pub audits: usize,
     /// What the state keeps of all this and could not be read whole.
@@ -140,9 +145,12 @@ struct Contents {
     /// Files in `transcripts`: what the audit's own probes exchanged; absent if no transcript was kept.
     #[serde(skip_serializing_if = "is_none")]
     transcripts: usize,
-    /// Files in `earlier`: what earlier audits saw of servers that count by it; absent if none do.
+    /// Files in `earlier` that are what earlier audits saw of servers that count by it; absent if none do.
     #[serde(skip_serializing_if = "is_none")]
     earlier: usize,
+    /// Files in `earlier` that are transcripts: what those audits exchanged; absent if no transcript was kept.
+    #[serde(skip_serializing_if = "is_none")]
+    earlier_transcripts: usize,
     /// Audits in `history.csv`.
     audits: usize,
     /// Whether `waivers.toml` is there.
@@ -288,6 +296,7 @@ pub fn value(summary: &EvidenceSummary<'_>) -> Result<Value, serde_json::Error> 
             probes: summary.probes,
             transcripts: summary.transcripts,
             earlier: summary.earlier,
+            earlier_transcripts: summary.earlier_transcripts,
             audits: summary.audits,
             waivers: report.overlay.waivers.is_some(),
         },

@@ -160,6 +160,7 @@ fn write_contents(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Res
                 summary.transcripts
             ),
         ),
+        (summary.earlier > 0, "earlier/", earlier(summary)),
         (
             summary.probes > 0,
             "probes/",
@@ -186,6 +187,18 @@ fn write_contents(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Res
         paragraph(out, &format!("{name:<16}"), text)?;
     }
     Ok(())
+}
+
+fn earlier(summary: &EvidenceSummary<'_>) -> String {
+    let looks = summary.earlier;
+    let with = match summary.earlier_transcripts {
+        0 => String::new(),
+        with => format!(", with every message of {with} of these looks as in transcripts/"),
+    };
+    format!(
+        "what earlier audits saw of servers that count by it, as this audit did not probe them, or not from there: \
+         ID/ is the audit, with a file for each look ({looks}){with}"
+    )
 }
 
 const RULES: [&str; 6] = [

@@ -12,6 +12,7 @@ use hostssl_model::{
 };
 use hostssl_test_support::schema::Schema;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 fn report() -> AuditReport {
     let mut report =
@@ -42,6 +43,8 @@ fn report() -> AuditReport {
     report
 }
 
+static NONE: BTreeSet<String> = BTreeSet::new();
+
 fn summary(report: &AuditReport) -> EvidenceSummary<'_> {
     EvidenceSummary {
         report,
@@ -53,6 +56,8 @@ fn summary(report: &AuditReport) -> EvidenceSummary<'_> {
         probes: 0,
         transcripts: 0,
         earlier: 0,
+        earlier_transcripts: 0,
+        looked_at_otherwise: &NONE,
         audits: 3,
         missing: &[],
     }
@@ -118,6 +123,19 @@ fn a_pack_says_that_it_is_signed_or_simulated_and_what_it_has() {
     assert!(messages(zoned).unwrap().1.contains("which observed 1 of 2 servers"));
     report.servers.iter_mut().for_each(|server| server.wire.clear());
     report.overlay.waivers = None;
+    // Earlier looks are proof too, and so are their messages.
+    let all = report.servers.iter().map(|server| server.server.id.to_lowercase()).collect();
+    let earlier = |earlier_transcripts| EvidenceSummary {
+        earlier: 3,
+        earlier_transcripts,
+        looked_at_otherwise: &all,
+        ..summary(&report)
+    };
+    assert!(!words(&earlier(3)).contains(&"probes") && messages(earlier(3)).is_none());
+    assert!(messages(earlier(2)).unwrap().1.starts_with("The messages of 1 of 3 earlier looks:"));
+    assert!(messages(earlier(0)).unwrap().1.contains("no transcript was kept"));
+    let listed = page(&earlier(2)).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(listed.contains("file for each look (3), with every message of 2 of"), "{listed}");
     assert_eq!(words(&summary(&report))[5..], ["probes", "clients", "runs", "waivers"]);
 }
 

@@ -2,6 +2,7 @@
 
 mod earlier;
 mod gather;
+mod packed_transcripts;
 mod readable;
 
 use crate::args::{SimulatedArgs, StateArgs, Suggested, TerminalArgs, latest};

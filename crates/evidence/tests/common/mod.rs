@@ -108,6 +108,7 @@ pub fn contents(signer: Option<&PackSigner>) -> Vec<PackFile> {
         probes: vec![probe],
         transcripts: Vec::new(),
         earlier: &[],
+        earlier_transcripts: Vec::new(),
         missing: Vec::new(),
     };
     pack_files(input, signer).unwrap()

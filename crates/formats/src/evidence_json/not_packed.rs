@@ -10,6 +10,12 @@ impl EvidenceSummary<'_> {
         self.report.servers.iter().filter(|server| server.wire.is_empty()).count()
     }
 
+    /// Of those, the ones that no look in the pack is about: not one of an earlier audit, and not a probe on its own.
+    fn without_look(&self) -> usize {
+        let is_held = |one: &ServerReport| self.looked_at_otherwise.contains(&one.server.id.to_lowercase());
+        self.report.servers.iter().filter(|server| server.wire.is_empty() && !is_held(server)).count()
+    }
+
     /// Servers whose listeners the audit probed.
     fn probed(&self) -> usize {
         self.report.servers.len().saturating_sub(self.not_probed())
@@ -21,8 +27,29 @@ impl EvidenceSummary<'_> {
         self.probed().saturating_sub(self.transcripts)
     }
 
-    /// Which messages of the audit's own probes are not there, if any.
+    /// Which messages of the probes of audits are not there, if any.
     fn absent_messages(&self) -> Option<String> {
+        let of_earlier = self.absent_messages_of_earlier();
+        let of_this =
+            if self.probed() == 0 && self.earlier_transcripts > 0 { None } else { self.absent_messages_of_this() };
+        let sentences: Vec<String> = of_this.into_iter().chain(of_earlier).collect();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+
+    /// Which messages of earlier looks are not there where some are.
+    fn absent_messages_of_earlier(&self) -> Option<String> {
+        let without = self.earlier.saturating_sub(self.earlier_transcripts);
+        (self.earlier_transcripts > 0 && without > 0).then(|| {
+            format!(
+                "The messages of {without} of {} earlier looks: no connection was made from here, or their transcript was \
+                 not kept.",
+                self.earlier
+            )
+        })
+    }
+
+    /// Which messages of the audit's own probes are not there, if any.
+    fn absent_messages_of_this(&self) -> Option<String> {
         if self.transcripts == 0 {
             return Some(
                 "The messages that the audit's own probes exchanged: no transcript was kept. An audit keeps what each listener \
@@ -49,8 +76,12 @@ impl EvidenceSummary<'_> {
     fn absent_certificates(&self) -> String {
         let kept = "Certificates as the servers sent them. An audit keeps the expiry of each, the root of its chain, and whether \
                     verify-full accepts it";
-        let more = "; `transcripts` has its subject, issuer and key";
-        format!("{kept}{}.", if self.transcripts > 0 { more } else { "" })
+        let more = match (self.transcripts, self.earlier_transcripts) {
+            (0, 0) => "",
+            (0, _) => "; the transcripts in `earlier` have its subject, issuer and key",
+            _ => "; `transcripts` has its subject, issuer and key",
+        };
+        format!("{kept}{more}.")
     }
 
     /// What is not in the pack, and why: a stable word and a sentence each.
@@ -72,11 +103,12 @@ impl EvidenceSummary<'_> {
         .map(|(word, text)| (word, text.to_owned()));
         let sometimes = [
             (
-                self.not_probed() > 0,
+                self.without_look() > 0,
                 "probes",
                 format!(
-                    "Proof from the network for {} of {servers} servers, which this audit did not probe.",
-                    self.not_probed()
+                    "Proof from the network for {} of {servers} servers, which this audit did not probe{}.",
+                    self.without_look(),
+                    if self.without_look() < self.not_probed() { ", nor any other look in this pack" } else { "" }
                 ),
             ),
             (

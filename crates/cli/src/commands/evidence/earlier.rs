@@ -1,8 +1,9 @@
 //! The looks of earlier audits that a pack rests on. What is counted is held; what is held no more counts no more, unless it is bad.
 
+use super::packed_transcripts::{Whose, transcripts};
 use super::readable::whole;
 use crate::error::CliError;
-use hostssl_evidence::PackedProbe;
+use hostssl_evidence::{PackFile, PackedProbe};
 use hostssl_formats::evidence_json::MissingPart;
 use hostssl_model::{AuditReport, ServerReport, Standing};
 use hostssl_store::{AuditEntry, Page, StoreReader};
@@ -11,6 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Kept audits that are read at once.
 const AT_ONCE: u32 = 200;
+
+/// The looks of earlier audits.
+#[derive(Default)]
+pub(super) struct EarlierLooks {
+    pub(super) audits: Vec<AuditReport>,
+    /// What those exchanged, as far as that was kept.
+    pub(super) transcripts: Vec<PackFile>,
+}
 
 /// The audits before this one that probed a server which counts by more than this audit saw, each with those servers alone, the newest
 /// first. Servers without such evidence in the state, nor in a probe that is packed, stand as the audit saw them; what was seen
@@ -21,14 +30,14 @@ pub(super) fn earlier_looks(
     report: &mut AuditReport,
     probes: &[PackedProbe],
     missing: &mut Vec<MissingPart>,
-) -> Result<Vec<AuditReport>, CliError> {
+) -> Result<EarlierLooks, CliError> {
     // Of each, how old the oldest look is that counts.
     let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
     for server in report.servers.iter().filter(|server| server.has_earlier_look()) {
         let since_ms = server.known.and_then(|known| known.probed_ms).unwrap_or(i64::MIN);
         wanted.insert(server.server.id.to_lowercase(), since_ms);
     }
-    let mut found = Vec::new();
+    let mut found = EarlierLooks::default();
     let mut held = probed_alone(report, probes);
     for entry in audits_before(reader, audit, wanted.values().min().copied())? {
         let ended_ms = entry.finished_at.parse().map_or(i64::MAX, Timestamp::as_millisecond);
@@ -42,7 +51,8 @@ pub(super) fn earlier_looks(
         earlier.servers.retain(counts);
         held.extend(earlier.servers.iter().map(|server| server.server.id.to_lowercase()));
         if !earlier.servers.is_empty() {
-            found.push(earlier);
+            found.transcripts.extend(transcripts(reader, &entry, &earlier, Whose::Earlier, missing)?);
+            found.audits.push(earlier);
         }
     }
     forget_what_is_not_held(report, &held, missing);

@@ -1,17 +1,18 @@
 //! What the state keeps of an audit and its servers, read for a pack. No clock: the same state gives the same pack.
 
-use super::earlier::earlier_looks;
+use super::earlier::{EarlierLooks, earlier_looks};
+use super::packed_transcripts::{Whose, transcripts};
 use super::readable::whole;
 use crate::commands::runs::{approvals, document};
 use crate::commands::trend::point;
 use crate::error::CliError;
 use crate::state::instant;
 use hostssl_census::Requirements;
-use hostssl_evidence::{PackFile, PackInput, PackedProbe, PackedRun, transcript_file};
+use hostssl_evidence::{PackFile, PackInput, PackedProbe, PackedRun};
 use hostssl_formats::clients::ServerClients;
 use hostssl_formats::evidence_json::MissingPart;
-use hostssl_formats::{probe_json, write_json_line};
-use hostssl_model::{AuditReport, ResourceId, ServerReport, chain};
+use hostssl_formats::probe_json;
+use hostssl_model::{AuditReport, ServerReport, chain};
 use hostssl_ops::rules_of;
 use hostssl_remediation::{ExecuteError, LoadedRun};
 use hostssl_store::{ApprovalAct, AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
@@ -30,7 +31,7 @@ pub(super) struct Gathered {
     runs: Vec<PackedRun>,
     probes: Vec<PackedProbe>,
     transcripts: Vec<PackFile>,
-    earlier: Vec<AuditReport>,
+    earlier: EarlierLooks,
     missing: Vec<MissingPart>,
 }
 
@@ -50,7 +51,7 @@ impl Gathered {
             clients: clients(reader, report, window, &mut missing)?,
             window,
             runs: runs(reader, report, &mut missing)?,
-            transcripts: transcripts(reader, audit, report, &mut missing)?,
+            transcripts: transcripts(reader, audit, report, Whose::Audit, &mut missing)?,
             probes,
             earlier,
             missing,
@@ -79,7 +80,8 @@ impl Gathered {
             runs: self.runs.clone(),
             probes: self.probes.clone(),
             transcripts: std::mem::take(&mut self.transcripts),
-            earlier: &self.earlier,
+            earlier_transcripts: std::mem::take(&mut self.earlier.transcripts),
+            earlier: &self.earlier.audits,
             missing: self.missing.clone(),
         }
     }
@@ -216,36 +218,4 @@ fn endpoints(
         }
     }
     Ok(found)
-}
-
-/// What the audit exchanged with its servers, as far as it was kept.
-fn transcripts(
-    reader: &StoreReader,
-    audit: &AuditEntry,
-    report: &AuditReport,
-    missing: &mut Vec<MissingPart>,
-) -> Result<Vec<PackFile>, CliError> {
-    let mut found = Vec::new();
-    for ServerReport { server, .. } in &report.servers {
-        let kept = reader.transcript(audit, &server.id.key());
-        let file = kept.and_then(|text| text.map(|text| packed_transcript(&server.id, &text)).transpose());
-        found.extend(whole(|| format!("the transcript of {}", server.id), file, missing)?.flatten());
-    }
-    Ok(found)
-}
-
-/// The reports of a kept transcript as this version writes them.
-fn packed_transcript(server: &ResourceId, text: &str) -> Result<PackFile, StoreError> {
-    let mut reports = Vec::new();
-    for line in text.lines() {
-        let report = probe_json::read(line).map_err(|error| StoreError::Corrupt(chain(&error)))?;
-        reports.push(probe_json::endpoint(&report).map_err(|error| StoreError::Corrupt(error.to_string()))?);
-    }
-    let file = transcript_file(server, |out| {
-        reports.iter().try_for_each(|report| {
-            write_json_line(&mut *out, report)?;
-            writeln!(out)
-        })
-    });
-    file.map_err(|error| StoreError::Corrupt(error.to_string()))
 }
