@@ -93,10 +93,7 @@ impl SystemRoots {
     pub(crate) fn store(&self) -> Result<RootStore, String> {
         RootStore::merged(SYSTEM, &self.stores).map_err(|_| {
             let none = "the system has no root certificates for sslrootcert=system";
-            match self.faults.first() {
-                Some(why) => format!("{none}: {why}"),
-                None => none.to_owned(),
-            }
+            if self.faults.is_empty() { none.to_owned() } else { format!("{none}: {}", self.faults.join("; ")) }
         })
     }
 }
