@@ -3,12 +3,16 @@
 //! Absence of evidence is not a change for the better. A server that the later audit could not see, was not asked
 //! about, or did not judge by the same control is never called fixed or gone.
 
+mod last_known;
+
 use crate::Who;
 use hostssl_model::{
     AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Reason, Scope, Server, ServerReport, WireObservation,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use last_known::{LastKnown, diff_knowing};
 
 /// How something differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,9 +26,10 @@ pub enum Difference {
     /// Could not be checked now, and was judged before or is of a server that was not listed before; or the server was
     /// listed before, and could not be searched for.
     NotVisible,
-    /// Could not be checked before, and passes now, or fails as it did when it was last checked.
+    /// Could not be checked before, and passes now, or fails as it did when it was last checked; or the server could not be
+    /// searched for before, and is there as it was when it was last listed.
     Visible,
-    /// The server was listed before, the place where it stood was listed whole, and it was not there.
+    /// The server was listed before, or when its place was last listed, and now that place was listed whole and it was not there.
     Gone,
     /// The server was not listed before, and all of it passes.
     Added,
@@ -134,54 +139,10 @@ impl Diff<'_> {
     }
 }
 
-/// What earlier audits found last, wherever it could be checked: after an outage, it tells a failure that is new from one that
-/// is visible again.
-#[derive(Debug, Clone, Default)]
-pub struct LastKnown(BTreeMap<(String, ControlId), Finding>);
-
-impl LastKnown {
-    /// Remembers what a later audit found. What it could not check stays as it was.
-    pub fn learn(&mut self, report: &AuditReport) {
-        for server in &report.servers {
-            let id = server.server.id.to_lowercase();
-            let known = server.findings.iter().filter(|finding| finding.outcome != Outcome::Unknown);
-            self.0.extend(known.map(|finding| ((id.clone(), finding.control), finding.clone())));
-        }
-    }
-
-    /// Forgets the servers that are gone: one that is made again under the same name is another one.
-    pub fn forget_gone(&mut self, compared: &Diff<'_>) {
-        let gone = compared.changes.iter().filter(|change| change.difference == Difference::Gone);
-        let gone: BTreeSet<String> = gone.map(|change| change.server.id.to_lowercase()).collect();
-        self.0.retain(|(server, _), _| !gone.contains(server));
-    }
-
-    /// Whether a server failed a control in the same way when it was last checked.
-    fn failed(&self, server: &Server, after: &Finding) -> bool {
-        let known = self.0.get(&(server.id.to_lowercase(), after.control));
-        known.is_some_and(|known| known.outcome == Outcome::Fail && difference(Some(known), after).is_none())
-    }
-}
-
 /// Compares two audits. Servers are the same when their resource ids are, whatever the case of the letters.
 #[must_use]
 pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
-    diff_knowing(before, after, &LastKnown::default())
-}
-
-/// The same with what earlier audits found where the one before could not look: what fails as it did then is visible again,
-/// and no new failure.
-#[must_use]
-pub fn diff_knowing<'a>(before: &'a AuditReport, after: &'a AuditReport, known: &LastKnown) -> Diff<'a> {
     let mut diff = compared(before, after);
-    for change in diff.changes.iter_mut().filter(|change| change.difference == Difference::New) {
-        let was_unseen = change.before.is_none_or(|before| before.outcome == Outcome::Unknown);
-        // One that was made since is not the one that was known by this name.
-        let is_another = change.before.is_none() && made_after(change.server, before) == Some(true);
-        if was_unseen && !is_another && change.after.is_some_and(|after| known.failed(change.server, after)) {
-            change.difference = Difference::Visible;
-        }
-    }
     diff.sort();
     diff
 }

@@ -152,7 +152,6 @@ fn a_server_that_tags_put_out_of_scope_is_neither_gone_nor_new() {
     assert_eq!(left_out(&without, &with), [("a", ListedBy::After)]);
     let mut known = LastKnown::default();
     known.learn(&with);
-    known.forget_gone(&diff(&with, &without));
     with.servers[0].server.created_at = Some("2026-01-01T00:00:00.5Z".into());
     let made_since = diff_knowing(&without, &with, &known);
     assert_eq!(made_since.changes[0].difference, Difference::New, "it was made since: {made_since:?}");
@@ -327,7 +326,8 @@ fn a_certificate_that_expires_on_another_listener_is_a_change_and_a_day_less_is_
 fn what_fails_again_after_an_outage_is_visible_again_and_no_new_failure() {
     let whole = baseline(&[("a", Seen::Off), ("b", Seen::On), ("c", Seen::Old)]);
     // The second is not reached, and the third not even listed.
-    let outage = baseline(&[("a", Seen::Forbidden), ("b", Seen::Forbidden)]);
+    let mut outage = baseline(&[("a", Seen::Forbidden), ("b", Seen::Forbidden)]);
+    outage.gaps.push(hidden());
     let after = baseline(&[("a", Seen::Off), ("b", Seen::Off), ("c", Seen::Older)]);
     let mut known = LastKnown::default();
     known.learn(&whole);
@@ -344,4 +344,33 @@ fn what_fails_again_after_an_outage_is_visible_again_and_no_new_failure() {
     );
     assert_eq!(changes_by_known(&whole, &known), ["Visible a", "Visible c"]);
     assert_eq!(changes_by_known(&whole, &LastKnown::default()), ["New a", "New c"]);
+}
+
+/// Why nothing could be listed.
+fn hidden() -> Gap {
+    Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::Permission, "HTTP 403") }
+}
+
+#[test]
+fn what_an_outage_hid_is_gone_or_visible_again_and_never_added() {
+    let mut whole = baseline(&[("a", Seen::Off), ("b", Seen::On), ("c", Seen::On), ("d", Seen::On)]);
+    let mut blind = baseline(&[]);
+    blind.gaps.push(hidden());
+    // One of them is deleted, and another one is made again under the same name.
+    let mut after = baseline(&[("a", Seen::Off), ("c", Seen::On), ("d", Seen::On), ("e", Seen::On)]);
+    whole.servers[3].server.created_at = Some("2025-12-30T00:00:00Z".into());
+    after.servers[2].server.created_at = Some("2025-12-31T00:00:00Z".into());
+    let told = |before: &AuditReport, after: &AuditReport, known: &LastKnown| -> Vec<String> {
+        let compared = diff_knowing(before, after, known);
+        compared.changes.iter().map(|one| format!("{:?} {}", one.difference, one.server.name())).collect()
+    };
+    let mut known = LastKnown::default();
+    known.learn(&whole);
+    assert_eq!(told(&whole, &blind, &known), ["NotVisible a", "NotVisible b", "NotVisible c", "NotVisible d"]);
+    known.learn(&blind);
+    assert_eq!(told(&blind, &blind, &known), [""; 0], "it was told");
+    assert_eq!(told(&blind, &after, &known), ["Visible a", "Visible c", "Gone b", "Added d", "Added e"]);
+    known.learn(&after);
+    assert_eq!(told(&after, &after, &known), [""; 0], "it is told once");
+    assert_eq!(told(&blind, &after, &LastKnown::default()), ["New a", "Added c", "Added d", "Added e"]);
 }

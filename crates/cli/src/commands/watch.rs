@@ -314,10 +314,7 @@ impl Watch<'_> {
             }
             Some(before) => {
                 shown = self.show(before.clone(), report.clone(), activity).await;
-                let compared = diff_knowing(&before, &report, &self.known);
-                let exit = diff::exit(&compared, &before, &report);
-                self.known.forget_gone(&compared);
-                exit
+                diff::exit(&diff_knowing(&before, &report, &self.known), &before, &report)
             }
         };
         self.known.learn(&report);
