@@ -410,3 +410,43 @@ fn a_change_is_told_once_though_the_clock_was_set_back() {
     let named = run(&["diff", "--simulate", "--state", &state, before, "latest"]);
     assert!(named.stdout.contains("began before the earlier one"), "{}{}", named.stdout, named.stderr);
 }
+
+/// Whoever kept an audit in between, and however the watch before ended.
+#[test]
+fn each_receiver_is_told_what_it_was_not_told_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (state, changes) = (path("state"), path("changes.jsonl"));
+    let watch = |more: &[&str]| run(&[&["watch", "--once", "--simulate", "--state", &state], more].concat());
+    let audit = |more: &[&str]| run(&[&["audit", "--simulate", "--state", &state, "-q"], more].concat());
+    let lines = || std::fs::read_to_string(&changes).unwrap().lines().count();
+    let file = ["--append", &*changes];
+    watch(&file);
+    switch(&state, "Disabled");
+    audit(&[]);
+    let told = watch(&file);
+    assert_eq!((told.code, lines()), (3, 1), "{}{}", told.stdout, told.stderr);
+    assert!(told.stdout.contains("new failure"), "{}", told.stdout);
+    let again = watch(&file);
+    assert!(again.stdout.contains("no change") && lines() == 1, "{}", again.stdout);
+    // One that was never told begins with the newest audit.
+    let (url, received) = receiver(&[404, 200]);
+    assert!(!watch(&["--webhook", &url]).stderr.contains("did not accept"));
+    // What it does not accept before the watch ends, the next watch tells.
+    switch(&state, "Enabled");
+    let every = ["watch", "--every", "1h", "--simulate", "--state", &state, "--webhook", &url];
+    let mut watching = start(hostssl().args(every));
+    watching.wait_for_stderr("warning: the webhook at 127.0.0.1");
+    watching.signal("TERM");
+    assert_eq!(watching.finish().code, 1);
+    assert_eq!(watch(&["--webhook", &url]).code, 0);
+    let messages = [received.recv().unwrap().1, received.recv().unwrap().1];
+    for message in messages.map(|message| serde_json::from_str::<Value>(&message).unwrap()) {
+        assert_eq!(message["changes"][0]["difference"], "fixed", "{message}");
+    }
+    // What is deleted cannot be compared with, and that is said once.
+    audit(&["--retain", "1"]);
+    let late = watch(&file);
+    assert!(late.stderr.contains("was told of last is deleted, so that changes before"), "{}", late.stderr);
+    assert!(!watch(&file).stderr.contains("is deleted"));
+}

@@ -1,6 +1,7 @@
 //! `hostssl watch`: audits again and again, and says what changed.
 
 mod change_log;
+mod last_told;
 mod webhook;
 
 use crate::args::{TerminalArgs, duration, listen_address};
@@ -24,7 +25,8 @@ use hostssl_console::{MetricsPort, fleet_figures};
 use hostssl_formats::{Shape, diff_json, diff_text, fleet_metrics, safe, waiver_text, write_json_line};
 use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
 use hostssl_ops::{Tenant, Vantages, rules_of};
-use hostssl_store::{AuditEntry, AuditStore, Page};
+use hostssl_store::AuditStore;
+use last_told::ToldReceiver;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,9 +38,11 @@ use tokio::time::Instant;
 use webhook::{Receiver, WebhookKind};
 
 pub(crate) const HELP: &str =
-    "The first audit is compared with the newest kept audit of the same cloud, scope and controls; without one,
-there is nothing to compare and nothing is reported. Changes that a webhook or the file of --append did not
-accept are sent again with the next audit. With --once, such an audit is not kept.
+    "The state keeps which audit each webhook, the file of --append and standard output were told of
+last: they continue there. One that was told nothing yet begins with the newest kept audit of the
+same cloud, scope and controls; without one, there is nothing to compare and nothing is reported.
+Changes that a webhook or the file did not accept are sent again with the next audit. With --once,
+such an audit is not kept.
 
 Exit codes:
   0  stopped by a signal; with --once: nothing is worse than before
@@ -52,10 +56,8 @@ Exit codes:
 const WEBHOOK_VARIABLE: &str = "HOSTSSL_WEBHOOK";
 /// The longest pause between audits: no clock counts further.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
-/// Audits that are read at most to know what was found before an outage.
-const BEFORE_AN_OUTAGE: usize = 10;
-/// How many kept audits are read at once to find the one to compare with.
-const AT_ONCE: u32 = 200;
+/// The screen, or whatever reads standard output, among those that are told.
+const SCREEN: &str = "stdout";
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
@@ -247,12 +249,7 @@ impl Watch<'_> {
         began: std::time::Instant,
     ) -> Result<Exit, CliError> {
         if self.before.is_none() {
-            let (before, known) = earlier(self.args, &report, self.patience(began))?;
-            (self.before, self.known) = (before.map(Arc::new), known);
-            for receiver in &mut self.receivers {
-                receiver.told.clone_from(&self.before);
-                receiver.known.clone_from(&self.known);
-            }
+            self.begin(&report, self.patience(began))?;
         }
         audit::refuse_nothing(&report)?;
         if ended_early(&report) {
@@ -280,6 +277,10 @@ impl Watch<'_> {
         // A single round that was not told must not be what the next one is compared with.
         let may_be_kept = is_told || !self.args.once;
         let is_kept = may_be_kept && self.keep(&report, transcripts, began);
+        if is_kept {
+            let told = self.receivers.iter().filter(|one| !one.is_behind).map(|one| (&*one.key, &*report.run.id));
+            last_told::keep(self.args, &report.run, &told.collect::<Vec<_>>(), self.patience(began));
+        }
         if may_be_kept {
             if self.args.run.wire.probe && self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) {
                 print_ended_looks(vantages, &self.args.run.keep.state, self.args.run.connect.simulate.is_some());
@@ -317,10 +318,27 @@ impl Watch<'_> {
                 diff::exit(&diff_knowing(&before, &report, &self.known), &before, &report)
             }
         };
+        if is_kept && shown.is_ok() {
+            last_told::keep(self.args, &report.run, &[(SCREEN, &report.run.id)], self.patience(began));
+        }
         self.known.learn(&report);
         shown?;
         measured?;
         Ok(if is_told { exit } else { Exit::Failed })
+    }
+
+    /// Where everyone who is told continues.
+    fn begin(&mut self, report: &AuditReport, patience: StatePatience) -> Result<(), CliError> {
+        let of_receiver = |one: &Receiver| ToldReceiver { key: one.key.clone(), name: one.name() };
+        let screen = ToldReceiver { key: SCREEN.to_owned(), name: "standard output".to_owned() };
+        let all: Vec<ToldReceiver> = std::iter::once(screen).chain(self.receivers.iter().map(of_receiver)).collect();
+        let mut places = last_told::places(self.args, report, &all, patience)?.into_iter();
+        let screen = places.next().unwrap_or_default();
+        (self.before, self.known) = (screen.before, screen.known);
+        for (receiver, place) in self.receivers.iter_mut().zip(places) {
+            (receiver.told, receiver.known) = (place.before, place.known);
+        }
+        Ok(())
     }
 
     /// Shows which failures were accepted. A file that became unreadable while the watch runs waives nothing, and does not end it.
@@ -426,43 +444,4 @@ fn ended_early(report: &AuditReport) -> bool {
 
 fn was_interrupted(report: &AuditReport) -> bool {
     report.gaps.iter().any(|gap| gap.unchecked.reason == Reason::Interrupted)
-}
-
-/// The newest kept audit of the same cloud, scope and rules that was asked for the same; and what it and those before it
-/// found last, back to one that could check everything.
-fn earlier(
-    args: &WatchArgs,
-    report: &AuditReport,
-    patience: StatePatience,
-) -> Result<(Option<AuditReport>, LastKnown), CliError> {
-    let nothing = (None, LastKnown::default());
-    let simulated = args.run.connect.simulate.is_some();
-    if simulated && args.run.keep.state.state.is_none() {
-        return Ok(nothing);
-    }
-    let Some(reader) = args.run.keep.state.read_before_keeping(simulated, patience)? else { return Ok(nothing) };
-    let run = &report.run;
-    let is_alike = |audit: &&AuditEntry| {
-        let has_rules = audit.profile == run.profile && audit.asked == run.asked;
-        !audit.stopped && audit.cloud == run.cloud && audit.scope == run.scope && has_rules
-    };
-    let mut alike: Vec<AuditEntry> = Vec::new();
-    // Any number of audits of other scopes may have been kept since.
-    for number in 0.. {
-        let (audits, _) = reader.audits(Page { number, size: AT_ONCE })?;
-        let was_last = audits.is_empty();
-        alike.extend(audits.into_iter().filter(|audit| is_alike(&audit)));
-        if was_last || alike.len() >= BEFORE_AN_OUTAGE || alike.iter().any(|audit| audit.complete) {
-            break;
-        }
-    }
-    alike.truncate(BEFORE_AN_OUTAGE);
-    let whole = alike.iter().position(|audit| audit.complete).map_or(alike.len(), |index| index + 1);
-    let (mut newest, mut known) = nothing;
-    for audit in alike.iter().take(whole).rev() {
-        let report = reader.audit_report(audit)?;
-        known.learn(&report);
-        newest = Some(report);
-    }
-    Ok((newest, known))
 }

@@ -31,6 +31,7 @@ mod server_detail;
 pub(crate) mod server_evidence;
 mod server_lists;
 mod tags;
+mod told_audits;
 mod types;
 mod unchecked;
 pub(crate) mod writes;

@@ -12,6 +12,7 @@ use hostssl_model::untrusted::one_line;
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
+use ring::digest::{SHA256, digest};
 use ring::hmac;
 use serde_json::Value;
 use std::io;
@@ -56,6 +57,8 @@ enum Target {
 /// A webhook or a file, with the last audit that it was told of.
 pub(super) struct Receiver {
     target: Target,
+    /// What it is called in the state: no address, as those are secrets.
+    pub(super) key: String,
     pub(super) told: Option<Arc<AuditReport>>,
     /// What it has been told of, wherever something could be checked.
     pub(super) known: LastKnown,
@@ -122,7 +125,8 @@ impl Receiver {
         }
         let client =
             builder.build().map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
-        Ok(Self::at(Target::Webhook(Webhook { url, kind, secret, client })))
+        let key = format!("webhook {}", hex(digest(&SHA256, url.as_str().as_bytes()).as_ref()));
+        Ok(Self::at(Target::Webhook(Webhook { url, kind, secret, client }), key))
     }
 
     /// A file that lines are appended to. Fails where it cannot be.
@@ -138,11 +142,12 @@ impl Receiver {
             ));
         }
         change_log::open(path).map_err(failed)?;
-        Ok(Self::at(Target::File(path.to_owned())))
+        let whole = path.canonicalize().map_err(failed)?;
+        Ok(Self::at(Target::File(path.to_owned()), format!("file {}", whole.display())))
     }
 
-    fn at(target: Target) -> Self {
-        Self { target, told: None, known: LastKnown::default(), place: None, is_behind: false }
+    fn at(target: Target, key: String) -> Self {
+        Self { target, key, told: None, known: LastKnown::default(), place: None, is_behind: false }
     }
 
     /// How it is called in messages. Several may be on one host, and only their addresses, which are secrets, tell them apart.
