@@ -11,9 +11,9 @@ use crate::certificate_report::certificate_report;
 use crate::facts::{EndpointFacts, Enumerated};
 use crate::offer::Handshake;
 use crate::report::{
-    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, ReplicationMode, SeveralServers,
-    SslRequestOutcome, StartupOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, VersionSupport,
-    Weakness, WireVerdict,
+    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, ReplicationMode,
+    SeveralServers, SslRequestOutcome, StartupOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable,
+    VersionSupport, Weakness, WireVerdict,
 };
 use crate::target::ProbeTarget;
 use crate::transcript::TranscriptLine;
@@ -35,36 +35,11 @@ pub(crate) fn assemble(
     transcript: Option<Vec<TranscriptLine>>,
 ) -> EndpointReport {
     let decision = decide(facts);
-    let handshake = facts.handshake.completed();
-    let chain = handshake.map_or(&facts.hello_chain, |handshake| &handshake.chain);
-    let evidence = CertificateEvidence {
-        chain,
-        host: if target.named { &target.host } else { "" },
-        roots: judging.roots,
-        now: judging.now,
-        revocation_lists: target.revocation_lists,
-        key_proof: match handshake {
-            Some(handshake) => match &handshake.key_proof {
-                Ok(()) => Ok(()),
-                Err(why) => Err(why.as_str()),
-            },
-            None => Err("no handshake was completed"),
-        },
-    };
-    let (certificate, of_certificate) = match judge(&evidence) {
-        Some(assessment) => {
-            let (certificate, weaknesses) = certificate_report(assessment, chain);
-            (Some(certificate), weaknesses)
-        }
-        None => (None, Vec::new()),
-    };
+    let (certificate, of_certificates) = certificates(target, facts, judging);
     // What a peer that is no PostgreSQL seems to say about TLS is chance.
     let tls = tls_report(facts, &decision.startups).filter(|_| decision.verdict != WireVerdict::NotPostgresql);
     let mut weaknesses = transport_weaknesses(facts, &decision.startups, tls.as_ref());
-    weaknesses.extend(of_certificate);
-    if certificate.as_ref().is_some_and(|certificate| expires_soon(certificate, judging)) {
-        weaknesses.push(Weakness::CertificateExpiresSoon);
-    }
+    weaknesses.extend(of_certificates);
     weaknesses.sort_unstable();
     weaknesses.dedup();
     let mistaken_for_s = decision.verdict == WireVerdict::NotPostgresql && facts.ssl == SslRequestOutcome::S;
@@ -89,6 +64,69 @@ pub(crate) fn assemble(
         transcript,
         observed_ms: None,
     }
+}
+
+/// The certificate that `verify-full` likes least of all that were seen, the first one where they are alike; and the weaknesses of all.
+fn certificates(
+    target: &ProbeTarget,
+    facts: &EndpointFacts,
+    judging: &Judging<'_>,
+) -> (Option<CertificateReport>, Vec<Weakness>) {
+    let handshake = facts.handshake.completed();
+    let first = handshake.map_or(&facts.hello_chain, |handshake| &handshake.chain);
+    let first_proof = match handshake {
+        Some(handshake) => handshake.key_proof.as_ref().map_err(String::as_str).copied(),
+        None => Err("no handshake was completed"),
+    };
+    let others = facts.identity.chains().iter().filter(|seen| seen.certificates != *first);
+    let others = others.map(|seen| (&seen.certificates, seen.key_proof.as_ref().map_err(String::as_str).copied()));
+    let (mut worst, mut weaknesses) = (None::<CertificateReport>, Vec::new());
+    for (chain, key_proof) in std::iter::once((first, first_proof)).chain(others) {
+        let Some(assessment) = judge(&CertificateEvidence {
+            chain,
+            host: if target.named { &target.host } else { "" },
+            roots: judging.roots,
+            now: judging.now,
+            revocation_lists: target.revocation_lists,
+            key_proof,
+        }) else {
+            continue;
+        };
+        let (report, of_chain) = certificate_report(assessment, chain);
+        // The first one alone is known to be what a handshake should have ended with.
+        weaknesses.extend(
+            of_chain.into_iter().filter(|weakness| chain == first || *weakness != Weakness::CertificateKeyUnproven),
+        );
+        if expires_soon(&report, judging) {
+            weaknesses.push(Weakness::CertificateExpiresSoon);
+        }
+        // A server may have a certificate for each type of key. One that no handshake proved is not known to be bad.
+        let open = report.verify_full.ok.is_none() && facts.identity.differences().is_empty();
+        let rank = |report: &CertificateReport| report.verify_full.ok.map_or(1, |ok| if ok { 2 } else { 0 });
+        if worst.as_ref().is_none_or(|worst| rank(&report) < rank(worst) && !open) {
+            worst = Some(report);
+        }
+    }
+    (worst.map(|report| doubted(report, facts)), weaknesses)
+}
+
+/// A certificate that is good says nothing of one that may not have been seen.
+fn doubted(mut report: CertificateReport, facts: &EndpointFacts) -> CertificateReport {
+    let identity = &facts.identity;
+    if identity.differences().is_empty() || identity.has_all_certificates() {
+        return report;
+    }
+    let (servers, shown) = (identity.servers(), identity.certificates_shown());
+    let why = format!(
+        "at least {servers} servers answer here, and {shown} handshakes may not have shown the certificate of each: probe each \
+         by its own address, or ask more often with --repeat"
+    );
+    for judgement in [&mut report.verify_full, &mut report.rfc9525] {
+        if judgement.ok == Some(true) {
+            *judgement = Judgement { ok: None, reason: Some(why.clone()) };
+        }
+    }
+    report
 }
 
 fn several_servers(facts: &EndpointFacts) -> Option<SeveralServers> {
@@ -239,6 +277,11 @@ fn channel_binding(facts: &EndpointFacts) -> Option<bool> {
     offers.reduce(|one, other| one || other)
 }
 
+/// Whether one of several servers chose less, where versions were asked for.
+fn one_lacks_tls13(facts: &EndpointFacts) -> bool {
+    !facts.versions.is_empty() && facts.identity.lacks_tls13()
+}
+
 fn transport_weaknesses(facts: &EndpointFacts, startups: &[StartupResult], tls: Option<&TlsReport>) -> Vec<Weakness> {
     let mut found = Vec::new();
     for startup in startups.iter().filter(|startup| startup.plaintext.outcome == StartupOutcome::Allowed) {
@@ -268,7 +311,10 @@ fn transport_weaknesses(facts: &EndpointFacts, startups: &[StartupResult], tls: 
         ProtocolVersion::ALL.iter().any(|version| version.is_deprecated() && accepted(version) == Some(&true));
     for (is_so, weakness) in [
         (deprecated, Weakness::DeprecatedTlsVersion),
-        (tls.is_some() && accepted(&ProtocolVersion::Tls13) == Some(&false), Weakness::NoTls13),
+        (
+            tls.is_some() && (accepted(&ProtocolVersion::Tls13) == Some(&false) || one_lacks_tls13(facts)),
+            Weakness::NoTls13,
+        ),
         (tls.is_some_and(|tls| tls.channel_binding == Some(false)), Weakness::NoChannelBinding),
         (facts.direct_without_alpn.completed() == Some(&true), Weakness::DirectTlsWithoutAlpn),
         (facts.bytes_before_handshake, Weakness::BytesBeforeHandshake),

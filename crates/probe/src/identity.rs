@@ -59,9 +59,24 @@ pub(crate) enum Transport {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
     seen: BTreeMap<(Mark, String), BTreeSet<Vec<u8>>>,
+    chains: Vec<SeenChain>,
     plaintext_answers: u32,
+    certificates_shown: u32,
+    lacks_tls13: bool,
     is_postgresql: bool,
 }
+
+/// A chain of certificates that a connection showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeenChain {
+    /// In DER, the server's own first.
+    pub(crate) certificates: Vec<Vec<u8>>,
+    /// Whether any handshake proved that the server has the key, or why not.
+    pub(crate) key_proof: Result<(), String>,
+}
+
+/// The most chains that are kept: a peer may make one up for every connection.
+const MOST_CHAINS: usize = 64;
 
 impl Identity {
     fn note(&mut self, mark: Mark, question: impl Into<String>, answer: impl Into<Vec<u8>>) {
@@ -77,25 +92,64 @@ impl Identity {
         }
     }
 
+    /// Takes the certificates alone of a handshake that was completed.
+    pub(crate) fn certificates_of(&mut self, handshake: &Handshake) {
+        self.certificate(&handshake.chain, handshake.key_proof.clone());
+    }
+
+    /// Takes a handshake that failed for a client that offers TLS 1.2 and 1.3, where others are completed.
+    pub(crate) fn failed_handshake(&mut self, chain: &[Vec<u8>]) {
+        self.note(Mark::TlsParameters, "", "none");
+        self.certificate(chain, Err("a handshake failed".to_owned()));
+    }
+
     /// Takes a handshake that was completed. `offered` names what was offered: what is agreed on depends on it.
     pub(crate) fn handshake(&mut self, offered: &str, handshake: &Handshake) {
         let Handshake { version, suite, group, alpn, .. } = handshake;
         self.note(Mark::TlsParameters, offered, format!("{version} {suite} {group:?} {alpn:?}"));
         self.note(Mark::ClientCertificate, "", [u8::from(handshake.certificate_requested)]);
-        self.certificate(&handshake.chain);
+        self.certificates_of(handshake);
+    }
+
+    /// Takes the version that was chosen where TLS 1.3 was offered.
+    pub(crate) fn chosen_version(&mut self, version: ProtocolVersion) {
+        self.lacks_tls13 |= version < ProtocolVersion::Tls13;
+    }
+
+    /// Whether a server chose less than TLS 1.3.
+    pub(crate) fn lacks_tls13(&self) -> bool {
+        self.lacks_tls13
+    }
+
+    /// Every chain that was seen.
+    pub(crate) fn chains(&self) -> &[SeenChain] {
+        &self.chains
+    }
+
+    /// How many connections showed a certificate.
+    pub(crate) fn certificates_shown(&self) -> u32 {
+        self.certificates_shown
     }
 
     /// Takes the answer to a ClientHello of our own, which offers `version`.
     pub(crate) fn flight(&mut self, version: ProtocolVersion, flight: &ServerFlight) {
-        self.certificate(&flight.certificates);
+        self.certificate(&flight.certificates, Err("no handshake was completed with it".to_owned()));
         if flight.hello.is_some() && version == ProtocolVersion::Tls12 && !flight.certificates.is_empty() {
             self.note(Mark::ClientCertificate, "", [u8::from(flight.certificate_requested)]);
         }
     }
 
     /// A server may have a certificate for each type of key and choose by what the client offers.
-    fn certificate(&mut self, chain: &[Vec<u8>]) {
+    fn certificate(&mut self, chain: &[Vec<u8>], key_proof: Result<(), String>) {
         let Some(own) = chain.first() else { return };
+        self.certificates_shown = self.certificates_shown.saturating_add(1);
+        if let Some(seen) = self.chains.iter_mut().find(|seen| seen.certificates == chain) {
+            if key_proof.is_ok() {
+                seen.key_proof = key_proof;
+            }
+        } else if self.chains.len() < MOST_CHAINS {
+            self.chains.push(SeenChain { certificates: chain.to_vec(), key_proof });
+        }
         let key = X509Certificate::from_der(own).map(|(_, own)| own.public_key().algorithm.algorithm.to_id_string());
         self.note(Mark::Certificate, key.unwrap_or_default(), own.clone());
     }
@@ -187,9 +241,18 @@ impl Identity {
     /// Whether so many answers in plaintext would, in 99 of 100 cases, hold one of every server that takes at least
     /// half of an equal share of the connections: `(1 - 1 / 2k)^n <= 0.01` for `n` answers of `k` servers.
     pub(crate) fn is_sound(&self) -> bool {
+        self.reaches_all(self.plaintext_answers)
+    }
+
+    /// Whether the certificates of all servers were seen, by the same odds.
+    pub(crate) fn has_all_certificates(&self) -> bool {
+        self.reaches_all(self.certificates_shown)
+    }
+
+    fn reaches_all(&self, connections: u32) -> bool {
         let servers = u32::try_from(self.servers()).unwrap_or(u32::MAX);
         let missed = 1.0 - 1.0 / (2.0 * f64::from(servers));
-        missed.powf(f64::from(self.plaintext_answers)) <= 0.01
+        missed.powf(f64::from(connections)) <= 0.01
     }
 }
 
@@ -315,11 +378,22 @@ mod tests {
             (made(&rcgen::PKCS_ECDSA_P256_SHA256), made(&rcgen::PKCS_ECDSA_P256_SHA256), made(&rcgen::PKCS_ED25519));
         let mut identity = Identity::default();
         for chain in [&one, &edwards, &one] {
-            identity.certificate(chain);
+            identity.certificate(chain, Ok(()));
         }
         assert_eq!(identity.differences(), [], "one server may have one of each type");
-        identity.certificate(&other);
+        identity.certificate(&other, Ok(()));
         assert_eq!((identity.differences(), identity.servers()), (vec![Mark::Certificate], 2));
+        identity.certificate(&other, Err("unproven".to_owned()));
+        assert_eq!(
+            identity.chains().iter().map(|seen| &seen.certificates).collect::<Vec<_>>(),
+            [&one, &edwards, &other]
+        );
+        assert!(identity.chains().iter().all(|seen| seen.key_proof.is_ok()));
+        assert_eq!((identity.certificates_shown(), identity.has_all_certificates()), (5, false));
+        for _ in 5..17 {
+            identity.certificate(&one, Ok(()));
+        }
+        assert!(identity.has_all_certificates());
     }
 
     #[test]

@@ -27,8 +27,8 @@ use results::{
     NOT_NEEDED, copy_handshake_failure, set_encrypted, set_plaintext, skip_remaining, skip_startups_over_tls, skip_tls,
 };
 use startups::{
-    handshake_can_succeed, plaintext_job, plaintext_jobs, remaining_plaintext, retry_silent_startups,
-    startups_over_tls, why_no_more_over_tls,
+    handshake_can_succeed, plaintext_job, plaintext_jobs, remaining_plaintext, repeated_handshakes,
+    retry_silent_startups, startups_over_tls, why_no_more_over_tls,
 };
 
 /// What a job brings back.
@@ -36,6 +36,9 @@ enum Seen {
     Plaintext(usize, Attempt<StartupReply>),
     Encrypted(usize, Box<TlsRun>),
     Versions(VersionsSeen),
+    /// Whether the key of the certificate signed it.
+    HandshakeAgain(bool),
+    VersionsAgain(VersionsSeen),
     Direct(Box<TlsRun>),
     DirectWithoutAlpn(Attempt<bool>),
     Gss(Attempt<bool>),
@@ -167,6 +170,7 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Endp
         copy_handshake_failure(facts);
     }
     skip_startups_over_tls(facts, why_no_more_over_tls(facts));
+    repeated_handshakes(endpoint, startups, facts, opening).await;
 
     if direct != DirectPlan::Never && facts.direct == Attempt::NotScheduled(AttemptFailure::NotAsked) {
         if direct == DirectPlan::UnlessOld && is_postgresql(facts) {
@@ -300,6 +304,13 @@ async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut Endpoi
                 if let Some(direct) = seen.direct {
                     facts.direct = Attempt::Completed(direct);
                 }
+            }
+            // One of several servers that lies is one too many.
+            Seen::HandshakeAgain(true) => {}
+            Seen::HandshakeAgain(false) => facts.handshake = Attempt::Failed(AttemptFailure::FalseSignature),
+            Seen::VersionsAgain(seen) => {
+                let accepted = seen.versions.into_iter().filter(|(_, support)| support.completed() == Some(&true));
+                facts.versions.extend(accepted);
             }
             Seen::Direct(run) => {
                 facts.direct = startup_jobs::direct_answer(&run);

@@ -198,6 +198,18 @@ pub(crate) async fn encrypted(endpoint: &Endpoint<'_>, startup: &Startup, openin
     run
 }
 
+/// Shakes hands once more as the first connection did, to meet other servers. Whether they can prove their keys.
+pub(crate) async fn handshake_again(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> bool {
+    match encrypted_once(endpoint, startup, opening, OfferedVersions::All).await.handshake {
+        Err(HandshakeFault { reason: AttemptFailure::FalseSignature, .. }) => false,
+        Err(HandshakeFault { reason: AttemptFailure::Handshake(_), chain, .. }) => {
+            endpoint.note(|known| known.failed_handshake(&chain));
+            true
+        }
+        _ => true,
+    }
+}
+
 /// Sends `startup` over TLS 1.2, as a client that has nothing newer.
 pub(crate) async fn encrypted_by_tls12(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> TlsRun {
     encrypted_once(endpoint, startup, opening, OfferedVersions::OnlyTls12).await
@@ -242,10 +254,15 @@ async fn over_tls(
     match shake_hands(endpoint, wire, opening, versions).await {
         Ok((mut wire, handshake)) => {
             let reply = wire.startup(startup).await;
+            if versions == OfferedVersions::All {
+                endpoint.note(|known| known.chosen_version(handshake.version));
+            }
             // What is agreed on depends on how it was asked for.
             match (versions, opening) {
                 (OfferedVersions::All, Opening::SslRequest) => endpoint.note(|known| known.handshake("", &handshake)),
-                (OfferedVersions::All, Opening::Direct { .. }) => {}
+                (OfferedVersions::All, Opening::Direct { .. }) => {
+                    endpoint.note(|known| known.certificates_of(&handshake))
+                }
                 (OfferedVersions::OnlyTls12, _) => endpoint.note(|known| known.handshake("TLS 1.2", &handshake)),
             }
             note_reply(endpoint, Transport::Tls, startup, &reply);

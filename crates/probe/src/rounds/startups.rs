@@ -5,12 +5,14 @@ use super::{Job, Seen, run_all};
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening};
 use crate::facts::{EndpointFacts, StartupFacts};
+use crate::hello_jobs;
 use crate::offer::Startup;
 use crate::options::{StartupNames, Startups};
 use crate::startup_answer::{Signal, signal};
 use crate::startup_jobs;
 use futures::FutureExt as _;
 use hostssl_pgwire::frontend::Replication;
+use hostssl_pgwire::tls::ProtocolVersion;
 
 /// How often the first startups are sent again in plaintext where several servers seem to answer.
 const MORE_FOR_SEVERAL: u16 = 4;
@@ -75,6 +77,48 @@ pub(super) async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Star
             return;
         }
         plaintext_once_more(endpoint, startups, facts, startups.first).await;
+    }
+}
+
+/// Shakes hands again where startups were sent again: other servers may have other certificates and versions of TLS. All in a row, so
+/// that a balancer that takes servers in turn comes to each. Where servers differ, as often as plaintext was tried, until one is
+/// hardly missed.
+pub(super) async fn repeated_handshakes(
+    endpoint: &Endpoint<'_>,
+    startups: &Startups,
+    facts: &mut EndpointFacts,
+    opening: Opening,
+) {
+    let Some(opener) = startups.all.first() else { return };
+    if facts.handshake.completed().is_none() {
+        return;
+    }
+    let differ = !endpoint.identity().differences().is_empty();
+    let repeat = if differ { endpoint.options.repeat.max(MORE_FOR_SEVERAL) } else { endpoint.options.repeat };
+    let deprecated: Vec<_> = ProtocolVersion::ALL.into_iter().filter(|version| version.is_deprecated()).collect();
+    let deprecated = &deprecated;
+    let again = |asks_versions: bool| -> Vec<Job<'_>> {
+        let mut list: Vec<Job<'_>> = vec![Box::pin(async move {
+            Seen::HandshakeAgain(startup_jobs::handshake_again(endpoint, opener, opening).await)
+        })];
+        if asks_versions {
+            list.push(Box::pin(async move {
+                Seen::VersionsAgain(hello_jobs::versions(endpoint, opening, deprecated).await)
+            }));
+        }
+        list
+    };
+    // One question after the other: mixed, each could meet the same server every time.
+    for asks_versions in [false, true].into_iter().filter(|asks| !asks || endpoint.options.versions) {
+        let jobs = (1..repeat).filter_map(|_| again(asks_versions).pop());
+        run_all(endpoint, jobs.collect(), facts).await;
+    }
+    for _ in 0..endpoint.identity().plaintext_answers() {
+        let known = endpoint.identity();
+        if endpoint.options.repeat == 1 || known.differences().is_empty() || known.has_all_certificates() {
+            return;
+        }
+        run_all(endpoint, again(false), facts).await;
     }
 }
 
