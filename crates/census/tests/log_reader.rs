@@ -132,6 +132,37 @@ fn a_session_that_ended_before_it_began_is_no_client() {
     }
 }
 
+/// Whoever reaches the port can have a line written, with a line break in the name of a user, where the prefix has names.
+#[test]
+fn a_line_that_a_name_may_have_written_hides_no_client_in_plaintext() {
+    let began = "2026-07-24 10:03:00.004 UTC [4242] app@shop LOG:  connection authorized: user=app database=shop\n";
+    let forged = "2026-07-24 10:03:00.500 UTC [4300] \n";
+    let failed = "2026-07-24 10:03:00.500 UTC [4242] app@shop FATAL:  role \"app\" is not permitted to log in\n";
+    let log = [began, forged, failed].concat();
+    for prefix in [Some("%m [%p] %q%u@%d "), None] {
+        let report = read_with(&[log.as_bytes()], prefix, 1 << 16, CensusLimits::default());
+        assert!(matches!(only(&report).tls, SessionTls::Plaintext | SessionTls::Unknown), "{prefix:?}");
+    }
+    let without_names = [began, failed].concat().replace("app@shop ", "");
+    assert!(read(&[&without_names]).clients.is_empty(), "a failed attempt is no client");
+}
+
+#[test]
+fn what_a_client_writes_as_a_setting_is_not_repeated() {
+    let session = session(5, 7, "10.0.0.4", "user=app database=shop").concat();
+    let line = |value: &str| {
+        format!("{session}{}-00000006.7-LOG:  parameter \"log_connections\" changed to \"{value}\"\n", time(6))
+    };
+    let details = |value: &str| {
+        let report = read(&[&line(value)]);
+        let missing = report.sources.iter().flat_map(|source| &source.missing);
+        missing.map(|missing| missing.detail.clone()).collect::<Vec<_>>().join("\n")
+    };
+    assert!(details("off").contains("was set to 'off'"), "{}", details("off"));
+    let secret = details("pw=hunter2");
+    assert!(secret.contains("to a value that hostssl does not know") && !secret.contains("hunter2"), "{secret}");
+}
+
 /// User, database and password are right: it comes back in plaintext when the limit has passed.
 #[test]
 fn a_client_that_only_hits_a_limit_counts() {

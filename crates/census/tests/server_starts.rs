@@ -21,12 +21,16 @@ fn line(at: u64, pid: u64, severity: &str, message: &str) -> String {
 
 /// A session every two minutes.
 fn sessions(range: std::ops::Range<u64>) -> String {
+    sessions_every(120, range)
+}
+
+fn sessions_every(step: u64, range: std::ops::Range<u64>) -> String {
     let session = |at: u64| {
         let pid = 1_000 + at / 120 % 20_000;
         let authorized = format!("connection authorized: user=app database=shop application_name=web{TLS}");
         line(at, pid, "LOG", "connection received: host=10.0.0.4 port=7") + &line(at, pid, "LOG", &authorized)
     };
-    (0..DAYS / 120).map(|at| at * 120).filter(|at| range.contains(at)).map(session).collect()
+    (0..DAYS / step).map(|at| at * step).filter(|at| range.contains(at)).map(session).collect()
 }
 
 fn read(files: &[String]) -> CensusReport {
@@ -91,4 +95,20 @@ fn a_copy_that_was_restored_was_not_down_while_the_log_was_written() {
     };
     let report = read(&files(80 * HOUR..82 * HOUR));
     assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
+}
+
+#[test]
+fn a_run_of_the_server_of_which_the_log_is_not_there_is_missed() {
+    // It ended, ran again for a quarter of an hour, and the log of that is gone.
+    let (ended, again, up) = (96 * HOUR, 96 * HOUR + 15 * MINUTE, 96 * HOUR + 15 * MINUTE + 10);
+    let first = sessions_every(900, 0..ended) + &stop(ended);
+    let killed = start(up, again).replace("was shut down at", "was interrupted; last known up at");
+    for (name, second, expected) in [
+        ("whole", start(up, ended), CensusVerdict::Safe),
+        ("ended once more", start(up, again), CensusVerdict::NeedsObservation),
+        ("killed", killed, CensusVerdict::NeedsObservation),
+    ] {
+        let report = read(&[first.clone(), second + &sessions_every(900, up..DAYS)]);
+        assert_eq!(report.verdict, expected, "{name}: {}", report.reason);
+    }
 }

@@ -1,7 +1,7 @@
 //! What is known of the time between the files of a log, as what they cover.
 
 use super::file_facts::{FileFacts, Move};
-use super::file_row::{FileGap, FileLink, is_begun_at, rows};
+use super::file_row::{ENDING, FileGap, FileLink, is_begun_at, rows, zone_of_names};
 use super::unlogged::part_of;
 use crate::log_time::shown;
 use crate::observed_time::NEXT_FILE;
@@ -9,8 +9,7 @@ use crate::{Census, Coverage, Interval, Millis, MissingReason, Source};
 
 /// Files that are missing and listed.
 const MOST_MISSING: usize = 64;
-/// A server writes its last line when it has said when it ends, and its first one when it has begun.
-const ENDING: Millis = 60 * 1_000;
+/// A server writes its first line when it has begun.
 const STARTING: Millis = 1_000;
 
 /// Notes where nothing is missing between two files, and where a file is.
@@ -31,8 +30,9 @@ pub(super) fn note(files: &[FileFacts], census: &mut Census) {
             leave_out(source, hole, census);
         }
     }
+    let zone = zone_of_names(files);
     for file in files {
-        for time in file.moves.iter().filter_map(|one| written_elsewhere(*one, file, files)) {
+        for time in file.moves.iter().filter_map(|one| written_elsewhere(*one, file, (files, zone))) {
             elsewhere(file.source, time, census);
         }
     }
@@ -51,13 +51,13 @@ fn is_written_in(down: Interval, file: &FileFacts, files: &[FileFacts]) -> bool 
 }
 
 /// The time after a change in which the log may have been written elsewhere: until the next line here, or in another file.
-fn written_elsewhere(one: Move, file: &FileFacts, files: &[FileFacts]) -> Option<Interval> {
+fn written_elsewhere(one: Move, file: &FileFacts, (files, zone): (&[FileFacts], Option<Millis>)) -> Option<Interval> {
     let others = files.iter().filter(|other| other.source != file.source);
-    let begun = |other: &FileFacts| {
-        let time = other.time.filter(|time| time.to > one.at)?;
-        Some(if is_begun_at(&other.name, one.at) { one.at } else { time.from })
-    };
-    let next = one.next.or_else(|| others.filter_map(begun).min())?;
+    let later = others.filter_map(|other| Some((other.time.filter(|time| time.to > one.at)?.from, other)));
+    let next = one.next.or_else(|| {
+        let (from, next) = later.min_by_key(|(from, _)| *from)?;
+        Some(if zone.is_some_and(|zone| is_begun_at(&next.name, one.at, zone)) { one.at } else { from })
+    })?;
     let time = Interval { from: one.at, to: next };
     (time.to - time.from > NEXT_FILE).then_some(time)
 }

@@ -21,6 +21,8 @@ pub(super) struct FileFacts {
     pub(super) starts: bool,
     /// The time before it in which the server was down.
     pub(super) down: Option<Interval>,
+    /// It begins with a server that was killed before.
+    pub(super) was_killed: bool,
     /// It ends with the end of a server.
     pub(super) stops: bool,
 }

@@ -19,6 +19,8 @@ const SLACK: Millis = 50;
 const FEWEST_STEPS: usize = 5;
 /// Fewer lines than these neither.
 const FEWEST_LINES: usize = 30;
+/// A server writes its last line within so much time when it has said when it ends.
+pub(super) const ENDING: Millis = 60 * SECOND;
 /// Files at both sides of a gap whose silence says what is usual there.
 const NEIGHBOURS: usize = 8;
 /// A log is silent between two files for so many times as long as it is otherwise around them.
@@ -102,8 +104,11 @@ impl<'a> FileRow<'a> {
     fn link(&self, pair: &Pair, pairs: &[Pair], period: Option<Millis>, zone: Option<Millis>) -> Option<FileLink> {
         let [first, second] = [self.places.get(pair.before)?, self.places.get(pair.after)?];
         if second.file.starts {
-            // Where it says when it ended, the file before says so too.
-            let has_end = second.file.down.is_none() || first.file.stops;
+            // Where it says when it ended, the file before says so too, and then; where it was killed, the file before does not.
+            let has_end = match second.file.down {
+                Some(down) => first.file.stops && down.from - pair.gap.from <= ENDING,
+                None => !(first.file.stops && second.file.was_killed),
+            };
             return (!has_end).then_some(FileLink::Missing);
         }
         // It was written elsewhere until the next file.
@@ -116,6 +121,10 @@ impl<'a> FileRow<'a> {
         }
         if zone.is_some_and(|zone| self.is_begun_at_end(pair, zone)) {
             return Some(FileLink::Whole);
+        }
+        // Files are begun when the last one is full, and at no time otherwise.
+        if zone.is_some() && period.is_none() && pair.gap.length() > NEXT_FILE {
+            return Some(FileLink::Missing);
         }
         let period = period.filter(|period| self.has_all(pair, *period))?;
         if !self.is_named && 10 * pair.gap.length() >= 9 * period {
@@ -171,10 +180,19 @@ impl<'a> FileRow<'a> {
         let is_usual = |step: &&Millis| (shortest..=self.longest_step(period)).contains(*step);
         let usual = steps.iter().filter(is_usual).count();
         let starts = |at: usize| self.places.get(at).is_some_and(|place| place.file.starts);
+        // One that was begun when the last one was full leaves the rest of its time to the next one.
+        let is_full = |at: usize| self.is_full(at) || at.checked_sub(1).is_some_and(|before| self.is_full(before));
         let are_explained =
-            steps.iter().enumerate().all(|(at, step)| *step >= shortest || starts(at) || starts(at + 1));
+            steps.iter().enumerate().all(|(at, step)| *step >= shortest || starts(at) || starts(at + 1) || is_full(at));
         let is_known = usual >= FEWEST_STEPS && 2 * usual >= steps.len() && are_explained && self.is_filled(period);
         is_known.then_some(period)
+    }
+
+    /// Whether the next file was begun when this one ended, in whatever zone.
+    fn is_full(&self, at: usize) -> bool {
+        let next = self.places.get(at + 1).filter(|_| self.is_named);
+        let offset = next.zip(self.places.get(at)).and_then(|(next, one)| Some(next.begun - one.file.time?.to));
+        offset.is_some_and(|offset| nearest_zone(offset).is_some_and(|zone| is_at_once(offset, zone)))
     }
 
     /// The longest time between the beginnings of two files that follow each other. First lines come some time after it.
@@ -252,10 +270,15 @@ fn nearest_zone(offset: Millis) -> Option<Millis> {
     (zone.abs() <= 15 * 60 * 60 * SECOND).then_some(zone)
 }
 
-/// Whether the name of a file says that it was begun then, in whatever zone.
-pub(super) fn is_begun_at(name: &str, at: Millis) -> bool {
-    let offset = file_name::time_of(name).map(|begun| begun - at);
-    offset.is_some_and(|offset| nearest_zone(offset).is_some_and(|zone| is_at_once(offset, zone)))
+/// The offset of the zone of the names of files: most are begun shortly before their first lines.
+pub(super) fn zone_of_names(files: &[FileFacts]) -> Option<Millis> {
+    let offset = |file: &FileFacts| nearest_zone(file_name::time_of(&file.name)? - file.time?.from);
+    most_common(&files.iter().filter_map(offset).collect::<Vec<_>>())
+}
+
+/// Whether the name of a file says that it was begun then.
+pub(super) fn is_begun_at(name: &str, at: Millis, zone: Millis) -> bool {
+    file_name::time_of(name).is_some_and(|begun| is_at_once(begun - at, zone))
 }
 
 /// Names and times may be of whole seconds.

@@ -15,6 +15,8 @@ pub(super) struct LineFacts<'a> {
     pub(super) application: Option<&'a [u8]>,
     /// The line has another reading.
     pub(super) is_ambiguous: bool,
+    /// The prefix holds the names that were asked for, as they were sent: with a line break in one, a line may be anyone's.
+    pub(super) has_names: bool,
     /// The format has fields of their own for names.
     pub(super) has_fields: bool,
     /// The file, as a source of the census.

@@ -393,6 +393,7 @@ impl LogFile {
         (facts.starts, facts.stops) = (self.start.is_some(), self.is_stop(&self.last_line));
         (facts.inner, facts.moves) = (self.inner, self.moves);
         facts.down = self.start.and_then(|start| start.down);
+        facts.was_killed = self.start.is_some_and(|start| start.was_killed);
         source.coverage = self.coverage;
         facts
     }

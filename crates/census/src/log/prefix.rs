@@ -176,6 +176,12 @@ impl Prefix {
     pub(super) fn has_key(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, PrefixPart::Session | PrefixPart::Pid))
     }
+
+    /// Whether the names that were asked for stand in it, as they were sent: line breaks too.
+    pub(super) fn may_have_names(&self) -> bool {
+        let is_name = |field: &Field| matches!(field, Field::User | Field::Database | Field::Other(None));
+        self.parts.iter().any(|part| matches!(part, PrefixPart::Free(field) if is_name(field)))
+    }
 }
 
 struct Search<'a> {

@@ -91,6 +91,7 @@ impl LogFile {
             origin: host,
             application: Some(&*fields.application).filter(|name| !name.is_empty()),
             is_ambiguous: false,
+            has_names: false,
             has_fields: true,
             source: self.source,
         };

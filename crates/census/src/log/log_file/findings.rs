@@ -34,7 +34,8 @@ impl LogFile {
             // Sessions that only end here began before: which of them should have begun here is known only when all files are read.
             && self.coverage.observed() > DAY
         {
-            let detail = "no line says that a connection was authorized: log_connections is off";
+            let detail =
+                "no line says that a connection was authorized: log_connections is off, or no client connected";
             source.lacks(MissingReason::LogConnectionsOff, detail);
         }
         self.unread.note(source);

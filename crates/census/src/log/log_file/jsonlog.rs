@@ -42,6 +42,7 @@ impl LogFile {
                 origin: host,
                 application: application.as_deref(),
                 is_ambiguous: false,
+                has_names: false,
                 has_fields: true,
                 source: self.source,
             };

@@ -15,6 +15,8 @@ const FIRST_LINES: usize = 24;
 /// What a server says of its last end if it ended in an orderly way. One that was killed knows only when it wrote to the disk last,
 /// and may have served clients long after that.
 const ENDS: [&[u8]; 2] = [b"database system was shut down at ", b"database system was shut down in recovery at "];
+/// What a server says that was killed.
+const KILLED: &[u8] = b"database system was interrupted; last known up at ";
 /// For how long that is believed.
 const LONGEST: Millis = 24 * TOLERANCE;
 /// The first line of a server that starts, since version 12 and before.
@@ -29,6 +31,8 @@ const CONNECTION: &[u8] = b"connection ";
 pub(super) struct ServerStart {
     /// The time before the file in which the server was down.
     pub(super) down: Option<Interval>,
+    /// It was not ended in an orderly way before.
+    pub(super) was_killed: bool,
 }
 
 /// What the server itself has logged.
@@ -50,6 +54,7 @@ impl LogFile {
         for line in lines {
             let Some(line) = self.server_line(line) else { return start.filter(|_| !self.is_of_a_client(line)) };
             let start = start.get_or_insert_with(ServerStart::default);
+            start.was_killed |= line.message.starts_with(KILLED);
             let Some(words) = ENDS.iter().find(|words| line.message.starts_with(words)) else { continue };
             // The process that says so is a child of the one that starts.
             let is_another = line.key.zip(first.key).is_none_or(|(one, other)| one != other);

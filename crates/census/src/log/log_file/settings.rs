@@ -25,8 +25,12 @@ impl LogFile {
         match at.filter(|_| has_connections) {
             Some(at) => joiner.unlogged.until(at, setting, self.logged),
             None if self.settings.len() < MOST_SETTINGS => {
-                let value = if value.is_empty() { "off, its default" } else { &*value };
-                self.settings.push(format!("{name} was set to '{value}'"));
+                self.settings.push(match &*value {
+                    "" => format!("{name} was set to 'off, its default'"),
+                    value if is_known(value) => format!("{name} was set to '{value}'"),
+                    // Anyone may have written the line, and anything into it.
+                    _ => format!("{name} was set to a value that hostssl does not know"),
+                });
             }
             None => {}
         }
@@ -69,6 +73,40 @@ impl LogFile {
             one.next = times.iter().copied().filter(|at| *at > one.at + AT_ONCE).min();
         }
     }
+}
+
+/// The words of the values of `log_connections` and `log_min_messages`.
+const WORDS: [&str; 25] = [
+    "all",
+    "authentication",
+    "authorization",
+    "debug",
+    "debug1",
+    "debug2",
+    "debug3",
+    "debug4",
+    "debug5",
+    "error",
+    "fatal",
+    "false",
+    "info",
+    "log",
+    "no",
+    "notice",
+    "off",
+    "on",
+    "panic",
+    "receipt",
+    "setup_durations",
+    "true",
+    "warning",
+    "yes",
+    "none",
+];
+
+fn is_known(value: &str) -> bool {
+    let mut words = value.split([',', ' ']).filter(|word| !word.is_empty());
+    words.all(|word| WORDS.contains(&word.to_ascii_lowercase().as_str()) || word == "0" || word == "1")
 }
 
 /// Whether a value of `log_connections` has authorized connections logged: a list since PostgreSQL 18.

@@ -68,6 +68,7 @@ impl LogFile {
             origin: host,
             application: None,
             is_ambiguous: split.is_ambiguous,
+            has_names: self.prefixes.iter().any(Prefix::may_have_names),
             has_fields: false,
             source: self.source,
         }
