@@ -10,6 +10,7 @@ mod again;
 mod args;
 mod azure_hosts;
 mod build_version;
+mod ca_files;
 mod changed_by;
 #[cfg(test)]
 mod codes;

@@ -1,8 +1,9 @@
 //! Logins to PostgreSQL servers: as whom, with which password, and whom to trust.
 
+use crate::ca_files::roots_of_file;
 use crate::error::CliError;
 use crate::libpq;
-use crate::probing::{roots, roots_of_file, simulated_listeners};
+use crate::probing::{roots, simulated_listeners};
 use crate::route::RouteArgs;
 use crate::simulated_azure::{Simulation, Wire};
 use crate::system_roots::{SYSTEM, SystemRoots};

@@ -1,5 +1,6 @@
 //! What the commands that probe share: which roots to trust, and how to reach the servers of a simulated Azure.
 
+use crate::ca_files::roots_of_file;
 use crate::connect::Connected;
 use crate::error::CliError;
 use crate::files::connects_at_once;
@@ -169,34 +170,6 @@ pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<RootStore>, CliError> 
 }
 
 const CA_HINT: &str = "--ca-file takes a file of PEM certificates, which begin with `-----BEGIN CERTIFICATE-----`";
-
-/// The largest file of certificates that is read, in bytes: the whole of Mozilla's roots is a fraction of it.
-const LARGEST_CA_FILE: u64 = 16 << 20;
-
-/// The roots in a file of PEM certificates, or why there are none.
-pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("the CA file {} cannot be read: {error}", path.display());
-    // A list of targets may name any file: nothing endless, and nothing that waits.
-    match std::fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => return Err(unreadable(&"it is not a regular file")),
-        Ok(metadata) if metadata.len() > LARGEST_CA_FILE => return Err(unreadable(&"it is larger than 16 MiB")),
-        Ok(_) => {}
-        Err(error) => return Err(unreadable(&error)),
-    }
-    let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
-    RootStore::from_pem(path.display().to_string(), &pem).map_err(|error| error.to_string())
-}
-
-/// The root certificates that standard input has in PEM.
-pub(crate) fn roots_of_stdin() -> Result<RootStore, String> {
-    let mut pem = Vec::new();
-    let read = io::stdin().lock().take(LARGEST_CA_FILE + 1).read_to_end(&mut pem);
-    read.map_err(|error| format!("the certificates on standard input cannot be read: {error}"))?;
-    if pem.len() as u64 > LARGEST_CA_FILE {
-        return Err("the certificates on standard input are larger than 16 MiB".to_owned());
-    }
-    RootStore::from_pem("standard input".to_owned(), &pem).map_err(|error| error.to_string())
-}
 
 /// The listeners of a simulated Azure.
 #[derive(Debug)]

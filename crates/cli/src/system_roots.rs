@@ -1,6 +1,6 @@
 //! The roots that the system trusts: those of `sslrootcert=system`, as OpenSSL finds them.
 
-use crate::probing::roots_of_file;
+use crate::ca_files::roots_of_file;
 use hostssl_probe::certificate::RootStore;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};

@@ -2,12 +2,13 @@
 
 use crate::args::TerminalArgs;
 use crate::azure_hosts::is_azure;
+use crate::ca_files::{roots_of_file, roots_of_stdin};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::libpq;
 use crate::plan_file::is_stdin;
-use crate::probing::{prober, roots_of_file, roots_of_stdin};
+use crate::probing::prober;
 use crate::route::RouteArgs;
 use crate::stdout;
 use clap::{Args, Subcommand};

@@ -2,9 +2,10 @@
 
 use super::DoctorArgs;
 use crate::args::{SelectArgs, TerminalArgs};
+use crate::ca_files::roots_of_file;
 use crate::connect::tenants_until;
 use crate::error::CliError;
-use crate::probing::{probe_of, roots_of_file};
+use crate::probing::probe_of;
 use crate::shared_store;
 use crate::simulated::kept_azure;
 use crate::simulated_azure::Simulation;

@@ -35,7 +35,7 @@ pub(crate) struct ProbeArgs {
     /// plaintext that only a named replication user may use, or only one default user in the database of another.
     #[arg(long, conflicts_with = "only_these")]
     pub(crate) quick: bool,
-    /// Send each plaintext startup this many times: several servers behind one address may answer differently.
+    /// Send each plaintext startup, and make each handshake, this many times: several servers behind one address may answer differently.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) repeat: u16,
     /// Ask for replication of this kind (repeatable; default: physical).

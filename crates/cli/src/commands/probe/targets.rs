@@ -2,9 +2,10 @@
 
 use super::ProbeArgs;
 use crate::azure_hosts::is_azure;
+use crate::ca_files::roots_of_file;
 use crate::error::CliError;
 use crate::libpq;
-use crate::probing::roots_of_file;
+
 use crate::system_roots::{SYSTEM, SystemRoots};
 use futures::stream::{self, Stream, StreamExt};
 use hostssl_console::utf8;
