@@ -18,7 +18,7 @@ use hostssl_probe::report::EndpointReport;
 use hostssl_probe::target::ProbeTarget;
 use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 use hostssl_probe::{ProbeOptions, Prober};
-use std::io::{self, Read as _};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
