@@ -131,6 +131,8 @@ fn of_audits(all: &mut Outputs) {
         probes: 0,
         transcripts: 1,
         earlier: 0,
+        earlier_transcripts: 0,
+        looked_at_otherwise: &std::collections::BTreeSet::new(),
         audits: 1,
         missing: &damaged,
     };
