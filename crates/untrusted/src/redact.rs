@@ -163,11 +163,13 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize, String)> {
     (!secret.is_empty() && secret != REMOVED).then(|| (skip, length, REMOVED.to_owned()))
 }
 
-/// Whether a text ends with the folder of a path that begins at a root, at home, or here.
+/// Whether a text ends within the last part of a path that begins at a root, at home, or here.
 fn is_path(before: &str) -> bool {
     let begin = before.rfind(|c: char| c.is_whitespace() || "\"'`(=,;".contains(c)).map_or(0, |at| at + 1);
-    let folder = before.get(begin..).unwrap_or_default();
-    folder.ends_with('/') && folder.starts_with(['/', '~', '.']) && !folder.contains(['?', '&'])
+    let path = before.get(begin..).unwrap_or_default();
+    let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    let ends_in_name = path.rsplit_once('/').is_some_and(|(_, name)| is_name(name));
+    ends_in_name && path.starts_with(['/', '~', '.']) && !path.contains(['?', '&'])
 }
 
 /// The value of an Authorization header behind the name of its scheme.
