@@ -107,3 +107,19 @@ fn a_log_in_two_formats_and_its_copies_are_of_one_server() {
         }
     }
 }
+
+#[test]
+fn more_files_of_the_same_time_than_are_compared_are_not_believed() {
+    let server = Server { name: "one", interval: 300, first_pid: 1_000 };
+    let (_, text) = file(server, 80);
+    let copies = |count: usize| (0..count).map(|number| (format!("{number}.log"), text.clone())).collect::<Vec<_>>();
+    let is_mixed = |files: &[(String, String)]| {
+        let report = read(files);
+        let reasons =
+            report.sources.iter().map(|source| source.missing.iter().map(|one| one.reason).collect::<Vec<_>>());
+        reasons.map(|reasons| reasons.contains(&MissingReason::MixedServers)).collect::<Vec<_>>()
+    };
+    assert!(!is_mixed(&copies(10)).contains(&true));
+    let many = is_mixed(&copies(460));
+    assert!(many.len() == 460 && !many.contains(&false), "{many:?}");
+}

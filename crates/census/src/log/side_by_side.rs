@@ -71,9 +71,12 @@ impl SideBySide {
         for (at, (time, file)) in timed.iter().enumerate() {
             for (later, other) in timed.iter().skip(at + 1).take_while(|(later, _)| later.from + EDGES.0 < time.to) {
                 let both = Interval { from: later.from + EDGES.0, to: later.to.min(time.to) - EDGES.1 };
-                pairs += 1;
-                if both.length() < MINUTE || pairs > MOST_PAIRS {
+                if both.length() < MINUTE {
                     continue;
+                }
+                pairs += 1;
+                if pairs > MOST_PAIRS {
+                    return timed.iter().for_each(|(_, file)| not_compared(file, census));
                 }
                 let [one, two] = [file, other].map(|file| {
                     let minutes = || self.minutes(file.source).map(Rc::new);
@@ -131,6 +134,16 @@ fn compare(one: &BTreeMap<i64, Sessions>, two: &BTreeMap<i64, Sessions>, both: I
         }
     }
     lacks.map(|lacks| 10 * lacks > all)
+}
+
+/// With so many files of the same time, it is not known whether one server has written them all.
+fn not_compared(file: &FileFacts, census: &mut Census) {
+    let Some(source) = census.source_mut(file.source) else { return };
+    let detail = format!(
+        "too many files cover the same time, so that {} was not compared with all others: read the logs of each server separately",
+        source.name
+    );
+    source.lacks(MissingReason::MixedServers, detail);
 }
 
 fn mark(source: usize, other: &str, census: &mut Census) {
