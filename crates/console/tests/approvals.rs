@@ -10,6 +10,15 @@ use hostssl_console::{ConsoleOptions, Proxies, Role, RoleHeader};
 use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, gated, serve_in, serve_over};
 use team::{approve, at, hash_of, sign_in, team, two};
 
+/// Ada, bob and eve, and a plan of ada's that the other two have approved.
+async fn approved_by_two(console: &Served) -> ([Visitor<'_>; 3], (String, HttpAnswer)) {
+    let [ada, bob, eve] = [sign_in(console, "ada").await, sign_in(console, "bob").await, sign_in(console, "eve").await];
+    ada.audit().await;
+    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
+    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    ([ada, bob, eve], plan)
+}
+
 #[tokio::test]
 async fn two_others_approve_before_a_plan_is_applied() {
     let simulation = estate();
@@ -112,10 +121,7 @@ async fn an_approval_that_is_withdrawn_before_the_run_begins_does_not_count() {
     let (gate, connect) = gated(connector(&simulation));
     gate.send(true).unwrap();
     let one = serve_over(team(2), connect).await;
-    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    let ([ada, bob, _], plan) = approved_by_two(&one).await;
     // While the run signs in.
     gate.send(false).unwrap();
     let begun = apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await;
@@ -133,10 +139,7 @@ async fn an_approval_that_is_withdrawn_before_the_run_begins_does_not_count() {
 async fn who_is_no_approver_any_more_does_not_count() {
     let simulation = estate();
     let (one, _) = two(&simulation, 2).await;
-    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    let ([ada, _, _], plan) = approved_by_two(&one).await;
     // Started again without bob, and with another role for eve.
     let people = vec![("ada".to_owned(), Role::Approver), ("eve".to_owned(), Role::Planner)];
     let later = serve_in(one.directory.clone(), ConsoleOptions { people, ..team(2) }, connector(&simulation)).await;
@@ -157,10 +160,7 @@ async fn who_is_no_approver_any_more_does_not_count() {
 async fn who_had_approved_a_run_stays_whoever_is_an_approver_later() {
     let simulation = estate();
     let (one, _) = two(&simulation, 2).await;
-    let (ada, bob, eve) = (sign_in(&one, "ada").await, sign_in(&one, "bob").await, sign_in(&one, "eve").await);
-    ada.audit().await;
-    let plan = save(&ada, "pg-off", "&enforcement=enabled").await;
-    assert_eq!((approve(&bob, &plan).await.status, approve(&eve, &plan).await.status), (303, 303));
+    let ([ada, _, _], plan) = approved_by_two(&one).await;
     let run = ended(&ada, &apply(&ada, &(plan.0.clone(), ada.get(&plan.0).await)).await).await;
     assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
     let people = vec![("ada".to_owned(), Role::Approver), ("eve".to_owned(), Role::Planner)];
