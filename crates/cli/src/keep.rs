@@ -216,8 +216,9 @@ impl ProbeKeeper {
         keeper
     }
 
-    /// Keeps one endpoint, with the next others.
-    pub(crate) fn add(&mut self, report: &EndpointReport) {
+    /// Keeps one endpoint, with the next others. What changed while it was probed may have changed behind the probe's back, so
+    /// the look is as old as its beginning.
+    pub(crate) fn add(&mut self, report: &EndpointReport, begun_ms: Option<i64>) {
         if let Some((directory, probe)) = self.to_begin.take() {
             match AuditStore::open(&directory).and_then(|store| store.begin_probe(&probe).map(|()| store)) {
                 Ok(store) => self.kept = Some((store, probe.id)),
@@ -231,7 +232,7 @@ impl ProbeKeeper {
             Ok(document) => {
                 let now = Timestamp::now();
                 let listener = is_azure(&report.host).then(|| (report.host.clone(), observation(report, now)));
-                let at_ms = now.as_second().saturating_mul(1000);
+                let at_ms = begun_ms.unwrap_or_else(|| now.as_millisecond());
                 // By its verdict: what counts for the exit code is the choice of who asked, and no fact about the endpoint.
                 let outcome = outcome(report.verdict);
                 self.waiting.push(ProbedEndpoint { outcome, document, listener, at_ms });

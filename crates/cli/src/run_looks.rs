@@ -31,7 +31,7 @@ impl RunLooks {
         }
         let keep = KeepArgs { state: state.clone(), no_save: false, retain: None };
         let mut keeper = ProbeKeeper::begin(&keep, &ProbeAsked::from(options), simulated);
-        looks.values().for_each(|report| keeper.add(report));
+        looks.values().for_each(|report| keeper.add(report, report.observed_ms));
         keeper.end(true);
     }
 }

@@ -174,7 +174,7 @@ impl ListenerProbe {
                 unseen(reason, "the run ended before it was probed")
             }
             reports = self.probe(target) => {
-                let Some(mut reports) = reports else {
+                let Some((begun, mut reports)) = reports else {
                     return unseen(Reason::Inconclusive, "the probe ended early");
                 };
                 let now = (self.clock)();
@@ -182,20 +182,22 @@ impl ListenerProbe {
                 if self.reports.is_none() {
                     return (observed, Vec::new());
                 }
-                reports.iter_mut().for_each(|report| report.observed_ms = Some(now.as_millisecond()));
+                reports.iter_mut().for_each(|report| report.observed_ms = Some(begun.as_millisecond()));
                 (observed, reports)
             }
         }
     }
 
-    /// Probes in a task of its own, to use all cores; dropping this ends it. `None` when the task ended badly.
-    async fn probe(&self, target: ProbeTarget) -> Option<Vec<EndpointReport>> {
+    /// Probes in a task of its own, to use all cores; dropping this ends it. Says when the probe began. `None` when the task ended
+    /// badly.
+    async fn probe(&self, target: ProbeTarget) -> Option<(Timestamp, Vec<EndpointReport>)> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
+        let begun = (self.clock)();
         let prober = Arc::clone(&self.prober);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { prober.probe(&target).await });
-        tasks.join_next().await?.ok()
+        Some((begun, tasks.join_next().await?.ok()?))
     }
 
     fn unseen(&self, port: u16, unchecked: Unchecked) -> WireObservation {

@@ -177,11 +177,12 @@ impl RunningProbe<'_> {
         self.progress.on(self.tally.failed);
         report.failures = Some(failures);
         self.next.consider(&report, found);
-        report.observed_ms = report.observed_ms.filter(|_| self.is_of_zone);
+        let begun_ms = report.observed_ms;
+        report.observed_ms = begun_ms.filter(|_| self.is_of_zone);
         if let Some((_, metrics)) = &mut self.metrics {
             metrics.add(&report);
         }
-        self.keeper.add(&report);
+        self.keeper.add(&report, begun_ms);
         let sink = &mut self.sink;
         self.progress.suspended(|| sink.write(report))
     }
