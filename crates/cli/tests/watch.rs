@@ -148,6 +148,9 @@ fn a_webhook_that_is_down_is_told_with_the_next_audit() {
         assert_eq!((&card["type"], &card["body"][2]["type"]), (&"AdaptiveCard".into(), &"FactSet".into()));
         assert!(card["body"][2]["facts"][0]["title"].as_str().unwrap().contains("directory"), "{card}");
     }
+    // An audit is kept when its changes have been told: one that is stopped before the answer comes has not told them.
+    let kept = || run(&["runs", "--simulate", "--state", &state, "-o", "json", "--query", "[?kind=='audit'].run"]);
+    while serde_json::from_str::<Vec<String>>(&kept().stdout).unwrap().len() < 3 {}
     watching.signal("TERM");
     let done = watching.finish();
     assert_eq!(done.code, 0, "{}", done.stderr);
