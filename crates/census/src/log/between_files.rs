@@ -1,6 +1,7 @@
 //! What is known of the time between the files of a log, as what they cover.
 
 use super::file_facts::{FileFacts, Move};
+use super::file_number;
 use super::file_row::{ENDING, FileGap, FileLink, is_begun_at, rows, zone_of_names};
 use super::unlogged::part_of;
 use crate::log_time::shown;
@@ -36,6 +37,13 @@ pub(super) fn note(files: &[FileFacts], census: &mut Census) {
             elsewhere(file.source, time, census);
         }
     }
+    let holes = file_number::holes(files);
+    let meets_hole = |whole: &FileGap| {
+        holes.iter().any(|hole| times(whole, census).zip(times(hole, census)).is_some_and(|(one, two)| one.meets(&two)))
+    };
+    whole.retain(|one| !meets_hole(one));
+    others.retain(|other| !holes.iter().any(|hole| (hole.before, hole.after) == (other.before, other.after)));
+    others.extend(holes);
     for FileGap { before, after, .. } in whole {
         join(before, after, census);
     }
@@ -80,6 +88,10 @@ fn gap(before: usize, after: usize, census: &Census) -> Option<(Interval, [&Sour
     let [one, next] = sources.map(|source| source.coverage.window());
     let gap = Interval { from: one?.to, to: next?.from };
     (gap.from <= gap.to).then_some((gap, sources))
+}
+
+fn times(between: &FileGap, census: &Census) -> Option<Interval> {
+    gap(between.before, between.after, census).map(|(gap, _)| gap)
 }
 
 fn join(before: usize, after: usize, census: &mut Census) {

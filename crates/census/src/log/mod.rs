@@ -7,6 +7,7 @@ mod between_files;
 mod csv;
 mod file_facts;
 mod file_name;
+mod file_number;
 mod file_row;
 mod infer;
 mod inner_silence;
