@@ -41,6 +41,8 @@ pub struct Requirements {
 
 /// An observation that ended longer ago than this says nothing about today. A plan may be no older either.
 const STALE: Millis = 24 * 60 * 60 * 1_000;
+/// Gaps that are named.
+const MOST_GAPS: usize = 3;
 /// Times further ahead than this come from a wrong clock.
 pub(crate) const FUTURE: Millis = 24 * 60 * 60 * 1_000;
 
@@ -134,9 +136,31 @@ fn too_little(whole: &Coverage, sources: &[Source], required: Millis) -> Option<
     let short = if observed == 0 && sources.iter().all(|source| !source.is_complete) {
         "an incomplete source is not counted".to_owned()
     } else {
-        format!("observed for {} of the required {}", days(observed), days(required))
+        let short = format!("observed for {} of the required {}", days(observed), days(required));
+        format!("{short}{}", largest_gaps(&judged))
     };
     Some(with_missing(&short, sources))
+}
+
+/// Which times are missing: the longest of them, and how many more there are.
+fn largest_gaps(judged: &Coverage) -> String {
+    let mut gaps: Vec<Interval> = judged.gaps().collect();
+    gaps.sort_by_key(|gap| (-gap.length(), gap.from));
+    let more = gaps.len().saturating_sub(MOST_GAPS);
+    gaps.truncate(MOST_GAPS);
+    gaps.sort_unstable();
+    let mut named: Vec<String> =
+        gaps.iter().map(|gap| format!("{} to {} UTC", shown(gap.from), shown(gap.to))).collect();
+    match more {
+        0 => {}
+        1 => named.push("1 shorter gap".to_owned()),
+        _ => named.push(format!("{more} shorter gaps")),
+    }
+    match named.as_slice() {
+        [] => String::new(),
+        [one] => format!("; nothing is known of {one}"),
+        [others @ .., last] => format!("; nothing is known of {} and {last}", others.join(", ")),
+    }
 }
 
 /// The time that these sources cover together, of all that are known. Files are joined where the log was only silent between them.
@@ -267,6 +291,22 @@ pub(crate) fn days(length: Millis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_gaps_are_named() {
+        const HOUR: Millis = 60 * 60 * 1_000;
+        let judged = |hours: &[(i64, i64)]| {
+            let spans = hours.iter().map(|(from, to)| Interval { from: from * HOUR, to: to * HOUR });
+            largest_gaps(&Coverage::apart(spans.collect()))
+        };
+        assert_eq!(judged(&[(0, 5)]), "");
+        assert_eq!(judged(&[(0, 5), (7, 9)]), "; nothing is known of 1970-01-01 05:00 to 1970-01-01 07:00 UTC");
+        assert_eq!(
+            judged(&[(0, 1), (2, 3), (6, 7), (9, 10), (11, 12), (14, 15)]),
+            "; nothing is known of 1970-01-01 03:00 to 1970-01-01 06:00 UTC, 1970-01-01 07:00 to 1970-01-01 09:00 UTC, \
+             1970-01-01 12:00 to 1970-01-01 14:00 UTC and 2 shorter gaps"
+        );
+    }
 
     #[test]
     fn lengths_of_time_are_short() {
