@@ -1,6 +1,6 @@
 //! What is known of the time between the files of a log, as what they cover.
 
-use super::file_facts::{FileFacts, Move};
+use super::file_facts::{FileFacts, LostRun, Move};
 use super::file_number;
 use super::file_row::{ENDING, FileGap, FileLink, is_begun_at, rows, zone_of_names};
 use super::unlogged::part_of;
@@ -20,6 +20,9 @@ pub(super) fn note(files: &[FileFacts], census: &mut Census) {
         if let Some(source) = census.source_mut(file.source) {
             source.coverage.add(down);
         }
+    }
+    for file in files {
+        file.lost.iter().take(MOST_MISSING).for_each(|lost| lose(file.source, *lost, census));
     }
     let (mut whole, mut others) = (Vec::new(), Vec::new());
     for row in rows(files) {
@@ -115,6 +118,24 @@ fn leave_out(source: usize, hole: Interval, census: &mut Census) {
     }
 }
 
+/// Leaves out a time in which the server was up and of which the log has nothing.
+fn lose(source: usize, lost: LostRun, census: &mut Census) {
+    let Some(source) = census.source_mut(source) else { return };
+    let LostRun { time, last_up } = lost;
+    let detail = format!(
+        "lines are missing from {} to {} UTC: the server started then, and says that it was up at {} UTC",
+        shown(time.from),
+        shown(time.to),
+        shown(last_up)
+    );
+    source.coverage.exclude(time);
+    let mut part = Source::new(source.kind, format!("{}, in part", source.name));
+    part.format.clone_from(&source.format);
+    part.lacks(MissingReason::MissingFile, detail);
+    part.coverage = Coverage::apart(vec![time]);
+    census.add_source(part);
+}
+
 fn separate(between: FileGap, census: &mut Census) {
     let FileGap { before, after, link } = between;
     let Some((gap, [one, next])) = gap(before, after, census) else { return };
@@ -127,10 +148,13 @@ fn separate(between: FileGap, census: &mut Census) {
     );
     let empty = match link {
         FileLink::Emptied { empty } => census.sources().get(empty),
-        FileLink::Whole | FileLink::Missing => None,
+        FileLink::Whole | FileLink::Missing | FileLink::Killed => None,
     };
     let detail = match empty {
         Some(empty) => format!("{} is empty, and the log is not silent for so long otherwise: {unknown}", empty.name),
+        None if link == FileLink::Killed => {
+            format!("the server was killed, and the log is not silent for so long otherwise: {unknown}")
+        }
         None => format!("a file of the log is missing: {unknown}"),
     };
     let mut source = Source::new(next.kind, format!("between {} and {}", one.name, next.name));

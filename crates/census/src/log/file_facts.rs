@@ -21,8 +21,10 @@ pub(super) struct FileFacts {
     pub(super) starts: bool,
     /// The time before it in which the server was down.
     pub(super) down: Option<Interval>,
-    /// It begins with a server that was killed before.
-    pub(super) was_killed: bool,
+    /// It begins with a server that was killed before, and was up then.
+    pub(super) killed: Option<Millis>,
+    /// Times of which lines are missing in it.
+    pub(super) lost: Vec<LostRun>,
     /// It ends with the end of a server.
     pub(super) stops: bool,
 }
@@ -33,4 +35,12 @@ pub(super) struct Move {
     pub(super) at: Millis,
     /// The next line here.
     pub(super) next: Option<Millis>,
+}
+
+/// A time in which the server was up and of which the log has nothing, as it says when it starts again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LostRun {
+    pub(super) time: Interval,
+    /// When it was up.
+    pub(super) last_up: Millis,
 }

@@ -6,6 +6,7 @@
 
 use super::file_facts::FileFacts;
 use super::file_name;
+use super::log_file::SAME;
 use crate::observed_time::{NEXT_FILE, TOLERANCE};
 use crate::{Interval, Millis};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub(super) enum FileLink {
     Whole,
     /// A file is.
     Missing,
+    /// The server was killed, at some time after the last line of the first file.
+    Killed,
     /// A file that is there is empty, where the log is not silent for so long otherwise.
     Emptied { empty: usize },
 }
@@ -104,12 +107,7 @@ impl<'a> FileRow<'a> {
     fn link(&self, pair: &Pair, pairs: &[Pair], period: Option<Millis>, zone: Option<Millis>) -> Option<FileLink> {
         let [first, second] = [self.places.get(pair.before)?, self.places.get(pair.after)?];
         if second.file.starts {
-            // Where it says when it ended, the file before says so too, and then; where it was killed, the file before does not.
-            let has_end = match second.file.down {
-                Some(down) => first.file.stops && down.from - pair.gap.from <= ENDING,
-                None => !(first.file.stops && second.file.was_killed),
-            };
-            return (!has_end).then_some(FileLink::Missing);
+            return self.link_to_start(pair, pairs);
         }
         // It was written elsewhere until the next file.
         if first.file.moves.iter().any(|one| one.next.is_none()) {
@@ -140,9 +138,30 @@ impl<'a> FileRow<'a> {
         Some(if is_usual { FileLink::Whole } else { FileLink::Emptied { empty } })
     }
 
+    /// The same where the second file begins with the start of a server.
+    fn link_to_start(&self, pair: &Pair, pairs: &[Pair]) -> Option<FileLink> {
+        let [first, second] = [self.places.get(pair.before)?.file, self.places.get(pair.after)?.file];
+        // What was up after the last line was another run, or wrote other lines.
+        let is_last = |last_up: Millis| last_up <= pair.gap.from + SAME;
+        if let Some(down) = second.down {
+            return (!(first.stops && is_last(down.from))).then_some(FileLink::Missing);
+        }
+        let killed = second.killed?;
+        if !is_last(killed) {
+            return Some(FileLink::Missing);
+        }
+        // One that was stopped at once says that it has ended, and is found as if it had been killed.
+        if first.stops {
+            return Some(FileLink::Whole);
+        }
+        // It may have lived for any time after its last line.
+        let silence = self.silence_around(pair, pairs)?;
+        (pair.gap.length() > (silence + silence / 2).max(NEXT_FILE)).then_some(FileLink::Killed)
+    }
+
     /// A time within a file, by its source, in which nothing was written, where the log is never silent for nearly so long otherwise.
     pub(super) fn hole(&self) -> Option<(usize, Interval)> {
-        let inner = || self.places.iter().map(|place| (place.file.source, place.file.inner));
+        let inner = || self.places.iter().map(|place| (place.file.source, &place.file.inner));
         let (source, hole) = inner()
             .filter_map(|(source, inner)| Some((source, inner.longest?)))
             .max_by_key(|(_, longest)| longest.length())?;

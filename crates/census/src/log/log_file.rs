@@ -3,6 +3,7 @@
 mod csvlog;
 mod findings;
 mod format;
+mod inner_restart;
 mod jsonlog;
 mod restart;
 mod settings;
@@ -28,6 +29,8 @@ use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::refused::RefusedKey;
 use crate::{Backend, Census, Coverage, Millis, MissingReason};
 use csvlog::is_odd;
+use inner_restart::InnerRestarts;
+pub(super) use inner_restart::SAME;
 use jsonlog::each_escaped;
 use memchr::{memchr, memrchr};
 use restart::ServerStart;
@@ -112,6 +115,7 @@ pub(super) struct LogFile {
     last_line: Vec<u8>,
     /// Where every line is read that is far from the one before.
     inner: InnerSilence,
+    restarts: InnerRestarts,
     moves: Vec<Move>,
     /// What it holds, where that may be skipped if it is no log.
     other: Option<OtherText>,
@@ -150,6 +154,7 @@ impl LogFile {
             start: None,
             last_line: Vec::new(),
             inner: InnerSilence::default(),
+            restarts: InnerRestarts::default(),
             moves: Vec::new(),
             other: None,
         }
@@ -284,6 +289,7 @@ impl LogFile {
             LogFormat::Sampling | LogFormat::None => {}
         }
         self.find_after_moves(region);
+        self.find_restarts(region);
     }
 
     fn foreign(&mut self, joiner: &mut Joiner) {
@@ -391,9 +397,10 @@ impl LogFile {
         facts.time = self.coverage.window();
         facts.silence = self.coverage.measured().filter_map(|span| span.silence).max();
         (facts.starts, facts.stops) = (self.start.is_some(), self.is_stop(&self.last_line));
-        (facts.inner, facts.moves) = (self.inner, self.moves);
+        self.inner.settle(&self.restarts.down);
+        (facts.inner, facts.moves, facts.lost) = (self.inner, self.moves, self.restarts.lost);
         facts.down = self.start.and_then(|start| start.down);
-        facts.was_killed = self.start.is_some_and(|start| start.was_killed);
+        facts.killed = self.start.and_then(|start| start.killed);
         source.coverage = self.coverage;
         facts
     }
