@@ -7,7 +7,7 @@ mod common;
 
 use common::{Done, Simulator, run, simulator};
 use hostssl_remediation::PlanHash;
-use hostssl_store::{AuditStore, KeptPlan, KeptPlanEntry};
+use hostssl_store::{AuditStore, KeptPlan, KeptPlanEntry, ListedRole};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -682,6 +682,20 @@ fn a_plan_of_a_console_is_applied_when_enough_people_have_approved_it() {
     assert!(store.withdraw_approval(&plan, "bob", 5).unwrap());
     refused("1");
     store.approve_plan(&plan, "bob", 6).unwrap();
+    // By the roles that the console gives people by --link, which is started anew with others.
+    let listed = |role: &str| {
+        let one = |person: &str, role: &str| ListedRole {
+            person: person.into(),
+            role: role.into(),
+            may_approve: role == "approver",
+        };
+        store.keep_listed_roles(&[one("ada", "approver"), one("bob", role)], false).unwrap();
+    };
+    listed("viewer");
+    refused("1");
+    let why = "that of bob does not count, because --link of the console gives this name the role viewer";
+    assert!(apply().stderr.contains(why));
+    listed("approver");
     let done = apply();
     assert_eq!((done.code, site.runs().len()), (0, 1), "{}", done.stderr);
     let shown = site.run(&["runs", "show", "latest"]).stdout;

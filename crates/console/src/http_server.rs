@@ -4,6 +4,7 @@ use crate::connections::{Connections, CountedConnection};
 use crate::guard::SessionStoreError;
 use crate::guard::{Peer, Session, SessionUser};
 use crate::job::StopCause;
+use crate::known_approvers::keep_known_approvers;
 use crate::options::{Connect, ConsoleOptions, TlsFiles};
 use crate::prober_port::{ProberDoor, prober_port_key};
 use crate::routes::router;
@@ -188,6 +189,7 @@ impl Console {
         let store = AuditStore::open(state)?;
         let address = options.listen;
         let port = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?.port();
+        keep_known_approvers(&store, &options)?;
         let shared = Shared::new(options, port, store, connect);
         // By the time someone has signed in, it is known.
         if let Some(latest) = shared.store.latest()? {

@@ -7,6 +7,7 @@ mod team;
 
 use estate::{OFF, allowed, apply, connector, ended, estate, field, save};
 use hostssl_console::{ConsoleOptions, Proxies, Role, RoleHeader};
+use hostssl_store::StoreReader;
 use hostssl_test_support::served_console::{HttpAnswer, Served, Visitor, gated, serve_in, serve_over};
 use team::{approve, at, hash_of, sign_in, team, two};
 
@@ -154,6 +155,13 @@ async fn who_is_no_approver_any_more_does_not_count() {
     let forced = there.post(&format!("{}/apply", plan.0), &format!("&hash={}", hash_of(&page))).await;
     assert!(forced.status == 409 && forced.body.contains("0 of 2 approvals"), "{}", forced.body);
     assert!(there.get("/plans").await.body.contains("0 of 2 approvals"));
+
+    // `hostssl apply` counts as this console does, also when one that requires no approvals was started since.
+    serve_in(one.directory.clone(), team(1), connector(&simulation)).await;
+    let known = StoreReader::open(one.directory.path()).unwrap().listed_approvers().unwrap();
+    let eve = Some("--link of the console gives this name the role planner".to_owned());
+    assert_eq!(known.named, [("ada".to_owned(), None), ("eve".to_owned(), eve)].into());
+    assert_eq!(known.others.unwrap(), "--link of the console does not have this name");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod directory;
 mod error;
 mod inspect;
 mod kept_plans;
+mod listed_roles;
 mod orders;
 mod plan_approvals;
 mod principal;
@@ -43,6 +44,7 @@ pub use directory::AuditKeyLock;
 pub use error::StoreError;
 pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use kept_plans::{KeptPlan, KeptPlanEntry};
+pub use listed_roles::ListedRole;
 pub use orders::{Order, OrderAct};
 pub use plan_approvals::{ApprovalAct, RequiredApprovals};
 pub use probers::{
@@ -113,7 +115,7 @@ impl Journal for Store {
             steps: run.plan.steps().len(),
             principal: principal::principal_to(run.principal),
             first: run.first.clone(),
-            rule: run.approvals.cloned().unwrap_or_default(),
+            rule: run.approvals.cloned(),
         };
         Ok(self.writer.keep(Request::Begin(Box::new(begin))).await?)
     }

@@ -1,5 +1,6 @@
 //! Who approved a plan, and who withdrew that: nothing of it is ever removed.
 
+use crate::listed_roles::listed_approvers;
 use crate::proxied_roles::lower_role;
 use crate::{AuditStore, StoreError, StoreReader};
 use hostssl_remediation::{ApprovalRule, PlanApproval, PlanHash, RunId};
@@ -160,10 +161,13 @@ fn required(connection: &Connection, hash: &PlanHash) -> Result<Option<RequiredA
 pub(crate) fn approvals_to_begin(
     connection: &Connection,
     plan: &str,
-    rule: &ApprovalRule,
+    rule: Option<&ApprovalRule>,
 ) -> Result<Vec<PlanApproval>, StoreError> {
     let Ok(hash) = PlanHash::new(plan) else { return Ok(Vec::new()) };
-    let mut rule = rule.clone();
+    let mut rule = match rule {
+        Some(rule) => rule.clone(),
+        None => ApprovalRule { approvers: listed_approvers(connection)?, ..ApprovalRule::default() },
+    };
     if let Some(required) = required(connection, &hash)? {
         rule.needed = rule.needed.max(required.approvals);
         rule.made_by.push(required.made_by);

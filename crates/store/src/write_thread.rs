@@ -65,7 +65,8 @@ pub(crate) struct Begin {
     pub(crate) steps: usize,
     pub(crate) principal: String,
     pub(crate) first: JournalRecord,
-    pub(crate) rule: ApprovalRule,
+    /// What the process that begins it knows of who approves; otherwise it is what the state knows.
+    pub(crate) rule: Option<ApprovalRule>,
 }
 
 type Job = (Request, oneshot::Sender<Result<(), StoreError>>);
@@ -222,7 +223,7 @@ fn keep_one(transaction: &mut Transaction<'_>, known: &mut Known, request: &Requ
 
 fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> {
     refuse_unfinished(connection, None)?;
-    let approvals = approvals_to_begin(connection, &begin.plan_hash, &begin.rule)?;
+    let approvals = approvals_to_begin(connection, &begin.plan_hash, begin.rule.as_ref())?;
     let exists = "SELECT 1 FROM runs WHERE id = ?1";
     if connection.prepare_cached(exists)?.exists([begin.run.as_str()])? {
         return Err(StoreError::RunExists(begin.run.clone()));
@@ -358,7 +359,7 @@ mod tests {
             steps: 1,
             principal: "{}".into(),
             first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted { reason: None, pace: None } },
-            rule: ApprovalRule::default(),
+            rule: None,
         }))
     }
 

@@ -6,8 +6,8 @@ use hostssl_remediation::{
     ApprovalRule, Approvers, Journal as _, JournalError, JournalEvent, JournalRecord, NewRun, Plan, PlanHash, RunId,
 };
 use hostssl_store::{
-    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, ProxiedRole, RequiredApprovals, SignInLimits, Store,
-    StoreReader, WorkInProgress, WorkKind,
+    AuditStore, KeptLink, KeptPlan, KeptPlanEntry, KeptSession, ListedRole, ProxiedRole, RequiredApprovals,
+    SignInLimits, Store, StoreReader, WorkInProgress, WorkKind,
 };
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
@@ -174,6 +174,33 @@ async fn approvals_are_judged_where_a_run_begins() {
     assert!(team.begin_as("run-1", Some(&also_hers)).await.unwrap_err().contains("1 of 2 approvals"));
     let run = team.begin_as("run-1", Some(&rule)).await.unwrap();
     assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("ada".to_owned(), 4)]);
+}
+
+/// What begins a run without a console counts by the `--link` of the console that was started last.
+#[tokio::test]
+async fn whom_a_console_lists_holds_where_a_run_begins_without_one() {
+    let team = TeamPlan::new();
+    for (person, at_ms) in [("bob", 2), ("eve", 3), ("zoe", 4)] {
+        team.approve(person, at_ms);
+    }
+    let one = |person: &str, role: &str| ListedRole {
+        person: person.to_owned(),
+        role: role.to_owned(),
+        may_approve: role == "approver",
+    };
+    let listed = [one(" Bob", "approver"), one("eve", "viewer")];
+    team.console.keep_listed_roles(&listed, false).unwrap();
+    assert!(team.begin().await.unwrap_err().contains("1 of 2 approvals"));
+    let known = StoreReader::open(team.directory.path()).unwrap().listed_approvers().unwrap();
+    assert_eq!(known.named["bob"], None);
+    assert_eq!(known.named["eve"].as_deref(), Some("--link of the console gives this name the role viewer"));
+    assert_eq!(known.others.as_deref(), Some("--link of the console does not have this name"));
+    // A console has a list of its own.
+    let own = ApprovalRule { needed: 4, ..ApprovalRule::default() };
+    assert!(team.begin_as("run-1", Some(&own)).await.unwrap_err().contains("3 of 4 approvals"));
+    team.console.keep_listed_roles(&listed, true).unwrap();
+    let run = team.begin().await.unwrap();
+    assert_eq!(team.counted(&run), [("bob".to_owned(), 2), ("zoe".to_owned(), 4)], "a proxy may vouch for zoe");
 }
 
 /// A proxy was heard to give someone a lower role, and no session of theirs is left.

@@ -294,7 +294,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
          ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days;
          ALTER TABLE audits DROP COLUMN by_graph;
          ALTER TABLE observations DROP COLUMN known_wire; ALTER TABLE observations DROP COLUMN probed_ms;
-         DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; DROP TABLE invited; DROP TABLE work_in_progress; DROP TABLE approval_changes; DROP TABLE required_approvals; DROP TABLE audit_transcripts; DROP TABLE folded_receipts; DROP TABLE run_approvals; DROP TABLE proxied_roles; DROP TABLE session_uses; DROP TABLE told_audits;
+         DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; DROP TABLE invited; DROP TABLE work_in_progress; DROP TABLE approval_changes; DROP TABLE required_approvals; DROP TABLE audit_transcripts; DROP TABLE folded_receipts; DROP TABLE run_approvals; DROP TABLE proxied_roles; DROP TABLE session_uses; DROP TABLE told_audits; DROP TABLE listed_roles;
          PRAGMA user_version = 4;",
     )
     .unwrap();

@@ -16,7 +16,7 @@ use crate::simulated::scenario_of;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
-use hostssl_formats::{SubscriptionNames, plan_text, run_text};
+use hostssl_formats::{SubscriptionNames, plan_text, run_text, safe};
 use hostssl_model::{Hint, ResourceId};
 use hostssl_remediation::{
     ApprovalRule, Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport,
@@ -196,14 +196,18 @@ fn refuse_unapproved(args: &ApplyArgs, plan: &Plan) -> Result<(), CliError> {
         ));
     }
     let (needed, made_by) = (required.approvals, vec![required.made_by]);
-    let rule = ApprovalRule { needed, made_by, ..ApprovalRule::default() };
+    let rule = ApprovalRule { needed, made_by, approvers: reader.listed_approvers()? };
     let approvals = rule.count(reader.plan_approvals(plan.hash())?);
     if approvals.missing() == 0 {
         return Ok(());
     }
+    let not_counted = approvals.uncounted.iter();
+    let not_counted: String = not_counted
+        .map(|(one, why)| format!("; that of {} does not count, because {why}", safe(&one.person)))
+        .collect();
     let path = quoted(&args.plan.display().to_string());
     Err(CliError::refused(
-        format!("the plan was made in a console and has {}, so nothing was written", approvals.words()),
+        format!("the plan was made in a console and has {}, so nothing was written{not_counted}", approvals.words()),
         Hint::with(
             "approvers who did not make the plan approve it on its page in the console; then run `hostssl apply {}` again",
             &[&path],
