@@ -283,6 +283,7 @@ fn prober_errors() -> Vec<Said> {
     let (path, text) = (|| PathBuf::from("state"), || "x".to_owned());
     let keys = every! {
         KeyError::File { .. } => KeyError::File { path: path(), source: denied() },
+        KeyError::Missing(_) => KeyError::Missing(path()),
         KeyError::Exposed(_) => KeyError::Exposed(path()),
         KeyError::Content { .. } => KeyError::Content { path: path(), source: rcgen::Error::CouldNotParseKeyPair },
     };

@@ -24,7 +24,7 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
@@ -199,13 +199,13 @@ impl Console {
         Ok(Self { shared, listener, tls, links, probers: None })
     }
 
-    /// Serves probers too, on a port of their own.
+    /// Serves probers too, on a port of their own, with the key of a file or with the one that is kept in the state.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] when the key of that port, which is kept in the state, cannot be used.
-    pub fn with_probers(mut self, listener: TcpListener) -> Result<Self, ServeError> {
-        let key = prober_port_key(self.shared.store.directory())?;
+    /// [`ServeError`] when that key cannot be used.
+    pub fn with_probers(mut self, listener: TcpListener, key: Option<&Path>) -> Result<Self, ServeError> {
+        let key = prober_port_key(self.shared.store.directory(), key)?;
         let config = server_config(&key).map_err(ServeError::Tls)?;
         self.probers = Some(ProberDoor { listener, tls: TlsAcceptor::from(Arc::new(config)) });
         Ok(self)

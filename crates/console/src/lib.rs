@@ -9,6 +9,7 @@ mod elsewhere;
 mod endings;
 mod exchanges;
 mod follow;
+mod followed_times;
 mod guard;
 mod heard_of;
 mod http_server;
@@ -42,7 +43,7 @@ pub use options::{
     TlsFiles, TranscriptMessage, WireLook,
 };
 pub use pages::fleet_figures;
-pub use prober_port::{looks_of_probers, prober_port_key};
+pub use prober_port::{has_prober_port_key, looks_of_probers, prober_port_key};
 pub use trouble::Trouble;
 pub use user_role::Role;
 pub use waivers::{ReadText, WaiverSource};

@@ -3,6 +3,7 @@
 use crate::activity_cache::ActivityCache;
 use crate::endings::EndingsCache;
 use crate::exchanges::Exchanges;
+use crate::followed_times::FollowedTimes;
 use crate::guard::session_store::SessionStore;
 use crate::guard::{ListedPeople, SessionStoreError};
 use crate::heard_of::HeardOf;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) endings: EndingsCache,
     /// When other consoles were heard of.
     pub(crate) heard: HeardOf,
+    pub(crate) followed: FollowedTimes,
     pub(crate) zones: ZonesCache,
     pub(crate) waivers: WaiversCache,
     pub(crate) live_pages: Arc<Semaphore>,
@@ -91,6 +93,7 @@ impl Shared {
             activity: ActivityCache::default(),
             endings: EndingsCache::default(),
             heard: HeardOf::default(),
+            followed: FollowedTimes::default(),
             zones: ZonesCache::default(),
             waivers: WaiversCache::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),

@@ -58,14 +58,36 @@ fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whether others than this user may read or write a file.
+/// Whether others than this user may read or write a file. One of root's may be readable for its group, as libpq allows for
+/// a client's key (PostgreSQL, "SSL Support"): a secret that Kubernetes mounts is.
 #[cfg(unix)]
 pub(crate) fn is_exposed(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+    use std::os::unix::fs::MetadataExt as _;
+    let found = fs::metadata(path)?;
+    Ok(is_open(found.mode(), found.uid() == 0 && !rustix::process::geteuid().is_root()))
+}
+
+#[cfg(unix)]
+fn is_open(mode: u32, is_of_root: bool) -> bool {
+    mode & if is_of_root { 0o037 } else { 0o077 } != 0
 }
 
 #[cfg(not(unix))]
 pub(crate) fn is_exposed(_: &Path) -> io::Result<bool> {
     Ok(false)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::is_open;
+
+    #[test]
+    fn a_group_may_read_what_is_roots_alone() {
+        let open = |mode| (is_open(mode, false), is_open(mode, true));
+        assert_eq!(open(0o100_600), (false, false));
+        assert_eq!(open(0o100_440), (true, false));
+        for mode in [0o100_660, 0o100_644, 0o100_604, 0o100_610] {
+            assert_eq!(open(mode), (true, true), "{mode:o}");
+        }
+    }
 }

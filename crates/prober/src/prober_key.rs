@@ -64,6 +64,9 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
+    /// There is no such file, and it was named: none is made in its place.
+    #[error("there is no key {0}")]
+    Missing(PathBuf),
     /// Others may read the file.
     #[error("others may read the key {0}")]
     Exposed(PathBuf),
@@ -82,6 +85,9 @@ impl Advice for KeyError {
     fn advice(&self) -> Hint {
         Hint::from(match self {
             Self::File { .. } => "name a directory that this user may write to",
+            Self::Missing(_) => {
+                "copy the file prober-port-key.pem of the state directory of the console that enrols probers, and name the copy"
+            }
             Self::Exposed(_) => "make the file readable for its owner alone (mode 0600), or remove it and enrol again",
             Self::Content { .. } => {
                 "remove the file, and enrol again: a new key is made; if it is the console's, every prober has to enrol again"
@@ -124,10 +130,24 @@ impl ProberKey {
                 Err(error) => return Err(of_file(error)),
             }
         }
+        Self::load(path)
+    }
+
+    /// Reads the key of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when there is none, or it cannot be read, holds something else, or is open to others.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let of_file = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => KeyError::Missing(path.into()),
+            _ => KeyError::File { path: path.into(), source },
+        };
         if is_exposed(path).map_err(of_file)? {
             return Err(KeyError::Exposed(path.into()));
         }
         let pem = fs::read_to_string(path).map_err(of_file)?;
+        let of_content = |source| KeyError::Content { path: path.into(), source };
         KeyPair::from_pem(&pem).and_then(Self::of).map_err(of_content)
     }
 
@@ -171,6 +191,9 @@ mod tests {
             assert!(matches!(ProberKey::load_or_make(&path), Err(KeyError::Exposed(_))));
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
+        let other = folder.path().join("other.pem");
+        assert!(matches!(ProberKey::load(&other), Err(KeyError::Missing(_))));
+        assert!(!other.exists() && ProberKey::load(&path).unwrap().pin() == pin);
         fs::write(&path, "-----BEGIN NOTHING-----").unwrap();
         assert!(matches!(ProberKey::load_or_make(&path), Err(KeyError::Content { .. })));
     }

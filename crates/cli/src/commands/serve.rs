@@ -41,6 +41,10 @@ pub(crate) struct ServeArgs {
     /// Also listen here for probers in zones, enrolled by `hostssl zones enrol`. TLS must end here, not in something in front.
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address, requires = "zones")]
     pub(crate) prober_listen: Option<SocketAddr>,
+    /// The private key of that port in PEM, for its owner alone (default: one that is made in the state directory). Consoles of one
+    /// shared store that probers reach under one address need the same.
+    #[arg(long, value_name = "FILE", requires = "prober_listen")]
+    pub(crate) prober_key: Option<PathBuf>,
     /// Another name under which browsers reach the console, such as console.example; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = host)]
     pub(crate) host: Vec<String>,
@@ -178,7 +182,7 @@ pub(crate) fn run(args: &ServeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
         let console = match probers {
-            Some(listener) => console.with_probers(listener)?,
+            Some(listener) => console.with_probers(listener, args.prober_key.as_deref())?,
             None => console,
         };
         announce(&console, &directory, args, terminal);

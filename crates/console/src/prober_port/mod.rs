@@ -13,11 +13,23 @@ pub use taken_answers::looks_of_probers;
 use hostssl_prober::{KeyError, ProberKey};
 use std::path::Path;
 
-/// The console's key on its port for probers: made once, and kept in the state.
+/// The console's own key on its port for probers, in its state.
+const OWN_KEY: &str = "prober-port-key.pem";
+
+/// The console's key on its port for probers: that of a file, or one of its own, which is made once and kept in the state.
 ///
 /// # Errors
 ///
 /// [`KeyError`] when it can be neither read nor made.
-pub fn prober_port_key(state: &Path) -> Result<ProberKey, KeyError> {
-    ProberKey::load_or_make(&state.join("prober-port-key.pem"))
+pub fn prober_port_key(state: &Path, file: Option<&Path>) -> Result<ProberKey, KeyError> {
+    match file {
+        Some(file) => ProberKey::load(file),
+        None => ProberKey::load_or_make(&state.join(OWN_KEY)),
+    }
+}
+
+/// Whether a state has a key of its own for that port.
+#[must_use]
+pub fn has_prober_port_key(state: &Path) -> bool {
+    state.join(OWN_KEY).exists()
 }

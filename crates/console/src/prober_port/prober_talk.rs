@@ -2,6 +2,7 @@
 //! that a prober says changes either.
 
 use super::taken_answers::{TakenAnswer, take_answer};
+use crate::reply::Failure;
 use crate::shared::Shared;
 use axum::Extension;
 use axum::body::{Body, to_bytes};
@@ -69,8 +70,7 @@ pub(super) async fn talk(
 ) -> Response {
     let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let (key, body) = (key.to_string(), (body, said));
-    let find = key.clone();
-    let known = match shared.ask(move |store| store.prober_of_key(&find)).await {
+    let known = match find(&shared, &key).await {
         Ok(known) => known,
         Err(_) => return refused(Refusal::not_now()),
     };
@@ -94,6 +94,21 @@ pub(super) async fn talk(
             refused(refusal)
         }
     }
+}
+
+/// Who has a key. What another console has kept a moment ago counts: a prober that enrolled there takes it as final when it is
+/// refused.
+async fn find(shared: &Shared, key: &str) -> Result<Option<ProberEntry>, Failure> {
+    let ask = || {
+        let key = key.to_owned();
+        shared.ask(move |store| store.prober_of_key(&key))
+    };
+    let known = ask().await?;
+    if known.is_some() || shared.store.directory().shared().is_none() {
+        return Ok(known);
+    }
+    shared.followed.next().await;
+    ask().await
 }
 
 /// Makes a key known, if it comes with a secret that was given out for that.

@@ -9,7 +9,7 @@ use crate::state::instant;
 use crate::stdout;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hostssl_console::prober_port_key;
+use hostssl_console::{has_prober_port_key, prober_port_key};
 use hostssl_formats::output::Format;
 use hostssl_formats::probers_json::{self, ListedProber, ListedRefusal};
 use hostssl_formats::probers_text;
@@ -17,6 +17,7 @@ use hostssl_model::nearest;
 use hostssl_prober::JoinString;
 use hostssl_store::{AuditStore, ProberEntry, ProberRefusal, ZoneProbers};
 use jiff::Timestamp;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a join string can be used.
@@ -45,6 +46,11 @@ impl ConsoleStateArgs {
     fn open(&self) -> Result<AuditStore, CliError> {
         self.state.open_to_keep(self.simulate.is_some())
     }
+
+    /// Whether the state is a copy of a store that other machines have too.
+    fn is_shared(&self) -> bool {
+        self.simulate.is_none() && self.state.store.is_some()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +61,9 @@ pub(crate) struct EnrolProberArgs {
     /// The address of the console's port for probers, as machines in the zone reach it.
     #[arg(long, value_name = "URL")]
     url: String,
+    /// The key of that port, where the console was started with --prober-key (default: the one in its state directory).
+    #[arg(long, value_name = "FILE")]
+    prober_key: Option<PathBuf>,
     #[command(flatten)]
     of: ZoneFileArgs,
     #[command(flatten)]
@@ -90,7 +99,14 @@ pub(super) fn enrol(args: &EnrolProberArgs, terminal: &TerminalArgs) -> Result<E
         return Err(CliError::usage(what, "`hostssl zones list` shows the zones"));
     }
     let store = args.state.open()?;
-    let pin = prober_port_key(store.directory())?.pin();
+    // One that is made here is not that of the console, where this may be another machine.
+    if args.state.is_shared() && args.prober_key.is_none() && !has_prober_port_key(store.directory()) {
+        return Err(CliError::usage(
+            "the key of a port for probers is not shared, and this copy of the store has none",
+            "give the key of the console with --prober-key, or use its machine and its --state",
+        ));
+    }
+    let pin = prober_port_key(store.directory(), args.prober_key.as_deref())?.pin();
     let join = JoinString::new(&args.url, pin).map_err(|_| {
         let what = "--url is not the address of a port for probers";
         CliError::usage(what, "give scheme, host and port alone, such as https://console.example:8444")
