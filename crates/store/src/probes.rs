@@ -107,10 +107,10 @@ impl AuditStore {
             }
             let mut insert =
                 transaction.prepare_cached("INSERT INTO probe_endpoints (probe, seq, document) VALUES (?1, ?2, ?3)")?;
-            let mut tally = [0_i64; 3];
+            let (mut tally, mut deflater) = ([0_i64; 3], Deflater::new());
             let mut present = false;
             for (seq, endpoint) in (done..).zip(endpoints) {
-                insert.execute(params![num, seq, deflated(&endpoint.document)])?;
+                insert.execute(params![num, seq, deflater.deflated(&endpoint.document)])?;
                 if let Some((host, look)) = &endpoint.listener {
                     present |= fold_probe(transaction, probe, host, look, endpoint.at_ms)?;
                 }
@@ -236,10 +236,22 @@ fn endpoints(connection: &Connection, probe: &str, page: Page) -> Result<Vec<Str
 
 /// Reports are much alike within: a hundred thousand of them take a fraction of their size.
 pub(crate) fn deflated(document: &str) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    // A vector takes what it is given.
-    let _ = encoder.write_all(document.as_bytes());
-    encoder.finish().unwrap_or_default()
+    Deflater::new().deflated(document)
+}
+
+/// Deflates one document after the other. What it works with is several times as large as a document, and is made once.
+pub(crate) struct Deflater(ZlibEncoder<Vec<u8>>);
+
+impl Deflater {
+    pub(crate) fn new() -> Self {
+        Self(ZlibEncoder::new(Vec::new(), Compression::fast()))
+    }
+
+    pub(crate) fn deflated(&mut self, document: &str) -> Vec<u8> {
+        // A vector takes what it is given.
+        let _ = self.0.write_all(document.as_bytes());
+        self.0.reset(Vec::new()).unwrap_or_default()
+    }
 }
 
 pub(crate) fn inflated(bytes: &[u8]) -> Result<String, StoreError> {

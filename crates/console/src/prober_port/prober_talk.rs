@@ -217,7 +217,6 @@ async fn looks(
     answers: Vec<ProberAnswer>,
     ended: Option<u64>,
 ) -> Result<ProberReply, Refusal> {
-    saw(shared, prober, None).await?;
     let now = Timestamp::now();
     let taken: Vec<TakenAnswer> = answers.into_iter().map(|answer| take_answer(&prober.zone, answer, now)).collect();
     let mut unkept: Vec<(HostPort, String)> = taken.iter().filter_map(refusal_of).collect();

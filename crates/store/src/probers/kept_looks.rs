@@ -1,7 +1,7 @@
 //! What probers were asked, and what they saw.
 
 use crate::believed::MAX_VIOLATIONS;
-use crate::probes::{deflated, inflated};
+use crate::probes::{Deflater, inflated};
 use crate::{AuditStore, StoreError, StoreReader};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -87,15 +87,18 @@ impl AuditStore {
         })
     }
 
-    /// Keeps what a prober saw, all of it together. Returns the targets that it was never asked about: of these nothing is
-    /// kept. To send the same twice changes nothing.
+    /// Keeps what a prober saw, all of it together, and that it was heard of. Returns the targets that it was never asked about: of
+    /// these nothing is kept. To send the same twice changes nothing.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn keep_answers(&self, id: &str, answers: &[KeptAnswer], at_ms: i64) -> Result<Vec<(String, u16)>, StoreError> {
         self.write(|transaction| {
-            let mut strangers = Vec::new();
+            // In the same commit: each waits for the disk, and is an entry of a shared store.
+            let seen = "UPDATE probers SET seen_ms = ?2 WHERE id = ?1";
+            transaction.prepare_cached(seen)?.execute(params![id, at_ms])?;
+            let (mut strangers, mut deflater) = (Vec::new(), Deflater::new());
             for answer in answers {
                 let answered = "UPDATE prober_targets SET answered_ms = ?4, missing = ?5 \
                                 WHERE prober = ?1 AND host = ?2 AND port = ?3";
@@ -104,7 +107,7 @@ impl AuditStore {
                     strangers.push((answer.host.clone(), answer.port));
                     continue;
                 }
-                keep_looks(transaction, id, answer)?;
+                keep_looks(transaction, id, answer, &mut deflater)?;
             }
             Ok(strangers)
         })
@@ -167,7 +170,12 @@ impl StoreReader {
 }
 
 /// Keeps the looks of one answer. A name that has addresses again is no longer one that has none.
-fn keep_looks(transaction: &Transaction<'_>, id: &str, answer: &KeptAnswer) -> Result<(), StoreError> {
+fn keep_looks(
+    transaction: &Transaction<'_>,
+    id: &str,
+    answer: &KeptAnswer,
+    deflater: &mut Deflater,
+) -> Result<(), StoreError> {
     let mut keep = transaction.prepare_cached(
         "INSERT INTO prober_looks (prober, host, port, address, weight, taken_ms, document) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
@@ -175,20 +183,24 @@ fn keep_looks(transaction: &Transaction<'_>, id: &str, answer: &KeptAnswer) -> R
          WHERE excluded.taken_ms > taken_ms",
     )?;
     for look in &answer.looks {
-        let (document, weight) = (deflated(&look.document), look.weight);
+        let (document, weight) = (deflater.deflated(&look.document), look.weight);
         keep.execute(params![id, answer.host, answer.port, look.address, weight, look.taken_ms, document])?;
     }
     let resolved = answer.looks.iter().filter(|look| !look.address.is_empty()).map(|look| look.taken_ms).max();
     if let Some(resolved) = resolved {
         let outdated = "DELETE FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 AND address = '' \
                         AND taken_ms < ?4";
-        transaction.execute(outdated, params![id, answer.host, answer.port, resolved])?;
+        transaction.prepare_cached(outdated)?.execute(params![id, answer.host, answer.port, resolved])?;
     }
     // One who invents addresses would fill the disk: those that were looked at longest ago go.
+    let many = "SELECT 1 FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 LIMIT 1 OFFSET ?4";
+    let to = params![id, answer.host, answer.port, MAX_KEPT_ADDRESSES];
+    if !transaction.prepare_cached(many)?.exists(to)? {
+        return Ok(());
+    }
     let surplus = "DELETE FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 AND address IN \
                    (SELECT address FROM prober_looks WHERE prober = ?1 AND host = ?2 AND port = ?3 \
                     GROUP BY address ORDER BY max(taken_ms) DESC, address LIMIT -1 OFFSET ?4)";
-    let to = params![id, answer.host, answer.port, MAX_KEPT_ADDRESSES];
     transaction.prepare_cached(surplus)?.execute(to)?;
     Ok(())
 }
