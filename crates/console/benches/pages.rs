@@ -1,14 +1,23 @@
 //! Time and size of every page over 10,000 servers and 100 audits, and the memory of the console. Run with
-//! `cargo bench -p hostssl-console`. The state is made by another process, so that its memory is not counted.
+//! `cargo bench -p hostssl-console --bench pages`. The state is made by another process, so that its memory is not counted.
+//!
+//! `HOSTSSL_BENCH_SERVERS` and `HOSTSSL_BENCH_AUDITS` give another size; of more servers, no whole report is made. With
+//! `HOSTSSL_BENCH_STORE=15`, the other process keeps the audits in a store in PostgreSQL of that version, and the console has a copy of it.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise and tells")]
 
-use hostssl_store::{AuditStore, server_key};
+use hostssl_store::{AuditStore, StateDirectory, server_key};
+use hostssl_store_postgres::PostgresLog;
 use hostssl_test_support::audited::AuditedFleet;
-use hostssl_test_support::served_console::{Served, Visitor, connector, options, serve_over, simulation};
-use std::path::Path;
+use hostssl_test_support::postgres::{RealServer, USER, installed};
+use hostssl_test_support::real_login::login_at;
+use hostssl_test_support::served_console::{Served, Visitor, connector, options, serve_state, simulation};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Servers and audits, where nothing else is asked for.
 const SERVERS: usize = 10_000;
 const AUDITS: u64 = 100;
 /// Each page is asked for so many times.
@@ -16,32 +25,81 @@ const TIMES: usize = 30;
 /// People who read at once.
 const READERS: usize = 50;
 
+/// A size that was asked for.
+fn size<T: FromStr>(name: &str, usual: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, word, directory] = arguments.as_slice()
-        && word == "make"
-    {
-        return make(Path::new(directory));
+    match arguments.as_slice() {
+        [_, word, directory] if word == "make" => return make(PathBuf::from(directory).into()),
+        [_, word, directory, port, root] if word == "make" => {
+            return make(copy(Path::new(directory), port.parse().unwrap(), Path::new(root)));
+        }
+        _ => {}
     }
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(measure());
 }
 
-fn make(directory: &Path) {
+/// A copy of the store at this port.
+fn copy(directory: &Path, port: u16, root: &Path) -> StateDirectory {
+    std::fs::create_dir_all(directory).unwrap();
+    let log = PostgresLog::new(vec![login_at(port, root, "postgres", USER)], directory);
+    StateDirectory::copy_of(directory.to_path_buf(), Arc::new(log))
+}
+
+fn make(directory: StateDirectory) {
     let store = AuditStore::open(directory).unwrap();
-    let mut fleet = AuditedFleet::large(SERVERS);
-    for audit in 0..AUDITS {
+    let (mut fleet, audits) =
+        (AuditedFleet::large(size("HOSTSSL_BENCH_SERVERS", SERVERS)), size("HOSTSSL_BENCH_AUDITS", AUDITS));
+    for audit in 0..audits {
         fleet.flip(usize::try_from(audit).unwrap(), 100);
-        store.save(&fleet.report(audit)).unwrap();
+        let report = fleet.report(audit);
+        let began = Instant::now();
+        store.save(&report).unwrap();
+        if audit < 2 || audit + 1 == audits {
+            println!("audit {audit} is kept in {:?}; memory {} MB", began.elapsed(), memory());
+        }
     }
 }
 
-async fn measure() {
-    let served = serve_over(options(), connector(simulation(Duration::ZERO))).await;
-    let own = std::env::current_exe().unwrap();
+/// Has another process make the state, and tells what it took. With a server, it is made in its store.
+fn have_made(directory: &Path, server: Option<&RealServer>) -> StateDirectory {
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap());
     let began = Instant::now();
-    let made = std::process::Command::new(own).arg("make").arg(served.directory.path()).status().unwrap();
-    assert!(made.success());
-    println!("{SERVERS} servers in {AUDITS} audits, kept in {:?}", began.elapsed());
+    let Some(server) = server else {
+        assert!(other.arg("make").arg(directory).status().unwrap().success());
+        println!("kept in {:?}: {} MB", began.elapsed(), megabytes(directory));
+        return directory.to_path_buf().into();
+    };
+    let (theirs, own) = (directory.join("theirs"), directory.join("own"));
+    other.arg("make").arg(&theirs).arg(server.port.to_string()).arg(server.root());
+    assert!(other.status().unwrap().success());
+    println!("kept in a store in {:?}: {} MB in the copy", began.elapsed(), megabytes(&theirs));
+    let log = "SELECT count(*) || ' entries, ' || sum(octet_length(body)) / 1000000 || ' MB' FROM hostssl.log";
+    let told = server.command("psql", "").args(["-X", "-A", "-t", "-c", log]).output().unwrap();
+    println!("the log has {}", String::from_utf8_lossy(&told.stdout).trim());
+    let (state, began) = (copy(&own, server.port, &server.root()), Instant::now());
+    drop(AuditStore::open(state.clone()).unwrap());
+    println!("copied in {:?}: {} MB", began.elapsed(), megabytes(&own));
+    state
+}
+
+/// How large the database of a state is.
+fn megabytes(directory: &Path) -> u64 {
+    std::fs::metadata(directory.join("hostssl.db")).unwrap().len() / 1_000_000
+}
+
+async fn measure() {
+    let (servers, audits) = (size("HOSTSSL_BENCH_SERVERS", SERVERS), size("HOSTSSL_BENCH_AUDITS", AUDITS));
+    let directory = Arc::new(tempfile::tempdir().unwrap());
+    let version = std::env::var("HOSTSSL_BENCH_STORE").ok().map(|version| version.parse().unwrap());
+    let settings = [("fsync", "on"), ("log_statement", "none"), ("shared_buffers", "128MB")];
+    let server = version.map(|version| RealServer::start(version, installed(version).unwrap(), &settings));
+    println!("{servers} servers in {audits} audits");
+    let state = have_made(directory.path(), server.as_ref());
+    let served = serve_state(state, directory, options(), connector(simulation(Duration::ZERO))).await;
     let visitor = served.visitor().await;
     println!("memory at the start: {} MB", memory());
     let key = server_key(&AuditedFleet::large(100).id("server-00042"));
@@ -66,12 +124,14 @@ async fn measure() {
         page(&visitor, &path, TIMES).await;
     }
     println!("memory after every page: {} MB", memory());
-    println!("\nnot pages, but whole reports:");
-    page(&visitor, &format!("/runs/{run}/judged?profile=strict"), 3).await;
-    for format in ["csv", "json", "yaml"] {
-        page(&visitor, &format!("/runs/{run}/export?format={format}"), 3).await;
+    if servers <= SERVERS {
+        println!("\nnot pages, but whole reports:");
+        page(&visitor, &format!("/runs/{run}/judged?profile=strict"), 3).await;
+        for format in ["csv", "json", "yaml"] {
+            page(&visitor, &format!("/runs/{run}/export?format={format}"), 3).await;
+        }
+        println!("memory after whole reports: {} MB\n", memory());
     }
-    println!("memory after whole reports: {} MB\n", memory());
     readers(&served, &visitor).await;
     println!("memory after {READERS} readers: {} MB", memory());
 }

@@ -17,7 +17,7 @@ mod prober_run;
 pub use console_line::{ConsoleError, PROBER_PATH};
 pub use fence::{AZURE_NAMES, AddressNet, DEFAULT_PORTS, FencedDial, InvalidNet, ProberFence};
 pub use join_string::{InvalidJoin, JoinString, hash_of_secret};
-pub use pinned_tls::{pin_of_certificate, server_config};
+pub use pinned_tls::{StrangerKey, client_config, pin_of_certificate, server_config};
 pub use prober_key::{KeyError, KeyPin, ProberKey};
 pub use prober_memory::MemoryError;
 pub use prober_news::{ProberNews, RoundTally};

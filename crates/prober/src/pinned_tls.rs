@@ -40,10 +40,14 @@ pub fn server_config(key: &ProberKey) -> Result<ServerConfig, Error> {
 }
 
 /// The key that answered in place of the console's, if one did.
-pub(crate) type StrangerKey = Arc<Mutex<Option<KeyPin>>>;
+pub type StrangerKey = Arc<Mutex<Option<KeyPin>>>;
 
-/// How a prober reaches the console with this pin.
-pub(crate) fn client_config(key: &ProberKey, pin: KeyPin) -> Result<(ClientConfig, StrangerKey), Error> {
+/// How a prober reaches the console with this pin, and where it is told which other key answered.
+///
+/// # Errors
+///
+/// None that a key of this crate can cause.
+pub fn client_config(key: &ProberKey, pin: KeyPin) -> Result<(ClientConfig, StrangerKey), Error> {
     let provider = Arc::new(ring::default_provider());
     let stranger = StrangerKey::default();
     let verifier = PinnedConsole { provider: Arc::clone(&provider), pin, stranger: Arc::clone(&stranger) };

@@ -50,12 +50,18 @@ impl AuditedFleet {
     pub fn large(servers: usize) -> Self {
         let mut fleet = Self(Vec::new());
         for number in 0..servers {
-            fleet.add(&format!("server-{number:05}"), if number % 10 == 0 { "off" } else { "on" });
+            fleet.push(&format!("server-{number:05}"), if number % 10 == 0 { "off" } else { "on" });
         }
+        fleet.sort();
         fleet
     }
 
     pub fn add(&mut self, name: &str, require: &str) {
+        self.push(name, require);
+        self.sort();
+    }
+
+    fn push(&mut self, name: &str, require: &str) {
         let mut posture = posture(0, name, Kind::Flexible);
         posture.readings = vec![
             (Name::RequireSecureTransport, switch(require)),
@@ -63,7 +69,6 @@ impl AuditedFleet {
             known(Name::SslMaxProtocolVersion, ""),
         ];
         self.0.push(posture);
-        self.sort();
     }
 
     pub fn remove(&mut self, name: &str) {
@@ -180,7 +185,7 @@ impl AuditedFleet {
     }
 
     fn sort(&mut self) {
-        self.0.sort_by_key(|posture| posture.server.id.to_lowercase());
+        self.0.sort_by_cached_key(|posture| posture.server.id.to_lowercase());
     }
 }
 
