@@ -11,14 +11,14 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(crate) struct FollowedTimes(watch::Sender<u64>);
 
 impl FollowedTimes {
-    /// Once more.
-    pub(crate) fn again(&self) {
+    /// Counts that it was tried once more.
+    pub(crate) fn has_followed(&self) {
         self.0.send_modify(|times| *times += 1);
     }
 
     /// Waits until the copy has all that the store had when this was called, or until that could not be achieved. It asks the store nothing
     /// that is not asked anyway, so that strangers may cause it.
-    pub(crate) async fn next(&self) {
+    pub(crate) async fn wait_for_next(&self) {
         let mut times = self.0.subscribe();
         // The one in progress may have begun before.
         let enough = *times.borrow_and_update() + 2;

@@ -37,6 +37,6 @@ pub(crate) async fn follow(shared: Shared) {
             tracing::warn!(%error, "the shared store cannot be followed");
         }
         was_reached = error.is_none();
-        shared.followed.again();
+        shared.followed.has_followed();
     }
 }

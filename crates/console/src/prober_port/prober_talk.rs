@@ -107,7 +107,7 @@ async fn find(shared: &Shared, key: &str) -> Result<Option<ProberEntry>, Failure
     if known.is_some() || shared.store.directory().shared().is_none() {
         return Ok(known);
     }
-    shared.followed.next().await;
+    shared.followed.wait_for_next().await;
     ask().await
 }
 
