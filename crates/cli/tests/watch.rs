@@ -91,11 +91,11 @@ fn what_changed_is_told_once_and_in_the_words_of_the_receiver() {
     assert!(quiet.code == 0 && quiet.stdout.contains("no change"), "{}{}", quiet.stdout, quiet.stderr);
     switch(&state, "Enabled");
     // What cannot be told is not lost, and neither an audit of some controls nor one of another cloud stands in its way.
-    let (refusing, _received) = receiver(&[404]);
-    assert_eq!(watch(&["--webhook", &refusing]).code, 1);
+    let (url, received) = receiver(&[404, 200]);
+    assert_eq!(watch(&["--webhook", &url]).code, 1);
+    received.recv().unwrap();
     run(&["audit", "--simulate", "--state", &state, "--control", "pending-restart", "-q"]);
     run(&["audit", "--simulate", "enforced", "--state", &state, "-q"]);
-    let (url, received) = receiver(&[200]);
     assert_eq!(watch(&["--webhook", &url, "--webhook-kind", "slack"]).code, 0);
     let slack: Value = serde_json::from_str(&received.recv().unwrap().1).unwrap();
     let text = slack["text"].as_str().unwrap();
@@ -175,11 +175,10 @@ fn a_message_that_is_too_long_is_shortened_and_says_so() {
     watch(&["-q"]);
     switch(&state, "Disabled");
     switch_server(&state, "pg-audit-trail", "Disabled");
-    let (url, received) = receiver(&[413, 413]);
+    let (url, received) = receiver(&[413, 413, 413, 200]);
     let refused = watch(&["--webhook", &url, "-o", "none"]);
     assert!(refused.code == 1 && refused.stderr.contains("413 Payload Too Large"), "{}", refused.stderr);
     assert_eq!(received.iter().take(2).map(|(_, body)| body.matches("\"fingerprint\"").count()).last(), Some(1));
-    let (url, received) = receiver(&[413, 200]);
     let done = watch(&["--webhook", &url, "-o", "none"]);
     assert_eq!(done.code, 3, "{}", done.stderr);
     let (whole, short) = (received.recv().unwrap().1, received.recv().unwrap().1);
@@ -296,13 +295,13 @@ fn what_changed_is_appended_to_a_file_and_counted_for_prometheus() {
     let differences: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |line: &Value| line["changes"][0]["difference"].clone();
     assert_eq!(differences.iter().map(of).collect::<Vec<_>>(), ["new", "fixed"], "{text}");
-    // A file that takes nothing loses nothing: the audit is not kept, and the next one tells it.
+    // A file that takes nothing keeps no other from being told.
     switch(&state, "Disabled");
     if std::path::Path::new("/dev/full").exists() {
         let full = watch(&["--append", "/dev/full"]);
         assert!(full.code == 1 && full.stderr.contains("the file /dev/full did not accept"), "{}", full.stderr);
     }
-    assert_eq!(watch(&files).code, 3);
+    assert_eq!(watch(&files).code, 3, "the file was not told yet");
     assert_eq!(std::fs::read_to_string(&changes).unwrap().lines().count(), 3);
     let both = path("both");
     for (wrong, why) in [
@@ -452,4 +451,29 @@ fn each_receiver_is_told_what_it_was_not_told_yet() {
     let late = watch(&file);
     assert!(late.stderr.contains("was told of last is deleted, so that changes before"), "{}", late.stderr);
     assert!(!watch(&file).stderr.contains("is deleted"));
+}
+
+/// One that is down is told later, and no other is told again.
+#[test]
+fn a_receiver_that_is_down_lets_no_other_be_told_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (state, changes) = (path("state"), path("changes.jsonl"));
+    // Nothing answers a second message to the one that takes the first.
+    let ((up, of_up), (down, of_down)) = (receiver(&[200]), receiver(&[404, 200]));
+    let all = ["--webhook", &*up, "--webhook", &*down, "--append", &*changes];
+    let watch = || run(&[&["watch", "--once", "--simulate", "--state", &state][..], &all].concat());
+    watch();
+    switch(&state, "Disabled");
+    let first = watch();
+    assert!(first.code == 1 && first.stdout.contains("1 new failure"), "{}{}", first.stdout, first.stderr);
+    let second = watch();
+    assert_eq!(second.code, 3, "what it tells is new to one: {}", second.stderr);
+    assert!(second.stdout.contains("no change") && !second.stderr.contains("did not accept"), "{}", second.stdout);
+    assert_eq!(std::fs::read_to_string(&changes).unwrap().lines().count(), 1);
+    let messages = |all: Receiver<(String, String)>| all.iter().map(|(_, body)| body).collect::<Vec<_>>();
+    let (up, down) = (messages(of_up), messages(of_down));
+    assert_eq!((up.len(), down.len()), (1, 2));
+    assert!(down.iter().all(|message| message.contains("\"new\"")), "{down:?}");
+    assert_eq!(watch().code, 0);
 }

@@ -41,8 +41,7 @@ pub(crate) const HELP: &str =
     "The state keeps which audit each webhook, the file of --append and standard output were told of
 last: they continue there. One that was told nothing yet begins with the newest kept audit of the
 same cloud, scope and controls; without one, there is nothing to compare and nothing is reported.
-Changes that a webhook or the file did not accept are sent again with the next audit. With --once,
-such an audit is not kept.
+Changes that a webhook or the file did not accept are sent to it again with the next audit.
 
 Exit codes:
   0  stopped by a signal; with --once: nothing is worse than before
@@ -50,7 +49,8 @@ Exit codes:
   2  wrong usage
   3  with --once: a control newly fails, or fails with another value
   4  with --once: no new failure, but not everything could be checked or compared
-  With --once and no earlier audit, the codes are those of `hostssl audit`.";
+  With --once, 0, 3 and 4 compare with what each receiver was told last, and the worst counts;
+  with no earlier audit, they are those of `hostssl audit`.";
 
 /// The variable with the address of a webhook.
 const WEBHOOK_VARIABLE: &str = "HOSTSSL_WEBHOOK";
@@ -264,6 +264,9 @@ impl Watch<'_> {
         let report = Arc::new(report);
         let activity = Arc::new(self.who(&report, tenants).await);
         let before = self.before.replace(report.clone());
+        // What a receiver did not accept before counts when it is told.
+        let of_receivers = self.receivers.iter().filter(|_| self.args.once).filter_map(|one| one.exit(&report));
+        let of_receivers: Vec<Exit> = of_receivers.collect();
         // First those who are not here.
         let told = self.receivers.iter_mut().map(async |receiver| match receiver.notify(&report, &activity).await {
             Ok(()) => true,
@@ -274,25 +277,19 @@ impl Watch<'_> {
         });
         // All at once: one that hangs does not hold up the others.
         let is_told = futures::future::join_all(told).await.into_iter().all(|told| told);
-        // A single round that was not told must not be what the next one is compared with.
-        let may_be_kept = is_told || !self.args.once;
-        let is_kept = may_be_kept && self.keep(&report, transcripts, began);
+        let is_kept = self.keep(&report, transcripts, began);
         if is_kept {
             let told = self.receivers.iter().filter(|one| !one.is_behind).map(|one| (&*one.key, &*report.run.id));
             last_told::keep(self.args, &report.run, &told.collect::<Vec<_>>(), self.patience(began));
         }
-        if may_be_kept {
-            if self.args.run.wire.probe && self.args.run.keep.keeps(self.args.run.connect.simulate.is_some()) {
-                print_ended_looks(vantages, &self.args.run.keep.state, self.args.run.connect.simulate.is_some());
-            }
-        } else {
-            stderr!("note: this audit was not kept, so that the next one reports the changes again");
+        let (keep, simulated) = (&self.args.run.keep, self.args.run.connect.simulate.is_some());
+        if self.args.run.wire.probe && keep.keeps(simulated) {
+            print_ended_looks(vantages, &keep.state, simulated);
         }
-        let keep = &self.args.run.keep.state;
-        let place = (keep, self.args.run.connect.simulate.is_some(), self.patience(began));
+        let place = (&keep.state, simulated, self.patience(began));
         warn_of_policies(tenants, &report, place, profile, self.terminal, &mut self.policies_told).await;
         // They count what is kept.
-        let measured = if is_told || !self.args.once { self.write_metrics() } else { Ok(()) };
+        let measured = self.write_metrics();
         let mut shown = Ok(());
         let exit = match before {
             None => {
@@ -315,7 +312,8 @@ impl Watch<'_> {
             }
             Some(before) => {
                 shown = self.show(before.clone(), report.clone(), activity).await;
-                diff::exit(&diff_knowing(&before, &report, &self.known), &before, &report)
+                let own = diff::exit(&diff_knowing(&before, &report, &self.known), &before, &report);
+                of_receivers.into_iter().fold(own, worse)
             }
         };
         if is_kept && shown.is_ok() {
@@ -436,6 +434,12 @@ fn write(
             io::Write::write_all(out, b"\n")
         }),
     }
+}
+
+/// The worse end of two comparisons.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let rank = |exit| [Exit::AllPass, Exit::Incomplete, Exit::Findings].iter().position(|known| *known == exit);
+    if rank(other) > rank(one) { other } else { one }
 }
 
 fn ended_early(report: &AuditReport) -> bool {

@@ -1,7 +1,9 @@
 //! Where changes are told to those who are not here: webhooks, and a file.
 
 use super::change_log;
+use crate::commands::diff;
 use crate::error::CliError;
+use crate::exit::Exit;
 use clap::ValueEnum;
 use hostssl_audit::{ActivityRead, Diff, LastKnown, diff_knowing, name_authors};
 use hostssl_azure::ca_certificates;
@@ -159,6 +161,12 @@ impl Receiver {
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let place = self.place.map(|(place, of)| format!(" (number {place} of {of})")).unwrap_or_default();
         format!("the webhook at {}{port}{place}", one_line(url.host_str().unwrap_or("no host")))
+    }
+
+    /// How an audit compares with the one that it was last told of.
+    pub(super) fn exit(&self, after: &AuditReport) -> Option<Exit> {
+        let before = self.told.as_ref()?;
+        Some(diff::exit(&diff_knowing(before, after, &self.known), before, after))
     }
 
     /// Tells what changed since it was last told, if anything did. When that fails, the next audit tells it again.
