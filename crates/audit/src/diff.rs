@@ -7,7 +7,8 @@ mod last_known;
 
 use crate::Who;
 use hostssl_model::{
-    AuditReport, ControlId, Finding, GapScope, Outcome, Reading, Reason, Scope, Server, ServerReport, WireObservation,
+    Apart, AuditReport, ControlId, Finding, GapScope, Hidden, Outcome, Reading, Server, ServerReport, Unlisted,
+    WireObservation,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,16 +98,6 @@ pub enum ListedBy {
     After,
 }
 
-/// Why two audits have nothing in common that could be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Apart {
-    /// They are of different clouds, one of which may be simulated. Not even a server of the same id is the same one.
-    Clouds,
-    /// They asked no tenant in common. A subscription may have moved from one to the other, so that servers of the same id are
-    /// compared.
-    Tenants,
-}
-
 /// Two audits, compared.
 #[derive(Debug)]
 pub struct Diff<'a> {
@@ -173,7 +164,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             .collect(),
         not_in_scope: Vec::new(),
         times_go_back: began(after).zip(began(before)).is_some_and(|(after, before)| after < before),
-        apart: apart(before, after),
+        apart: after.listing().apart(before.listing()),
     };
     if diff.apart == Some(Apart::Clouds) {
         let listed =
@@ -185,7 +176,9 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     for (id, new) in &news {
         match olds.get(id) {
             Some(old) => compare(&mut diff, old, new, differ, comparable),
-            None if !is_asked_for(&new.server, before, after) || was_left_out_by_tags(&new.server, before) => {
+            None if !before.listing().is_asked_for(&new.server, after.listing())
+                || was_left_out_by_tags(&new.server, before) =>
+            {
                 diff.not_in_scope.push(NotInScope { server: new, listed: ListedBy::After });
                 continue;
             }
@@ -197,81 +190,19 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
         if news.contains_key(id) {
             continue;
         }
-        let change = missing(&old.server, after);
-        // Tags come and go: a server that a scope by tags no longer lists may have lost them.
-        let may_lack_tags = change.difference == Difference::Gone && !after.run.scope.tags.is_empty();
-        if is_asked_for(&old.server, after, before) && !may_lack_tags {
-            diff.changes.push(change);
-        } else {
-            diff.not_in_scope.push(NotInScope { server: old, listed: ListedBy::Before });
+        match missing(&old.server, before, after) {
+            Some(change) => diff.changes.push(change),
+            None => diff.not_in_scope.push(NotInScope { server: old, listed: ListedBy::Before }),
         }
     }
     diff.not_in_scope.sort_by_key(|one| one.listed);
     diff
 }
 
-/// Whether two audits have nothing in common. A tenant counts where it was signed in to, or had a subscription.
-fn apart(before: &AuditReport, after: &AuditReport) -> Option<Apart> {
-    if before.run.cloud != after.run.cloud {
-        return Some(Apart::Clouds);
-    }
-    let tenants = |audit: &AuditReport| -> BTreeSet<String> {
-        let signed_in = audit.run.principals.iter().filter_map(|one| one.tenant.as_deref());
-        let listed = audit.subscriptions.iter().map(|one| &*one.tenant);
-        signed_in.chain(listed).map(str::to_lowercase).collect()
-    };
-    let (old, new) = (tenants(before), tenants(after));
-    (!old.is_empty() && !new.is_empty() && old.is_disjoint(&new)).then_some(Apart::Tenants)
-}
-
-/// Whether an audit was asked for all places that the other one was asked for: each of the three narrows the others.
-fn covers(own: &[Vec<String>; 3], other: &[Vec<String>; 3]) -> bool {
-    own.iter()
-        .zip(other)
-        .all(|(own, other)| own.is_empty() || (!other.is_empty() && other.iter().all(|name| own.contains(name))))
-}
-
-/// Whether an audit was asked for a server that the other one listed. Where that cannot be told, it was.
-fn is_asked_for(server: &Server, by: &AuditReport, other: &AuditReport) -> bool {
-    let (scope, subscription) = (&by.run.scope, server.subscription());
-    if !scope.admits(server) || scope.excepts(server).is_some() || is_excepted(server, by) {
-        return false;
-    }
-    let place = |scope: &Scope| {
-        [&scope.tenants, &scope.management_groups, &scope.subscriptions]
-            .map(|names| names.iter().map(|name| name.to_lowercase()).collect::<Vec<String>>())
-    };
-    let own = place(scope);
-    let has_seen = by.subscriptions.iter().any(|one| one.id == subscription);
-    let is_hidden = by.gaps.iter().any(|gap| gap.unchecked.reason.leaves_incomplete() && hides(&gap.scope, server));
-    if apart(by, other).is_some() {
-        return false;
-    }
-    if covers(&own, &place(&other.run.scope)) || has_seen || is_hidden {
-        return true;
-    }
-    // Which subscriptions a tenant or a management group has, only the audit itself knows, and this one is not among them.
-    let name = other.subscriptions.iter().find(|one| one.id == subscription).map(|one| &*one.name);
-    let is_named = |selector: &String| {
-        selector.eq_ignore_ascii_case(subscription.as_str())
-            || name.is_some_and(|name| hostssl_model::matches_pattern(selector, name))
-    };
-    scope.subscriptions.iter().any(is_named)
-}
-
-/// Whether an audit says that it left a server out on request. The tags for which it did so are not those of another day.
-fn is_excepted(server: &Server, by: &AuditReport) -> bool {
-    let id = server.id.to_lowercase();
-    by.gaps.iter().any(|gap| {
-        gap.unchecked.reason == Reason::Excepted
-            && matches!(&gap.scope, GapScope::Server(of) if of.to_lowercase() == id)
-    })
-}
-
 /// Whether a server that an audit by tags did not list was there already, where that audit saw everything: it lacked the tags.
 fn was_left_out_by_tags(server: &Server, by: &AuditReport) -> bool {
     let is_older = made_after(server, by) == Some(false);
-    !by.run.scope.tags.is_empty() && is_older && missing(server, by).difference == Difference::Gone
+    !by.run.scope.tags.is_empty() && is_older && by.listing().hidden(&server.id).is_none()
 }
 
 /// Whether a server was made after an audit had begun, where that is known.
@@ -415,28 +346,13 @@ fn not_understood<'a>(new: &'a ServerReport, after: &'a AuditReport) -> Option<C
     Some(Change { difference: Difference::NotVisible, server: &new.server, before: None, after: None, why, who: None })
 }
 
-/// What can be said of a server that the later audit does not list.
-fn missing<'a>(server: &'a Server, after: &'a AuditReport) -> Change<'a> {
-    let subscription = server.subscription();
-    let why = if let Some(gap) =
-        after.gaps.iter().find(|gap| gap.unchecked.reason.leaves_incomplete() && hides(&gap.scope, server))
-    {
-        Some(NotLooked::Gap(gap))
-    } else if after.subscriptions.iter().any(|one| one.id == subscription) {
-        None
-    } else {
-        Some(NotLooked::SubscriptionNotSeen)
+/// What can be said of a server that the later audit does not list; nothing where it was not asked for it.
+fn missing<'a>(server: &'a Server, before: &AuditReport, after: &'a AuditReport) -> Option<Change<'a>> {
+    let (difference, why) = match after.listing().unlisted(server, before.listing()) {
+        Unlisted::NotAsked => return None,
+        Unlisted::Hidden(Hidden::Gap(gap)) => (Difference::NotVisible, Some(NotLooked::Gap(gap))),
+        Unlisted::Hidden(Hidden::SubscriptionNotSeen) => (Difference::NotVisible, Some(NotLooked::SubscriptionNotSeen)),
+        Unlisted::Gone => (Difference::Gone, None),
     };
-    let difference = if why.is_some() { Difference::NotVisible } else { Difference::Gone };
-    Change { difference, server, before: None, after: None, why, who: None }
-}
-
-/// Whether a gap may be the reason that a server is not listed. A tenant, a management group or a name may hold any
-/// server.
-fn hides(gap: &GapScope, server: &Server) -> bool {
-    match gap {
-        GapScope::AllSubscriptions | GapScope::Tenant(_) | GapScope::ManagementGroup(_) | GapScope::Name(_) => true,
-        GapScope::Subscription(id) => id.eq_ignore_ascii_case(server.subscription().as_str()),
-        GapScope::Server(id) => id.to_lowercase() == server.id.to_lowercase(),
-    }
+    Some(Change { difference, server, before: None, after: None, why, who: None })
 }

@@ -4,10 +4,10 @@
 //! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see
 //! everything, or that is compared with one of other rules or another scope, never passes.
 
-use crate::{Apart, Difference, ListedBy, diff};
+use crate::{Difference, ListedBy, diff};
 use hostssl_model::{
-    AuditEnd, AuditReport, BaselineUse, ControlId, FailOn, Finding, FindingPlace, Gated, Outcome, ResourceId, Scope,
-    Severity, WaiverState,
+    Apart, AuditEnd, AuditReport, BaselineUse, ControlId, FailOn, Finding, FindingPlace, Gated, Outcome, ResourceId,
+    Scope, Severity, WaiverState,
 };
 use std::collections::BTreeSet;
 

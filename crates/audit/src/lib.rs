@@ -19,7 +19,7 @@ mod who;
 pub use control::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 pub use controls::{ALL, control, find};
 pub use declared::{minimal_tls_version, ssl_enforcement};
-pub use diff::{Apart, Change, Diff, Difference, LastKnown, ListedBy, NotInScope, NotLooked, diff, diff_knowing};
+pub use diff::{Change, Diff, Difference, LastKnown, ListedBy, NotInScope, NotLooked, diff, diff_knowing};
 pub use evaluate::{evaluate, needed_parameters, server_report};
 pub use gate::gate;
 pub use mapping::{Basis, Mapping};

@@ -5,9 +5,9 @@
 mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
-use hostssl_audit::{Apart, Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing};
+use hostssl_audit::{Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing};
 use hostssl_model::{
-    AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Subscription, Unchecked, Vantage,
+    Apart, AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Subscription, Unchecked, Vantage,
     WireListener, WireObservation, WireTransport,
 };
 use proptest::prelude::*;

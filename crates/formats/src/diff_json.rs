@@ -272,8 +272,8 @@ impl<'a> DiffV1<'a> {
             after: AuditV1::from(after),
             times_go_back: diff.times_go_back,
             apart: diff.apart.map(|apart| match apart {
-                audit::Apart::Clouds => ApartV1::Clouds,
-                audit::Apart::Tenants => ApartV1::Tenants,
+                model::Apart::Clouds => ApartV1::Clouds,
+                model::Apart::Tenants => ApartV1::Tenants,
             }),
             summary: SummaryV1 {
                 new: count(audit::Difference::New),

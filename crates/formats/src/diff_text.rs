@@ -3,8 +3,8 @@
 use crate::headline::plural;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, portal_link, safe, write_list};
 use crate::{waiver_text, who_text};
-use hostssl_audit::{Apart, Change, Diff, Difference, ListedBy, NotLooked};
-use hostssl_model::{AuditReport, Finding, Outcome};
+use hostssl_audit::{Change, Diff, Difference, ListedBy, NotLooked};
+use hostssl_model::{Apart, AuditReport, Finding, Outcome};
 use std::io::{self, Write};
 
 /// The columns of the changes.

@@ -17,6 +17,7 @@ mod id;
 mod kind;
 mod known_standing;
 mod listener;
+mod listing;
 mod lock;
 mod network;
 mod newest_look;
@@ -54,6 +55,7 @@ pub use known_standing::KnownStanding;
 pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
+pub use listing::{Apart, Hidden, Listing, Unlisted};
 pub use lock::ManagementLock;
 pub use network::{NetworkAccess, PrivateNetwork};
 pub use newest_look::standing_looks;

@@ -1,6 +1,6 @@
 //! What audits before the two that are compared found last: what an outage hid is neither new nor lost.
 
-use super::{Change, Diff, Difference, by_id, compared, difference, is_asked_for, made_after, missing};
+use super::{Change, Diff, Difference, by_id, compared, difference, made_after, missing};
 use hostssl_model::{AuditReport, ControlId, Finding, Outcome, Server};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ impl LastKnown {
     /// that is made again under the same name is another one.
     pub fn learn(&mut self, report: &AuditReport) {
         let listed: BTreeSet<String> = report.servers.iter().map(|one| one.server.id.to_lowercase()).collect();
-        let is_hidden = |server: &Server| missing(server, report).difference == Difference::NotVisible;
+        let is_hidden = |server: &Server| report.listing().hidden(&server.id).is_some();
         self.servers.retain(|id, server| listed.contains(id) || is_hidden(server));
         self.findings.retain(|(id, _), _| self.servers.contains_key(id));
         for server in &report.servers {
@@ -47,8 +47,8 @@ impl LastKnown {
     fn gone<'a>(&'a self, before: &'a AuditReport, after: &'a AuditReport) -> Vec<Change<'a>> {
         let (olds, news) = (by_id(before), by_id(after));
         let others = self.servers.iter().filter(|(id, _)| !olds.contains_key(*id) && !news.contains_key(*id));
-        let asked = others.filter(|(_, server)| after.run.scope.tags.is_empty() && is_asked_for(server, after, before));
-        asked.map(|(_, server)| missing(server, after)).filter(|one| one.difference == Difference::Gone).collect()
+        let missing = others.filter_map(|(_, server)| missing(server, before, after));
+        missing.filter(|change| change.difference == Difference::Gone).collect()
     }
 }
 
