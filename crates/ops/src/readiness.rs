@@ -88,6 +88,10 @@ impl Readiness {
         let mut found = Self::default();
         let mut some = Vec::with_capacity(AT_ONCE);
         store.each_server(audit, &filter, &mut |server| {
+            // Those of another tenant or cloud are for a plan of theirs.
+            if !subscriptions.iter().any(|one| one.id == server.server.subscription()) {
+                return;
+            }
             some.push(server);
             if some.len() == AT_ONCE {
                 found.ask(audit, &subscriptions, &some, &censuses);

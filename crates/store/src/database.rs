@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
 const APPLICATION: i64 = 0x686f_7374;
 /// One script for each version, from version 1 on. A script never changes once it was released.
-const MIGRATIONS: [&str; 22] = [
+const MIGRATIONS: [&str; 23] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -37,6 +37,7 @@ const MIGRATIONS: [&str; 22] = [
     include_str!("migrations/20.sql"),
     include_str!("migrations/21.sql"),
     include_str!("migrations/22.sql"),
+    include_str!("migrations/23.sql"),
 ];
 /// The version from which on the present is kept; it is made of what older versions kept.
 const PRESENT: i64 = 5;

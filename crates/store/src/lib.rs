@@ -31,11 +31,11 @@ mod work_in_progress;
 mod write_thread;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, Facets, GapGroup,
-    HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, PresentFigures, RunMark, ServerChange,
-    ServerDetail, ServerFilter, ServerOutcomes, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
-    StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork, StoredReading,
-    StoredUnchecked, StoredVantage, TagName, server_key,
+    AuditEntry, AuditId, AuditStore, ControlTally, EndedLook, Enforcement, EnforcementTally, EvidenceAges, Facets,
+    GapGroup, HistoryEntry, KnownFromZones, NewerWords, NewestLook, Page, PlaceGap, PresentFigures, RunMark,
+    ServerChange, ServerDetail, ServerFilter, ServerOutcomes, ServerPage, ServerReason, ServerRow, ServerSort,
+    ServerWrite, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredNetwork,
+    StoredReading, StoredUnchecked, StoredVantage, TagName, server_key,
 };
 pub use believed::MAX_VIOLATIONS;
 pub use census::{CensusEntry, KeptCensusOf};

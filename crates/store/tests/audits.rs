@@ -350,7 +350,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 22 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 23 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &AuditedFleet::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
@@ -521,7 +521,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
             "DROP TABLE tags; ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days; \
              ALTER TABLE audits DROP COLUMN by_graph; \
              ALTER TABLE observations DROP COLUMN known_wire; ALTER TABLE observations DROP COLUMN probed_ms; \
-             DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; DROP TABLE invited; DROP TABLE work_in_progress; DROP TABLE approval_changes; DROP TABLE required_approvals; DROP TABLE audit_transcripts; DROP TABLE folded_receipts; DROP TABLE run_approvals; DROP TABLE proxied_roles; DROP TABLE session_uses; DROP TABLE told_audits; DROP TABLE listed_roles; PRAGMA user_version = 6;",
+             DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; DROP TABLE invited; DROP TABLE work_in_progress; DROP TABLE approval_changes; DROP TABLE required_approvals; DROP TABLE audit_transcripts; DROP TABLE folded_receipts; DROP TABLE run_approvals; DROP TABLE proxied_roles; DROP TABLE session_uses; DROP TABLE told_audits; DROP TABLE listed_roles; DROP TABLE unlisted; DROP TABLE searched; PRAGMA user_version = 6;",
         )
         .unwrap();
     drop(database);

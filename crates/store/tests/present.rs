@@ -40,30 +40,6 @@ fn opened() -> (tempfile::TempDir, AuditStore) {
 }
 
 #[test]
-fn servers_of_another_scope_or_cloud_are_out_of_sight_and_those_that_are_gone_are_not() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = AuditStore::open(directory.path()).unwrap();
-    let fleet = AuditedFleet::small();
-    let of = |minute: u64, names: &[&str], how: &dyn Fn(&mut hostssl_model::AuditRun)| {
-        let mut report = fleet.report(minute);
-        report.servers.retain(|server| names.contains(&server.server.name()));
-        how(&mut report.run);
-        store.save(&report).unwrap();
-        store.out_of_sight(&store.latest().unwrap().unwrap()).unwrap()
-    };
-    let names: Vec<String> = fleet.report(1).servers.iter().map(|one| one.server.name().to_owned()).collect();
-    let [first, second, ..] = &names[..] else { panic!("{names:?}") };
-    let scope = |name: &str| Scope { servers: vec![name.to_owned()], ..Default::default() };
-    assert_eq!(of(1, &[first], &|run| run.scope = scope(first)), 0);
-    assert_eq!(of(2, &[second], &|run| run.scope = scope(second)), 1, "two narrow scopes");
-    assert_eq!(of(3, &[second], &|_| {}), 0, "everything was listed, and the first is gone");
-    let tenant = |name: &str| Scope { tenants: vec![name.to_owned()], ..Default::default() };
-    assert_eq!(of(4, &[first], &|run| run.scope = tenant("a")), 1, "another tenant");
-    assert_eq!(of(5, &[first, second], &|_| {}), 0);
-    assert_eq!(of(6, &[first], &|run| run.cloud = "elsewhere".to_owned()), 1, "another cloud");
-}
-
-#[test]
 fn an_audit_that_did_not_probe_erases_nothing() {
     let (_directory, store) = opened();
     let mut fleet = AuditedFleet::small();
@@ -294,7 +270,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
          ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days;
          ALTER TABLE audits DROP COLUMN by_graph;
          ALTER TABLE observations DROP COLUMN known_wire; ALTER TABLE observations DROP COLUMN probed_ms;
-         DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; DROP TABLE invited; DROP TABLE work_in_progress; DROP TABLE approval_changes; DROP TABLE required_approvals; DROP TABLE audit_transcripts; DROP TABLE folded_receipts; DROP TABLE run_approvals; DROP TABLE proxied_roles; DROP TABLE session_uses; DROP TABLE told_audits; DROP TABLE listed_roles;
+         DROP TABLE prober_targets; DROP TABLE prober_looks; DROP TABLE prober_refusals; DROP TABLE join_secrets; DROP TABLE probers; DROP TABLE copy_of; DROP TABLE kept_plans; DROP TABLE plan_approvals; DROP INDEX orders_of_plan; DROP TABLE sessions; DROP TABLE sign_in_links; DROP TABLE invited; DROP TABLE work_in_progress; DROP TABLE approval_changes; DROP TABLE required_approvals; DROP TABLE audit_transcripts; DROP TABLE folded_receipts; DROP TABLE run_approvals; DROP TABLE proxied_roles; DROP TABLE session_uses; DROP TABLE told_audits; DROP TABLE listed_roles; DROP TABLE unlisted; DROP TABLE searched;
          PRAGMA user_version = 4;",
     )
     .unwrap();

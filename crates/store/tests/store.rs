@@ -304,7 +304,7 @@ fn what_is_not_ours_or_not_sound_is_refused_with_what_to_do() {
         made(directory);
         raw(directory).pragma_update(None, "user_version", 99).unwrap();
     });
-    assert!(matches!(newer, StoreError::NewerVersion { found: 99, known: 22 }), "{newer:?}");
+    assert!(matches!(newer, StoreError::NewerVersion { found: 99, known: 23 }), "{newer:?}");
     let foreign = refusal(&|directory| raw(directory).execute_batch("CREATE TABLE theirs (x)").unwrap());
     assert!(matches!(foreign, StoreError::Foreign(_)), "{foreign:?}");
     let noise = refusal(&|directory| {

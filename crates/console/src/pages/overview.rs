@@ -189,6 +189,8 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
     let before = changes.as_ref().map(|changes| changes.previous.known_standings());
+    // Servers of another scope are no part of what is compared with the audit before.
+    let own = store.present_of(&audit)?.standings;
     let lost = changes.as_ref().map_or(0, |changes| changes.lost);
     let places = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from);
     let (mut places, harmless): (Vec<Place>, Vec<Place>) = places.partition(|place| place.missed);
@@ -199,7 +201,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
     let figure = |standing: Standing| Figure {
         badge: standing.into(),
         number: count(standings.count(standing)),
-        shift: before.and_then(|before| shift(standing, &standings, &before)),
+        shift: before.and_then(|before| shift(standing, &own, &before)),
         standing,
         definition: definition(standing, &audit.asked),
     };
@@ -212,14 +214,14 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         clients: readiness.iter().flat_map(|one| &one.first).map(|one| in_short(censuses.get(&one.key))).collect(),
         census: readiness.as_ref().map(|one| census_of(one, &censuses)).unwrap_or_default(),
         answer: answer(&standings, &audit.asked),
-        headline: before.map(|before| Headline::of(&standings, &before, lost)),
+        headline: before.map(|before| Headline::of(&own, &before, lost)),
         servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
         ago: Ago::new(audit.started_ms),
         figures: FIGURES.map(figure).into(),
         beside: beside.map(|one| (one.as_str(), format!("{} {}", count(standings.count(one)), one.words()))).collect(),
         bar: Bar::of(&standings),
-        trend: Trend::of(&past, &standings, &store.run_marks(since)?, now_ms),
+        trend: Trend::of(&past, &own, &store.run_marks(since)?, now_ms),
         parts: breakdowns(
             &facets,
             by_tag(&store.tags(&audit)?, tag, &standings),

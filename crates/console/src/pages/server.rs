@@ -402,7 +402,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
             let Some(newest) = store.last_audit_of(&key)? else { return Ok(None) };
             let audit = if at.run.is_empty() { Some(newest.clone()) } else { store.audit(&at.run)? };
             let Some(audit) = audit else { return Ok(None) };
-            let gone = store.latest()?.is_some_and(|latest| latest.started_ms > newest.started_ms && latest.whole);
+            let gone = store.is_gone(&key)?;
             let detail = store.server(&audit, &key)?;
             Ok(detail.map(|detail| (audit.id == newest.id, gone, audit, detail)))
         })

@@ -17,13 +17,17 @@ pub(crate) fn changes(
     count: u32,
 ) -> Result<(Vec<ServerChange>, u64), StoreError> {
     let source = ServerSource::of(audit);
-    let found =
-        format!("SELECT o.server, {COARSE} AS coarse, o.standing FROM {} WHERE {}", source.table, source.condition);
+    // A server of another scope is not new because the earlier audit did not list it.
+    let since = if audit.present.is_some() { "o.at_ms >= (SELECT started_ms FROM audits WHERE num = ?1)" } else { "1" };
+    let found = format!(
+        "SELECT o.server, {COARSE} AS coarse, o.standing, {since} AS is_own FROM {} WHERE {}",
+        source.table, source.condition,
+    );
     let mut statement = connection.prepare_cached(&format!(
         "WITH p AS (SELECT server, {COARSE} AS coarse, standing FROM observations WHERE audit = ?2), q AS ({found}) \
          SELECT {}, c.before, c.after, count(*) OVER () FROM ( \
            SELECT q.server AS server, p.standing AS before, q.standing AS after FROM q LEFT JOIN p USING (server) \
-             WHERE q.coarse IS NOT p.coarse \
+             WHERE q.coarse IS NOT p.coarse AND (q.is_own OR p.server IS NOT NULL) \
          ) c JOIN {} WHERE {} AND o.server = c.server \
          ORDER BY c.after DESC, c.before, s.name COLLATE NOCASE LIMIT ?3",
         source.row(),

@@ -232,12 +232,11 @@ impl ServerFacts {
         }
     }
 
-    /// What was observed at `observed_at`, to be judged again, with what was observed of the primary. `None` for a server of
-    /// a kind that this version does not know.
-    pub(crate) fn posture(&self, observed_at: &str) -> Result<Option<ObservedServer>, StoreError> {
+    /// The server itself. `None` for one of a kind that this version does not know.
+    pub(crate) fn server(&self) -> Result<Option<model::Server>, StoreError> {
         let id = |text: &str| ResourceId::try_from(text).map_err(|_| corrupt("an id"));
         let Some(kind) = model::Kind::from_code(&self.kind) else { return Ok(None) };
-        let server = model::Server {
+        Ok(Some(model::Server {
             id: id(&self.id)?,
             kind,
             location: self.location.as_str().into(),
@@ -250,7 +249,13 @@ impl ServerFacts {
             administrator: None,
             created_at: None,
             network: self.network.as_deref().map(StoredNetwork::network).unwrap_or_default(),
-        };
+        }))
+    }
+
+    /// What was observed at `observed_at`, to be judged again, with what was observed of the primary. `None` for a server of
+    /// a kind that this version does not know.
+    pub(crate) fn posture(&self, observed_at: &str) -> Result<Option<ObservedServer>, StoreError> {
+        let Some(server) = self.server()? else { return Ok(None) };
         let readings = self.readings.iter().filter_map(|one| one.reading().transpose()).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {
             None => None,

@@ -2,7 +2,8 @@
 
 use super::column_codes::{Code as _, listed, outcome_from, read_standings, unsigned};
 use super::document::{self, RunDocument, StoredScope};
-use super::types::{AuditEntry, EnforcementTally, Page, PresentFigures};
+use super::rows::{PRESENT, PRESENT_IN_SCOPE};
+use super::types::{AuditEntry, EnforcementTally, EvidenceAges, Page, PresentFigures};
 use crate::StoreError;
 use hostssl_model::{AuditAsked, Enforcement, Outcome, Principal, Standing, Standings, Summary, Word, WorstListener};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
@@ -21,6 +22,10 @@ pub(crate) fn audit(connection: &Connection, id: &str) -> Result<Option<AuditEnt
     Ok(entries(connection, &format!("{AUDIT} WHERE id = ?1"), &[&id])?.pop())
 }
 
+pub(crate) fn audit_by_number(connection: &Connection, number: i64) -> Result<Option<AuditEntry>, StoreError> {
+    Ok(entries(connection, &format!("{AUDIT} WHERE num = ?1"), &[&number])?.pop())
+}
+
 /// Where the servers of an audit stood by what that audit itself saw, without what others had seen: the figures of its
 /// report.
 pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Result<Standings, StoreError> {
@@ -36,7 +41,7 @@ pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Res
     Ok(standings)
 }
 
-/// The newest audit, and the present that began with it.
+/// The newest audit that says something about everything, with the counts of the present.
 pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
     let sql = format!(
         "{AUDIT} ORDER BY whole DESC, CASE WHEN whole THEN stopped END, CASE WHEN whole THEN controls <> '' END, \
@@ -48,17 +53,15 @@ pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, Stor
     Ok(Some(audit))
 }
 
-/// Where the servers of an audit stand now. Those of the newest audit are counted as the present is, with what was found since.
+/// Where the servers of an audit stand now. Those of the newest audit are all of its scope in the present, with what was found since
+/// and what an audit of the same scope found that it could not search for.
 pub(crate) fn present_of(connection: &Connection, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
-    if let Some(newest) = latest(connection)?.filter(|newest| newest.num == audit.num) {
-        let changed = "SELECT count(*) FROM current WHERE at_ms >= ?1 AND changed_ms IS NOT NULL";
-        let changed: i64 = connection.prepare_cached(changed)?.query_row([newest.started_ms], |row| row.get(0))?;
-        return Ok(PresentFigures { standings: newest.standings, changed: unsigned(changed) });
-    }
-    let mut statement = connection.prepare_cached(
-        "SELECT c.standing, count(*), count(c.changed_ms) FROM observations o JOIN current c ON c.server = o.server \
-         WHERE o.audit = ?1 GROUP BY 1",
-    )?;
+    let is_newest = latest(connection)?.is_some_and(|newest| newest.num == audit.num);
+    let of_audit = "o.server IN (SELECT server FROM observations WHERE audit = ?1)";
+    let in_scope = if is_newest { PRESENT_IN_SCOPE } else { of_audit };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT o.standing, count(*), count(o.changed_ms) FROM current o WHERE {PRESENT} AND {in_scope} GROUP BY 1",
+    ))?;
     let mut rows = statement.query([audit.num])?;
     let mut found = PresentFigures::default();
     while let Some(row) = rows.next()? {
@@ -74,10 +77,10 @@ fn present_version(connection: &Connection) -> Result<i64, StoreError> {
 
 /// The counts of the present, of which every list is a part.
 fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT outcome, enforcement, standing, count(*) FROM current WHERE at_ms >= ?1 GROUP BY 1, 2, 3",
-    )?;
-    let mut rows = statement.query([audit.started_ms])?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT outcome, enforcement, standing, count(*) FROM current o WHERE {PRESENT} GROUP BY 1, 2, 3",
+    ))?;
+    let mut rows = statement.query([audit.num])?;
     (audit.summary, audit.tally, audit.standings) = Default::default();
     while let Some(row) = rows.next()? {
         let servers = unsigned(row.get(3)?);
@@ -100,17 +103,28 @@ pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) ->
     Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
 }
 
-/// How many servers other audits saw, in another scope or cloud, and neither this one nor a newer one could see: that they are
-/// not in its present says nothing of them.
+/// How many servers of the present count with evidence that is not whole: an audit since then could not search for them, or the one
+/// that listed them last, which is of another scope than this one, could not check everything.
 pub(crate) fn out_of_sight(connection: &Connection, audit: &AuditEntry) -> Result<u64, StoreError> {
-    // Of a cloud, an audit of everything in every tenant lists what those of a part have seen.
-    let sees_all = audit.whole && audit.scope.tenants.is_empty();
-    let sql = "SELECT count(*) FROM current c JOIN audits a ON a.num = c.audit WHERE c.at_ms < ?1 AND (a.cloud <> ?2 \
-               OR (NOT ?3 AND a.scope <> (SELECT scope FROM audits WHERE num = ?4)))";
-    let count = connection
-        .prepare_cached(sql)?
-        .query_row((audit.started_ms, &audit.cloud, sees_all, audit.num), |row| row.get(0))?;
+    let sql = format!(
+        "SELECT count(*) FROM current o LEFT JOIN audits l ON l.num = o.audit WHERE {PRESENT} AND \
+         (o.server IN (SELECT server FROM unlisted) OR o.at_ms < ?2 AND NOT ifnull(json_extract(l.run, '$.complete'), 1))"
+    );
+    let count = connection.prepare_cached(&sql)?.query_row([audit.num, audit.started_ms], |row| row.get(0))?;
     Ok(unsigned(count))
+}
+
+/// How old the evidence is that the servers of the present of an audit count by.
+pub(crate) fn evidence_ages(connection: &Connection, audit: &AuditEntry) -> Result<EvidenceAges, StoreError> {
+    let sql = format!(
+        "SELECT min(at_ms), max(at_ms), min(probed_ms), max(probed_ms), count(probed_ms) FROM current o WHERE {PRESENT}"
+    );
+    let ages = connection.prepare_cached(&sql)?.query_row([audit.num], |row| {
+        let pair = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(at)?.zip(row.get(at + 1)?));
+        let [audited_ms, probed_ms] = [pair(0)?, pair(2)?].map(|pair| pair.map(<[i64; 2]>::from));
+        Ok(EvidenceAges { audited_ms, probed_ms, probed_servers: unsigned(row.get(4)?) })
+    })?;
+    Ok(ages)
 }
 
 /// The audit that saw a server last, for its present.
@@ -179,8 +193,7 @@ fn pair(connection: &Connection, condition: &str) -> Result<Option<(AuditEntry, 
         .query_row([], |row| Ok::<[i64; 2], _>([row.get(0)?, row.get(1)?]))
         .optional()?;
     let Some([before, after]) = numbers else { return Ok(None) };
-    let by_number = |number: i64| entries(connection, &format!("{AUDIT} WHERE num = ?1"), &[&number]);
-    Ok(by_number(before)?.pop().zip(by_number(after)?.pop()))
+    Ok(audit_by_number(connection, before)?.zip(audit_by_number(connection, after)?))
 }
 
 fn entries(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<AuditEntry>, StoreError> {

@@ -34,6 +34,7 @@ mod tags;
 mod told_audits;
 mod types;
 mod unchecked;
+mod unlisted;
 pub(crate) mod writes;
 
 pub(crate) use entries::{
@@ -41,7 +42,11 @@ pub(crate) use entries::{
     out_of_sight, present_of, trend,
 };
 pub(crate) use report::{check_documents, report as report_of};
-pub(crate) use writes::has_changes;
+
+/// Whether there is something that the present does not have yet.
+pub(crate) fn has_changes(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(writes::has_changes(connection)? || unlisted::has_new(connection)?)
+}
 
 pub use document::{StoredFinding, StoredNetwork, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
@@ -51,9 +56,9 @@ pub use save::server_key;
 pub use server_detail::ServerDetail;
 pub use server_evidence::{EndedLook, KnownFromZones};
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
-    PlaceGap, PresentFigures, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort,
-    ServerWrite, StoredGap, TagName,
+    AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, EvidenceAges, Facets, GapGroup, HistoryEntry,
+    NewestLook, Page, PlaceGap, PresentFigures, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason,
+    ServerRow, ServerSort, ServerWrite, StoredGap, TagName,
 };
 pub use unchecked::StoredUnchecked;
 
@@ -145,7 +150,7 @@ impl AuditStore {
         self.write(|connection| save::save(connection, report, now_ms))
     }
 
-    /// Takes in what runs have changed and read back since the last time.
+    /// Takes in what runs have changed and read back since the last time, and what audits did not list that an earlier version kept.
     ///
     /// # Errors
     ///
@@ -155,16 +160,48 @@ impl AuditStore {
             return Ok(());
         }
         let now_ms = jiff::Timestamp::now().as_millisecond();
-        self.write(|transaction| writes::fold_changes(transaction, now_ms))
+        self.write(|transaction| {
+            writes::fold_changes(transaction, now_ms)?;
+            unlisted::search(transaction)
+        })
     }
 
-    /// How many servers other audits saw, in another scope or cloud, that the present of this one cannot show.
+    /// Whether a server is gone: an audit that began after it was last listed was asked for it, listed its place whole, and it was
+    /// not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn is_gone(&self, key: &str) -> Result<bool, StoreError> {
+        self.read(|connection| unlisted::is_gone(connection, key))
+    }
+
+    /// Where the servers of an audit stand now, by what was changed and seen since too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn present_of(&self, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
+        self.read(|connection| present_of(connection, audit))
+    }
+
+    /// How many servers of the present count with evidence that is not whole: an audit since then could not search for them, or the
+    /// one that listed them last, which is of another scope than this one, could not check everything.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn out_of_sight(&self, audit: &AuditEntry) -> Result<u64, StoreError> {
         self.read(|connection| out_of_sight(connection, audit))
+    }
+
+    /// How old the evidence is that the servers of the present of an audit count by.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn evidence_ages(&self, audit: &AuditEntry) -> Result<EvidenceAges, StoreError> {
+        self.read(|connection| entries::evidence_ages(connection, audit))
     }
 
     /// Audits, the newest first, and how many there are.

@@ -24,12 +24,19 @@ pub(crate) fn report(
     audit: &AuditEntry,
     filter: &ServerFilter,
 ) -> Result<AuditReport, StoreError> {
-    let mut servers = Vec::new();
-    let mut summary = Summary::default();
+    let mut report = report_without_servers(connection, audit)?;
+    let (servers, summary) = (&mut report.servers, &mut report.summary);
     let newer = each_server(connection, audit, filter, &mut |server| {
         summary.count(server.outcome);
         servers.push(server);
     })?;
+    report.run.complete &= newer.gaps.is_empty();
+    report.gaps.extend(newer.gaps);
+    Ok(report)
+}
+
+/// What an audit was asked for, and where it looked.
+pub(crate) fn report_without_servers(connection: &Connection, audit: &AuditEntry) -> Result<AuditReport, StoreError> {
     let run = AuditRun {
         id: audit.id.clone(),
         started_at: audit.started_at.clone(),
@@ -40,12 +47,11 @@ pub(crate) fn report(
         profile: audit.profile.clone(),
         asked: audit.asked.clone(),
         tool_version: audit.tool_version.clone(),
-        complete: audit.complete && newer.gaps.is_empty(),
+        complete: audit.complete,
     };
     let overlay = Overlay { waived_then: Some(audit.waived.clone()), ..Overlay::default() };
-    let (subscriptions, mut gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
-    gaps.extend(newer.gaps);
-    Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay })
+    let (subscriptions, gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
+    Ok(AuditReport { run, summary: Summary::default(), subscriptions, servers: Vec::new(), gaps, overlay })
 }
 
 /// Hands over the servers of an audit that pass the filter one by one, in the order of the report. Returns what of them this

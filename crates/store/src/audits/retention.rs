@@ -29,7 +29,7 @@ fn prune(transaction: &Transaction<'_>, retain: u32) -> Result<u64, StoreError> 
         .query_map([retain], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for audit in &old {
-        for table in ["observations", "audit_gaps", "audit_subscriptions", "audit_transcripts"] {
+        for table in ["observations", "audit_gaps", "audit_subscriptions", "audit_transcripts", "searched"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE audit = ?1"), [audit])?;
         }
         transaction.execute("DELETE FROM audits WHERE num = ?1", [audit])?;
@@ -37,6 +37,7 @@ fn prune(transaction: &Transaction<'_>, retain: u32) -> Result<u64, StoreError> 
     if !old.is_empty() {
         transaction.execute_batch(
             "DELETE FROM current WHERE server NOT IN (SELECT server FROM observations);
+             DELETE FROM unlisted WHERE server NOT IN (SELECT server FROM current);
              DELETE FROM facts WHERE num NOT IN (SELECT facts FROM observations UNION SELECT facts FROM current);
              DELETE FROM tags WHERE facts NOT IN (SELECT num FROM facts);
              DELETE FROM judgements

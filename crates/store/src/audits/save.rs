@@ -6,6 +6,7 @@ use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
 use super::kept_documents::{json, keep_facts, keep_judgement};
 use super::types::{AuditId, EnforcementTally};
+use super::unlisted;
 use crate::StoreError;
 use crate::work_in_progress::forget_work;
 use hostssl_model::{
@@ -28,6 +29,7 @@ pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport, now_ms: 
         insert_server(transaction, (audit, started_ms), &report.run, server)?;
     }
     current::finish(transaction, audit)?;
+    unlisted::search(transaction)?;
     forget_work(transaction, &report.run.id)?;
     Ok(report.run.id.clone())
 }
@@ -164,6 +166,7 @@ fn insert_server(
         narrowed: run.asked.is_narrowed().then_some((&seen, &judged)),
     };
     let (known, since_ms) = current::fold(transaction, &look)?;
+    unlisted::found(transaction, (server, audit))?;
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO observations (audit, server, facts, judgement, outcome, enforcement, tls, state, \

@@ -162,9 +162,10 @@ pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Face
     found.subscriptions = names.into_iter().map(|(id, name)| (id.clone(), name, count(&id))).collect();
     found.subscriptions.sort_by(|a, b| (a.1.to_lowercase(), &a.0).cmp(&(b.1.to_lowercase(), &b.0)));
     if audit.present.is_some() {
-        let mut statement = connection.prepare_cached(
-            "SELECT expires_ms FROM current WHERE at_ms >= ?1 AND expires_ms IS NOT NULL ORDER BY expires_ms",
-        )?;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT expires_ms FROM {} WHERE {} AND expires_ms IS NOT NULL ORDER BY expires_ms",
+            source.table, source.condition,
+        ))?;
         found.expiries = statement.query_map([source.value], |row| row.get(0))?.collect::<Result<_, _>>()?;
     }
     found.by_kind = by_kind.into_iter().map(|(kind, standings)| (Word::read(&kind), standings)).collect();

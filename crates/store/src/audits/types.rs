@@ -145,6 +145,18 @@ pub struct PresentFigures {
     pub changed: u64,
 }
 
+/// How old the evidence is that the servers of the present count by: the oldest and the newest, in milliseconds since
+/// 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EvidenceAges {
+    /// When the audits began that listed the servers last.
+    pub audited_ms: Option<[i64; 2]>,
+    /// When the servers were probed, by the oldest look of each that still counts.
+    pub probed_ms: Option<[i64; 2]>,
+    /// Servers that were probed.
+    pub probed_servers: u64,
+}
+
 /// A server in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerRow {

@@ -1,0 +1,163 @@
+//! Servers that audits did not list: which of them are gone, and which could not be searched for.
+//!
+//! A server counts with the newest audit that listed it, whatever other audits of other places saw since. It is gone only when an
+//! audit that began later was asked for it, and listed its place whole without it ([`Listing::unlisted`]).
+
+use super::document::{self, ServerFacts};
+use super::entries::audit_by_number;
+use super::report::report_without_servers;
+use crate::StoreError;
+use hostssl_model::{AuditReport, Listing, ResourceId, Server, Unlisted};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A server that an audit did not list.
+struct Candidate {
+    server: i64,
+    /// The audit that listed it last, where that is kept.
+    listed_by: Option<i64>,
+    id: String,
+    name: String,
+    resource_group: String,
+    facts: i64,
+    is_hidden: bool,
+}
+
+/// Whether there are audits that are not taken in yet: those that an earlier version kept.
+pub(crate) fn has_new(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM audits WHERE num NOT IN (SELECT audit FROM searched))";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// Takes in what kept audits did not list, each in its turn.
+pub(crate) fn search(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let oldest: Option<i64> = transaction
+        .prepare_cached("SELECT min(started_ms) FROM audits WHERE num NOT IN (SELECT audit FROM searched)")?
+        .query_row([], |row| row.get(0))?;
+    // What is older than others that are kept may have listed what those did not.
+    let audits: Vec<i64> = transaction
+        .prepare_cached("SELECT num FROM audits WHERE started_ms >= ?1 ORDER BY started_ms, num")?
+        .query_map([oldest], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for audit in &audits {
+        search_by(transaction, *audit)?;
+        transaction.prepare_cached("INSERT OR IGNORE INTO searched (audit) VALUES (?1)")?.execute([audit])?;
+    }
+    if !audits.is_empty() {
+        transaction.execute("UPDATE present SET version = version + 1", [])?;
+    }
+    Ok(())
+}
+
+/// Notes that an audit listed a server, unless a newer one did.
+pub(crate) fn found(transaction: &Transaction<'_>, (server, audit): (i64, i64)) -> Result<(), StoreError> {
+    let delete = "DELETE FROM unlisted WHERE server = (SELECT server FROM current WHERE server = ?1 AND audit = ?2)";
+    transaction.prepare_cached(delete)?.execute([server, audit])?;
+    Ok(())
+}
+
+/// Whether a server is gone.
+pub(crate) fn is_gone(connection: &Connection, key: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT gone FROM unlisted WHERE server = (SELECT num FROM servers WHERE key = ?1)";
+    Ok(connection.prepare_cached(sql)?.query_row([key], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+fn search_by(transaction: &Transaction<'_>, audit: i64) -> Result<(), StoreError> {
+    let Some(by) = report_of(transaction, audit)? else { return Ok(()) };
+    let mut places =
+        Places { connection: transaction, by: by.listing(), reports: HashMap::new(), asked: HashMap::new() };
+    for one in candidates(transaction, audit)? {
+        if !by.run.scope.admits_name(&one.resource_group, &one.name) {
+            continue;
+        }
+        let is_gone = match places.unlisted(&one)? {
+            Unlisted::NotAsked => continue,
+            Unlisted::Hidden(_) if one.is_hidden => continue,
+            Unlisted::Hidden(_) => false,
+            Unlisted::Gone => true,
+        };
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO unlisted (server, gone) VALUES (?1, ?2)")?
+            .execute(params![one.server, is_gone])?;
+    }
+    Ok(())
+}
+
+/// Servers of the same cloud that were listed before an audit and not since.
+fn candidates(connection: &Connection, audit: i64) -> Result<Vec<Candidate>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.server, a.num, s.spelled, s.name, s.resource_group, c.facts, u.gone IS NOT NULL \
+         FROM audits b JOIN current c ON c.at_ms < b.started_ms JOIN servers s ON s.num = c.server \
+         LEFT JOIN audits a ON a.num = c.audit LEFT JOIN unlisted u ON u.server = c.server \
+         WHERE b.num = ?1 AND u.gone IS NOT 1 AND ifnull(a.cloud, b.cloud) = b.cloud",
+    )?;
+    let candidate = |row: &Row<'_>| {
+        Ok(Candidate {
+            server: row.get(0)?,
+            listed_by: row.get(1)?,
+            id: row.get(2)?,
+            name: row.get(3)?,
+            resource_group: row.get(4)?,
+            facts: row.get(5)?,
+            is_hidden: row.get(6)?,
+        })
+    };
+    Ok(statement.query_map([audit], candidate)?.collect::<Result<_, _>>()?)
+}
+
+fn report_of(connection: &Connection, audit: i64) -> Result<Option<Arc<AuditReport>>, StoreError> {
+    let Some(entry) = audit_by_number(connection, audit)? else { return Ok(None) };
+    Ok(Some(Arc::new(report_without_servers(connection, &entry)?)))
+}
+
+/// What an audit says of the places of servers, and of each server of those that it was asked for.
+struct Places<'a> {
+    connection: &'a Connection,
+    by: Listing<'a>,
+    /// The audits that listed servers last.
+    reports: HashMap<i64, Option<Arc<AuditReport>>>,
+    /// Whether it was asked for a subscription that another audit listed.
+    asked: HashMap<(Option<i64>, String), bool>,
+}
+
+impl<'a> Places<'a> {
+    fn unlisted(&mut self, one: &Candidate) -> Result<Unlisted<'a>, StoreError> {
+        let report = self.listed_by(one.listed_by)?;
+        // Where it is not kept which audit that was, this one is taken to be asked for the same.
+        let listed_by = report.as_deref().map_or(self.by, AuditReport::listing);
+        let id = ResourceId::try_from(one.id.as_str()).map_err(|_| document::corrupt("the id of a server"))?;
+        let place = (one.listed_by, id.subscription().to_string());
+        let by = self.by;
+        if !*self.asked.entry(place).or_insert_with(|| by.asks_for_place(&id, listed_by)) {
+            return Ok(Unlisted::NotAsked);
+        }
+        if let Some(why) = by.hidden(&id).filter(|_| one.is_hidden) {
+            return Ok(Unlisted::Hidden(why));
+        }
+        Ok(match self.server(one.facts)? {
+            Some(server) => by.unlisted(&server, listed_by),
+            // Of a kind that a newer version kept, the tags are not read.
+            None => Unlisted::NotAsked,
+        })
+    }
+
+    fn listed_by(&mut self, audit: Option<i64>) -> Result<Option<Arc<AuditReport>>, StoreError> {
+        let Some(audit) = audit else { return Ok(None) };
+        if let Some(known) = self.reports.get(&audit) {
+            return Ok(known.clone());
+        }
+        let report = report_of(self.connection, audit)?;
+        self.reports.insert(audit, report.clone());
+        Ok(report)
+    }
+
+    fn server(&self, facts: i64) -> Result<Option<Server>, StoreError> {
+        let text: String = self
+            .connection
+            .prepare_cached("SELECT document FROM facts WHERE num = ?1")?
+            .query_row([facts], |row| row.get(0))?;
+        let facts: ServerFacts = document::read(&text)?;
+        facts.server()
+    }
+}
