@@ -28,8 +28,21 @@ pub struct FleetFigures {
     pub controls: Vec<(String, [u64; 3])>,
     /// Reasons why something could not be checked, with the number of servers and of other places.
     pub gaps: Vec<(String, [u64; 2])>,
+    /// How old the evidence is that the servers count by.
+    pub ages: FleetAges,
     /// When certificates expire, the first of each server, in order.
     pub expiries: Vec<i64>,
+}
+
+/// How old the evidence is that servers count by: the oldest and the newest, in seconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Default)]
+pub struct FleetAges {
+    /// When the audits began that listed the servers last.
+    pub audited: Option<[i64; 2]>,
+    /// When the servers were probed, by the oldest look of each that still counts.
+    pub probed: Option<[i64; 2]>,
+    /// Servers that were probed.
+    pub probed_servers: u64,
 }
 
 /// Writes the metrics.
@@ -65,6 +78,23 @@ pub fn write(out: &mut dyn Write, metrics: &FleetMetrics) -> io::Result<()> {
             gaps.add(&[("reason", reason), ("of", what)], number(*count));
         }
     }
+    let [mut audited, mut probed] = [
+        MetricFamily::new(
+            "hostssl_servers_audit_timestamp_seconds",
+            "When the audits began that servers count by, the oldest and the newest, since 1970.",
+        ),
+        MetricFamily::new(
+            "hostssl_servers_probe_timestamp_seconds",
+            "When the probes were made that servers count by, the oldest and the newest, since 1970.",
+        ),
+    ];
+    for (family, at) in [(&mut audited, audit.ages.audited), (&mut probed, audit.ages.probed)] {
+        for (age, second) in ["oldest", "newest"].iter().zip(at.into_iter().flatten()) {
+            family.add(&[("age", age)], second);
+        }
+    }
+    let probed_servers = MetricFamily::new("hostssl_probed_servers", "Servers that were probed.")
+        .with(&[], number(audit.ages.probed_servers));
     let certificates = MetricFamily::new("hostssl_certificates", "Servers whose certificate is known.")
         .with(&[], number(audit.expiries.len() as u64));
     let first = MetricFamily::new(
@@ -75,9 +105,34 @@ pub fn write(out: &mut dyn Write, metrics: &FleetMetrics) -> io::Result<()> {
     let ended = [
         MetricFamily::new("hostssl_audit_finished_timestamp_seconds", "When the newest audit ended, since 1970.")
             .with(&[], audit.finished),
-        MetricFamily::new("hostssl_audit_complete", "Whether the newest audit could check everything.")
-            .with(&[], i64::from(audit.complete)),
+        MetricFamily::new(
+            "hostssl_audit_complete",
+            "Whether the newest audits of all servers that count could check everything.",
+        )
+        .with(&[], i64::from(audit.complete)),
     ];
-    write_families(out, &[servers, controls, gaps, certificates, first])?;
+    write_families(out, &[servers, controls, gaps, audited, probed_servers, probed, certificates, first])?;
     write_families(out, &ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_two_samples_and_none_where_nothing_was_probed() {
+        let written = |probed| {
+            let ages = FleetAges { audited: Some([3, 9]), probed, probed_servers: 0 };
+            let audit = Some(FleetFigures { ages, ..FleetFigures::default() });
+            let mut out = Vec::new();
+            write(&mut out, &FleetMetrics { audit, ..FleetMetrics::default() }).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let (with, without) = (written(Some([5, 7])), written(None));
+        for (age, second) in [("oldest", 5), ("newest", 7)] {
+            let line = format!("hostssl_servers_probe_timestamp_seconds{{age=\"{age}\"}} {second}\n");
+            assert!(with.contains(&line) && !without.contains("servers_probe_timestamp"), "{with}");
+        }
+        assert!(without.contains("hostssl_servers_audit_timestamp_seconds{age=\"oldest\"} 3\n"), "{without}");
+    }
 }

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use hostssl_formats::METRICS_TYPE;
-use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics, write};
+use hostssl_formats::fleet_metrics::{FleetAges, FleetFigures, FleetMetrics, write};
 use hostssl_model::ControlId;
 use hostssl_ops::Profile;
-use hostssl_store::{AuditEntry, AuditStore, Page, StoreError};
+use hostssl_store::{AuditEntry, AuditStore, EvidenceAges, Page, StoreError};
 use jiff::Timestamp;
 use std::io;
 
@@ -70,15 +70,26 @@ fn figures(store: &AuditStore, audit: &AuditEntry) -> Result<FleetFigures, Store
     let gaps = store.gap_groups(audit)?.into_iter();
     Ok(FleetFigures {
         finished: finished(audit),
-        // Servers of another cloud, tenant or scope are in none of these figures, and may be worse.
+        // Servers of another cloud, tenant or scope count with the audits that listed them.
         complete: audit.complete && checked_its_profile(store, audit)? && store.out_of_sight(audit)? == 0,
         standings: audit.standings,
         controls: controls
             .map(|(control, tally)| (control.to_string(), [tally.pass, tally.fail, tally.unknown]))
             .collect(),
         gaps: gaps.map(|group| (group.reason.to_string(), [group.servers, group.places])).collect(),
+        ages: ages(&store.evidence_ages(audit)?),
         expiries: store.facets(audit)?.expiries.iter().map(|end_ms| end_ms.div_euclid(1000)).collect(),
     })
+}
+
+/// In seconds.
+fn ages(known: &EvidenceAges) -> FleetAges {
+    let seconds = |at: Option<[i64; 2]>| at.map(|at| at.map(|at_ms| at_ms.div_euclid(1000)));
+    FleetAges {
+        audited: seconds(known.audited_ms),
+        probed: seconds(known.probed_ms),
+        probed_servers: known.probed_servers,
+    }
 }
 
 /// When an audit ended, in seconds since 1970-01-01T00:00:00Z.

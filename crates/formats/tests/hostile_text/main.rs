@@ -10,7 +10,7 @@ use hostssl_audit::{ALL, Profile, diff};
 use hostssl_formats::approval_json::PackedOrder;
 use hostssl_formats::config_json::ConfigRow;
 use hostssl_formats::evidence_json::{self, EvidenceSummary, MissingPart};
-use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics};
+use hostssl_formats::fleet_metrics::{FleetAges, FleetFigures, FleetMetrics};
 use hostssl_formats::iac_snippet::{NoSnippet, SnippetAim, SnippetLanguage};
 use hostssl_formats::iac_words::IacOrigin;
 use hostssl_formats::output::{Format, write_value};
@@ -172,6 +172,7 @@ fn of_fleets(all: &mut Outputs) {
         standings: Standings::default(),
         controls: vec![(hostile.clone(), [1; 3])],
         gaps: vec![(hostile.clone(), [1; 2])],
+        ages: FleetAges::default(),
         expiries: Vec::new(),
     };
     let metrics = FleetMetrics { version: hostile.clone(), audit: Some(figures), last_complete: None };
