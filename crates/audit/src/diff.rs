@@ -7,7 +7,7 @@ mod last_known;
 
 use crate::Who;
 use hostssl_model::{
-    Apart, AuditReport, ControlId, Finding, GapScope, Hidden, Outcome, Reading, Server, ServerReport, Unlisted,
+    Apart, AuditReport, ControlId, Finding, GapScope, Hidden, NotListed, Outcome, Reading, Server, ServerReport,
     WireObservation,
 };
 use jiff::Timestamp;
@@ -164,7 +164,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             .collect(),
         not_in_scope: Vec::new(),
         times_go_back: began(after).zip(began(before)).is_some_and(|(after, before)| after < before),
-        apart: after.listing().apart(before.listing()),
+        apart: after.reach().apart(before.reach()),
     };
     if diff.apart == Some(Apart::Clouds) {
         let listed =
@@ -176,7 +176,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     for (id, new) in &news {
         match olds.get(id) {
             Some(old) => compare(&mut diff, old, new, differ, comparable),
-            None if !before.listing().is_asked_for(&new.server, after.listing())
+            None if !before.reach().is_asked_for(&new.server, after.reach())
                 || was_left_out_by_tags(&new.server, before) =>
             {
                 diff.not_in_scope.push(NotInScope { server: new, listed: ListedBy::After });
@@ -202,7 +202,7 @@ fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
 /// Whether a server that an audit by tags did not list was there already, where that audit saw everything: it lacked the tags.
 fn was_left_out_by_tags(server: &Server, by: &AuditReport) -> bool {
     let is_older = made_after(server, by) == Some(false);
-    !by.run.scope.tags.is_empty() && is_older && by.listing().hidden(&server.id).is_none()
+    !by.run.scope.tags.is_empty() && is_older && by.reach().hidden(&server.id).is_none()
 }
 
 /// Whether a server was made after an audit had begun, where that is known.
@@ -348,11 +348,13 @@ fn not_understood<'a>(new: &'a ServerReport, after: &'a AuditReport) -> Option<C
 
 /// What can be said of a server that the later audit does not list; nothing where it was not asked for it.
 fn missing<'a>(server: &'a Server, before: &AuditReport, after: &'a AuditReport) -> Option<Change<'a>> {
-    let (difference, why) = match after.listing().unlisted(server, before.listing()) {
-        Unlisted::NotAsked => return None,
-        Unlisted::Hidden(Hidden::Gap(gap)) => (Difference::NotVisible, Some(NotLooked::Gap(gap))),
-        Unlisted::Hidden(Hidden::SubscriptionNotSeen) => (Difference::NotVisible, Some(NotLooked::SubscriptionNotSeen)),
-        Unlisted::Gone => (Difference::Gone, None),
+    let (difference, why) = match after.reach().unlisted(server, before.reach()) {
+        NotListed::NotAsked => return None,
+        NotListed::Hidden(Hidden::Gap(gap)) => (Difference::NotVisible, Some(NotLooked::Gap(gap))),
+        NotListed::Hidden(Hidden::SubscriptionNotSeen) => {
+            (Difference::NotVisible, Some(NotLooked::SubscriptionNotSeen))
+        }
+        NotListed::Gone => (Difference::Gone, None),
     };
     Some(Change { difference, server, before: None, after: None, why, who: None })
 }

@@ -5,6 +5,7 @@
 
 mod activity;
 mod advice;
+mod audit_reach;
 mod code;
 mod control_id;
 mod coverage;
@@ -17,7 +18,6 @@ mod id;
 mod kind;
 mod known_standing;
 mod listener;
-mod listing;
 mod lock;
 mod network;
 mod newest_look;
@@ -39,6 +39,7 @@ mod zone;
 
 pub use activity::{Act, Activity, ActivityEnd, Caller, CallerKind};
 pub use advice::{Advice, Fault, REPORT_DEFECT, chain};
+pub use audit_reach::{Apart, AuditReach, Hidden, NotListed};
 pub use hostssl_untrusted as untrusted;
 
 pub use code::{Coded, Word};
@@ -55,7 +56,6 @@ pub use known_standing::KnownStanding;
 pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
-pub use listing::{Apart, Hidden, Listing, Unlisted};
 pub use lock::ManagementLock;
 pub use network::{NetworkAccess, PrivateNetwork};
 pub use newest_look::standing_looks;

@@ -17,7 +17,7 @@ impl LastKnown {
     /// that is made again under the same name is another one.
     pub fn learn(&mut self, report: &AuditReport) {
         let listed: BTreeSet<String> = report.servers.iter().map(|one| one.server.id.to_lowercase()).collect();
-        let is_hidden = |server: &Server| report.listing().hidden(&server.id).is_some();
+        let is_hidden = |server: &Server| report.reach().hidden(&server.id).is_some();
         self.servers.retain(|id, server| listed.contains(id) || is_hidden(server));
         self.findings.retain(|(id, _), _| self.servers.contains_key(id));
         for server in &report.servers {

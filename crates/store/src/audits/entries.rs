@@ -1,11 +1,11 @@
 //! Kept audits, without their servers.
 
-use super::column_codes::{Code as _, listed, outcome_from, read_standings, unsigned};
+use super::column_codes::{Code as _, listed, read_standings, unsigned};
 use super::document::{self, RunDocument, StoredScope};
-use super::rows::{PRESENT, PRESENT_IN_SCOPE};
-use super::types::{AuditEntry, EnforcementTally, EvidenceAges, Page, PresentFigures};
+use super::present::count_present;
+use super::types::{AuditEntry, EnforcementTally, Page};
 use crate::StoreError;
-use hostssl_model::{AuditAsked, Enforcement, Outcome, Principal, Standing, Standings, Summary, Word, WorstListener};
+use hostssl_model::{AuditAsked, Enforcement, Principal, Standing, Standings, Summary, Word, WorstListener};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
 const AUDIT: &str = "SELECT num, id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, \
@@ -53,78 +53,14 @@ pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, Stor
     Ok(Some(audit))
 }
 
-/// Where the servers of an audit stand now. Those of the newest audit are all of its scope in the present, with what was found since
-/// and what an audit of the same scope found that it could not search for.
-pub(crate) fn present_of(connection: &Connection, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
-    let is_newest = latest(connection)?.is_some_and(|newest| newest.num == audit.num);
-    let of_audit = "o.server IN (SELECT server FROM observations WHERE audit = ?1)";
-    let in_scope = if is_newest { PRESENT_IN_SCOPE } else { of_audit };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT o.standing, count(*), count(o.changed_ms) FROM current o WHERE {PRESENT} AND {in_scope} GROUP BY 1",
-    ))?;
-    let mut rows = statement.query([audit.num])?;
-    let mut found = PresentFigures::default();
-    while let Some(row) = rows.next()? {
-        found.standings.add(Standing::from_code(row.get(0)?), unsigned(row.get(1)?));
-        found.changed += unsigned(row.get(2)?);
-    }
-    Ok(found)
-}
-
 fn present_version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.prepare_cached("SELECT version FROM present")?.query_row([], |row| row.get(0))?)
-}
-
-/// The counts of the present, of which every list is a part.
-fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT outcome, enforcement, standing, count(*) FROM current o WHERE {PRESENT} GROUP BY 1, 2, 3",
-    ))?;
-    let mut rows = statement.query([audit.num])?;
-    (audit.summary, audit.tally, audit.standings) = Default::default();
-    while let Some(row) = rows.next()? {
-        let servers = unsigned(row.get(3)?);
-        let summary = &mut audit.summary;
-        summary.servers += servers;
-        match outcome_from(row.get(0)?) {
-            Outcome::Fail => summary.fail += servers,
-            Outcome::Unknown => summary.unknown += servers,
-            Outcome::Pass | Outcome::NotApplicable => summary.pass += servers,
-        }
-        audit.tally.add(Enforcement::from_code(row.get(1)?), servers);
-        audit.standings.add(Standing::from_code(row.get(2)?), servers);
-    }
-    Ok(())
 }
 
 /// Whether an audit probed any server.
 pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM observations WHERE audit = ?1 AND wire <> '')";
     Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
-}
-
-/// How many servers of the present count with evidence that is not whole: an audit since then could not search for them, or the one
-/// that listed them last, which is of another scope than this one, could not check everything.
-pub(crate) fn out_of_sight(connection: &Connection, audit: &AuditEntry) -> Result<u64, StoreError> {
-    let sql = format!(
-        "SELECT count(*) FROM current o LEFT JOIN audits l ON l.num = o.audit WHERE {PRESENT} AND \
-         (o.server IN (SELECT server FROM unlisted) OR o.at_ms < ?2 AND NOT ifnull(json_extract(l.run, '$.complete'), 1))"
-    );
-    let count = connection.prepare_cached(&sql)?.query_row([audit.num, audit.started_ms], |row| row.get(0))?;
-    Ok(unsigned(count))
-}
-
-/// How old the evidence is that the servers of the present of an audit count by.
-pub(crate) fn evidence_ages(connection: &Connection, audit: &AuditEntry) -> Result<EvidenceAges, StoreError> {
-    let sql = format!(
-        "SELECT min(at_ms), max(at_ms), min(probed_ms), max(probed_ms), count(probed_ms) FROM current o WHERE {PRESENT}"
-    );
-    let ages = connection.prepare_cached(&sql)?.query_row([audit.num], |row| {
-        let pair = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(at)?.zip(row.get(at + 1)?));
-        let [audited_ms, probed_ms] = [pair(0)?, pair(2)?].map(|pair| pair.map(<[i64; 2]>::from));
-        Ok(EvidenceAges { audited_ms, probed_ms, probed_servers: unsigned(row.get(4)?) })
-    })?;
-    Ok(ages)
 }
 
 /// The audit that saw a server last, for its present.

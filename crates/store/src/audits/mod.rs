@@ -22,6 +22,7 @@ mod narrowed;
 mod newer;
 mod open;
 mod outcomes;
+mod present;
 mod report;
 mod retention;
 mod rows;
@@ -38,9 +39,9 @@ mod unlisted;
 pub(crate) mod writes;
 
 pub(crate) use entries::{
-    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_of_trend, newest_pair,
-    out_of_sight, present_of, trend,
+    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_of_trend, newest_pair, trend,
 };
+pub(crate) use present::present_of;
 pub(crate) use report::{check_documents, report as report_of};
 
 /// Whether there is something that the present does not have yet.
@@ -52,13 +53,14 @@ pub use document::{StoredFinding, StoredNetwork, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
 pub use newer::NewerWords;
 pub use outcomes::ServerOutcomes;
+pub use present::{EvidenceAges, PresentFigures};
 pub use save::server_key;
 pub use server_detail::ServerDetail;
 pub use server_evidence::{EndedLook, KnownFromZones};
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, EvidenceAges, Facets, GapGroup, HistoryEntry,
-    NewestLook, Page, PlaceGap, PresentFigures, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason,
-    ServerRow, ServerSort, ServerWrite, StoredGap, TagName,
+    AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
+    PlaceGap, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
+    StoredGap, TagName,
 };
 pub use unchecked::StoredUnchecked;
 
@@ -164,44 +166,6 @@ impl AuditStore {
             writes::fold_changes(transaction, now_ms)?;
             unlisted::search(transaction)
         })
-    }
-
-    /// Whether a server is gone: an audit that began after it was last listed was asked for it, listed its place whole, and it was
-    /// not there.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn is_gone(&self, key: &str) -> Result<bool, StoreError> {
-        self.read(|connection| unlisted::is_gone(connection, key))
-    }
-
-    /// Where the servers of an audit stand now, by what was changed and seen since too.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn present_of(&self, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
-        self.read(|connection| present_of(connection, audit))
-    }
-
-    /// How many servers of the present count with evidence that is not whole: an audit since then could not search for them, or the
-    /// one that listed them last, which is of another scope than this one, could not check everything.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn out_of_sight(&self, audit: &AuditEntry) -> Result<u64, StoreError> {
-        self.read(|connection| out_of_sight(connection, audit))
-    }
-
-    /// How old the evidence is that the servers of the present of an audit count by.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn evidence_ages(&self, audit: &AuditEntry) -> Result<EvidenceAges, StoreError> {
-        self.read(|connection| entries::evidence_ages(connection, audit))
     }
 
     /// Audits, the newest first, and how many there are.
@@ -351,17 +315,6 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn history(&self, key: &str, count: u32) -> Result<Vec<HistoryEntry>, StoreError> {
         self.read(|connection| server::history(connection, key, count))
-    }
-
-    /// When the newest evidence of a listener that stands was gathered, in milliseconds since 1970-01-01T00:00:00Z.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub fn newest_probe(&self) -> Result<Option<i64>, StoreError> {
-        self.read(|connection| {
-            Ok(connection.prepare_cached("SELECT max(probed_ms) FROM current")?.query_row([], |row| row.get(0))?)
-        })
     }
 
     /// What runs of ours wrote on a server and read back, the newest first.

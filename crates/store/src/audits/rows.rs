@@ -1,6 +1,7 @@
 //! The rows of servers: where those of an audit stand, and what each column says.
 
 use super::column_codes::{Code as _, listed, outcome_from, word};
+use super::present::PRESENT;
 use super::types::{AuditEntry, ServerRow};
 use hostssl_model::{Enforcement, Standing, Word};
 use rusqlite::Row;
@@ -16,17 +17,6 @@ const ROW_THEN: &str = "(SELECT started_ms FROM audits WHERE num = o.audit), NUL
 
 /// How many columns those are together.
 pub(crate) const ROW_COLUMNS: usize = 24;
-
-/// The present: every server that is not gone, with the newest audit that listed it. Each simulated cloud has a present of its own.
-/// The value is the number of an audit of the cloud.
-pub(crate) const PRESENT: &str = "o.server NOT IN (SELECT server FROM unlisted WHERE gone) AND o.audit NOT IN \
-                                  (SELECT b.num FROM audits a, audits b WHERE a.num = ?1 AND a.cloud <> b.cloud \
-                                  AND 'simulated:' IN (substr(a.cloud, 1, 10), substr(b.cloud, 1, 10)))";
-
-/// Of the present, what an audit and others of the same scope listed, or any audit since it began.
-pub(crate) const PRESENT_IN_SCOPE: &str = "(o.at_ms >= (SELECT started_ms FROM audits WHERE num = ?1) OR o.audit IN \
-                                           (SELECT b.num FROM audits a, audits b WHERE a.num = ?1 \
-                                           AND (a.cloud, a.scope) = (b.cloud, b.scope)))";
 
 /// Where the servers of an audit, or of the present, stand.
 pub(crate) struct ServerSource {

@@ -136,27 +136,6 @@ impl AuditEntry {
     }
 }
 
-/// Where the servers of an audit stand now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PresentFigures {
-    /// Servers by where they stand.
-    pub standings: Standings,
-    /// Servers that a run has changed since they were audited.
-    pub changed: u64,
-}
-
-/// How old the evidence is that the servers of the present count by: the oldest and the newest, in milliseconds since
-/// 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EvidenceAges {
-    /// When the audits began that listed the servers last.
-    pub audited_ms: Option<[i64; 2]>,
-    /// When the servers were probed, by the oldest look of each that still counts.
-    pub probed_ms: Option<[i64; 2]>,
-    /// Servers that were probed.
-    pub probed_servers: u64,
-}
-
 /// A server in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerRow {

@@ -1,13 +1,14 @@
 //! Servers that audits did not list: which of them are gone, and which could not be searched for.
 //!
 //! A server counts with the newest audit that listed it, whatever other audits of other places saw since. It is gone only when an
-//! audit that began later was asked for it, and listed its place whole without it ([`Listing::unlisted`]).
+//! audit that began later was asked for it, and listed its place whole without it ([`AuditReach::unlisted`]).
 
+use super::AuditStore;
 use super::document::{self, ServerFacts};
 use super::entries::audit_by_number;
 use super::report::report_without_servers;
 use crate::StoreError;
-use hostssl_model::{AuditReport, Listing, ResourceId, Server, Unlisted};
+use hostssl_model::{AuditReach, AuditReport, NotListed, ResourceId, Server};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,18 @@ struct Candidate {
     resource_group: String,
     facts: i64,
     is_hidden: bool,
+}
+
+impl AuditStore {
+    /// Whether a server is gone: an audit that began after it was last listed was asked for it, listed its place whole, and it was
+    /// not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn is_gone(&self, key: &str) -> Result<bool, StoreError> {
+        self.read(|connection| is_gone(connection, key))
+    }
 }
 
 /// Whether there are audits that are not taken in yet: those that an earlier version kept.
@@ -65,17 +78,16 @@ pub(crate) fn is_gone(connection: &Connection, key: &str) -> Result<bool, StoreE
 
 fn search_by(transaction: &Transaction<'_>, audit: i64) -> Result<(), StoreError> {
     let Some(by) = report_of(transaction, audit)? else { return Ok(()) };
-    let mut places =
-        Places { connection: transaction, by: by.listing(), reports: HashMap::new(), asked: HashMap::new() };
+    let mut places = Places { connection: transaction, by: by.reach(), reports: HashMap::new(), asked: HashMap::new() };
     for one in candidates(transaction, audit)? {
         if !by.run.scope.admits_name(&one.resource_group, &one.name) {
             continue;
         }
         let is_gone = match places.unlisted(&one)? {
-            Unlisted::NotAsked => continue,
-            Unlisted::Hidden(_) if one.is_hidden => continue,
-            Unlisted::Hidden(_) => false,
-            Unlisted::Gone => true,
+            NotListed::NotAsked => continue,
+            NotListed::Hidden(_) if one.is_hidden => continue,
+            NotListed::Hidden(_) => false,
+            NotListed::Gone => true,
         };
         transaction
             .prepare_cached("INSERT OR REPLACE INTO unlisted (server, gone) VALUES (?1, ?2)")?
@@ -114,7 +126,7 @@ fn report_of(connection: &Connection, audit: i64) -> Result<Option<Arc<AuditRepo
 /// What an audit says of the places of servers, and of each server of those that it was asked for.
 struct Places<'a> {
     connection: &'a Connection,
-    by: Listing<'a>,
+    by: AuditReach<'a>,
     /// The audits that listed servers last.
     reports: HashMap<i64, Option<Arc<AuditReport>>>,
     /// Whether it was asked for a subscription that another audit listed.
@@ -122,23 +134,23 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn unlisted(&mut self, one: &Candidate) -> Result<Unlisted<'a>, StoreError> {
+    fn unlisted(&mut self, one: &Candidate) -> Result<NotListed<'a>, StoreError> {
         let report = self.listed_by(one.listed_by)?;
         // Where it is not kept which audit that was, this one is taken to be asked for the same.
-        let listed_by = report.as_deref().map_or(self.by, AuditReport::listing);
+        let listed_by = report.as_deref().map_or(self.by, AuditReport::reach);
         let id = ResourceId::try_from(one.id.as_str()).map_err(|_| document::corrupt("the id of a server"))?;
         let place = (one.listed_by, id.subscription().to_string());
         let by = self.by;
         if !*self.asked.entry(place).or_insert_with(|| by.asks_for_place(&id, listed_by)) {
-            return Ok(Unlisted::NotAsked);
+            return Ok(NotListed::NotAsked);
         }
         if let Some(why) = by.hidden(&id).filter(|_| one.is_hidden) {
-            return Ok(Unlisted::Hidden(why));
+            return Ok(NotListed::Hidden(why));
         }
         Ok(match self.server(one.facts)? {
             Some(server) => by.unlisted(&server, listed_by),
             // Of a kind that a newer version kept, the tags are not read.
-            None => Unlisted::NotAsked,
+            None => NotListed::NotAsked,
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Where an audit looked, as far as that tells what became of a server that it did not list.
 #[derive(Debug, Clone, Copy)]
-pub struct Listing<'a> {
+pub struct AuditReach<'a> {
     run: &'a AuditRun,
     subscriptions: &'a [Arc<Subscription>],
     gaps: &'a [Gap],
@@ -14,7 +14,7 @@ pub struct Listing<'a> {
 
 /// What an audit says of a server that it did not list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unlisted<'a> {
+pub enum NotListed<'a> {
     /// Nothing: it was not asked for it.
     NotAsked,
     /// It was asked for it, and could not search where it was.
@@ -45,29 +45,29 @@ pub enum Apart {
 impl AuditReport {
     /// Where it looked.
     #[must_use]
-    pub fn listing(&self) -> Listing<'_> {
-        Listing { run: &self.run, subscriptions: &self.subscriptions, gaps: &self.gaps }
+    pub fn reach(&self) -> AuditReach<'_> {
+        AuditReach { run: &self.run, subscriptions: &self.subscriptions, gaps: &self.gaps }
     }
 }
 
-impl<'a> Listing<'a> {
+impl<'a> AuditReach<'a> {
     /// What it says of a server that it did not list, and that another audit listed.
     #[must_use]
-    pub fn unlisted(&self, server: &Server, listed_by: Listing<'_>) -> Unlisted<'a> {
+    pub fn unlisted(&self, server: &Server, listed_by: AuditReach<'_>) -> NotListed<'a> {
         if !self.is_asked_for(server, listed_by) {
-            return Unlisted::NotAsked;
+            return NotListed::NotAsked;
         }
         match self.hidden(&server.id) {
-            Some(why) => Unlisted::Hidden(why),
+            Some(why) => NotListed::Hidden(why),
             // Tags come and go: a server that a scope by tags no longer lists may have lost them.
-            None if !self.run.scope.tags.is_empty() => Unlisted::NotAsked,
-            None => Unlisted::Gone,
+            None if !self.run.scope.tags.is_empty() => NotListed::NotAsked,
+            None => NotListed::Gone,
         }
     }
 
     /// Whether it was asked for a server that another audit listed. Where that cannot be told, it was.
     #[must_use]
-    pub fn is_asked_for(&self, server: &Server, listed_by: Listing<'_>) -> bool {
+    pub fn is_asked_for(&self, server: &Server, listed_by: AuditReach<'_>) -> bool {
         let scope = &self.run.scope;
         let is_admitted = scope.admits(server) && scope.excepts(server).is_none() && !self.has_excepted(&server.id);
         is_admitted && self.asks_for_place(&server.id, listed_by)
@@ -75,7 +75,7 @@ impl<'a> Listing<'a> {
 
     /// The same of the place where a server is: whatever it is called and whichever tags it has.
     #[must_use]
-    pub fn asks_for_place(&self, id: &ResourceId, listed_by: Listing<'_>) -> bool {
+    pub fn asks_for_place(&self, id: &ResourceId, listed_by: AuditReach<'_>) -> bool {
         if self.apart(listed_by).is_some() {
             return false;
         }
@@ -102,7 +102,7 @@ impl<'a> Listing<'a> {
 
     /// Whether it has nothing in common with another audit. A tenant counts where it was signed in to, or had a subscription.
     #[must_use]
-    pub fn apart(&self, other: Listing<'_>) -> Option<Apart> {
+    pub fn apart(&self, other: AuditReach<'_>) -> Option<Apart> {
         if self.run.cloud != other.run.cloud {
             return Some(Apart::Clouds);
         }
