@@ -147,3 +147,38 @@ fn a_log_of_records_may_begin_with_a_long_one() {
         assert!(!read(&cut).sources[0].format.is_empty(), "{count}: the rest of a record comes first");
     }
 }
+
+#[test]
+fn a_later_piece_of_a_message_in_syslog_is_no_line() {
+    let syslog = |at: u64, pid: u64, piece: &str, text: &str| {
+        format!("Jan {:>2} {} db1 postgres[{pid}]: [{piece}] {text}\n", at / 86_400 + 1, &time(at)[11..19])
+    };
+    let log: String = (0..8 * 48)
+        .flat_map(|number| {
+            let (at, pid) = (number * 1_800, 1_000 + number);
+            let line = |message: &str| format!("{} [{pid}] LOG:  {message}", time(at));
+            let authorized = format!("connection authorized: user=app database=shop application_name=web{TLS}");
+            [
+                syslog(at, pid, "5-1", &line("connection received: host=10.0.0.4 port=5")),
+                syslog(at, pid, "6-1", &line(&authorized)),
+                syslog(at, pid, "7-1", &line("statement: select 1,")),
+                syslog(at, pid, "7-2", "#011       2"),
+            ]
+        })
+        .collect();
+    assert_eq!(read(&log).verdict, CensusVerdict::Safe, "{}", read(&log).reason);
+    // A statement so long that syslog splits it, whose rest looks like lines.
+    let forged =
+        |text: &str| log.clone() + &syslog(8 * 86_400, 77, "9-3", &format!("{} [78] {text}", time(8 * 86_400)));
+    for text in [
+        &format!("LOG:  connection authorized: user=other database=shop application_name=web{TLS}"),
+        "LOG:  connection received: host=[local]",
+        "FATAL:  role \"batch\" is not permitted to log in",
+    ] {
+        let report = read(&forged(text));
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{text}: {}", report.reason);
+        assert_eq!(report.clients.len(), 1, "{text}");
+    }
+    let report = read(&forged("LOG:  checkpoint starting: time"));
+    assert_eq!(report.window, read(&log).window, "its time is no time of the log");
+}

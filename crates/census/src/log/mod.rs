@@ -29,6 +29,7 @@ mod refusal;
 mod short;
 mod side_by_side;
 mod startup_failure;
+mod syslog_chunk;
 mod unlogged;
 mod unread;
 mod wording;

@@ -4,6 +4,7 @@ use super::super::csv;
 use super::super::json_record::{self, JsonRecord};
 use super::super::prefix::SessionKey;
 use super::super::short::find;
+use super::super::syslog_chunk::is_later_piece;
 use super::super::wording::is_log_severity;
 use super::{LogFile, LogFormat};
 use crate::log_time::{LeadingTime, stamp};
@@ -131,6 +132,7 @@ impl LogFile {
     pub(super) fn server_line(&self, line: &[u8]) -> Option<ServerLine> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.format {
+            LogFormat::Stderr if is_later_piece(&self.prefixes, line) => None,
             LogFormat::Stderr => {
                 let split = self.prefixes.iter().find_map(|prefix| prefix.split(line))?;
                 let is_client = split.head.user.is_some_and(|user| !user.is_empty());

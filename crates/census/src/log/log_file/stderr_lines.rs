@@ -6,6 +6,7 @@ use super::super::line_facts::LineFacts;
 use super::super::message::{ConnectionOrigin, LogMessage, parse};
 use super::super::prefix::{Prefix, Split};
 use super::super::record_fields::Columns;
+use super::super::syslog_chunk::is_later_piece;
 use super::super::unread::{has_message_inside, is_of_a_language, is_whole_format};
 use super::super::wording::{NEEDLES, WORDINGS, is_log_severity};
 use super::{LogFile, MOST_PREFIXES};
@@ -27,6 +28,10 @@ impl LogFile {
             }
             return;
         };
+        if is_later_piece(&self.prefixes, line) {
+            self.unread.glued += u64::from(parse(split.severity, split.message, Columns::default()).is_some());
+            return;
+        }
         if let Some(judged) = self.judged.get(&split) {
             let line = self.facts(line, &split);
             return self.take_judged(line, judged, census, joiner);
@@ -96,7 +101,7 @@ impl LogFile {
     /// A line that ends as a message does which has no known words.
     pub(super) fn foreign_stderr_line(&mut self, line: &[u8], joiner: &mut Joiner) {
         // Nearly all lines that end so were read as one of these messages.
-        if line.first() == Some(&b'\t') || self.read_at.has(line) {
+        if line.first() == Some(&b'\t') || self.read_at.has(line) || is_later_piece(&self.prefixes, line) {
             return;
         }
         let split = self.last_head.split(&self.prefixes, line);

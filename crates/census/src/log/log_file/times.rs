@@ -2,6 +2,7 @@
 
 use super::{LEAP, LogFile, LogFormat, SHORT_LINE, STRIDE, first_line};
 use crate::Millis;
+use crate::log::syslog_chunk::is_later_piece;
 use crate::log_time::stamp;
 use memchr::memrchr;
 
@@ -47,6 +48,7 @@ impl LogFile {
 
     pub(super) fn time_of(&self, line: &[u8]) -> Option<Millis> {
         match self.format {
+            LogFormat::Stderr if is_later_piece(&self.prefixes, first_line(line)) => None,
             LogFormat::Stderr => self.prefixes.iter().find_map(|prefix| prefix.time(first_line(line))),
             LogFormat::Json => stamp(line.strip_prefix(b"{\"timestamp\":\"")?).map(|stamp| stamp.at),
             LogFormat::Csv => stamp(line).map(|stamp| stamp.at),
