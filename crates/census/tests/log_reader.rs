@@ -575,9 +575,9 @@ fn a_row_of_csvlog_that_was_cut_hides_nothing_and_is_said() {
     assert_eq!(read(&[&whole.concat()]).verdict, CensusVerdict::Safe);
     let cut = format!(
         "{},\"app\",\"shop\",7,\"10.0.0.4:7\",00000001.7,2,\"idle\",x,3/1,0,LOG,00000,\"statement: select x\n",
-        time(700_000)
+        time(690_000)
     );
-    let plaintext = row(700_100, "");
+    let plaintext = row(690_100, "");
     // In the middle, the rows behind it count.
     let report = read(&[&[whole.concat(), cut.clone(), plaintext.clone(), plaintext].concat()]);
     assert_eq!(report.verdict, CensusVerdict::Breaks);
@@ -585,7 +585,7 @@ fn a_row_of_csvlog_that_was_cut_hides_nothing_and_is_said() {
     // At the end, nobody knows what it was.
     let report = read(&[&[whole.concat(), cut].concat()]);
     assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
-    let last = row(700_100, "");
+    let last = row(690_100, "");
     for end in [60, 120, last.len() - 40] {
         let report = read(&[&[whole.concat(), last[..end].to_owned()].concat()]);
         assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "cut at {end}");
@@ -594,19 +594,19 @@ fn a_row_of_csvlog_that_was_cut_hides_nothing_and_is_said() {
     let odd = last.replace("application_name=x", "application_name=\"x");
     let even = last.replace("application_name=x", "application_name=\"x\"");
     for damaged in [odd, even] {
-        let report = read(&[&[whole.concat(), damaged, row(700_200, SSL)].concat()]);
+        let report = read(&[&[whole.concat(), damaged, row(690_200, SSL)].concat()]);
         assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     }
 }
 
 #[test]
 fn a_row_inside_of_a_message_is_no_row() {
-    let forged = row(700_000, "").replace('"', "\"\"");
+    let forged = row(690_000, "").replace('"', "\"\"");
     let statement = format!(
         "{},\"app\",\"shop\",7,\"10.0.0.4:7\",00000001.7,2,\"idle\",x,3/1,0,LOG,00000,\"statement: select '\n{forged}'\",,,,,,,,,\"\",\"client backend\",,0\n",
-        time(700_000)
+        time(690_000)
     );
-    let report = read(&[&[rows().concat(), statement, row(700_300, SSL)].concat()]);
+    let report = read(&[&[rows().concat(), statement, row(690_300, SSL)].concat()]);
     assert_eq!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
 }
 
@@ -718,11 +718,11 @@ fn week() -> Vec<[String; 3]> {
 fn a_line_break_that_was_lost_hides_nothing() {
     let good: String = week().iter().map(|lines| lines.concat()).collect();
     assert_eq!(read(&[&good]).verdict, CensusVerdict::Safe);
-    let [received, authorized, ended] = session(700_000, 9, "10.0.0.9", "user=bad database=shop application_name=psql");
-    let other = format!("{}-0.1-LOG:  checkpoint starting: time", time(700_000));
-    let statement = format!("{}-0.1-LOG:  statement: select 1", time(700_000));
+    let [received, authorized, ended] = session(690_000, 9, "10.0.0.9", "user=bad database=shop application_name=psql");
+    let other = format!("{}-0.1-LOG:  checkpoint starting: time", time(690_000));
+    let statement = format!("{}-0.1-LOG:  statement: select 1", time(690_000));
     let without = |line: &str| line.trim_end().to_owned();
-    let off = format!("{}-0.1-LOG:  parameter \"log_connections\" changed to \"off\"\n", time(700_000));
+    let off = format!("{}-0.1-LOG:  parameter \"log_connections\" changed to \"off\"\n", time(690_000));
     for glued in [
         format!("{}{authorized}{ended}", without(&received)),
         // Bytes around the line break are lost too.
@@ -740,16 +740,16 @@ fn a_line_break_that_was_lost_hides_nothing() {
     }
     // Someone who reads logs writes such words in statements, which is not damage.
     let quote =
-        format!("{}-0.1-LOG:  statement: select 'connection authorized: user=bad database=shop'\n", time(700_000));
+        format!("{}-0.1-LOG:  statement: select 'connection authorized: user=bad database=shop'\n", time(690_000));
     assert_eq!(read(&[&format!("{good}{quote}")]).verdict, CensusVerdict::Safe);
 }
 
 #[test]
 fn a_line_that_is_too_long_hides_no_connection() {
     let good: String = week().iter().map(|lines| lines.concat()).collect();
-    let head = format!("{}-0.1-LOG:  statement: ", time(700_000));
+    let head = format!("{}-0.1-LOG:  statement: ", time(690_000));
     let harmless = format!("{good}{head}{}\n", "select 'connection' ".repeat(60_000));
-    let [received, authorized, _] = session(700_000, 9, "10.0.0.9", "user=bad database=shop");
+    let [received, authorized, _] = session(690_000, 9, "10.0.0.9", "user=bad database=shop");
     let pair = format!("{} {} ", received.trim_end(), authorized.trim_end());
     let all = format!("{good}{}\n", pair.repeat(7_000));
     let one = format!("{good}{head}{}{pair}{}\n", "x".repeat(1_050_000), "x".repeat(1_050_000));
@@ -766,10 +766,10 @@ fn a_line_that_is_too_long_hides_no_connection() {
     }
     // A record of csvlog of many lines.
     let lines = "connection authorized: user=bad database=shop\n".repeat(24_000);
-    let record = csv(700_000, "app", "shop", &format!("statement: select '\n{lines}'"), "psql");
-    let plain = csv(700_000, "app", "shop", &format!("statement: select '\n{}'", "select 1\n".repeat(120_000)), "psql");
+    let record = csv(690_000, "app", "shop", &format!("statement: select '\n{lines}'"), "psql");
+    let plain = csv(690_000, "app", "shop", &format!("statement: select '\n{}'", "select 1\n".repeat(120_000)), "psql");
     let judged = |record: String| {
-        let log = format!("{}{record}{}", rows().concat(), row(700_300, SSL));
+        let log = format!("{}{record}{}", rows().concat(), row(690_300, SSL));
         read_with(&[log.as_bytes()], None, 5_000, CensusLimits::default())
     };
     let report = judged(record);
@@ -783,7 +783,7 @@ fn a_line_that_is_too_long_hides_no_connection() {
 #[test]
 fn a_language_that_is_not_known_is_no_all_clear() {
     let good: String = week().iter().map(|lines| lines.concat()).collect();
-    let head = |severity: &str| format!("{}-000aae60.9-{severity}:  ", time(700_000));
+    let head = |severity: &str| format!("{}-000aae60.9-{severity}:  ", time(690_000));
     let received = "yhteys vastaanotettu: osoite=10.0.0.9 portti=50123";
     let authorized = "yhteys hyväksytty: käyttäjä=bad tietokanta=shop application_name=psql";
     for severity in ["LOG", "LOKI"] {
@@ -808,7 +808,7 @@ fn a_language_that_is_not_known_is_no_all_clear() {
     assert!(lacks(&report, MissingReason::Damaged) && !lacks(&report, MissingReason::LogConnectionsOff), "{report:#?}");
     assert!(report.reason.contains("language"), "{}", report.reason);
     // In the formats with fields of their own.
-    let csv_log = format!("{}{}", rows().concat(), csv(700_000, "", "", received, ""));
+    let csv_log = format!("{}{}", rows().concat(), csv(690_000, "", "", received, ""));
     let json = |at: u64, message: &str| {
         format!(
             "{{\"timestamp\":\"{}\",\"pid\":7,\"session_id\":\"{at:08x}.7\",\"error_severity\":\"LOG\",\"message\":\"{message}\"}}\n",
@@ -818,10 +818,10 @@ fn a_language_that_is_not_known_is_no_all_clear() {
     let good: String =
         (0..8 * 24).map(|hour| json(hour * 3_600, &format!("connection authorized: user=a database=b{SSL}"))).collect();
     assert_eq!(
-        read(&[&format!("{good}{}", json(700_000, "statement: select b from c where a=5"))]).verdict,
+        read(&[&format!("{good}{}", json(690_000, "statement: select b from c where a=5"))]).verdict,
         CensusVerdict::Safe
     );
-    for log in [csv_log, format!("{good}{}", json(700_000, received))] {
+    for log in [csv_log, format!("{good}{}", json(690_000, received))] {
         let report = read(&[&log]);
         assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
         assert!(report.reason.contains("language"), "{}", report.reason);
@@ -863,12 +863,12 @@ fn a_login_of_hostssl_is_no_client() {
     assert!(report.clients.is_empty(), "{:#?}", report.clients);
     assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
     // Its name alone hides nobody.
-    let plain = session(700_000, 9, "10.0.0.4", "user=app database=shop application_name=hostssl").concat();
+    let plain = session(690_000, 9, "10.0.0.4", "user=app database=shop application_name=hostssl").concat();
     assert_eq!(read(&[&format!("{log}{plain}")]).verdict, CensusVerdict::Breaks);
     // Nor does it hide one whose TLS is older than any of ours: a floor would refuse it.
     let ssl = SSL.replace("TLSv1.3", "TLSv1.1");
     let old =
-        session(700_000, 9, "10.0.0.4", &format!("user=app database=shop application_name=hostssl{ssl}")).concat();
+        session(690_000, 9, "10.0.0.4", &format!("user=app database=shop application_name=hostssl{ssl}")).concat();
     let clients = read(&[&format!("{log}{old}")]).clients;
     assert_eq!(clients.len(), 1, "{clients:#?}");
 }
@@ -887,7 +887,7 @@ fn catalogues_that_are_not_kept_up_are_read() {
         ("DZIENNIK", "odebrano połączenie: host=10.0.0.9 port=5", "connection authorized: user=bad database=shop"),
         ("LOG", "koneksi yang diteruma: host=10.0.0.9 port=5", "koneksi terautorisasi: user=bad, database=shop"),
     ] {
-        let head = format!("{}-000aae60.9-{severity}:  ", time(700_000));
+        let head = format!("{}-000aae60.9-{severity}:  ", time(690_000));
         let report = read(&[&format!("{good}{head}{received}\n{head}{authorized}\n")]);
         assert_eq!(report.verdict, CensusVerdict::Breaks, "{authorized}: {}", report.reason);
         let client = &report.clients[0];

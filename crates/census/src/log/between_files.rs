@@ -1,6 +1,6 @@
 //! What is known of the time between the files of a log, as what they cover.
 
-use super::file_facts::{FileFacts, LostRun, Move};
+use super::file_facts::{FileFacts, LostLines, LostWhy, Move};
 use super::file_number;
 use super::file_row::{ENDING, FileGap, FileLink, is_begun_at, rows, zone_of_names};
 use super::unlogged::part_of;
@@ -31,7 +31,7 @@ pub(super) fn note(files: &[FileFacts], census: &mut Census) {
         whole.extend(joined);
         others.extend(apart);
         if let Some((source, hole)) = row.hole() {
-            leave_out(source, hole, census);
+            lose(source, LostLines { time: hole, why: LostWhy::Silence }, census);
         }
     }
     let zone = zone_of_names(files);
@@ -105,34 +105,31 @@ fn join(before: usize, after: usize, census: &mut Census) {
     }
 }
 
-fn leave_out(source: usize, hole: Interval, census: &mut Census) {
+/// Leaves out a time of which lines are missing.
+fn lose(source: usize, lost: LostLines, census: &mut Census) {
     let Some(source) = census.source_mut(source) else { return };
-    if !source.coverage.exclude(hole).is_empty() {
-        let detail = format!(
-            "nothing was written from {} to {} UTC, and the log is never silent for nearly so long otherwise; that time does not \
-             count",
-            shown(hole.from),
-            shown(hole.to)
-        );
-        source.lacks(MissingReason::Gap, detail);
+    let time = lost.time;
+    let lines = format!("lines are missing from {} to {} UTC", shown(time.from), shown(time.to));
+    let detail = match lost.why {
+        LostWhy::LastUp(at) => {
+            format!("{lines}: the server started then, and says that it was up at {} UTC", shown(at))
+        }
+        LostWhy::Silence => format!(
+            "nothing was written from {} to {} UTC, and the log is never silent for nearly so long otherwise: lines may be missing",
+            shown(time.from),
+            shown(time.to)
+        ),
+        LostWhy::HalfCheckpoint => format!("{lines}: a checkpoint has only one of its two lines"),
+    };
+    // Where it was not counted, nothing has to be left out.
+    let excluded = source.coverage.exclude(time);
+    if excluded.is_empty() {
+        return;
     }
-}
-
-/// Leaves out a time in which the server was up and of which the log has nothing.
-fn lose(source: usize, lost: LostRun, census: &mut Census) {
-    let Some(source) = census.source_mut(source) else { return };
-    let LostRun { time, last_up } = lost;
-    let detail = format!(
-        "lines are missing from {} to {} UTC: the server started then, and says that it was up at {} UTC",
-        shown(time.from),
-        shown(time.to),
-        shown(last_up)
-    );
-    source.coverage.exclude(time);
     let mut part = Source::new(source.kind, format!("{}, in part", source.name));
     part.format.clone_from(&source.format);
     part.lacks(MissingReason::MissingFile, detail);
-    part.coverage = Coverage::apart(vec![time]);
+    part.coverage = Coverage::apart(excluded);
     census.add_source(part);
 }
 

@@ -24,7 +24,7 @@ pub(super) struct FileFacts {
     /// It begins with a server that was killed before, and was up then.
     pub(super) killed: Option<Millis>,
     /// Times of which lines are missing in it.
-    pub(super) lost: Vec<LostRun>,
+    pub(super) lost: Vec<LostLines>,
     /// It ends with the end of a server.
     pub(super) stops: bool,
 }
@@ -37,10 +37,20 @@ pub(super) struct Move {
     pub(super) next: Option<Millis>,
 }
 
-/// A time in which the server was up and of which the log has nothing, as it says when it starts again.
+/// A time of which lines are missing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LostRun {
+pub(super) struct LostLines {
     pub(super) time: Interval,
-    /// When it was up.
-    pub(super) last_up: Millis,
+    pub(super) why: LostWhy,
+}
+
+/// How that is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LostWhy {
+    /// The server says when it starts again that it was up then.
+    LastUp(Millis),
+    /// The log is never silent for nearly so long otherwise.
+    Silence,
+    /// One of the two lines of a checkpoint is missing.
+    HalfCheckpoint,
 }

@@ -6,8 +6,8 @@
 
 use super::file_facts::FileFacts;
 use super::file_name;
-use super::log_file::SAME;
-use crate::observed_time::{NEXT_FILE, TOLERANCE};
+use super::log_file::{LEAP, SAME};
+use crate::observed_time::NEXT_FILE;
 use crate::{Interval, Millis};
 use std::collections::BTreeMap;
 
@@ -163,16 +163,16 @@ impl<'a> FileRow<'a> {
     pub(super) fn hole(&self) -> Option<(usize, Interval)> {
         let inner = || self.places.iter().map(|place| (place.file.source, &place.file.inner));
         let (source, hole) = inner()
-            .filter_map(|(source, inner)| Some((source, inner.longest?)))
+            .filter_map(|(source, inner)| Some((source, inner.longest()?)))
             .max_by_key(|(_, longest)| longest.length())?;
-        let others = inner().flat_map(|(other, inner)| {
-            let longest = inner.longest.filter(|_| other != source).map(|longest| longest.length());
-            longest.into_iter().chain([inner.second])
+        let others = inner().filter_map(|(other, inner)| {
+            let (longest, second) = inner.most()?;
+            Some(if other == source { second } else { longest })
         });
         let gaps = self.pairs().into_iter().map(|pair| pair.gap.length());
         let usual = others.chain(gaps).max().unwrap_or_default();
         let steps: usize = inner().map(|(_, inner)| inner.steps).sum();
-        let is_unusual = hole.length() > (UNUSUAL * usual).max(TOLERANCE) && steps >= FEWEST_LINES;
+        let is_unusual = hole.length() > (UNUSUAL * usual).max(LEAP) && steps >= FEWEST_LINES;
         is_unusual.then_some((source, hole))
     }
 

@@ -1,5 +1,6 @@
 //! One log file: what format it has, its lines, its time.
 
+mod checkpoints;
 mod csvlog;
 mod findings;
 mod format;
@@ -28,6 +29,7 @@ use super::unread::{Unread, each_candidate};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::refused::RefusedKey;
 use crate::{Backend, Census, Coverage, Millis, MissingReason};
+use checkpoints::Checkpoints;
 use csvlog::is_odd;
 use inner_restart::InnerRestarts;
 pub(super) use inner_restart::SAME;
@@ -44,7 +46,7 @@ const LONGEST_LINE: usize = 1 << 20;
 /// How often the time is read, in bytes.
 const STRIDE: usize = 4 << 10;
 /// Times of two readings that are further apart than this make the lines between them worth reading: such a log is small.
-const LEAP: Millis = 10 * 60 * 1_000;
+pub(super) const LEAP: Millis = 10 * 60 * 1_000;
 /// What was written for so long without a single connection was written without `log_connections`.
 pub(super) const DAY: Millis = 23 * 60 * 60 * 1_000;
 /// A line by which a server says that it ends, with its prefix or its columns, is no longer.
@@ -93,6 +95,8 @@ pub(super) struct LogFile {
     coverage: Coverage,
     last_time: Option<Millis>,
     since_time: usize,
+    /// The beginning of the last record of csvlog.
+    head: Vec<u8>,
     bytes: u64,
     long_lines: u64,
     unread: Unread,
@@ -116,6 +120,7 @@ pub(super) struct LogFile {
     /// Where every line is read that is far from the one before.
     inner: InnerSilence,
     restarts: InnerRestarts,
+    checkpoints: Checkpoints,
     moves: Vec<Move>,
     /// What it holds, where that may be skipped if it is no log.
     other: Option<OtherText>,
@@ -138,6 +143,7 @@ impl LogFile {
             coverage: Coverage::default(),
             last_time: None,
             since_time: 0,
+            head: Vec::new(),
             bytes: 0,
             long_lines: 0,
             unread: Unread::default(),
@@ -155,6 +161,7 @@ impl LogFile {
             last_line: Vec::new(),
             inner: InnerSilence::default(),
             restarts: InnerRestarts::default(),
+            checkpoints: Checkpoints::default(),
             moves: Vec::new(),
             other: None,
         }
@@ -301,6 +308,7 @@ impl LogFile {
         if let Some(at) = line.at {
             self.observe(at);
             self.coverage.note(at);
+            self.inner.add_connection(at);
             self.logged.message(at, message);
         }
         match message {
@@ -335,6 +343,7 @@ impl LogFile {
         if let Some(at) = line.at {
             self.observe(at);
             self.coverage.note(at);
+            self.inner.add_connection(at);
             match message {
                 JudgedMessage::Authorized(_) => self.logged.authorized(at),
                 JudgedMessage::Authenticated => self.logged.any(at),

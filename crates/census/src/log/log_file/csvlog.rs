@@ -14,6 +14,11 @@ use super::{LONGEST_LINE, LineSink, LogFile, STRIDE, is_message, is_severity_of_
 use crate::log_time::stamp;
 use memchr::{memchr, memchr_iter, memrchr};
 
+/// The time of a record is in its first bytes.
+const HEAD: usize = 40;
+/// `2026-11-30 10:1`: those of the same ten minutes begin alike.
+const TEN_MINUTES: usize = 15;
+
 impl LogFile {
     pub(super) fn csv_lines(&mut self, region: &[u8], sink: &mut LineSink<'_>) {
         for line in region.split_inclusive(|byte| *byte == b'\n') {
@@ -52,12 +57,7 @@ impl LogFile {
 
     fn csv_record(&mut self, record: &[u8], sink: &mut LineSink<'_>) {
         self.since_time += record.len();
-        if self.last_time.is_none() || self.since_time >= STRIDE {
-            self.since_time = 0;
-            if let Some(time) = self.time_of(record) {
-                self.observe(time);
-            }
-        }
+        self.read_record_time(record);
         let is_about_connections = NEEDLES.is_match(record);
         if !is_about_connections && find(record, startup_failure::SEVERITY.as_bytes()).is_none() {
             return each_candidate(record, b'"', |_| self.foreign_csv_record(record, sink.joiner));
@@ -96,6 +96,24 @@ impl LogFile {
             source: self.source,
         };
         self.take(line, &message, sink.census, sink.joiner);
+    }
+
+    /// Reads the times of some records, and of two that have ten minutes between them.
+    fn read_record_time(&mut self, record: &[u8]) {
+        let head = record.get(..record.len().min(HEAD)).unwrap_or_default();
+        let is_other = self.head.get(..TEN_MINUTES) != head.get(..TEN_MINUTES);
+        if !is_other && self.since_time < STRIDE {
+            self.head.clear();
+            self.head.extend_from_slice(head);
+            return;
+        }
+        self.since_time = 0;
+        let before = std::mem::replace(&mut self.head, head.to_vec());
+        for head in [before.as_slice(), head] {
+            let Some(time) = self.time_of(head) else { continue };
+            self.observe(time);
+            self.inner.add(time, record);
+        }
     }
 
     fn foreign_csv_record(&mut self, record: &[u8], joiner: &mut Joiner) {

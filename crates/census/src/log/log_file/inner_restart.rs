@@ -1,20 +1,24 @@
 //! Servers that start within a file, as in what a container writes: whether what they say of their last end is what the file says.
 
-use super::LogFile;
 use super::restart::STARTS;
-use crate::log::file_facts::LostRun;
+use super::{LogFile, checkpoints};
+use crate::log::file_facts::{LostLines, LostWhy};
 use crate::observed_time::NEXT_FILE;
 use crate::{Interval, Millis};
 use memchr::{memchr, memmem, memrchr};
 
 /// What every server says of its last end, whichever it was.
 const WORDS: &[u8] = b"database system was ";
+/// What it says once it is up.
+const READY: &[u8] = b"database system is ready ";
 /// The bytes before such a line that are searched for the start of the server.
 const REACH: usize = 8 << 10;
 /// The lines among them.
 const MOST_LINES: usize = 64;
 /// Starts of one file that are looked at.
 const MOST_STARTS: usize = 4_096;
+/// Times of which lines are missing, and that are held.
+const MOST_LOST: usize = 64;
 /// Times that are said may be of whole seconds.
 pub(in crate::log) const SAME: Millis = 1_000;
 
@@ -27,10 +31,17 @@ pub(super) struct InnerRestarts {
     /// Times in which the server was down.
     pub(super) down: Vec<Interval>,
     /// Times in which it was up, of which the file has nothing.
-    pub(super) lost: Vec<LostRun>,
+    pub(super) lost: Vec<LostLines>,
 }
 
 impl InnerRestarts {
+    /// Notes a time of which lines are missing.
+    pub(super) fn lose(&mut self, lost: LostLines) {
+        if self.lost.len() < MOST_LOST {
+            self.lost.push(lost);
+        }
+    }
+
     fn remember(&mut self, region: &[u8]) {
         if region.len() >= REACH {
             self.recent.clear();
@@ -61,15 +72,26 @@ struct Before {
 }
 
 impl LogFile {
-    /// Looks for servers that start.
+    /// Looks for servers that start, and for checkpoints.
     pub(super) fn find_restarts(&mut self, region: &[u8]) {
-        for hit in memmem::find_iter(region, WORDS) {
-            if self.restarts.starts >= MOST_STARTS {
-                break;
+        let mut ends = memmem::find_iter(region, WORDS).peekable();
+        let mut points = memmem::find_iter(region, checkpoints::WORDS).peekable();
+        let mut next = 0;
+        while let Some(hit) = [ends.peek(), points.peek()].into_iter().flatten().min().copied() {
+            let is_end = ends.next_if_eq(&hit).is_some();
+            points.next_if_eq(&hit);
+            // A line may have the words more than once.
+            if hit < next {
+                continue;
             }
             let start = region.get(..hit).and_then(|head| memrchr(b'\n', head)).map_or(0, |found| found + 1);
-            let end = region.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(region.len(), |found| hit + found);
-            self.restart(region.get(..start).unwrap_or_default(), region.get(start..end).unwrap_or_default());
+            next = region.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(region.len(), |found| hit + found);
+            let line = region.get(start..next).unwrap_or_default();
+            if !is_end {
+                self.checkpoint(line);
+            } else if self.restarts.starts < MOST_STARTS {
+                self.restart(region.get(..start).unwrap_or_default(), line);
+            }
         }
         self.restarts.remember(region);
     }
@@ -78,11 +100,12 @@ impl LogFile {
     fn restart(&mut self, before: &[u8], line: &[u8]) {
         let Some((line, last_up)) = self.last_up(line) else { return };
         self.restarts.starts += 1;
+        self.checkpoints.restart();
         let Some(before) = self.before_start(&self.restarts.before(before), &line) else { return };
         let silence = Interval { from: before.until, to: line.at.max(before.until) };
         if last_up.at > before.until + SAME {
             // At least the line of its end is not there.
-            self.restarts.lost.push(LostRun { time: silence, last_up: last_up.at });
+            self.restarts.lose(LostLines { time: silence, why: LostWhy::LastUp(last_up.at) });
         } else if before.is_of_server && (last_up.was_killed && before.is_end || last_up.is_end_near(before.until)) {
             self.restarts.down.push(silence);
         }
@@ -98,7 +121,11 @@ impl LogFile {
                 is_of_server &= self.is_too_early(line) || !self.is_of_a_client(line);
                 continue;
             };
-            if STARTS.iter().any(|words| line.message.starts_with(words)) {
+            // The server was up before, and started its processes anew because one of them had crashed.
+            if line.message.starts_with(WORDS) || line.message.starts_with(READY) {
+                break false;
+            }
+            if is_start(&line.message) {
                 // The process that says how it ended is a child of the one that starts.
                 is_of_server &= line.key.zip(said.key).is_none_or(|(one, other)| one != other);
                 // Before version 12, a server says only where it listens.
