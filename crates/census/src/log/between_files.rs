@@ -121,7 +121,7 @@ fn lose(source: usize, lost: LostLines, census: &mut Census) {
         ),
         LostWhy::HalfCheckpoint => format!("{lines}: a checkpoint has only one of its two lines"),
     };
-    // Where it was not counted, nothing has to be left out.
+    // It did not count anyway.
     let excluded = source.coverage.exclude(time);
     if excluded.is_empty() {
         return;
