@@ -120,7 +120,15 @@ fn a_pack_says_that_it_is_signed_or_simulated_and_what_it_has() {
     assert!(page(&kept(2)).contains("transcripts/"));
     report.servers[0].wire.push(look(Some("hub")));
     let zoned = EvidenceSummary { transcripts: 2, ..summary(&report) };
-    assert!(messages(zoned).unwrap().1.contains("which observed 1 of 2 servers"));
+    assert!(messages(zoned).unwrap().1.contains("which observed 1 of 2 servers: zones keep no transcript."));
+    // Without a transcript, the option is named where it would have kept one.
+    let said = messages(EvidenceSummary { transcripts: 0, ..summary(&report) }).unwrap().1;
+    assert!(said.contains("--transcript") && said.contains("zones keep no transcript"), "{said}");
+    let here = report.servers.iter_mut().map(|server| std::mem::replace(&mut server.wire, vec![look(Some("hub"))]));
+    let here: Vec<_> = here.collect();
+    let said = messages(summary(&report)).unwrap().1;
+    assert!(said.starts_with("The messages of looks from zones") && !said.contains("--transcript"), "{said}");
+    report.servers.iter_mut().zip(here).for_each(|(server, wire)| server.wire = wire);
     report.servers.iter_mut().for_each(|server| server.wire.clear());
     report.overlay.waivers = None;
     // Earlier looks are proof too, and so are their messages.

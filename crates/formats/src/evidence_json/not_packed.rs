@@ -50,24 +50,30 @@ impl EvidenceSummary<'_> {
 
     /// Which messages of the audit's own probes are not there, if any.
     fn absent_messages_of_this(&self) -> Option<String> {
-        if self.transcripts == 0 {
-            return Some(
+        let (without, probed) = (self.without_transcript(), self.probed());
+        let looks =
+            |server: &ServerReport, from_zone: bool| server.wire.iter().any(|look| look.vantage.is_some() == from_zone);
+        let zoned = self.report.servers.iter().filter(|server| looks(server, true)).count();
+        let has_own = zoned == 0 || self.report.servers.iter().any(|server| looks(server, false));
+        let without = match self.transcripts {
+            // A transcript would not have had what zones see.
+            0 => has_own.then(|| {
                 "The messages that the audit's own probes exchanged: no transcript was kept. An audit keeps what each listener \
                  did; `hostssl audit --probe --transcript` keeps the messages too."
-                    .to_owned(),
-            );
-        }
-        let (without, probed) = (self.without_transcript(), self.probed());
-        let is_zoned = |server: &&ServerReport| server.wire.iter().any(|look| look.vantage.is_some());
-        let zoned = self.report.servers.iter().filter(is_zoned).count();
-        let without = (without > 0).then(|| {
-            format!(
-                "The messages of {without} of {probed} servers that the audit probed: no connection was made to them from \
-                 here, or their transcript was not kept."
-            )
-        });
+                    .to_owned()
+            }),
+            _ => (without > 0).then(|| {
+                format!(
+                    "The messages of {without} of {probed} servers that the audit probed: no connection was made to them from \
+                     here, or their transcript was not kept."
+                )
+            }),
+        };
         let zoned = (zoned > 0).then(|| {
-            format!("The messages of probes in zones, which observed {zoned} of {probed} servers: they keep none.")
+            format!(
+                "The messages of looks from zones, by probers or in files of looks, which observed {zoned} of {probed} servers: \
+                 zones keep no transcript."
+            )
         });
         let sentences: Vec<String> = without.into_iter().chain(zoned).collect();
         (!sentences.is_empty()).then(|| sentences.join(" "))
