@@ -5,7 +5,7 @@
 mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
-use hostssl_audit::{Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing};
+use hostssl_audit::{Difference, LastKnown, ListedBy, NotLooked, diff, diff_knowing, gate};
 use hostssl_model::{
     Apart, AuditReport, ControlId, Finding, Gap, GapScope, Outcome, Reading, Reason, Subscription, Unchecked, Vantage,
     WireListener, WireObservation, WireTransport,
@@ -176,6 +176,26 @@ fn another_subscription_is_no_part_of_a_scope_that_names_one() {
         audit.run.scope.management_groups = vec!["mg".into()];
     }
     assert_eq!(changes_between(&group.0, &group.1)[0].split(' ').next(), Some("New"));
+}
+
+/// What a management group has is not what was asked for: that is the group.
+#[test]
+fn a_subscription_that_left_a_management_group_is_no_longer_visible() {
+    let in_group = |name: &str, mut audit: AuditReport| {
+        audit.run.scope.management_groups = vec![name.into()];
+        audit
+    };
+    let before = in_group("mg", baseline(&[("a", Seen::Off), ("b", Seen::On)]));
+    let mut after = in_group("MG", baseline(&[]));
+    after.subscriptions.clear();
+    let left = diff(&before, &after);
+    assert!(left.not_in_scope.is_empty() && left.count(Difference::NotVisible) == 2, "{left:?}");
+    assert!(left.changes.iter().all(|one| one.why == Some(NotLooked::SubscriptionNotSeen)), "{left:?}");
+    let used = gate(&after, &[], Some(&before)).baseline.unwrap();
+    assert!(used.same_scope && used.not_visible == 2, "{used:?}");
+    // One that joined is part of what was asked for, too.
+    let joined = diff(&after, &before);
+    assert!(joined.not_in_scope.is_empty() && joined.count(Difference::New) > 0, "{joined:?}");
 }
 
 #[test]
