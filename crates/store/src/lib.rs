@@ -48,7 +48,8 @@ pub use listed_roles::ListedRole;
 pub use orders::{Order, OrderAct};
 pub use plan_approvals::{ApprovalAct, RequiredApprovals};
 pub use probers::{
-    Enrolment, KeptAnswer, KeptLook, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal, ZoneProbers,
+    Enrolment, KeptAnswer, KeptLook, KnownProber, LookToKeep, NewProber, ProberEntry, ProberReason, ProberRefusal,
+    ZoneProbers,
 };
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use proxied_roles::ProxiedRole;

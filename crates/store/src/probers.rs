@@ -6,7 +6,7 @@ mod kept_looks;
 mod prober_entries;
 
 pub use kept_looks::{KeptAnswer, KeptLook, LookToKeep, ProberReason};
-pub use prober_entries::{ProberEntry, ProberRefusal, ZoneProbers};
+pub use prober_entries::{KnownProber, ProberEntry, ProberRefusal, ZoneProbers};
 
 use crate::audits::disowned::disown;
 use crate::believed::MAX_VIOLATIONS;

@@ -69,7 +69,7 @@ fn an_answer_counts_for_what_was_asked() {
     assert_eq!(store.unanswered("p-1", 0).unwrap(), 1);
     let missing = KeptAnswer { port: 6432, missing: "port 6432".into(), ..answer(Vec::new()) };
     store.keep_answers("p-1", &[missing], 8).unwrap();
-    let entry = store.prober_of_key(&format!("{:0>64}", "p-1")).unwrap().unwrap();
+    let entry = &store.probers().unwrap().probers[0];
     assert_eq!((entry.asked, entry.answered, entry.without_look), (2, 1, 1));
     assert_eq!(entry.example.as_deref(), Some("db:6432: port 6432"));
 }

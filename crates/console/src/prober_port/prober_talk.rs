@@ -15,7 +15,7 @@ use hostssl_formats::prober_json::{
 };
 use hostssl_model::Hint;
 use hostssl_prober::{KeyPin, hash_of_secret};
-use hostssl_store::{Enrolment, KeptAnswer, NewProber, ProberEntry};
+use hostssl_store::{Enrolment, KeptAnswer, KnownProber, NewProber};
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -98,7 +98,7 @@ pub(super) async fn talk(
 
 /// Who has a key. What another console has kept a moment ago counts: a prober that enrolled there takes it as final when it is
 /// refused.
-async fn find(shared: &Shared, key: &str) -> Result<Option<ProberEntry>, Failure> {
+async fn find(shared: &Shared, key: &str) -> Result<Option<KnownProber>, Failure> {
     let ask = || {
         let key = key.to_owned();
         shared.ask(move |store| store.prober_of_key(&key))
@@ -138,7 +138,7 @@ async fn enrol(shared: &Shared, key: &str, body: Arriving) -> Result<ProberReply
     }
 }
 
-async fn answer(shared: &Shared, prober: &ProberEntry, body: Arriving) -> Result<ProberReply, Refusal> {
+async fn answer(shared: &Shared, prober: &KnownProber, body: Arriving) -> Result<ProberReply, Refusal> {
     if prober.revoked_ms.is_some() {
         let hint = "enrol it again, with a new key: remove its state, and give it a new join string";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "this prober was revoked", hint));
@@ -171,7 +171,7 @@ async fn answer(shared: &Shared, prober: &ProberEntry, body: Arriving) -> Result
 /// The next targets of the prober's zone.
 async fn targets(
     shared: &Shared,
-    prober: &ProberEntry,
+    prober: &KnownProber,
     version: String,
     after: Option<HostPort>,
 ) -> Result<ProberReply, Refusal> {
@@ -213,7 +213,7 @@ async fn targets(
 /// Keeps what a prober saw of what it was asked about.
 async fn looks(
     shared: &Shared,
-    prober: &ProberEntry,
+    prober: &KnownProber,
     answers: Vec<ProberAnswer>,
     ended: Option<u64>,
 ) -> Result<ProberReply, Refusal> {
@@ -242,7 +242,7 @@ async fn looks(
 }
 
 /// Keeps that a prober has answered what was wanted, if it has: one that says so and leaves targets out has not.
-async fn has_ended(shared: &Shared, prober: &ProberEntry, number: u64) -> Result<(), Refusal> {
+async fn has_ended(shared: &Shared, prober: &KnownProber, number: u64) -> Result<(), Refusal> {
     let desk = &shared.context.desk;
     // One that was begun before a restart ends with 0, and answers nothing that is wanted now.
     let Some(round) = desk.round_of(&prober.id, number) else { return Ok(()) };
@@ -262,7 +262,7 @@ fn refusal_of(taken: &TakenAnswer) -> Option<(HostPort, String)> {
     Some(((taken.answer.host.clone(), taken.answer.port), why))
 }
 
-async fn saw(shared: &Shared, prober: &ProberEntry, version: Option<String>) -> Result<(), Refusal> {
+async fn saw(shared: &Shared, prober: &KnownProber, version: Option<String>) -> Result<(), Refusal> {
     let (id, at_ms) = (prober.id.clone(), Timestamp::now().as_millisecond());
     let seen = shared.ask(move |store| store.saw_prober(&id, version.as_deref(), at_ms)).await;
     seen.map_err(|_| Refusal::not_now())

@@ -79,7 +79,9 @@ impl AuditStore {
             }
             drop(ask);
             let old = "DELETE FROM prober_targets WHERE prober = ?1 AND asked_ms < ?2";
-            transaction.execute(old, params![id, at_ms - FORGOTTEN_MS])?;
+            if transaction.execute(old, params![id, at_ms - FORGOTTEN_MS])? == 0 {
+                return Ok(true);
+            }
             let strays = "DELETE FROM prober_looks WHERE prober = ?1 AND NOT EXISTS (SELECT 1 FROM prober_targets AS t \
                           WHERE t.prober = ?1 AND t.host = prober_looks.host AND t.port = prober_looks.port)";
             transaction.execute(strays, [id])?;

@@ -4,7 +4,21 @@ use crate::believed::MAX_VIOLATIONS;
 use crate::{AuditStore, StoreError, StoreReader};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-/// A prober that is known.
+/// A prober that is known, without what it was asked: of a zone with many servers, that takes longer to count than a message of
+/// looks takes to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownProber {
+    /// Its id.
+    pub id: String,
+    /// The zone that it is in.
+    pub zone: String,
+    /// When it was revoked, if it was.
+    pub revoked_ms: Option<i64>,
+    /// How many messages it sent that no honest prober sends.
+    pub violations: u32,
+}
+
+/// A prober as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProberEntry {
     /// Its id.
@@ -31,6 +45,14 @@ pub struct ProberEntry {
     pub without_look: u64,
     /// One of those reasons, with its target.
     pub example: Option<String>,
+}
+
+impl KnownProber {
+    /// Whether it sent so much that is wrong that nothing more is taken from it.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.violations >= MAX_VIOLATIONS
+    }
 }
 
 impl ProberEntry {
@@ -76,11 +98,12 @@ impl AuditStore {
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn prober_of_key(&self, key_sha256: &str) -> Result<Option<ProberEntry>, StoreError> {
-        self.read(|connection| {
-            let find = format!("{ENTRIES} WHERE key_sha256 = ?1");
-            Ok(connection.prepare_cached(&find)?.query_row([key_sha256], entry).optional()?)
-        })
+    pub fn prober_of_key(&self, key_sha256: &str) -> Result<Option<KnownProber>, StoreError> {
+        let find = "SELECT id, zone, revoked_ms, violations FROM probers WHERE key_sha256 = ?1";
+        let known = |row: &Row<'_>| {
+            Ok(KnownProber { id: row.get(0)?, zone: row.get(1)?, revoked_ms: row.get(2)?, violations: row.get(3)? })
+        };
+        self.read(|connection| Ok(connection.prepare_cached(find)?.query_row([key_sha256], known).optional()?))
     }
 }
 
