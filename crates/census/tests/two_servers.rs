@@ -123,3 +123,68 @@ fn more_files_of_the_same_time_than_are_compared_are_not_believed() {
     let many = is_mixed(&copies(460));
     assert!(many.len() == 460 && !many.contains(&false), "{many:?}");
 }
+
+#[test]
+fn a_file_of_another_server_between_those_of_a_log_fills_no_gap() {
+    let server = Server { name: "one", interval: 300, first_pid: 1_000 };
+    let day = |day: u64| (24 * day..24 * day + 24).map(|hour| file(server, hour).1).collect::<String>();
+    let log = |place: &dyn Fn(u64) -> String| (0..8).map(|number| (place(number), day(number))).collect::<Vec<_>>();
+    let date = |number: u64| format!("1970-01-{:02}", number + 1);
+    let version = |number: u64, other: u64| if number == other { 17 } else { 15 };
+    for (name, place, expected) in [
+        (
+            "one log",
+            &(|number| format!("postgresql-15-{}.log", date(number))) as &dyn Fn(u64) -> String,
+            CensusVerdict::Safe,
+        ),
+        (
+            "an upgrade",
+            &|number| format!("postgresql-{}-{}.log", if number < 4 { 15 } else { 17 }, date(number)),
+            CensusVerdict::Safe,
+        ),
+        (
+            "another version",
+            &|number| format!("postgresql-{}-{}.log", version(number, 4), date(number)),
+            CensusVerdict::NeedsObservation,
+        ),
+        (
+            "another folder",
+            &|number| format!("{}/{}.log", if number == 4 { "b" } else { "a" }, date(number)),
+            CensusVerdict::NeedsObservation,
+        ),
+        (
+            "names of each their own",
+            &|number| format!("{}.log", ["red", "blue", "green"][number as usize % 3].repeat(number as usize + 1)),
+            CensusVerdict::Safe,
+        ),
+        (
+            "days of the week",
+            &|number| {
+                format!(
+                    "postgresql-{}.log",
+                    ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed", "Thu.old"][number as usize]
+                )
+            },
+            CensusVerdict::Safe,
+        ),
+    ] {
+        let report = read(&log(place));
+        assert_eq!(report.verdict, expected, "{name}: {}", report.reason);
+    }
+    // Names that tell nothing, where the sessions were accepted by the rules of two servers.
+    for (other, expected) in [(8, CensusVerdict::Safe), (4, CensusVerdict::NeedsObservation)] {
+        let mut files = log(&|number| format!("file {number}"));
+        for (number, (_, text)) in files.iter_mut().enumerate() {
+            let version = version(number as u64, other);
+            let words =
+                format!("LOG:  connection authenticated: identity=\"app\" method=md5 (/etc/{version}/pg_hba.conf:7)\n");
+            let lines = text.lines().map(|line| match line.split_once("LOG:  connection authorized") {
+                Some((head, _)) => format!("{head}{words}{line}\n"),
+                None => format!("{line}\n"),
+            });
+            *text = lines.collect();
+        }
+        let report = read(&files);
+        assert_eq!(report.verdict, expected, "{other}: {}", report.reason);
+    }
+}

@@ -17,6 +17,10 @@ pub(super) struct FileFacts {
     pub(super) inner: InnerSilence,
     /// Changes after which the log may be written elsewhere.
     pub(super) moves: Vec<Move>,
+    /// Connections were authorized in it.
+    pub(super) has_connections: bool,
+    /// The file of the rules by which they were (`pg_hba.conf`).
+    pub(super) rules: Option<String>,
     /// It begins with the start of a server.
     pub(super) starts: bool,
     /// The time before it in which the server was down.

@@ -9,6 +9,11 @@ const DATE_WORDS: [&str; 19] = [
     "oct", "nov", "dec",
 ];
 
+/// Whether a word is one for a day or a month.
+pub(super) fn is_date_word(word: &str) -> bool {
+    DATE_WORDS.contains(&word)
+}
+
 /// What the files of one log have in common in their names: all but numbers, days and months.
 pub(super) fn log_of(name: &str) -> String {
     let name = name.to_ascii_lowercase();

@@ -14,7 +14,7 @@ const HIGHEST: u32 = 9_999;
 const AT_ONCE: Millis = 1_000;
 
 /// The name of a log and the number of a file of it; the file that is being written has 0.
-fn numbered(name: &str) -> (String, u32) {
+pub(super) fn numbered(name: &str) -> (String, u32) {
     let lower = name.to_ascii_lowercase();
     let whole = PACKED.iter().find_map(|end| lower.strip_suffix(end)).unwrap_or(&lower);
     let number = |digits: &str| {

@@ -122,6 +122,7 @@ pub(super) struct LogFile {
     restarts: InnerRestarts,
     checkpoints: Checkpoints,
     moves: Vec<Move>,
+    rules: Option<String>,
     /// What it holds, where that may be skipped if it is no log.
     other: Option<OtherText>,
 }
@@ -163,6 +164,7 @@ impl LogFile {
             restarts: InnerRestarts::default(),
             checkpoints: Checkpoints::default(),
             moves: Vec::new(),
+            rules: None,
             other: None,
         }
     }
@@ -404,6 +406,8 @@ impl LogFile {
         }
         self.note(source, before, after);
         facts.time = self.coverage.window();
+        facts.has_connections = after.authorized > before.authorized;
+        facts.rules = self.rules.take().filter(|file| !file.is_empty());
         facts.silence = self.coverage.measured().filter_map(|span| span.silence).max();
         (facts.starts, facts.stops) = (self.start.is_some(), self.is_stop(&self.last_line));
         self.inner.settle(&self.restarts.down);

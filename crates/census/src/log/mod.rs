@@ -3,6 +3,7 @@
 //! It looks for the few messages about connections first and splits into lines only around them, so that a log full of
 //! statements costs little more than a search. Statement texts are never kept.
 
+mod alternating;
 mod between_files;
 mod csv;
 mod file_facts;
@@ -137,6 +138,7 @@ impl LogReader {
         self.end(LogEnd::Whole);
         self.joiner.finish(&mut self.census);
         self.joiner.side_by_side.note(&self.files, &mut self.census);
+        alternating::note(&self.files, &mut self.census);
         between_files::note(&self.files, &mut self.census);
         let files: Vec<&Source> = self.sources.iter().filter_map(|place| self.census.sources().get(*place)).collect();
         let complete: Vec<&Source> = files.iter().copied().filter(|source| source.is_complete).collect();

@@ -66,6 +66,7 @@ impl LogFile {
             self.unread.records += u64::from(is_about_connections);
             return;
         };
+        self.keep_rules(&fields.message);
         let columns = Columns { user: Some(&fields.user), database: Some(&fields.database) };
         let Some(message) = parse(&fields.severity, &fields.message, columns) else {
             let is_unknown = !is_severity_of_others(&fields.severity) && is_message(&fields.message);

@@ -22,6 +22,7 @@ impl LogFile {
             let (user, database) = (bytes(&record.user), bytes(&record.dbname));
             let columns = Columns { user: user.as_deref(), database: database.as_deref() };
             let severity = record.error_severity.as_bytes();
+            self.keep_rules(message);
             let Some(message) = parse(severity, message, columns) else {
                 self.unread.records += u64::from(!is_severity_of_others(severity) && is_message(message));
                 return;

@@ -60,6 +60,18 @@ impl LogFile {
         is_default || value.split(',').any(|word| word.trim().eq_ignore_ascii_case(format))
     }
 
+    /// Keeps the file of the rules that the first session was accepted by: `… method=scram-sha-256 (/data/pg_hba.conf:7)`.
+    pub(super) fn keep_rules(&mut self, message: &[u8]) {
+        if self.rules.is_some() || !message.starts_with(b"connection authenticated: ") {
+            return;
+        }
+        let text = String::from_utf8_lossy(message);
+        let rules = text.rsplit_once(" (").and_then(|(_, rules)| rules.strip_suffix(')')?.rsplit_once(':'));
+        // Others are included in it, and more than one may be.
+        let rules = rules.map(|(file, _)| file).filter(|file| file.ends_with("/pg_hba.conf"));
+        self.rules = Some(rules.unwrap_or_default().to_owned());
+    }
+
     /// Finds the first line that is written here after such a change.
     pub(super) fn find_after_moves(&mut self, region: &[u8]) {
         let is_open = |one: &Move| one.next.is_none();

@@ -32,6 +32,7 @@ impl LogFile {
             self.unread.glued += u64::from(parse(split.severity, split.message, Columns::default()).is_some());
             return;
         }
+        self.keep_rules(split.message);
         if let Some(judged) = self.judged.get(&split) {
             let line = self.facts(line, &split);
             return self.take_judged(line, judged, census, joiner);
