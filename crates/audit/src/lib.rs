@@ -22,7 +22,7 @@ pub use declared::{minimal_tls_version, ssl_enforcement};
 pub use diff::{Change, Diff, Difference, LastKnown, ListedBy, NotInScope, NotLooked, diff, diff_knowing};
 pub use evaluate::{evaluate, needed_parameters, server_report};
 pub use gate::gate;
-pub use mapping::{Basis, Mapping};
+pub use mapping::{Basis, Mapping, standards};
 pub use profile::{Profile, UnknownControl, UnknownProfile};
 pub use waivers::{InvalidWaivers, NewWaiver, RefusedWaiver, WaiverLayer, apply_waivers, read_waivers};
 pub use who::{ActivityRead, SubscriptionActivity, Who, WhoUnknown, earliest_start, name_authors};

@@ -1,5 +1,7 @@
 //! Where standards require a control.
 
+use std::collections::BTreeSet;
+
 /// A place in a standard that asks for what a control checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
@@ -22,6 +24,13 @@ pub enum Basis {
     Prowler,
     /// hostssl's own reading of the requirement; ask your auditor.
     Own,
+}
+
+/// The standards that controls answer, in the order of their names.
+#[must_use]
+pub fn standards() -> Vec<&'static str> {
+    let all = crate::ALL.into_iter().flat_map(|control| control.mappings.iter().map(|mapping| mapping.standard));
+    all.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Basis {

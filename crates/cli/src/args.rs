@@ -4,6 +4,7 @@ mod change;
 mod format_to;
 mod list;
 mod server_name;
+mod standard_args;
 mod state;
 mod suggested;
 
@@ -11,6 +12,7 @@ pub(crate) use change::*;
 pub(crate) use format_to::*;
 pub(crate) use list::*;
 pub(crate) use server_name::*;
+pub(crate) use standard_args::*;
 pub(crate) use state::*;
 pub(crate) use suggested::*;
 

@@ -224,6 +224,8 @@ fn mistakes_are_one_line_and_a_hint() {
         &["audit", "--simulate", "--query", "length(`1`)"],
         &["audit", "--simulate", "--query", "[*]", "--output", "csv"],
         &["audit", "--simulate", "--output", "xml"],
+        &["audit", "--simulate", "--standard", "SOC 2"],
+        &["audit", "--simulate", "--output", "standards-csv", "--standard", "soc2"],
         &["audit", "--simulate", "--deadline", "soon"],
         &["audit", "--simulate", "--concurrency", "0"],
         &["audit", "--simulate", "--subscripton", "x"],
@@ -397,6 +399,8 @@ fn every_format_of_the_audit() {
         assert_eq!(done.code, 3, "{format}");
         assert_eq!(done.stdout.is_empty(), format == "none", "{format}");
     }
+    let of_one = run(&["audit", "--simulate", "-o", "standards-csv", "--standard", "soc*", "-q"]).stdout;
+    assert!(of_one.lines().skip(1).all(|line| line.starts_with("SOC 2,")) && of_one.lines().count() > 1, "{of_one}");
     let failing = "servers[?outcome=='fail'].{name:name, ssl:sslEnforcement}";
     insta::assert_snapshot!(run(&["audit", "--simulate", "-o", "table", "--query", failing]).stdout);
     let csv = run(&["audit", "--simulate", "-o", "csv", "--control", "require-secure-transport"]).stdout;

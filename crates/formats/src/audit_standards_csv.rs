@@ -27,18 +27,19 @@ const HEADINGS: [&str; 16] = [
     "waiver",
 ];
 
-/// Writes a whole report. A server to which a control does not apply has no row for its requirements.
+/// Writes a whole report: the standards that are named, or every one where none is. A server to which a control does not apply has no row for its requirements.
 ///
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, report: &AuditReport, named: &[&str]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEADINGS).map_err(unwrapped)?;
     let names: HashMap<&SubscriptionId, &str> = report.subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
     let mut mapped: Vec<(&Mapping, &Control)> = hostssl_audit::ALL
         .into_iter()
         .flat_map(|control| control.mappings.iter().map(move |one| (one, control)))
+        .filter(|(mapping, _)| named.is_empty() || named.contains(&mapping.standard))
         .collect();
     mapped.sort_by_key(|(mapping, _)| (mapping.standard, mapping.version));
     for (mapping, control) in mapped {

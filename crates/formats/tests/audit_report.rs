@@ -403,7 +403,7 @@ fn an_audit_of_nothing_looks_like_nothing() {
 fn csv_by_standard() {
     let report = report();
     let mut out = Vec::new();
-    hostssl_formats::audit_standards_csv::write(&mut out, &report).unwrap();
+    hostssl_formats::audit_standards_csv::write(&mut out, &report, &[]).unwrap();
     let text = String::from_utf8(out).unwrap();
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
@@ -419,6 +419,11 @@ fn csv_by_standard() {
     standards.sort_unstable();
     standards.dedup();
     assert_eq!(standards.len(), all, "each stands in one place: {standards:?}");
+    let mut of_one = Vec::new();
+    hostssl_formats::audit_standards_csv::write(&mut of_one, &report, &["SOC 2"]).unwrap();
+    let of_one = String::from_utf8(of_one).unwrap();
+    let own: Vec<&str> = text.lines().filter(|line| line.starts_with("SOC 2,")).collect();
+    assert!(!own.is_empty() && own == of_one.lines().skip(1).collect::<Vec<_>>(), "{of_one}");
 }
 
 #[test]

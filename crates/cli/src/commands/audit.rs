@@ -7,7 +7,7 @@ pub(crate) use report_writer::{warn_of_unwritten, write};
 
 use crate::args::{
     AuditFormat, AuditList, ConnectArgs, DiscoveryArg, FormatTo, FormatToParser, LimitArgs, ListArgs, ScopeArgs,
-    SelectArgs, Suggested, TerminalArgs, controls, profiles,
+    SelectArgs, StandardArgs, Suggested, TerminalArgs, controls, profiles,
 };
 use crate::connect::{block_on, connect_whole};
 use crate::disowned_probers::print_disowned;
@@ -44,6 +44,8 @@ pub(crate) struct AuditArgs {
     /// JMESPath query over the JSON report, for what goes to stdout.
     #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) standards: StandardArgs,
     #[command(flatten)]
     pub(crate) list: ListArgs<AuditList>,
     #[command(flatten)]

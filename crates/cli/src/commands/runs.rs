@@ -39,6 +39,7 @@ fn show(args: &RunsShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> 
     if let Some(audit) = reader.audit(run.as_str())? {
         return audits::show(&reader, &audit, args, terminal);
     }
+    args.value.standards.chosen(false)?;
     if args.waivers.is_some() {
         return Err(CliError::usage(
             format!("run {run} is not an audit, and has no failures to waive"),

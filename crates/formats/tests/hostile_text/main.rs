@@ -87,7 +87,7 @@ fn of_audit(all: &mut Outputs, audit: &AuditReport, which: &str) {
     all.add(&name("audit_text"), |out| audit_text::write(out, audit, &Text::plain()));
     all.add(&name("audit_csv"), |out| audit_csv::write(out, audit));
     all.add(&name("audit_csv tsv"), |out| audit_csv::write_tabs(out, audit));
-    all.add(&name("audit_standards_csv"), |out| audit_standards_csv::write(out, audit));
+    all.add(&name("audit_standards_csv"), |out| audit_standards_csv::write(out, audit, &[]));
     all.add(&name("audit_json"), |out| audit_json::write(out, audit));
     all.add_value(&name("audit_json"), &audit_json::value(audit).unwrap());
     all.add(&name("audit_sarif"), |out| audit_sarif::write(out, audit));

@@ -29,6 +29,8 @@ pub(super) struct ReportWriter<'a> {
     pub(super) outputs: Outputs<AuditFormat>,
     query: Option<Query>,
     shape: Shape,
+    /// The standards that a CSV by standard has; none for all.
+    standards: Vec<&'static str>,
     /// Whether people read what goes to standard output.
     is_table: bool,
     /// Whether people read any output.
@@ -46,9 +48,10 @@ impl<'a> ReportWriter<'a> {
         let is_table = query.is_none() && outputs.stdout.and_then(AuditFormat::format) == Some(Format::Table);
         let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));
         let shape = args.list.shape(has_table, outputs.stdout == Some(AuditFormat::Wide))?;
+        let standards = args.standards.chosen(outputs.formats().any(|one| one == AuditFormat::StandardsCsv))?;
         let simulated = args.run.connect.simulate.is_some();
         let observation_days = profile.settings.observation_days;
-        Ok(Self { args, terminal, simulated, outputs, query, shape, is_table, has_table, observation_days })
+        Ok(Self { args, terminal, simulated, outputs, query, shape, standards, is_table, has_table, observation_days })
     }
 
     /// Writes an audit that was kept under its key as it was written when it was made.
@@ -74,7 +77,8 @@ impl<'a> ReportWriter<'a> {
         rows: Option<OrderedRows<io::Stdout>>,
         patience: StatePatience,
     ) -> Result<(), CliError> {
-        let Self { outputs, shape, terminal, .. } = self;
+        let Self { outputs, query, shape, standards, terminal, .. } = self;
+        let query = query.as_ref();
         let unobserved = if self.has_table {
             let censuses = self.args.run.keep.state.censuses(self.simulated, patience);
             let now_ms = Timestamp::now().as_millisecond();
@@ -86,10 +90,11 @@ impl<'a> ReportWriter<'a> {
             Some(rows) => stdout::tolerate(rows.finish()),
             None => outputs
                 .stdout
-                .map_or(Ok(()), |format| write(report, format, self.query.as_ref(), shape, unobserved, terminal)),
+                .map_or(Ok(()), |format| write(report, (format, standards), query, shape, unobserved, terminal)),
         };
-        let filed = outputs
-            .write_files(terminal.quiet, |out, format| write_file(out, report, format, shape, unobserved, terminal));
+        let filed = outputs.write_files(terminal.quiet, |out, format| {
+            write_file(out, report, (format, standards), shape, unobserved, terminal)
+        });
         written.and(filed)
     }
 
@@ -119,10 +124,10 @@ fn refuse_query(query: Option<&Query>, output: Option<AuditFormat>) -> Result<()
     }
 }
 
-/// Writes a report to standard output in one of its formats. A plan has to know the clients of so many servers first.
+/// Writes a report to standard output in one of its formats, a CSV by standard with the standards that are named. A plan has to know the clients of so many servers first.
 pub(crate) fn write(
     report: &AuditReport,
-    output: AuditFormat,
+    (output, standards): (AuditFormat, &[&str]),
     query: Option<&Query>,
     shape: &Shape,
     unobserved: u64,
@@ -136,7 +141,7 @@ pub(crate) fn write(
             stdout::write_value(&value(report)?, Some(query), format, stdout::palette(terminal))
         }
         _ => {
-            let write = prepare(report, output, stdout::palette(terminal))?;
+            let write = prepare(report, (output, standards), stdout::palette(terminal))?;
             stdout::write(|out| write(out))
         }
     }
@@ -146,7 +151,7 @@ pub(crate) fn write(
 fn write_file(
     out: &mut dyn io::Write,
     report: &AuditReport,
-    output: AuditFormat,
+    (output, standards): (AuditFormat, &[&str]),
     shape: &Shape,
     unobserved: u64,
     terminal: &TerminalArgs,
@@ -157,7 +162,7 @@ fn write_file(
         let text = Text { shape: &shape, command: &command, ..Text::plain() };
         audit_text::write_with_next(out, report, unobserved, &text)
     } else {
-        prepare(report, output, Palette::Plain)?(out)
+        prepare(report, (output, standards), Palette::Plain)?(out)
     };
     written.map_err(|error| CliError::failed(&error, "free some space, or name another file"))
 }
@@ -165,13 +170,19 @@ fn write_file(
 type Written<'a> = Box<dyn FnOnce(&mut dyn io::Write) -> io::Result<()> + 'a>;
 
 /// What writes a report in a format that is not a table.
-fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Result<Written<'_>, CliError> {
+fn prepare<'a>(
+    report: &'a AuditReport,
+    (output, standards): (AuditFormat, &'a [&str]),
+    palette: Palette,
+) -> Result<Written<'a>, CliError> {
     let whole = match output {
         AuditFormat::Json => audit_json::write,
         AuditFormat::Csv => audit_csv::write,
         // As `-o csv` and the console have it: a row for each finding, under headings.
         AuditFormat::Tsv => audit_csv::write_tabs,
-        AuditFormat::StandardsCsv => audit_standards_csv::write,
+        AuditFormat::StandardsCsv => {
+            return Ok(Box::new(move |out| audit_standards_csv::write(out, report, standards)));
+        }
         AuditFormat::Sarif => audit_sarif::write,
         AuditFormat::Ocsf => audit_ocsf::write,
         AuditFormat::Junit => audit_junit::write,

@@ -1,8 +1,8 @@
 //! The options of `hostssl runs`.
 
 use crate::args::{
-    AuditFormat, AuditList, KeptRunList, ListArgs, RunsList, SimulatedArgs, StateArgs, Suggested, TableArgs, latest,
-    profiles,
+    AuditFormat, AuditList, KeptRunList, ListArgs, RunsList, SimulatedArgs, StandardArgs, StateArgs, Suggested,
+    TableArgs, latest, profiles,
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -84,6 +84,8 @@ pub(crate) struct KeptArgs {
     /// JMESPath query over the JSON report.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) standards: StandardArgs,
 }
 
 impl KeptArgs {

@@ -1,7 +1,7 @@
 //! Audits that are kept: shown as they were, or evaluated again by other rules.
 
 use super::args::{KeptArgs, RunsJudgeArgs, RunsShowArgs};
-use crate::args::{AuditList, TerminalArgs};
+use crate::args::{AuditFormat, AuditList, TerminalArgs};
 use crate::commands::{audit, waivers};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -59,8 +59,9 @@ pub(super) fn judge(args: &RunsJudgeArgs, terminal: &TerminalArgs) -> Result<Exi
 fn write(report: &AuditReport, value: &KeptArgs, shape: &Shape, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     stdout::refuse_query(query.as_ref(), value.output)?;
+    let standards = value.standards.chosen(value.output == AuditFormat::StandardsCsv)?;
     let terminal = &of_cloud(terminal, &report.run.cloud);
-    audit::write(report, value.output, query.as_ref(), shape, 0, terminal)?;
+    audit::write(report, (value.output, &standards), query.as_ref(), shape, 0, terminal)?;
     if !value.output.holds_gaps() || query.is_some() {
         let all = format!("hostssl runs show {} -o json", report.run.id);
         audit::warn_of_unwritten(report, &all, terminal);
