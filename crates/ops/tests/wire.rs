@@ -146,8 +146,8 @@ async fn the_administrator_that_azure_names_is_asked_for_too() {
     let report = run(vec![orders()], Between::Nothing, &[], None).await;
     assert_eq!(report.servers[0].server.administrator.as_deref(), Some("pgadmin"));
     let Reading::Known(listener) = &report.servers[0].wire[0].listener else { panic!("it was seen") };
-    // The administrator with each of the four databases, postgres with its own, names that cannot exist, and two that replicate.
-    assert!(listener.why.starts_with("all 8 plaintext startups probed are refused"), "{}", listener.why);
+    // The administrator with each of the four databases, postgres with its own, names that cannot exist, and three that replicate.
+    assert!(listener.why.starts_with("all 9 plaintext startups probed are refused"), "{}", listener.why);
 }
 
 #[tokio::test]

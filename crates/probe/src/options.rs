@@ -121,13 +121,13 @@ impl ProbeOptions {
         }
     }
 
-    /// The questions of the default with the fewest names: six connections to a PostgreSQL that enforces TLS.
+    /// The questions of the default with the fewest names: seven connections to a PostgreSQL that enforces TLS.
     #[must_use]
     pub fn quick() -> Self {
         Self { names: StartupNames::Fewest, ..Self::default() }
     }
 
-    /// No more than a verdict needs: four connections to a server that enforces TLS. For wide sweeps.
+    /// No more than a verdict needs: five connections to a server that enforces TLS. For wide sweeps.
     #[must_use]
     pub fn lean() -> Self {
         Self { versions: false, direct_tls: false, ..Self::quick() }
@@ -137,46 +137,50 @@ impl ProbeOptions {
     pub(crate) fn startups(&self, target: &ProbeTarget, unknown: &str) -> Startups {
         let given =
             |own: &Option<String>, others: &[String]| -> Vec<String> { own.iter().chain(others).cloned().collect() };
-        let mut users = given(&target.user, &self.users);
+        let users = given(&target.user, &self.users);
         let known = [&target.databases[..], &self.databases].concat();
-        let mut databases = given(&target.database, &known);
+        let databases = given(&target.database, &known);
+        let or = |given: &[String], other: &str| if given.is_empty() { vec![other.to_owned()] } else { given.to_vec() };
+        let named_databases = or(&databases, WELL_KNOWN);
         let mut list = Startups::default();
         if self.names == StartupNames::Given {
-            if databases.is_empty() {
-                databases.push(WELL_KNOWN.to_owned());
-            }
-            if users.is_empty() {
-                users.push(unknown.to_owned());
-            }
-            list.add_pairs(&users, &databases);
-            list.add_replication(&self.replication, &users, &databases);
+            let named_users = or(&users, unknown);
+            list.add_pairs(&named_users, &named_databases);
+            self.add_own_databases(&mut list, target);
+            list.add_replication(&self.replication, &named_users, &named_databases);
             list.first = list.all.len();
             return list;
         }
         // The names that were given meet the lines written for them; the well-known ones those of the maintenance user
         // and database; and a user and a database that cannot exist meet only lines that say `all`.
-        let well_known = [WELL_KNOWN.to_owned()];
-        let or_well_known = |given: &[String]| if given.is_empty() { well_known.to_vec() } else { given.to_vec() };
-        let (named_users, named_databases) = (or_well_known(&users), or_well_known(&databases));
+        let named_users = or(&users, WELL_KNOWN);
+        let (well_known, unknown) = ([WELL_KNOWN.to_owned()], [unknown.to_owned()]);
         list.add_pairs(&named_users, &named_databases);
+        self.add_own_databases(&mut list, target);
         list.add_pairs(&well_known, &well_known);
-        let unknown = [unknown.to_owned()];
         list.add_pairs(&unknown, &unknown);
         list.add_replication(&self.replication, &named_users, &named_databases);
         list.add_replication(&self.replication, &well_known, &named_databases);
+        // Logical replication meets the lines of a database, as the pair of unknown names does.
+        let physical: Vec<_> = self.replication.iter().copied().filter(|kind| *kind == Replication::Physical).collect();
+        list.add_replication(&physical, &unknown, &named_databases);
         list.first = list.all.len();
         if self.names == StartupNames::WellKnown {
-            for (names, defaults) in [(&mut users, &well_known), (&mut databases, &well_known)] {
-                names.extend_from_slice(defaults);
-                names.extend_from_slice(&unknown);
-            }
-            list.add_pairs(&users, &databases);
-            let replicators = REPLICATION_USERS.map(str::to_owned);
-            let physical: Vec<_> =
-                self.replication.iter().copied().filter(|kind| *kind == Replication::Physical).collect();
-            list.add_replication(&physical, &replicators, &named_databases);
+            let all = |given: &[String]| [given, &well_known[..], &unknown[..]].concat();
+            list.add_pairs(&all(&users), &all(&databases));
+            list.add_replication(&physical, &REPLICATION_USERS.map(str::to_owned), &named_databases);
         }
         list
+    }
+
+    /// A client that names no database connects to that of its user's name (libpq's PQconnectdb, pgJDBC, Npgsql).
+    fn add_own_databases(&self, list: &mut Startups, target: &ProbeTarget) {
+        let has_databases = target.database.is_some() || !target.databases.is_empty();
+        let own = target.user.iter().filter(|_| !has_databases);
+        let others = self.users.iter().filter(|_| !has_databases && self.databases.is_empty());
+        for user in own.chain(others) {
+            list.add(user, Some(user), Replication::None);
+        }
     }
 }
 
@@ -255,6 +259,7 @@ mod tests {
                 "user \"postgres\", database \"postgres\"",
                 "user \"nobody\", database \"nobody\"",
                 "replication user \"postgres\"",
+                "replication user \"nobody\"",
                 "then user \"postgres\", database \"nobody\"",
                 "then user \"nobody\", database \"postgres\"",
                 "then replication user \"replicator\"",
@@ -264,7 +269,7 @@ mod tests {
                 "then replication user \"standby\"",
             ]
         );
-        assert_eq!(described(&ProbeOptions::quick(), &ProbeTarget::new("db", 5432)).len(), 3);
+        assert_eq!(described(&ProbeOptions::quick(), &ProbeTarget::new("db", 5432)).len(), 4);
     }
 
     #[test]
@@ -280,11 +285,33 @@ mod tests {
                 "user \"nobody\", database \"nobody\"",
                 "replication user \"app\"",
                 "replication user \"postgres\"",
+                "replication user \"nobody\"",
             ]
         );
         let all = described(&ProbeOptions { names: StartupNames::WellKnown, ..options }, &target);
         for pair in ["app\", database \"postgres", "app\", database \"nobody", "nobody\", database \"shop"] {
             assert!(all.iter().any(|startup| startup.contains(pair)), "{pair}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_without_a_database_meets_that_of_its_own_name() {
+        let mut target = ProbeTarget::new("db", 5432);
+        target.user = Some("app".into());
+        let own = "user \"app\", database \"app\"".to_owned();
+        let other = "user \"etl\", database \"etl\"".to_owned();
+        for names in [StartupNames::Given, StartupNames::Fewest, StartupNames::WellKnown] {
+            let options = ProbeOptions { names, users: vec!["etl".into()], ..ProbeOptions::default() };
+            let all = described(&options, &target);
+            assert!(all.contains(&own) && all.contains(&other), "{all:?}");
+            // A database that is given on its own is not that of the target: its client still takes the user's name.
+            let options = ProbeOptions { databases: vec!["shop".into()], ..options };
+            let all = described(&options, &target);
+            assert!(all.contains(&own) && !all.contains(&other), "{all:?}");
+            target.database = Some("shop".into());
+            let all = described(&options, &target);
+            assert!(!all.contains(&own) && !all.contains(&other), "{all:?}");
+            target.database = None;
         }
     }
 

@@ -192,7 +192,7 @@ async fn holes_that_the_default_names_meet() {
     }
 }
 
-/// What makes thirteen connections of six: each name meets a rule that no other name of the defaults meets, so that leaving one
+/// What makes fourteen connections of seven: each name meets a rule that no other name of the defaults meets, so that leaving one
 /// out would call a server `enforced` that is not.
 #[tokio::test]
 async fn each_startup_in_plaintext_finds_what_no_other_finds() {
@@ -212,6 +212,8 @@ async fn each_startup_in_plaintext_finds_what_no_other_finds() {
         ("hostnossl all postgres all reject\nhost postgres all all md5".to_owned(), of("", Some("postgres"), false)),
     ];
     holes.extend(["postgres", "replicator", "repl", "replication", "repmgr", "standby"].map(replication));
+    let known = "postgres,replicator,repl,replication,repmgr,standby";
+    holes.push((format!("hostnossl replication {known} all reject\nhost replication all all md5"), of("", None, true)));
     for (rule, expected) in &holes {
         server.reload(&format!("{rule}\nhostssl all all all md5\nhostssl replication all all md5"), None);
         let report = probe(server.address, options()).await;
@@ -259,7 +261,34 @@ async fn holes_for_names_that_only_the_caller_knows() {
 
     let only = ProbeOptions { users: vec!["other".into()], names: StartupNames::Given, ..options() };
     let report = probe(server.address, only).await;
-    assert_eq!((report.verdict, report.startups.len()), (WireVerdict::Enforced, 2), "{}", report.reason);
+    assert_eq!((report.verdict, report.startups.len()), (WireVerdict::Enforced, 3), "{}", report.reason);
+}
+
+/// libpq, pgJDBC and Npgsql connect to the database of the user's name where none is given.
+#[tokio::test]
+async fn a_user_without_a_database_is_asked_for_with_that_of_its_name() {
+    let Some(bin) = pg15() else { return };
+    let rules = "host app app all scram-sha-256\nhostssl all all all scram-sha-256\n".to_owned() + REPLICATION_TLS;
+    let server = WireServer::postgres(&bin, &rules, &[], Some(&identity()));
+    for names in [StartupNames::Given, StartupNames::Fewest, StartupNames::WellKnown] {
+        let options = ProbeOptions { names, users: vec!["app".into()], ..options() };
+        let report = probe(server.address, options).await;
+        assert_eq!(report.verdict, WireVerdict::Optional, "{names:?}: {}", report.reason);
+        assert_eq!(report.reason, "accepted in plaintext: user \"app\", database \"app\"");
+    }
+}
+
+/// Rules that reject the usual names for replication do not hide the line for all others behind them.
+#[tokio::test]
+async fn replication_is_asked_for_as_a_user_that_cannot_exist() {
+    let Some(bin) = pg15() else { return };
+    let rules = "host replication postgres all reject\nhost replication all all scram-sha-256\nhostssl all all all scram-sha-256";
+    let server = WireServer::postgres(&bin, rules, &[], Some(&identity()));
+    for options in [ProbeOptions::quick(), ProbeOptions::lean(), options()] {
+        let report = probe(server.address, options).await;
+        assert_eq!(report.verdict, WireVerdict::Optional, "{}", report.reason);
+        assert!(report.reason.contains("replication as user \"hostssl_"), "{}", report.reason);
+    }
 }
 
 /// Each connection costs the server a process, and a line in its log.
@@ -275,7 +304,7 @@ async fn no_more_connections_than_the_facts_need() {
             continue;
         };
         let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
-        for (options, connections) in [(ProbeOptions { names: StartupNames::Fewest, ..options() }, 6), (options(), 13)]
+        for (options, connections) in [(ProbeOptions { names: StartupNames::Fewest, ..options() }, 7), (options(), 14)]
         {
             let counted = common::Peer::balancer(vec![server.address]).await;
             let report = probe(counted.address, options).await;
@@ -333,7 +362,7 @@ async fn a_server_that_rejects_everyone() {
         "local all all trust\n",
     ] {
         server.reload(hba, None);
-        for (options, counts) in [(options(), (10, 3)), (ProbeOptions::quick(), (3, 3))] {
+        for (options, counts) in [(options(), (11, 4)), (ProbeOptions::quick(), (4, 4))] {
             let report = probe(server.address, options).await;
             assert_eq!(report.verdict, WireVerdict::Inconclusive, "{hba}: {}", report.reason);
             let (plaintext, encrypted) = counts;

@@ -96,7 +96,7 @@ async fn one_cluster_has_one_salt_for_each_user_and_logs_no_failed_login() {
         clusters.first.psql("sslmode=require", "create role app login password 'x'");
         clusters.first.psql("sslmode=require", "create role passwordless login");
         for users in [vec![], vec!["app".to_owned()], vec!["passwordless".to_owned()], vec!["nobody".to_owned()]] {
-            let connections = if users.is_empty() { 6 } else { 8 };
+            let connections = if users.is_empty() { 7 } else { 10 };
             let (report, count) = ask(&[&clusters.first], ProbeOptions { users: users.clone(), ..fewest() }).await;
             assert_eq!(report.verdict, WireVerdict::Enforced, "{version} {users:?}: {}", report.reason);
             assert_eq!(report.several_servers, None, "{version} {users:?}");
@@ -144,7 +144,7 @@ async fn a_server_with_tls_13_alone_costs_no_more() {
     let server = WireServer::postgres(&bin, ENFORCING, &settings, Some(&identity));
     let counted = common::Peer::balancer(vec![server.address]).await;
     let report = common::probe(counted.address, fewest()).await;
-    assert_eq!((report.verdict, counted.count()), (WireVerdict::Enforced, 5), "{}", report.reason);
+    assert_eq!((report.verdict, counted.count()), (WireVerdict::Enforced, 6), "{}", report.reason);
 }
 
 /// PgBouncer makes a salt up for every connection of a user whose password it has as it is. Neither an error of

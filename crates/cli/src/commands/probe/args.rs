@@ -31,7 +31,7 @@ pub(crate) struct ProbeArgs {
     /// Leave out the default names: try only those of --user, --database and the target.
     #[arg(long)]
     pub(crate) only_these: bool,
-    /// Try the fewest users and databases: six connections to a PostgreSQL that enforces TLS instead of thirteen. It misses
+    /// Try the fewest users and databases: seven connections to a PostgreSQL that enforces TLS instead of fourteen. It misses
     /// plaintext that only a named replication user may use, or only one default user in the database of another.
     #[arg(long, conflicts_with = "only_these")]
     pub(crate) quick: bool,
