@@ -272,7 +272,9 @@ fn client_certificate(facts: &EndpointFacts, startups: &[StartupResult]) -> Clie
 fn channel_binding(facts: &EndpointFacts) -> Option<bool> {
     let offers = facts.startups.iter().filter_map(|startup| match startup.encrypted.completed()? {
         crate::startup_answer::StartupReply::Authentication(request) => request.channel_binding(),
-        crate::startup_answer::StartupReply::Error(_) => None,
+        crate::startup_answer::StartupReply::AuthenticationBegun | crate::startup_answer::StartupReply::Error(_) => {
+            None
+        }
     });
     offers.reduce(|one, other| one || other)
 }

@@ -63,6 +63,9 @@ pub enum AttemptFailure {
     /// The peer closed the connection.
     #[error("the peer closed the connection while {0}")]
     Closed(&'static str),
+    /// The peer began to answer, and the connection ended before the answer did. Not a silence.
+    #[error("the connection was closed within a message while {0}")]
+    ClosedWithin(&'static str),
     /// The peer, or something on the way, reset the connection.
     #[error("the connection was reset while {0}")]
     Reset(&'static str),
@@ -96,6 +99,11 @@ pub enum AttemptFailure {
 }
 
 impl AttemptFailure {
+    /// Whether no more came, in place of something that is no message.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::ClosedWithin(_) | Self::Reset(_) | Self::Timeout(_) | Self::Network(..))
+    }
+
     /// The reason for an error of the network met while doing `what`.
     pub(crate) fn from_io(error: &std::io::Error, what: &'static str) -> Self {
         use std::io::ErrorKind as Kind;

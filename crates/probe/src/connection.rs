@@ -27,6 +27,9 @@ const MAX_READS: usize = 4096;
 /// The most notices and negotiations that may come before the answer to a startup.
 const MAX_PRELUDE: usize = 16;
 
+/// The type byte of an authentication request (protocol section "Message Formats").
+const AUTHENTICATION: u8 = b'R';
+
 /// How long a close may take: one that the peer does not take part in is not waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -91,27 +94,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Reads once more into the buffer.
+    /// Reads once more into the buffer. What was received and is not a whole message is written down when no more comes.
     pub(crate) async fn receive(&mut self, what: &'static str) -> Result<(), AttemptFailure> {
+        let result = self.receive_more(what).await;
+        if let Err(reason) = &result {
+            if !self.buffer.is_empty() {
+                self.pen.received("incomplete message", || hostssl_pgwire::text::safe(&self.buffer));
+            }
+            match reason {
+                AttemptFailure::Closed(_) => self.pen.event("closed by the peer", String::new),
+                AttemptFailure::Timeout(what) => self.pen.event("deadline reached", || (*what).to_owned()),
+                AttemptFailure::Protocol(_) => {}
+                reason => self.pen.event("read failed", || reason.to_string()),
+            }
+        }
+        result
+    }
+
+    async fn receive_more(&mut self, what: &'static str) -> Result<(), AttemptFailure> {
         if self.received >= MAX_RECEIVED || self.reads >= MAX_READS {
             return Err(AttemptFailure::Protocol("too many bytes without an answer".to_owned()));
         }
         let mut chunk = [0; 8192];
         let count = match timeout_at(self.deadline, self.stream.read(&mut chunk)).await {
-            Ok(Ok(0)) => {
-                self.pen.event("closed by the peer", String::new);
-                return Err(AttemptFailure::Closed(what));
-            }
+            Ok(Ok(0)) => return Err(AttemptFailure::Closed(what)),
             Ok(Ok(count)) => count,
-            Ok(Err(error)) => {
-                let reason = reason_of_read(&error, what);
-                self.pen.event("read failed", || reason.to_string());
-                return Err(reason);
-            }
-            Err(_) => {
-                self.pen.event("deadline reached", || what.to_owned());
-                return Err(AttemptFailure::Timeout(what));
-            }
+            Ok(Err(error)) => return Err(reason_of_read(&error, what)),
+            Err(_) => return Err(AttemptFailure::Timeout(what)),
         };
         self.reads += 1;
         self.received += count;
@@ -214,8 +223,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Reads the first message after a startup that decides something.
     pub(crate) async fn startup_reply(&mut self) -> Result<StartupReply, AttemptFailure> {
-        for _ in 0..MAX_PRELUDE {
-            match self.message("waiting for the answer to the startup").await? {
+        for count in 0..MAX_PRELUDE {
+            let message = match self.message("waiting for the answer to the startup").await {
+                // No request for a password is withdrawn: its first byte says that the transport was accepted.
+                Err(reason) if reason.is_lost() && self.buffer.first() == Some(&AUTHENTICATION) => {
+                    return Ok(StartupReply::AuthenticationBegun);
+                }
+                // A notice came, so the peer was not silent.
+                Err(AttemptFailure::Closed(what) | AttemptFailure::Reset(what)) if count > 0 => {
+                    return Err(AttemptFailure::ClosedWithin(what));
+                }
+                message => message?,
+            };
+            match message {
                 BackendMessage::Authentication(request) => {
                     if request == Authentication::Ok {
                         // We are in. Leave at once, and as the protocol has it.
@@ -254,7 +274,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.pen.received(message.name(), || describe_message(&message));
                     return Ok(message);
                 }
-                Ok(None) => self.receive(what).await?,
+                Ok(None) => self.receive(what).await.map_err(|reason| match reason {
+                    AttemptFailure::Closed(what) | AttemptFailure::Reset(what) if !self.buffer.is_empty() => {
+                        AttemptFailure::ClosedWithin(what)
+                    }
+                    reason => reason,
+                })?,
                 Err(error) => {
                     self.pen.received("other bytes", || hostssl_pgwire::text::safe(&self.buffer));
                     return Err(AttemptFailure::Protocol(error.to_string()));

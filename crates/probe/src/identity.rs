@@ -179,6 +179,7 @@ impl Identity {
                     self.note(Mark::ChannelBinding, "", [u8::from(bound)]);
                 }
             }
+            StartupReply::AuthenticationBegun => {}
             StartupReply::Error(error) => self.error(transport, startup, error),
         }
         let way = if transport == Transport::Plaintext { "plaintext" } else { "tls" };

@@ -16,6 +16,8 @@ use crate::report::{StartupOutcome, TransportAnswer};
 pub(crate) enum StartupReply {
     /// `R`.
     Authentication(Authentication),
+    /// The beginning of one, and no more. No server withdraws it, so the transport was accepted.
+    AuthenticationBegun,
     /// `E`.
     Error(ErrorResponse),
 }
@@ -26,7 +28,7 @@ impl StartupReply {
     #[must_use]
     pub(crate) fn is_busy(&self) -> bool {
         match self {
-            Self::Authentication(_) => false,
+            Self::Authentication(_) | Self::AuthenticationBegun => false,
             Self::Error(error) => matches!(error.code.as_deref(), Some("53300" | "57P03")),
         }
     }
@@ -60,7 +62,7 @@ pub(crate) enum Signal {
 /// The meaning of `attempt`, the startup of `user` over one transport.
 pub(crate) fn signal(attempt: &Attempt<StartupReply>, user: &str) -> Signal {
     match attempt {
-        Attempt::Completed(StartupReply::Authentication(_)) => Signal::Allowed,
+        Attempt::Completed(StartupReply::Authentication(_) | StartupReply::AuthenticationBegun) => Signal::Allowed,
         Attempt::Completed(StartupReply::Error(error)) => error_signal(error, user),
         Attempt::Failed(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)) => Signal::Silent,
         Attempt::Failed(AttemptFailure::ClientCertificate) => Signal::ClientCertificate,
@@ -146,6 +148,9 @@ pub(crate) fn answer(attempt: &Attempt<StartupReply>, outcome: StartupOutcome, s
     match attempt {
         Attempt::Completed(StartupReply::Authentication(request)) => {
             answer.authentication = Some(safe_str(&request.name()));
+        }
+        Attempt::Completed(StartupReply::AuthenticationBegun) => {
+            answer.note = Some("the connection ended within a request for authentication".to_owned());
         }
         Attempt::Completed(StartupReply::Error(error)) => {
             answer.sqlstate = error.code.as_deref().map(safe_str);

@@ -149,6 +149,9 @@ pub(crate) const SILENCES: [Duration; 5] = [
 /// The same for startups after one that was closed every time.
 pub(crate) const LATER_SILENCES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
 
+/// The same for the startups of the second round where none of the first was answered in plaintext.
+pub(crate) const ONE_MORE_SILENCE: [Duration; 1] = [Duration::from_millis(50)];
+
 pub(crate) fn is_silent(reply: &Attempt<StartupReply>) -> bool {
     matches!(reply, Attempt::Failed(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)))
 }
@@ -336,6 +339,7 @@ pub(crate) fn direct_answer(run: &TlsRun) -> Attempt<bool> {
         Attempt::Completed(_) | Attempt::Failed(AttemptFailure::ClientCertificate) => Attempt::Completed(true),
         Attempt::Failed(
             AttemptFailure::Closed(_)
+            | AttemptFailure::ClosedWithin(_)
             | AttemptFailure::Reset(_)
             | AttemptFailure::Handshake(_)
             | AttemptFailure::FalseSignature
@@ -398,9 +402,9 @@ pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup)
         };
         wire.deadline = wire.deadline.min(Instant::now() + STUFFING_TIMEOUT);
         let answered = match wire.startup_reply().await {
-            Ok(StartupReply::Authentication(_)) => true,
+            Ok(StartupReply::Authentication(_) | StartupReply::AuthenticationBegun) => true,
             Ok(StartupReply::Error(error)) => !error.protocol_2 && error.code.as_deref() != Some("08P01"),
-            Err(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)) => false,
+            Err(AttemptFailure::Closed(_) | AttemptFailure::ClosedWithin(_) | AttemptFailure::Reset(_)) => false,
             // Silence may be slowness.
             Err(reason) => {
                 wire.close().await;

@@ -42,13 +42,11 @@ pub(super) fn plaintext_job<'a>(endpoint: &'a Endpoint<'_>, index: usize, startu
 
 /// The startups of the second round, and those that are to be sent again.
 pub(super) async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts) {
-    let first = facts.startups.get(..startups.first).unwrap_or_default();
     let found_hole =
         |facts: &EndpointFacts| facts.startups.iter().any(|startup| plaintext_signal(startup) == Signal::Allowed);
-    // A terminator that closes every startup in plaintext does not look at the names in it.
-    let answered = first.iter().any(|startup| startup.plaintext.completed().is_some());
+    let first = facts.startups.get(..startups.first).unwrap_or_default();
     let replicates = !first.iter().any(has_no_replication);
-    let unneeded = found_hole(facts) || !answered;
+    let unneeded = found_hole(facts);
     for startup in facts.startups.iter_mut().skip(startups.first) {
         let replication = startup.startup.replication != Replication::None;
         if unneeded || (replication && !replicates) {
@@ -192,19 +190,26 @@ pub(super) fn handshake_can_succeed(facts: &EndpointFacts) -> bool {
     )
 }
 
-/// What was closed in plaintext without an answer is asked again alone, one after the other.
+/// What was closed in plaintext without an answer is asked again alone, one after the other. A terminator that has closed
+/// the first ones again and again looks at no names: then each of the others is sent again once.
 pub(super) async fn retry_silent_startups(
     endpoint: &Endpoint<'_>,
     startups: &Startups,
     facts: &mut EndpointFacts,
     range: std::ops::Range<usize>,
 ) {
-    let mut pauses = &startup_jobs::SILENCES[..];
+    let is_answered = |startup: &StartupFacts| startup.plaintext.completed().is_some();
+    let mut pauses = if range.start > 0 && !facts.startups.iter().any(is_answered) {
+        &startup_jobs::ONE_MORE_SILENCE[..]
+    } else {
+        &startup_jobs::SILENCES[..]
+    };
     for (index, startup) in startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)) {
         let silent = facts.startups.get(index).is_some_and(|startup| startup_jobs::is_silent(&startup.plaintext));
         if silent {
             let reply = startup_jobs::plaintext_again(endpoint, startup, pauses).await;
-            if startup_jobs::is_silent(&reply) {
+            let is_first = pauses.len() == startup_jobs::SILENCES.len();
+            if is_first && startup_jobs::is_silent(&reply) {
                 pauses = &startup_jobs::LATER_SILENCES;
             }
             // A deadline that came first leaves the silence what it was: no proof.
