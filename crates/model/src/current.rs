@@ -280,11 +280,16 @@ impl CurrentState {
         here.chain(self.zones.seen.iter().map(|((port, _), seen)| (*port, seen)))
     }
 
-    /// When the oldest of the listeners' evidence that stands was gathered; `None` when there is none.
+    /// When the looks that decide were taken: where one accepts plaintext, the newest that does, and otherwise the oldest of
+    /// all that stand, as a proof is no younger than that. `None` when there are none.
     #[must_use]
     pub fn probed_ms(&self) -> Option<i64> {
-        let standing = self.looks().filter(|(_, _, end)| end.is_none()).map(|(_, taken_ms, _)| taken_ms).min();
-        standing.or_else(|| (!self.wire().is_empty()).then(|| self.probe.as_ref().map(|probe| probe.at_ms)).flatten())
+        let standing = || self.looks().filter(|(_, _, end)| end.is_none());
+        let accepting =
+            standing().filter(|(look, ..)| Proof::of(std::slice::from_ref(*look)) == Proof::AcceptsPlaintext);
+        let accepted = accepting.map(|(_, taken_ms, _)| taken_ms).max();
+        let decisive = accepted.or_else(|| standing().map(|(_, taken_ms, _)| taken_ms).min());
+        decisive.or_else(|| (!self.wire().is_empty()).then(|| self.probe.as_ref().map(|probe| probe.at_ms)).flatten())
     }
 
     /// Whether there is evidence of probes, all of it from before the switch was turned on.

@@ -13,7 +13,8 @@ pub struct KnownStanding {
     pub standing: Standing,
     /// What its worst listener does by the newest looks; `None` where no look counts, or where that was not kept.
     pub wire: Option<WorstListener>,
-    /// When the oldest of these looks was taken, in milliseconds since 1970-01-01T00:00:00Z, where that is known.
+    /// When the looks that decide were taken, in milliseconds since 1970-01-01T00:00:00Z, where that is known: the newest of those
+    /// that accept plaintext, otherwise the oldest of all.
     pub probed_ms: Option<i64>,
 }
 

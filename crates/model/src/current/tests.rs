@@ -54,6 +54,18 @@ fn carried(at_ms: i64, looks: &[(&str, i64, WireTransport)], here: Option<WireTr
 }
 
 #[test]
+fn plaintext_is_as_old_as_the_newest_look_that_saw_it_and_a_proof_as_the_oldest_look() {
+    let alone = |at_ms, port, transport| Observation::ProbedAlone(at(at_ms, vec![look(port, transport)]));
+    let first = || [declared(1, On), alone(1, 5432, Some(Refuses))];
+    let open = fold(first().into_iter().chain([alone(5, 6432, Some(Accepts))]));
+    assert_eq!((open.standing(), open.probed_ms()), (Standing::AcceptsPlaintext, Some(5)));
+    let both = fold(first().into_iter().chain([alone(3, 5432, Some(Accepts)), alone(5, 6432, Some(Accepts))]));
+    assert_eq!(both.probed_ms(), Some(5));
+    let proven = fold(first().into_iter().chain([alone(5, 6432, Some(Refuses))]));
+    assert_eq!((proven.standing(), proven.probed_ms()), (Standing::Proven, Some(1)));
+}
+
+#[test]
 fn each_place_speaks_for_itself() {
     // An old good look hides no new bad one, whichever came first, and nor does what is seen from here.
     for looks in [[("weu", 9, Accepts), ("eus", 2, Refuses)], [("eus", 2, Refuses), ("weu", 9, Accepts)]] {
