@@ -195,13 +195,15 @@ fn gap_of_server(report: &ServerReport) -> Option<GapLine> {
 fn asked(report: &AuditReport) -> Vec<(&'static str, String)> {
     let run = &report.run;
     let principals: Vec<String> = run.principals.iter().map(|one| format!("{} ({})", one.name, one.method)).collect();
+    let coverage = if run.complete { "complete" } else { "incomplete" };
+    let earlier = earlier_look::plaintext(report).map(|why| format!(", but {why}")).unwrap_or_default();
     let rows = vec![
         ("Audited", format!("{} to {}", run.started_at, run.finished_at)),
         ("Signed in as", principals.join(", ")),
         ("Cloud", run.cloud.clone()),
         ("Scope", scope_words(&run.scope)),
         ("Profile", run.asked.rules(&run.profile)),
-        ("Coverage", if run.complete { "complete" } else { "incomplete" }.to_owned()),
+        ("Coverage", format!("{coverage}{earlier}")),
         ("Run", run.id.clone()),
         ("Written by", format!("hostssl {}", run.tool_version)),
     ];

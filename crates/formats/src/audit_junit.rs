@@ -3,7 +3,8 @@
 //! A suite for each subscription, a case for each control of a server: a failed control is a failure, one that could not be
 //! judged is an error, one that does not apply or is waived is skipped. What could not be listed is an error in a suite of
 //! its own; a list without which nothing was missed is skipped there.
-//! What an earlier probe saw of a server is no case of this audit: the output of the suite says it.
+//! Plaintext that an earlier probe saw accepted is an error: the audit does not pass. What else an earlier look says is in
+//! the output of the suite.
 
 use crate::{earlier_look, safe, waiver_text};
 use hostssl_model::{AuditReport, Finding, Outcome, ServerReport};
@@ -25,6 +26,7 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         let mut suite = TestSuite::new(safe(name).into_owned());
         for server in servers {
             suite.add_test_cases(server.findings.iter().map(|finding| case(server, finding)));
+            suite.add_test_cases(earlier_plaintext(server, &report.run.started_at));
         }
         let worse = |server: &ServerReport| {
             let why = earlier_look::why_worse(server, &report.run.started_at)?;
@@ -56,10 +58,21 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
 }
 
 fn case(report: &ServerReport, finding: &Finding) -> TestCase {
+    case_of(report, finding.control.as_str(), status(finding))
+}
+
+fn case_of(report: &ServerReport, name: &str, status: TestCaseStatus) -> TestCase {
     let server = &report.server;
-    let mut case = TestCase::new(finding.control.as_str(), status(finding));
+    let mut case = TestCase::new(name, status);
     case.set_classname(format!("{}.{}", safe(server.id.resource_group()), safe(server.name())));
     case
+}
+
+fn earlier_plaintext(report: &ServerReport, started_at: &str) -> Option<TestCase> {
+    let why = earlier_look::why_worse(report, started_at).filter(|_| report.accepted_plaintext_earlier())?;
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("earlier-plaintext").set_message(format!("{why}, and this audit did not probe it since"));
+    Some(case_of(report, "earlier-plaintext", status))
 }
 
 fn status(finding: &Finding) -> TestCaseStatus {

@@ -47,10 +47,11 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     write_standards(out, report)?;
     write_gaps(out, report)?;
     let coverage = if run.complete { "complete" } else { "incomplete" };
+    let earlier = earlier_look::plaintext(report).map(|why| format!(", but {}", escaped(&why))).unwrap_or_default();
     let principals: Vec<_> = run.principals.iter().map(|one| escaped(&one.name)).collect();
     writeln!(
         out,
-        "Coverage: **{coverage}**. Profile `{}`, cloud {}, as {}. Finished {}, run `{}`, hostssl {}.",
+        "Coverage: **{coverage}**{earlier}. Profile `{}`, cloud {}, as {}. Finished {}, run `{}`, hostssl {}.",
         run.profile,
         escaped(&run.cloud),
         principals.join(", "),

@@ -2,8 +2,9 @@
 //!
 //! A failed control is a result of kind `fail`; one that could not be judged is `open`, which the standard has for "not
 //! enough information to decide". What could not be listed at all is a notification of the invocation, which is then not
-//! successful. Passes are not written: their absence says nothing, and the notifications say whether all was seen.
+//! successful; so is a server of which an earlier probe saw plaintext accepted. Passes are not written: their absence says nothing, and the notifications say whether all was seen.
 
+use crate::earlier_look;
 use crate::safe;
 use crate::sarif::{
     self, AutomationDetails, Descriptor, Driver, Fingerprints, Invocation, Kind, Level, Location, LogicalLocation,
@@ -108,7 +109,7 @@ impl<'a> From<&'a AuditReport> for Run<'a> {
                 guid: Some(&run.id),
             },
             invocations: [Invocation {
-                execution_successful: run.complete,
+                execution_successful: run.complete && !report.knows_plaintext(),
                 exit_code: match report.end() {
                     AuditEnd::Pass => 0,
                     AuditEnd::Findings => 3,
@@ -116,7 +117,12 @@ impl<'a> From<&'a AuditReport> for Run<'a> {
                 },
                 start_time_utc: Some(&run.started_at),
                 end_time_utc: Some(&run.finished_at),
-                tool_execution_notifications: report.gaps.iter().map(notification).collect(),
+                tool_execution_notifications: report
+                    .gaps
+                    .iter()
+                    .map(notification)
+                    .chain(report.earlier_plaintext().filter_map(|server| earlier_plaintext(server, &run.started_at)))
+                    .collect(),
             }],
             column_kind: "unicodeCodePoints",
             results,
@@ -154,6 +160,17 @@ fn notification(gap: &Gap) -> Notification<'_> {
         message: Text { text: format!("{scope} could not be checked: {}", safe(&gap.unchecked.detail)).into() },
         locations: [LogicalOnly { logical_locations: [LogicalLocation::resource(last_segment(&scope), scope)] }],
     }
+}
+
+fn earlier_plaintext<'a>(report: &ServerReport, started_at: &str) -> Option<Notification<'a>> {
+    let (name, id) = (safe(report.server.name()), safe(report.server.id.as_str()));
+    let why = earlier_look::why_worse(report, started_at)?;
+    Some(Notification {
+        level: Level::Error,
+        descriptor: Descriptor { id: "earlier-plaintext" },
+        message: Text { text: format!("{name}: {why}, and this audit did not probe it since").into() },
+        locations: [LogicalOnly { logical_locations: [LogicalLocation::resource(name.into_owned(), id.into_owned())] }],
+    })
 }
 
 impl Serialize for Results<'_> {

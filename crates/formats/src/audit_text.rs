@@ -293,12 +293,14 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
         writeln!(out, "{note}")?;
     }
     let partial = report.gaps.iter().any(|g| matches!(g.unchecked.reason, Reason::Interrupted | Reason::Deadline));
+    let earlier = earlier_look::plaintext(report);
     let coverage = match (report.run.complete, partial) {
-        (true, _) => "complete".to_owned(),
+        (true, _) => earlier.as_ref().map_or_else(|| "complete".to_owned(), |why| format!("complete, but {why}")),
         (false, true) => format!("partial: the run ended early; {} could not be checked", unchecked(report)),
         (false, false) => format!("incomplete: {} could not be checked", unchecked(report)),
     };
-    let coverage = if report.run.complete { coverage } else { palette.outcome(Outcome::Unknown, &coverage) };
+    let coverage =
+        if report.run.complete && earlier.is_none() { coverage } else { palette.outcome(Outcome::Unknown, &coverage) };
     writeln!(out, "coverage: {coverage}")?;
     for line in waiver_text::used(report).into_iter().chain(gate_text::decided(report)) {
         writeln!(out, "{line}")?;

@@ -1,6 +1,7 @@
 //! What an audit did not see itself and what counts all the same: looks of earlier probes, each with its age.
 
 use crate::headline::plural;
+use crate::safe;
 use hostssl_model::{AuditReport, KnownStanding, ServerReport, Standing, WorstListener};
 use jiff::Timestamp;
 
@@ -64,6 +65,20 @@ pub(crate) fn why_worse(server: &ServerReport, started_at: &str) -> Option<Strin
         "it was off when it was read last".to_owned()
     })
 }
+
+/// The servers that an earlier probe connected to without TLS, although they are declared to enforce it: for the line that says
+/// how much was covered.
+pub(crate) fn plaintext(report: &AuditReport) -> Option<String> {
+    let names: Vec<_> = report.earlier_plaintext().map(|server| safe(server.server.name())).collect();
+    let more = names.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = names.get(..NAMED.min(names.len())).unwrap_or_default().join(", ");
+    let probes = if names.len() == 1 { "an earlier probe" } else { "earlier probes" };
+    (!names.is_empty()).then(|| format!("{probes} connected without TLS to {named}{more}"))
+}
+
+/// Servers that are named.
+const NAMED: usize = 5;
 
 fn ago(known: &KnownStanding, started_at: &str) -> String {
     known.probed_ms.map_or_else(String::new, |at_ms| format!(" ({} earlier)", age(at_ms, started_at)))

@@ -163,6 +163,13 @@ impl ServerReport {
         crate::posture::waiting(&self.readings)
     }
 
+    /// Whether a probe before the audit saw it accept clients in plaintext although it is declared on, and nothing newer says
+    /// otherwise.
+    #[must_use]
+    pub fn accepted_plaintext_earlier(&self) -> bool {
+        self.known.is_some_and(|known| known.standing == crate::Standing::AcceptsPlaintext)
+    }
+
     /// Whether the switch waits for a restart.
     #[must_use]
     pub fn switch_waits(&self) -> bool {
@@ -232,8 +239,23 @@ impl AuditReport {
     /// finding of this audit, and no pass either.
     #[must_use]
     pub fn knows_plaintext(&self) -> bool {
-        let is_open = |known: &KnownStanding| known.standing == crate::Standing::AcceptsPlaintext;
-        self.servers.iter().any(|server| server.known.as_ref().is_some_and(is_open))
+        self.earlier_plaintext().next().is_some()
+    }
+
+    /// Those servers, with all that the audit says of them.
+    pub fn earlier_plaintext(&self) -> impl Iterator<Item = &ServerReport> {
+        self.servers.iter().filter(|server| server.accepted_plaintext_earlier())
+    }
+
+    /// Whether such a server is all that keeps the audit from passing.
+    #[must_use]
+    pub fn ends_by_earlier_plaintext(&self) -> bool {
+        let baseline = self.overlay.gate.as_ref().and_then(|gate| gate.baseline.as_ref());
+        self.end() == AuditEnd::Incomplete
+            && self.knows_plaintext()
+            && self.run.complete
+            && self.decisive().next().is_none()
+            && baseline.is_none_or(|baseline| baseline.serves() && baseline.not_visible == 0)
     }
 
     /// The fingerprints of the failures that waivers covered: of a kept audit, when it was made.

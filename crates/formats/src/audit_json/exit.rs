@@ -17,6 +17,10 @@ pub(super) struct Exit<'a> {
     #[serde(serialize_with = "decisive")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<PlacedFinding<'a>>"))]
     decided_by: &'a model::AuditReport,
+    /// The resource ids of servers that an earlier probe saw accept clients without TLS although they are declared to enforce it, where
+    /// nothing newer says otherwise; absent if there are none. With the reason `earlier-plaintext` they alone decide the code.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier_plaintext: Vec<&'a str>,
     /// The rules that decided the code, if the command line set any; otherwise any failure does.
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<Gate<'a>>,
@@ -77,6 +81,8 @@ enum ExitReason {
     Pass,
     Findings,
     Incomplete,
+    /// Everything that was asked passes, but an earlier probe saw plaintext accepted.
+    EarlierPlaintext,
 }
 
 /// A finding with its server.
@@ -98,10 +104,12 @@ impl<'a> From<&'a model::AuditReport> for Exit<'a> {
         let (code, reason) = match report.end() {
             model::AuditEnd::Pass => (0, ExitReason::Pass),
             model::AuditEnd::Findings => (3, ExitReason::Findings),
+            model::AuditEnd::Incomplete if report.ends_by_earlier_plaintext() => (4, ExitReason::EarlierPlaintext),
             model::AuditEnd::Incomplete => (4, ExitReason::Incomplete),
         };
         let gate = report.overlay.gate.as_ref().map(Gate::from);
-        Self { code, reason, decided_by: report, gate }
+        let earlier_plaintext = report.earlier_plaintext().map(|server| server.server.id.as_str()).collect();
+        Self { code, reason, decided_by: report, earlier_plaintext, gate }
     }
 }
 

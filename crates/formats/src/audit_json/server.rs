@@ -87,7 +87,8 @@ struct Known {
     /// What its worst listener does with clients without TLS by the newest looks; absent if no look counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     wire: Option<&'static str>,
-    /// When the oldest of these looks was taken, in RFC 3339; absent if that was not kept.
+    /// When the newest of the looks that accept plaintext was taken, or otherwise the oldest of all, in RFC 3339; absent if that was
+    /// not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     probed_at: Option<String>,
 }
