@@ -210,3 +210,24 @@ fn what_a_run_has_proven_on_the_wire_counts_in_later_audits() {
     let known = figures(&audited["summary"]["knownStandings"]);
     assert_eq!((known.proven, known.not_probed), (1, 0), "{audited}");
 }
+
+#[test]
+fn a_plan_is_no_success_where_a_kept_probe_saw_plaintext_accepted() {
+    let state = State::new("plan");
+    state.run(&["audit", "--probe"]);
+    let asked = ["plan", "--subscription", "Contoso Production", "--server", "pg-invoices-prod"];
+    let planned = state.run(&asked);
+    assert_eq!(planned.code, 4, "{}", planned.stderr);
+    let warned = "warning: earlier probes connected without TLS although Azure declares it enforced, which no plan changes: \
+                  pg-invoices-prod";
+    assert!(planned.stderr.contains(warned), "{}", planned.stderr);
+    let plan = state.json(&[&asked[..], &["--out", state.0.join("plan.json").to_str().unwrap()]].concat());
+    let rows = plan["leftOut"].as_array().unwrap();
+    let switch = rows.iter().find(|row| row["control"] == "require-secure-transport").unwrap();
+    assert!(
+        switch["detail"].as_str().unwrap().contains(", but an earlier probe connected without TLS (20"),
+        "{switch}"
+    );
+    // Without a probe, nothing speaks against it.
+    assert_eq!(State::new("plan-unprobed").run(&asked).code, 0);
+}

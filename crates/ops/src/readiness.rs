@@ -146,6 +146,7 @@ impl Readiness {
                 subscriptions,
                 waived: &[],
                 excepted: &BTreeMap::new(),
+                open: &BTreeMap::new(),
                 locks: &[],
                 forbidden: &BTreeMap::new(),
                 clients: &clients,

@@ -5,6 +5,7 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use hostssl_azure::{ResourceType, list_servers};
 use hostssl_model::{Gap, Reason, Scope, Server, Subscription, matches_pattern, matches_tag, nearest, selects};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -75,14 +76,22 @@ pub struct NoMatch {
     pub unseen: usize,
 }
 
+impl NoMatch {
+    /// The selector as the option takes it. That of accepted breakage ends in a reason behind an equals sign, so its tags are marked.
+    fn typed<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        let is_marked = self.selector == Selector::AcceptBreakage && value.contains('=');
+        if is_marked { format!("tag:{value}").into() } else { value.into() }
+    }
+}
+
 impl fmt::Display for NoMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} matches no {}", self.selector.option(), self.value, self.selector.matched())?;
+        write!(f, "{} {} matches no {}", self.selector.option(), self.typed(&self.value), self.selector.matched())?;
         if self.alone {
             write!(f, " that the other selectors match, too")?;
         }
         if let Some(nearest) = &self.nearest {
-            write!(f, " (did you mean {nearest}?)")?;
+            write!(f, " (did you mean {}?)", self.typed(nearest))?;
         }
         match self.unseen {
             0 => Ok(()),
@@ -254,6 +263,17 @@ mod tests {
         let both = Scope { servers: some(&["billing"]), tags: some(&["env=prod"]), ..Scope::default() };
         let expected = "--server billing matches no server in scope that the other selectors match, too";
         assert_eq!(said(both, Selector::Server, "billing"), expected);
+    }
+
+    #[test]
+    fn a_tag_whose_breakage_is_accepted_is_named_as_it_is_typed() {
+        let servers = [server("orders", Some(("environment", "staging")))];
+        let (selector, value) = (Selector::AcceptBreakage, "env=staging".to_owned());
+        let nearest = nearest_among(servers.iter(), selector, &value);
+        let said = NoMatch { selector, value, alone: false, nearest, unseen: 0 }.to_string();
+        let expected =
+            "--accept-breakage tag:env=staging matches no server in scope (did you mean tag:environment=staging?)";
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -87,6 +87,7 @@ async fn replay(window: &[RecordedExchange], posture: &Posture, enforcement: boo
         subscriptions: &[],
         waived: &[],
         excepted: &BTreeMap::new(),
+        open: &BTreeMap::new(),
         locks: &[],
         forbidden: &BTreeMap::new(),
         clients: &BTreeMap::new(),

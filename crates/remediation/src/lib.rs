@@ -52,7 +52,9 @@ pub use plan::{
     Approved, ContextMismatch, Disposition, Exposure, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason,
     MAX_PLAN_BYTES, NotApproved, Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount, StepEffect,
 };
-pub use planner::{AcceptedBreakage, PlanInputs, PlanTarget, WaivedFinding, WaveBy, WaveOrder, is_busy, plan};
+pub use planner::{
+    AcceptedBreakage, PlanInputs, PlanTarget, WaivedFinding, WaveBy, WaveOrder, is_busy, is_canary, plan,
+};
 pub use ports::{
     Accepted, Clock, Judge, OperationProgress, ParameterRef, ParameterWriter, PollError, SystemClock, WireCheck,
     WriteError,

@@ -14,7 +14,7 @@ mod priority;
 mod waves;
 
 pub use decide::is_busy;
-pub use priority::{WaveBy, WaveOrder};
+pub use priority::{WaveBy, WaveOrder, is_canary};
 
 use crate::plan::{Draft, InvalidPlan};
 use crate::{
@@ -69,6 +69,8 @@ pub struct PlanInputs<'a> {
     pub waived: &'a [WaivedFinding],
     /// The servers that were left out on request, each with the words for that.
     pub excepted: &'a BTreeMap<ResourceId, String>,
+    /// The servers that a probe connected to without TLS although the switch is on, each with the words for that.
+    pub open: &'a BTreeMap<ResourceId, String>,
     /// The locks that are known.
     pub locks: &'a [ManagementLock],
     /// The permission that the identity lacks, for each server that it is known not to be allowed to change.
@@ -249,6 +251,9 @@ fn choose_canary(
 /// Why the plan does not change a server that was chosen as canary: every reason that is not a value which is right already,
 /// or that there is no other.
 fn why_unchanged(name: &str, (manual, left_out): (&[(&Posture, SettingChange)], &[LeftOut])) -> String {
+    if name.contains(['*', '?', '=']) {
+        return format!("the plan changes no server that the canary `{name}` matches");
+    }
     let is_it = |id: &ResourceId| id.name().eq_ignore_ascii_case(name) || id.as_str().eq_ignore_ascii_case(name);
     let manual = manual.iter().filter(|(posture, _)| is_it(&posture.server.id));
     let manual = manual.map(|(_, change)| format!("manual: {} is not written by hostssl", change.parameter));

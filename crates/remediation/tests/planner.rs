@@ -214,6 +214,11 @@ fn production_is_never_the_canary_by_accident() {
     // What a person chose is the whole first wave.
     known.order.canary = vec!["C-Catalog".into(), "b-prod".into()];
     assert_eq!(waves(&known), ["c-catalog b-prod", "e-dev a-orders", "d-prod-copy"]);
+    known.order.canary = vec!["*-dev".into(), "ENV=stag*".into()];
+    assert_eq!(waves(&known)[0], "e-dev d-prod-copy");
+    known.order.canary = vec!["nothing-*".into()];
+    let said = known.try_plan().unwrap_err().to_string();
+    assert!(said.contains("the plan changes no server that the canary `nothing-*` matches"), "{said}");
     known.order.canary = vec!["nobody".into()];
     assert!(known.try_plan().unwrap_err().to_string().contains("the plan does not change the canary `nobody`"));
 }

@@ -166,6 +166,7 @@ impl PlannerKnowledge {
             subscriptions: &self.subscriptions,
             waived: &self.waived,
             excepted: &self.excepted,
+            open: &BTreeMap::new(),
             locks: &self.locks,
             forbidden: &self.forbidden,
             clients: &self.clients,

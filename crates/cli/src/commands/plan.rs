@@ -34,6 +34,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Servers that a warning names.
+const NAMED: usize = 5;
+
 pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match &args.command {
         Some(PlanCommand::Show(args)) => {
@@ -117,6 +120,7 @@ pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exi
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
         stderr!("warning: {servers} not in the plan, without a waiver; the plan lists them as left out");
     }
+    let open = warn_of_plaintext(&planned.audit, terminal);
     let manual = count_manual_servers(&planned.plan);
     if manual > 0 {
         let servers = if manual == 1 { "1 server has".to_owned() } else { format!("{manual} servers have") };
@@ -124,7 +128,24 @@ pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exi
     }
     // The audit of a plan reads what its controls judge; a setting that no control judges is left out as unknown.
     let unknown = planned.plan.left_out().iter().any(|one| one.reason == LeftOutReason::Unknown);
-    if planned.audit.run.complete && !unknown && failing == 0 && manual == 0 { Exit::AllPass } else { Exit::Incomplete }
+    let is_done = !unknown && !open && failing == 0 && manual == 0;
+    if planned.audit.run.complete && is_done { Exit::AllPass } else { Exit::Incomplete }
+}
+
+/// Names the servers that an earlier probe connected to without TLS although the switch is on, and whether there are any: no
+/// plan can change that.
+fn warn_of_plaintext(audit: &AuditReport, terminal: &TerminalArgs) -> bool {
+    let names: Vec<_> = audit.earlier_plaintext().map(|report| safe(report.server.name())).collect();
+    let Some(first) = names.first() else { return false };
+    let more = names.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = names.get(..NAMED.min(names.len())).unwrap_or_default().join(", ");
+    stderr!(
+        "warning: earlier probes connected without TLS although Azure declares it enforced, which no plan changes: {named}{more}"
+    );
+    let hint = Hint::with("`hostssl audit --probe --server {}` probes again and says which listener it is", &[first]);
+    stderr!("hint: {}", terminal.again.hint(hint));
+    true
 }
 
 /// Servers that are left out because of their clients, and what to do about it.

@@ -21,17 +21,34 @@ pub trait ClientEvidence: fmt::Debug + Send + Sync {
     ///
     /// [`StoreError`] when the state cannot be read.
     fn census(&self, server: &ResourceId) -> Result<Option<KeptCensus>, StoreError>;
+
+    /// Says of each server of an audit where it stands by all that is kept; nothing where no audits are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    fn learn(&self, _audit: &mut AuditReport) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl ClientEvidence for StoreReader {
     fn census(&self, server: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
         Self::census(self, &server_key(server))
     }
+
+    fn learn(&self, audit: &mut AuditReport) -> Result<(), StoreError> {
+        Self::learn(self, audit)
+    }
 }
 
 impl ClientEvidence for AuditStore {
     fn census(&self, server: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
         Self::census(self, &server_key(server))
+    }
+
+    fn learn(&self, audit: &mut AuditReport) -> Result<(), StoreError> {
+        Self::learn(self, audit)
     }
 }
 

@@ -10,13 +10,14 @@ use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, apply_waivers, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Gap, Hint, ManagementLock, Outcome, Posture, ResourceId, Scope, Server,
-    ServerReport, SubscriptionId, TlsVersion, Unchecked, Waiver, nearest, selects,
+    Advice, AuditReport, ControlId, Fault, Gap, GapScope, Hint, ManagementLock, Outcome, Posture, Reason, ResourceId,
+    Scope, Server, ServerReport, SubscriptionId, TlsVersion, Unchecked, Waiver, nearest, selects,
 };
 use hostssl_remediation::{
     AcceptedBreakage, FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, PlanTarget, Step,
-    WaivedFinding, WaveBy, WaveOrder, plan,
+    WaivedFinding, WaveBy, WaveOrder, is_canary, plan,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -121,9 +122,15 @@ pub async fn make_plan(
     let scope = Scope { except: request.except.clone(), ..request.scope.clone() };
     let accepted = accepted_where_all_match(tenant, request, &scope, &audit)?;
     let evidence = request.clients.as_deref();
+    let unlearned = evidence.and_then(|kept| kept.learn(&mut audit).err());
+    let open = probed_open(&audit);
     let clients = impacts(evidence, &audit, &request.goal, &request.profile, &audit.run.started_at);
     let order = WaveOrder { clients: client_counts(evidence, &clients), ..request.order.clone() };
-    let (locks, unseen) = locks(tenant, &audit, &request.goal, &mut *on_event).await;
+    let (locks, mut unseen) = locks(tenant, &audit, &request.goal, &mut *on_event).await;
+    unseen.extend(unlearned.map(|error| {
+        let detail = format!("what earlier probes saw could not be read: {error}");
+        Gap { scope: GapScope::Name("kept probes".into()), unchecked: Unchecked::new(Reason::NotProbed, detail) }
+    }));
     let mut postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     if request.goal.controls().contains(&FixableControl::LogDownload) {
         on_event(AuditEvent::Reading(PlanReading::LogSettings(postures.len())));
@@ -143,6 +150,7 @@ pub async fn make_plan(
         subscriptions: &audit.subscriptions,
         waived: &waived,
         excepted: &excepted,
+        open: &open,
         clients: &clients,
         accepted: &accepted,
         locks: &locks,
@@ -206,12 +214,9 @@ fn accepted_where_all_match(
 
 /// What the order of the waves names and no server has, with the name that was probably meant.
 fn unmatched_order(order: &WaveOrder, servers: &[&Server]) -> Option<(Selector, String, Option<String>)> {
-    let is = |name: &str, server: &Server| {
-        server.name().eq_ignore_ascii_case(name) || server.id.as_str().eq_ignore_ascii_case(name)
-    };
-    if let Some(name) = order.canary.iter().find(|name| !servers.iter().any(|server| is(name, server))) {
-        let nearest = nearest(name, servers.iter().map(|server| server.name()));
-        return Some((Selector::Canary, name.clone(), nearest.map(str::to_owned)));
+    if let Some(name) = order.canary.iter().find(|name| !servers.iter().any(|server| is_canary(name, server))) {
+        let nearest = nearest_among(servers.iter().copied(), Selector::Canary, name);
+        return Some((Selector::Canary, name.clone(), nearest));
     }
     let Some(WaveBy::Tag(key)) = &order.by else { return None };
     let tags = || servers.iter().flat_map(|server| server.tags.iter()).map(|(name, _)| name);
@@ -242,6 +247,16 @@ fn waived(audit: &AuditReport, request: &PlanRequest) -> Vec<WaivedFinding> {
 fn words_of(waiver: &Waiver, file: &str) -> String {
     let Waiver { expires, reason, owner, approvers, line, .. } = waiver;
     format!("until {expires}: {reason}; owner {owner}, approved by {} ({file}:{line})", approvers.join(", "))
+}
+
+/// The servers that an earlier probe connected to without TLS although the switch is on: no plan can change that.
+fn probed_open(audit: &AuditReport) -> BTreeMap<ResourceId, String> {
+    let words = |report: &ServerReport| {
+        let at = report.known.and_then(|known| Timestamp::from_millisecond(known.probed_ms?).ok());
+        let at = at.map(|at| format!(" ({})", at.strftime("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
+        format!("an earlier probe connected without TLS{at}")
+    };
+    audit.earlier_plaintext().map(|report| (report.server.id.clone(), words(report))).collect()
 }
 
 /// The servers that are left out on request, each with the first selector that names it.

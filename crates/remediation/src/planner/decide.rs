@@ -107,7 +107,10 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &PlanTarget<'_>, control: Fixa
     match finding.outcome {
         Outcome::Pass => {
             let observed = finding.observed.as_deref().unwrap_or("the control passes");
-            Some(Decision::LeaveOut(LeftOutReason::AlreadyRight, observed.into()))
+            let open = inputs.open.get(&target.posture.server.id);
+            let open = open.filter(|_| control == FixableControl::RequireSecureTransport);
+            let detail = open.map_or_else(|| observed.into(), |words| format!("{observed}, but {words}"));
+            Some(Decision::LeaveOut(LeftOutReason::AlreadyRight, detail))
         }
         Outcome::NotApplicable => {
             Some(Decision::LeaveOut(LeftOutReason::NotSupported, format!("{control} does not apply to it")))

@@ -1,13 +1,13 @@
 //! Which servers are tried first: never production by accident.
 
 use crate::purpose::{self, Tier};
-use hostssl_model::{ResourceId, Server, Subscription};
+use hostssl_model::{ResourceId, Server, Subscription, selects};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a plan orders its servers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaveOrder {
-    /// The canary, by name or resource id, where a person chose it: these servers are the first wave.
+    /// The canary, by name, pattern, tag (`NAME=VALUE`) or resource id, where a person chose it: these servers are the first wave.
     pub canary: Vec<String>,
     /// Servers that come last: where the canary of the last run failed, another server is to try.
     pub last: BTreeSet<ResourceId>,
@@ -16,6 +16,12 @@ pub struct WaveOrder {
     pub clients: BTreeMap<ResourceId, u64>,
     /// A wave holds servers of one group only.
     pub by: Option<WaveBy>,
+}
+
+/// Whether a person's choice of the canary is this server.
+#[must_use]
+pub fn is_canary(selector: &str, server: &Server) -> bool {
+    selects(selector, server) || server.id.as_str().eq_ignore_ascii_case(selector)
 }
 
 /// What makes servers one group.

@@ -1,7 +1,7 @@
 //! Which servers, in which wave.
 
 use super::decide::SettingChange;
-use super::priority::WaveOrder;
+use super::priority::{WaveOrder, is_canary};
 use crate::purpose::Tier;
 use crate::{Disposition, FixableControl, PlanOptions};
 use hostssl_model::{Posture, ResourceId};
@@ -78,9 +78,7 @@ impl<'a> Group<'a> {
     /// Whether a person chose it for the first wave.
     pub(super) fn is_chosen(&self, order: &WaveOrder) -> bool {
         let server = &self.posture.server;
-        let named =
-            |one: &String| server.name().eq_ignore_ascii_case(one) || server.id.as_str().eq_ignore_ascii_case(one);
-        order.canary.iter().any(named)
+        order.canary.iter().any(|selector| is_canary(selector, server))
     }
 
     fn risk(&self) -> Disposition {

@@ -39,3 +39,14 @@ impl StoreReader {
         learn(&self.lock(), report)
     }
 }
+
+impl super::AuditStore {
+    /// As [`StoreReader::learn`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn learn(&self, report: &mut AuditReport) -> Result<(), StoreError> {
+        self.read(|connection| learn(connection, report))
+    }
+}

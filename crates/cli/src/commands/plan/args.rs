@@ -66,8 +66,8 @@ pub(crate) struct MakePlanArgs {
     /// Servers in the first wave, which must succeed before the second wave starts.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) canary_size: u32,
-    /// Change this server first, by name or resource id (repeatable; default: one that tags, names and the subscription do not
-    /// call production).
+    /// Change these servers first, by name, pattern or tag (TAG=VALUE; repeatable; default: one that tags, names and the
+    /// subscription do not call production).
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "canary_size", help_heading = "Pace")]
     pub(crate) canary: Vec<String>,
     /// Put only servers of one group into a wave: tag:KEY, subscription or region.
