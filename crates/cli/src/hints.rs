@@ -133,6 +133,7 @@ fn plan_errors() -> Vec<Said> {
     let approvals = every! {
         NotApproved::NoHash(_) => NotApproved::NoHash(InvalidPlanHash),
         NotApproved::OtherPlan { .. } => NotApproved::OtherPlan { approved: hash("1"), plan: hash("2") },
+        NotApproved::BreaksClients { .. } => NotApproved::BreaksClients { step: 1, server: SafeText::new("pg-orders") },
     };
     let made = every! {
         PlanError::Scope(_) => PlanError::Scope(no_match(Selector::ManagementGroup)),

@@ -51,6 +51,8 @@ coded! {
         CannotBeUndone = "cannot-be-undone",
         /// A production server is tried first, although another one is available.
         ProductionCanary = "production-canary",
+        /// Clients are refused, or it is not known whether any is, and no one has accepted that.
+        BreaksClients = "breaks-clients",
     }
 }
 
@@ -137,6 +139,7 @@ pub fn lint(plan: &Plan, context: &LintContext<'_>) -> Vec<Lint> {
     for step in plan.steps() {
         checks::lint_values(step, &mut say);
         checks::lint_need(plan, step, &mut say);
+        checks::lint_clients(step, &mut say);
     }
     checks::lint_findings(plan, context, &mut say);
     checks::lint_waves(plan, context, &mut say);
@@ -149,7 +152,7 @@ pub fn lint(plan: &Plan, context: &LintContext<'_>) -> Vec<Lint> {
 mod tests {
     use super::*;
     use crate::plan::Draft;
-    use crate::{Disposition, PlanOptions};
+    use crate::{ClientImpact, ClientVerdict, Consent, Disposition, PlanOptions};
     use crate::{FixableControl, Goal};
     use hostssl_model::{Kind, ParameterName, Principal, Scope, SubscriptionId, SubscriptionState, TlsVersion};
 
@@ -175,9 +178,9 @@ mod tests {
             before: "off".into(),
             after: "on".into(),
             undo: "off".into(),
-            disposition: Disposition::BreaksClients,
+            disposition: Disposition::OnlineSafe,
             why: SafeText::new("because"),
-            clients: None,
+            clients: Some(ClientImpact { verdict: ClientVerdict::Safe, ..ClientImpact::unobserved() }),
             accepted: None,
             needs: Vec::new(),
         }
@@ -243,6 +246,24 @@ mod tests {
             let found = codes(draft(vec![spoiled]), &context());
             assert_eq!(found, expected.iter().map(|code| (*code, Some(1))).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn clients_are_refused_only_where_someone_has_accepted_that() {
+        let of = |verdict: Option<ClientVerdict>, accepted: bool| {
+            let mut step = step(1, 1, "a");
+            step.disposition = Disposition::BreaksClients;
+            step.clients = verdict.map(|verdict| ClientImpact { verdict, ..ClientImpact::unobserved() });
+            let words = || SafeText::new("a maintenance window");
+            step.accepted = accepted.then(|| Consent { reason: words(), by: words() });
+            codes(draft(vec![step]), &context())
+        };
+        let objection = [(LintCode::BreaksClients, Some(1))];
+        for verdict in [Some(ClientVerdict::Breaks), Some(ClientVerdict::NeedsObservation), None] {
+            assert_eq!(of(verdict, false), objection, "{verdict:?}");
+            assert_eq!(of(verdict, true), [], "{verdict:?}");
+        }
+        assert_eq!(of(Some(ClientVerdict::Safe), false), []);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{LintCode, LintContext, ServerTags};
 use crate::plan::unix_ms;
 use crate::purpose::{Tier, tier};
-use crate::{FixableControl, Floor, Goal, Plan, Step};
+use crate::{ClientVerdict, FixableControl, Floor, Goal, Plan, Step};
 use hostssl_model::{ResourceId, Subscription};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -100,6 +100,22 @@ fn is_of_logs(step: &Step) -> bool {
         "logfiles.retention_days" => days(&step.before) < days(&step.after) && days(&step.after) <= Some(7),
         _ => false,
     }
+}
+
+/// A step that makes a server stricter says what becomes of its clients, and who has accepted it where they are not safe.
+pub(super) fn lint_clients(step: &Step, warn: &mut Say<'_>) {
+    let tightens = rank(&step.after) > rank(&step.before) && !is_of_logs(step);
+    if !step.is_executable() || !tightens || step.accepted.is_some() {
+        return;
+    }
+    let text = match step.clients.as_ref().map(|impact| impact.verdict) {
+        Some(ClientVerdict::Safe) => return,
+        Some(ClientVerdict::Breaks) => "clients would be refused, and no one has accepted that",
+        Some(ClientVerdict::NeedsObservation) | None => {
+            "it is not known whether clients would be refused, and no one has accepted that"
+        }
+    };
+    warn(LintCode::BreaksClients, Some(step), text.to_owned());
 }
 
 /// Whether the plan's own goal asks for the value.

@@ -1,7 +1,7 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
 use super::{InvalidPlanHash, Plan, PlanHash};
-use crate::{ApprovalRule, SafeText};
+use crate::{ApprovalRule, ClientVerdict, SafeText, Step};
 use hostssl_model::{Advice, Fault, Hint};
 
 /// Something that was approved, and why, where a reason was given.
@@ -26,11 +26,26 @@ pub enum NotApproved {
         /// The plan at hand.
         plan: PlanHash,
     },
+    /// A step may refuse clients, and no one has accepted that.
+    #[error("step {step} may refuse clients of {server}, and no one has accepted that")]
+    BreaksClients {
+        /// The step.
+        step: u32,
+        /// The name of its server.
+        server: SafeText,
+    },
 }
 
 impl Advice for NotApproved {
     fn advice(&self) -> Hint {
-        "review this plan with `hostssl plan show FILE`, and approve the hash that it prints".into()
+        match self {
+            Self::NoHash(_) | Self::OtherPlan { .. } => {
+                "review this plan with `hostssl plan show FILE`, and approve the hash that it prints".into()
+            }
+            Self::BreaksClients { server, .. } => {
+                Hint::with("`hostssl plan --accept-breakage {}=REASON` makes a plan in which it is accepted", &[server])
+            }
+        }
     }
 
     fn fault(&self) -> Fault {
@@ -43,8 +58,12 @@ impl Approved<Plan> {
     ///
     /// # Errors
     ///
-    /// [`NotApproved`] when the hash is another plan's.
+    /// [`NotApproved`] when the hash is another plan's, or a step may refuse clients and no one has accepted that.
     pub fn new(plan: Plan, hash: &str) -> Result<Self, NotApproved> {
+        if let Some(step) = plan.steps().iter().find(|step| may_refuse_unasked(step)) {
+            let server = SafeText::new(step.server.name());
+            return Err(NotApproved::BreaksClients { step: step.id, server });
+        }
         let approved = PlanHash::new(hash).map_err(NotApproved::NoHash)?;
         if approved == *plan.hash() {
             Ok(Self { what: plan, reason: None, rule: None })
@@ -81,4 +100,9 @@ impl Approved<Plan> {
     pub fn reason(&self) -> Option<&SafeText> {
         self.reason.as_ref()
     }
+}
+
+fn may_refuse_unasked(step: &Step) -> bool {
+    let is_safe = step.clients.as_ref().is_none_or(|impact| impact.verdict == ClientVerdict::Safe);
+    step.is_executable() && !is_safe && step.accepted.is_none()
 }

@@ -2,7 +2,7 @@
 
 use super::context::unix_ms;
 use super::{Disposition, Draft, Step};
-use crate::Goal;
+use crate::{ClientVerdict, Goal};
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{ParameterName, ResourceId, Scope, same_value};
 use std::collections::{HashMap, HashSet};
@@ -26,6 +26,7 @@ pub(super) fn validate(draft: &Draft) -> Result<(), String> {
         }
         check_server(step).map_err(|fault| at(&fault))?;
         check_values(step).map_err(|fault| at(&fault))?;
+        check_clients(step).map_err(&at)?;
         check_scope(&draft.scope, &step.server).map_err(&at)?;
         check_goal(&draft.goal, step).map_err(&at)?;
         if !draft.goal.controls().contains(&step.control) {
@@ -135,6 +136,15 @@ fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
     };
     if matches!(goal, Goal::Fix { .. }) && !goes_up {
         return Err("it loosens the server, but the plan is to fix findings");
+    }
+    Ok(())
+}
+
+/// What the census says and what the step does to clients are one thing.
+fn check_clients(step: &Step) -> Result<(), &'static str> {
+    let is_safe = step.clients.as_ref().is_none_or(|impact| impact.verdict == ClientVerdict::Safe);
+    if step.disposition == Disposition::OnlineSafe && !is_safe {
+        return Err("it is online-safe, but its clients are not");
     }
     Ok(())
 }
