@@ -53,6 +53,8 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
                 return Err(TargetError::Repeated("port"));
             }
             Some("port") => port = Some(value),
+            // Npgsql reads the names of its enumerations in any case.
+            Some("sslnegotiation") => parameters.set("sslnegotiation", value.to_ascii_lowercase())?,
             Some(keyword) => parameters.set(keyword, value)?,
             None => check_ado(keyword)?,
         }
@@ -135,6 +137,15 @@ mod tests {
         assert_eq!(value("\"a\"\"b\""), Ok(("a\"b".into(), "")));
         assert_eq!(value("{a;}}b};c"), Ok(("a;}b".into(), ";c")));
         assert!(value("'a").is_err() && value("'a'b").is_err());
+    }
+
+    #[test]
+    fn npgsql_has_the_way_of_negotiation_in_any_case() {
+        for value in ["Direct", "direct", "DIRECT"] {
+            let parsed = parse(&format!("Host=a;SSL Negotiation={value}")).unwrap();
+            assert_eq!(parsed.negotiation, Some(super::super::SslNegotiation::Direct), "{value}");
+        }
+        assert_eq!(parse("Host=a;SslNegotiation=none"), Err(TargetError::Negotiation));
     }
 
     #[test]

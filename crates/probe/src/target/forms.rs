@@ -8,6 +8,9 @@ use super::{TargetError, ado, keyword, parse_port, uri};
 
 /// Reads a text of any form.
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
+    if text.strip_prefix("psql").is_some_and(|rest| rest.starts_with(char::is_whitespace)) {
+        return Err(TargetError::Syntax("it begins with the command psql: leave out psql, and the quotes behind it"));
+    }
     if let Some((dialect, rest)) = uri::strip_scheme(text) {
         return uri::parse(dialect, rest);
     }

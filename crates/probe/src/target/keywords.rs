@@ -128,7 +128,20 @@ const OF_CLIENTS: &str = "adapter binary_parameters checkout_timeout conn_health
 /// Refuses a keyword that neither libpq nor another client of the same URLs has.
 pub(super) fn check_url(keyword: &str) -> Result<(), TargetError> {
     let is_of_a_client = OF_CLIENTS.split_whitespace().any(|known| known.eq_ignore_ascii_case(keyword));
-    if is_of_a_client { Ok(()) } else { check_libpq(keyword) }
+    if is_of_a_client {
+        return Ok(());
+    }
+    check_libpq(keyword).map_err(|error| match error {
+        TargetError::Keyword(None) if is_word(keyword) => TargetError::NamedKeyword(keyword.to_owned()),
+        error => error,
+    })
+}
+
+/// The longest keyword that is named.
+const LONGEST_WORD: usize = 40;
+
+fn is_word(keyword: &str) -> bool {
+    keyword.len() <= LONGEST_WORD && keyword.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
 /// Refuses a keyword that libpq does not have.

@@ -77,7 +77,7 @@ pub struct Named {
 }
 
 /// Why a text names nothing to probe. Always the fault of who wrote it. The text itself is not repeated, because it may
-/// hold a password.
+/// hold a password; the one exception is an unknown keyword that is a word.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -134,6 +134,9 @@ pub enum TargetError {
         /// The keyword that was probably meant.
         Option<&'static str>,
     ),
+    /// The same in a URL, near no keyword of libpq, named because it can be no secret: letters and underscores.
+    #[error("unknown libpq keyword `{0}`; leave out what only another client knows")]
+    NamedKeyword(String),
     /// A keyword that no client which takes this form has.
     #[error(
         "unknown keyword, which neither Npgsql nor psqlODBC has{}",
@@ -293,6 +296,32 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_keyword_of_a_url_is_named_where_it_is_a_word() {
+        let said = |text: &str| ProbeTarget::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            said("postgresql://app@db/shop?serverVersion=16"),
+            "unknown libpq keyword `serverVersion`; leave out what only another client knows"
+        );
+        for text in ["postgresql://db/shop?p4ss=x", "postgresql://db/shop?a%20b=x", "host=db serverVersion=16"] {
+            assert_eq!(said(text), "unknown libpq keyword; leave out what only another client knows", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_psql_is_no_connection_string() {
+        for text in [
+            "psql \"host=db.example port=5432 dbname=shop user=app sslmode=require\"",
+            "psql 'postgresql://app@db.example/shop'",
+            "psql postgresql://app@db.example/shop",
+            "psql host=db.example",
+        ] {
+            let said = ProbeTarget::parse(text).unwrap_err().to_string();
+            assert!(said.contains("leave out psql"), "{text}: {said}");
+        }
+        assert_eq!(one("psql").host, "psql", "a host may have this name");
+    }
+
+    #[test]
     fn urls() {
         let target = one("postgresql://alice:s3cret@db.example:6432/shop?sslmode=verify-full&sslrootcert=%2Fca.pem");
         assert_eq!((target.host.as_str(), target.port), ("db.example", 6432));
@@ -383,7 +412,7 @@ mod tests {
             ("postgres://a/b?sslrootcrt=/ca.pem", TargetError::Keyword(Some("sslrootcert"))),
             ("postgres://a/b?prot=1", TargetError::Keyword(Some("port"))),
             ("postgres://a/b?hots=c", TargetError::Keyword(Some("host"))),
-            ("postgres://a/b?prepareThreshold=0", TargetError::Keyword(None)),
+            ("postgres://a/b?prepareThreshold=0", TargetError::NamedKeyword("prepareThreshold".to_owned())),
             ("jdbc:postgresql://a/b?prot=1", TargetError::Keyword(Some("port"))),
             ("jdbc:postgresql://a/b?portNumber=1", TargetError::Keyword(Some("port"))),
             ("postgresql+asyncpg://a/b?ports=1", TargetError::Keyword(Some("port"))),
@@ -604,7 +633,8 @@ mod tests {
         let slips = Environment::new(|_| None, slips).unwrap();
         let of = |text: &str| ProbeTarget::parse_in(text, &slips).map(|named| named.targets.len());
         assert_eq!(of("service=a"), Err(TargetError::Keyword(Some("port"))));
-        assert_eq!((of("service=b"), of("service=c")), (Ok(1), Err(TargetError::Repeated("host"))));
+        // Of a keyword that is repeated, libpq takes the first value.
+        assert_eq!((of("service=b"), of("service=c")), (Ok(1), Ok(1)));
     }
 
     #[test]
