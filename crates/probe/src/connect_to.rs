@@ -5,8 +5,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::dial::{Dial, Stream};
 
@@ -38,10 +40,23 @@ impl Rule {
         Ok(Self { name, port: number(port)?, to_host, to_port: number(to_port)? })
     }
 
+    /// Whether the rule is for this host and port.
+    #[must_use]
+    pub fn matches(&self, host: &str, port: u16) -> bool {
+        self.name.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(host.trim_end_matches('.')))
+            && self.port.is_none_or(|meant| meant == port)
+    }
+
+    /// The name and the port that it is for, with nothing in place of one that it leaves open.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let port = self.port.map(|port| port.to_string()).unwrap_or_default();
+        format!("{}:{port}", self.name.as_deref().unwrap_or_default())
+    }
+
     fn apply(&self, host: &str, port: u16) -> Option<(String, u16)> {
-        let is_meant = self.name.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(host.trim_end_matches('.')))
-            && self.port.is_none_or(|meant| meant == port);
-        is_meant.then(|| (self.to_host.clone().unwrap_or_else(|| host.to_owned()), self.to_port.unwrap_or(port)))
+        self.matches(host, port)
+            .then(|| (self.to_host.clone().unwrap_or_else(|| host.to_owned()), self.to_port.unwrap_or(port)))
     }
 }
 
@@ -70,20 +85,30 @@ fn number(text: &str) -> Result<Option<u16>, RuleError> {
 /// Connects by the first rule that fits, and otherwise as `inner` does.
 #[derive(Debug)]
 pub struct ConnectTo {
-    rules: Vec<Rule>,
+    /// Each with whether a target had it, be there an earlier one or not.
+    rules: Vec<(Rule, AtomicBool)>,
     inner: Arc<dyn Dial>,
 }
 
 impl ConnectTo {
     /// Puts `rules` before `inner`.
     pub fn new(rules: Vec<Rule>, inner: Arc<dyn Dial>) -> Self {
-        Self { rules, inner }
+        Self { rules: rules.into_iter().map(|rule| (rule, AtomicBool::new(false))).collect(), inner }
+    }
+
+    /// The positions of the rules that no target had up to now.
+    pub fn unused(&self) -> impl Iterator<Item = usize> {
+        let rules = self.rules.iter().enumerate();
+        rules.filter(|(_, (_, used))| !used.load(Ordering::Relaxed)).map(|(index, _)| index)
     }
 }
 
 impl Dial for ConnectTo {
     fn instead_of(&self, host: &str, port: u16) -> Option<(String, u16)> {
-        self.rules.iter().find_map(|rule| rule.apply(host, port))
+        for (_, used) in self.rules.iter().filter(|(rule, _)| rule.matches(host, port)) {
+            used.store(true, Ordering::Relaxed);
+        }
+        self.rules.iter().find_map(|(rule, _)| rule.apply(host, port))
     }
 
     fn resolves_at_far_end(&self) -> bool {
@@ -100,6 +125,15 @@ impl Dial for ConnectTo {
 
     fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
         self.inner.connect(host, address)
+    }
+
+    fn connect_by<'a>(
+        &'a self,
+        host: &'a str,
+        address: SocketAddr,
+        deadline: Instant,
+    ) -> BoxFuture<'a, io::Result<Stream>> {
+        self.inner.connect_by(host, address, deadline)
     }
 }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use futures::future::{BoxFuture, FutureExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::srv;
 
@@ -52,6 +53,21 @@ pub trait Dial: fmt::Debug + Send + Sync {
     /// [`io::ErrorKind::ConnectionRefused`] when nothing listens there, and whatever else keeps a connection from being
     /// made.
     fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>>;
+
+    /// The same for a caller that waits until `deadline`, and drops the future then. A dialer that depends on something between
+    /// here and there says before that what did not answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dial::connect`].
+    fn connect_by<'a>(
+        &'a self,
+        host: &'a str,
+        address: SocketAddr,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, io::Result<Stream>> {
+        self.connect(host, address)
+    }
 }
 
 /// The system's resolver and TCP.

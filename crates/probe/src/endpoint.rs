@@ -127,7 +127,9 @@ impl Endpoint<'_> {
         let pen = self.recorder.connection(name);
         let begin = Instant::now();
         let connect_deadline = (begin + self.options.connect_timeout).min(self.turn.deadline());
-        match timeout_at(connect_deadline, self.options.dialer.connect(self.dialled, self.address)).await {
+        match timeout_at(connect_deadline, self.options.dialer.connect_by(self.dialled, self.address, connect_deadline))
+            .await
+        {
             Ok(Ok(stream)) => {
                 let round_trip = begin.elapsed();
                 pen.event("connected", || self.place());

@@ -6,15 +6,20 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::dial::{Dial, Stream};
 
 /// The port of SOCKS (RFC 1928 section 3).
 const DEFAULT_PORT: u16 = 1080;
+
+/// How long before the caller's deadline the proxy is given up, so that its silence can be told.
+const BEFORE_THE_DEADLINE: Duration = Duration::from_millis(10);
 
 /// A SOCKS5 proxy, and how to sign in to it. Its `Debug` does not show the password.
 #[derive(Clone)]
@@ -92,21 +97,45 @@ impl Socks5 {
         Ok(Self { host: host.to_owned(), port, login })
     }
 
-    /// Opens a connection to the proxy and asks it for one to `host`, or to its address where that is known.
-    async fn dial(&self, host: &str, address: SocketAddr) -> io::Result<TcpStream> {
+    /// Opens a connection to the proxy and asks it for one to `host`, or to its address where that is known. What the proxy does
+    /// not say in time is its own silence; once it was asked, the silence may be that of the server.
+    async fn dial(&self, host: &str, address: SocketAddr, deadline: Option<Instant>) -> io::Result<TcpStream> {
+        let (mut stream, asked) = match deadline.and_then(|deadline| deadline.checked_sub(BEFORE_THE_DEADLINE)) {
+            Some(deadline) => timeout_at(deadline, self.greeted()).await.unwrap_or_else(|_| {
+                Err(io::Error::other(format!("the proxy {}:{} did not answer", self.host, self.port)))
+            }),
+            None => self.greeted().await,
+        }
+        .and_then(|stream| Ok((stream, request(host, address)?)))?;
+        let conversation = async {
+            stream.write_all(&asked).await?;
+            answer(&mut stream).await
+        };
+        conversation.await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                io::Error::other(
+                    "the proxy closed the connection before it answered; ssh -D does so where nothing listens on that port, or \
+                     the name does not resolve there",
+                )
+            }
+            _ => error,
+        })?;
+        Ok(stream)
+    }
+
+    /// A connection to the proxy that has accepted us.
+    async fn greeted(&self) -> io::Result<TcpStream> {
         let unreachable = |error: io::Error| {
             io::Error::other(format!("the proxy {}:{} cannot be reached: {error}", self.host, self.port))
         };
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
         let _ = stream.set_nodelay(true);
-        let conversation = async {
-            self.greet(&mut stream).await?;
-            stream.write_all(&request(host, address)?).await?;
-            answer(&mut stream).await
-        };
-        conversation.await.map_err(|error| match error.kind() {
+        self.greet(&mut stream).await.map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                io::Error::other("the proxy closed the connection before it answered")
+                io::Error::other(format!(
+                    "the proxy {}:{} closed the connection before it answered",
+                    self.host, self.port
+                ))
             }
             _ => error,
         })?;
@@ -226,7 +255,16 @@ impl Dial for Socks5 {
     }
 
     fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
-        async move { Ok(Stream::Tcp(self.dial(host, address).await?)) }.boxed()
+        async move { Ok(Stream::Tcp(self.dial(host, address, None).await?)) }.boxed()
+    }
+
+    fn connect_by<'a>(
+        &'a self,
+        host: &'a str,
+        address: SocketAddr,
+        deadline: Instant,
+    ) -> BoxFuture<'a, io::Result<Stream>> {
+        async move { Ok(Stream::Tcp(self.dial(host, address, Some(deadline)).await?)) }.boxed()
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use common::{Peer, Script, modern, quick};
+use common::{Peer, Script, modern, quick, wait_for_end};
 use hostssl_probe::connect_to::{ConnectTo, Rule};
 use hostssl_probe::dial::{Dial, Network};
 use hostssl_probe::report::{EndpointReport, Unreachable, WireVerdict};
@@ -69,6 +69,10 @@ async fn proxy(name: &'static str, server: SocketAddr, asked: Arc<Mutex<Vec<Stri
     .await
 }
 
+async fn read(stream: &mut TcpStream, count: usize) -> std::io::Result<()> {
+    stream.read_exact(&mut vec![0; count]).await.map(|_| ())
+}
+
 async fn ask(dialer: impl Dial + 'static, target: &ProbeTarget) -> EndpointReport {
     let options = ProbeOptions { dialer: Arc::new(dialer), ..quick() };
     Prober::new(options).unwrap().probe(target).await.remove(0)
@@ -116,6 +120,31 @@ async fn a_proxy_that_is_not_there_refuses_nothing_in_the_name_of_a_server() {
     assert!(report.reason.contains("the proxy 127.0.0.1:"), "{}", report.reason);
 }
 
+/// The server is not to blame for what its proxy does.
+#[tokio::test]
+async fn a_proxy_that_says_nothing_or_closes_is_named() {
+    let silent = Peer::start(async |mut stream: TcpStream, _| wait_for_end(&mut stream).await).await;
+    let shut = Peer::start(move |mut stream: TcpStream, _| async move { read(&mut stream, 3).await }).await;
+    let ssh = Peer::start(move |mut stream: TcpStream, _| async move {
+        read(&mut stream, 3).await?;
+        stream.write_all(&[5, 0]).await?;
+        // As it does where the connection cannot be made: the request is read, and not answered.
+        read(&mut stream, 18).await
+    })
+    .await;
+    let at = |peer: &Peer, said: &str| said.replace("PROXY", &format!("the proxy {}", peer.address));
+    for (peer, said) in [
+        (&silent, "PROXY did not answer"),
+        (&shut, "PROXY closed the connection before it answered"),
+        (&ssh, "ssh -D does so where nothing listens on that port, or the name does not resolve there"),
+    ] {
+        let proxy = Socks5::parse(&format!("socks5h://{}", peer.address)).unwrap();
+        let report = ask(proxy, &ProbeTarget::new("db.internal", 5432)).await;
+        assert_eq!((report.verdict, report.unreachable), (WireVerdict::Unreachable, Some(Unreachable::Network)));
+        assert!(report.reason.contains(&at(peer, said)), "{}", report.reason);
+    }
+}
+
 #[tokio::test]
 async fn a_tunnel_leads_to_a_server_that_keeps_its_name() {
     let server = Script::enforcing(modern()).peer().await;
@@ -147,4 +176,16 @@ async fn a_tunnel_may_lead_through_a_proxy() {
     let report = ask(ConnectTo::new(vec![rule], Arc::new(through)), &ProbeTarget::new("localhost", 6432)).await;
     assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert!(asked.lock().unwrap().iter().all(|place| place == "bastion.internal:5432"));
+}
+
+#[tokio::test]
+async fn a_rule_that_no_target_has_is_known() {
+    let server = Script::enforcing(modern()).peer().await;
+    let rules = [format!("localhost:5432:127.0.0.1:{}", server.address.port()), "db-typo:5432:127.0.0.1:1".to_owned()];
+    let rules = rules.iter().map(|rule| Rule::parse(rule).unwrap()).collect();
+    let tunnel = Arc::new(ConnectTo::new(rules, Arc::new(Network)));
+    assert_eq!(tunnel.unused().collect::<Vec<_>>(), [0, 1]);
+    let options = ProbeOptions { dialer: tunnel.clone(), ..quick() };
+    Prober::new(options).unwrap().probe(&ProbeTarget::new("localhost", 5432)).await;
+    assert_eq!(tunnel.unused().collect::<Vec<_>>(), [1]);
 }

@@ -25,7 +25,7 @@ use crate::run_key::{AskedAudit, AuditUnderKey, RunKeyArgs};
 use crate::state_patience::StatePatience;
 use clap::Args;
 use hostssl_audit::Profile;
-use hostssl_model::{AuditReport, Hint};
+use hostssl_model::{AuditReport, Gap, Hint, Reason};
 use hostssl_ops::{AuditEvent, AuditRequest, RunContext, Tenant, Vantages, audit_and_probe};
 use jiff::Timestamp;
 use ordered_rows::OrderedRows;
@@ -259,6 +259,10 @@ pub(crate) async fn audit(
     let report = result.transpose().inspect_err(|_| listener.abort())?;
     if let Some(report) = &report {
         args.wire.vantage.print_notes(&vantages, report);
+        let was_stopped = |gap: &Gap| matches!(gap.unchecked.reason, Reason::Interrupted | Reason::Deadline);
+        if !report.gaps.iter().any(was_stopped) {
+            args.wire.route.warn_of_unused();
+        }
     }
     let tenants = connected.tenants;
     Ok(report.map(|report| AuditEnded { report, tenants, vantages, transcripts, rows, listener, began }))
