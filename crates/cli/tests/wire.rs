@@ -268,7 +268,7 @@ fn an_interrupted_probe_ends_in_a_valid_document() {
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
     Schema::committed("probe-v1").assert_accepts(&report);
     assert_eq!(report["endpoints"].as_array().unwrap().len(), 1);
-    assert!(done.stderr.contains("interrupted: 1 endpoint was done"), "{}", done.stderr);
+    assert!(done.stderr.contains("interrupted: 1 of 2 targets done, 1 not probed"), "{}", done.stderr);
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub struct TableWriter<W: Write> {
     width: Option<usize>,
     shape: Shape,
     held: Vec<EndpointReport>,
+    note: Option<String>,
     /// The widths of the columns, once rows are written as they come.
     widths: Option<Vec<usize>>,
     /// How many there are of each verdict, in the order of [`rank`].
@@ -53,7 +54,7 @@ pub struct TableWriter<W: Write> {
 impl<W: Write> TableWriter<W> {
     /// A table on `out`, which is so many columns wide if it is a terminal.
     pub fn new(out: W, palette: Palette, width: Option<usize>, shape: Shape) -> Self {
-        Self { out, palette, width, shape, held: Vec::new(), widths: None, counts: BTreeMap::new() }
+        Self { out, palette, width, shape, held: Vec::new(), note: None, widths: None, counts: BTreeMap::new() }
     }
 
     /// Takes one endpoint.
@@ -88,6 +89,11 @@ impl<W: Write> TableWriter<W> {
         Ok(())
     }
 
+    /// Takes what is to be said below the counts: that not every target was probed.
+    pub fn note(&mut self, words: String) {
+        self.note = Some(words);
+    }
+
     /// Writes what was held, the details, and the counts.
     ///
     /// # Errors
@@ -108,6 +114,9 @@ impl<W: Write> TableWriter<W> {
         let words = self.counts.values().map(|(verdict, count)| format!("{count} {}", verdict.as_str()));
         let words = if count == 0 { "none".to_owned() } else { words.collect::<Vec<_>>().join(", ") };
         writeln!(self.out, "\n{count} endpoint{plural}: {words}")?;
+        if let Some(note) = &self.note {
+            writeln!(self.out, "{}", self.palette.outcome(Outcome::Unknown, note))?;
+        }
         if self.widths.is_some() {
             let held = MOST_HELD + 1;
             writeln!(

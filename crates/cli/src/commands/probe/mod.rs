@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use targets::{Poolers, Targets};
+use targets::{Poolers, TargetCount, Targets};
 
 /// Endpoints that are being connected to at once, beside those that are talked to: a connection to a host that does not answer
 /// costs nothing but time.
@@ -104,19 +104,32 @@ pub(crate) fn run(args: &ProbeArgs, terminal: &TerminalArgs) -> Result<Exit, Cli
             tally: Tally::default(),
             progress: ProbeProgress::new(terminal),
             no_poolers: 0,
+            last_target: None,
             is_table: args.value.is_table(),
             next: NextProbes::new(args.transcript, args.thorough),
         };
-        let (stream, unread) = targets.stream();
+        let (stream, unread, count) = targets.stream();
         let noting = running.next.noting();
         let stream = stream.inspect(noting);
         let reports = probe_stream(prober, stream, parallel + connecting);
-        running.take_all(reports, &mut signals).await?;
+        // The targets that were not taken are dropped with the reports: the rest of their file can be counted.
+        if running.take_all(reports, &mut signals).await? == Ended::Interrupted {
+            running.say_how_far(count);
+        } else {
+            args.route.warn_of_unused();
+        }
         if unread.any() {
             running.tally.incomplete = true;
         }
         running.end(terminal)
     })
+}
+
+/// Why no more reports are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Done,
+    Interrupted,
 }
 
 /// A probe in progress: what is done with each report.
@@ -131,6 +144,8 @@ struct RunningProbe<'a> {
     tally: Tally,
     progress: ProbeProgress,
     no_poolers: u64,
+    /// The target of the last report: those of one target come in a row.
+    last_target: Option<String>,
     is_table: bool,
     next: NextProbes,
 }
@@ -141,7 +156,7 @@ impl RunningProbe<'_> {
         &mut self,
         mut reports: impl Stream<Item = EndpointReport> + Unpin,
         signals: &mut Signals,
-    ) -> Result<(), CliError> {
+    ) -> Result<Ended, CliError> {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         loop {
             let report = tokio::select! {
@@ -151,23 +166,32 @@ impl RunningProbe<'_> {
                     continue;
                 }
                 () = signals.next() => {
-                    let plural = if self.tally.endpoints == 1 { " was" } else { "s were" };
-                    stderr!("interrupted: {} endpoint{plural} done", self.tally.endpoints);
                     self.tally.incomplete = true;
-                    None
+                    return Ok(Ended::Interrupted);
                 }
             };
-            let Some(report) = report else { return Ok(()) };
+            let Some(report) = report else { return Ok(Ended::Done) };
             if !self.take(report)? {
                 // The reader has gone away.
                 self.tally.incomplete = true;
-                return Ok(());
+                return Ok(Ended::Done);
             }
         }
     }
 
+    /// Says how many targets were left, on stderr and below a table.
+    fn say_how_far(&mut self, count: TargetCount) {
+        let words = count.when_interrupted(self.tally.targets);
+        self.progress.suspended(|| stderr!("{words}"));
+        self.sink.note(&words);
+    }
+
     /// Judges, counts, keeps and writes a report. Returns whether someone still reads.
     fn take(&mut self, mut report: EndpointReport) -> Result<bool, CliError> {
+        if self.last_target.as_ref() != Some(&report.target) {
+            self.tally.targets += 1;
+            self.last_target = Some(report.target.clone());
+        }
         if self.poolers.is_absent(&report) {
             self.no_poolers += 1;
             return Ok(true);
@@ -223,6 +247,7 @@ fn write_metrics(file: &Path, metrics: &ProbeMetrics, complete: bool) -> Result<
 /// What decides about the exit code.
 #[derive(Default)]
 struct Tally {
+    targets: u64,
     endpoints: u64,
     failed: u64,
     worst: Option<Outcome>,

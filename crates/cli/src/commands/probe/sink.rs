@@ -88,6 +88,13 @@ impl EndpointSink {
         Ok(!gone)
     }
 
+    /// Takes what people are to read below the endpoints. Documents have a member for it.
+    pub(super) fn note(&mut self, words: &str) {
+        if let Self::Table(table) = self {
+            table.note(words.to_owned());
+        }
+    }
+
     /// Ends the output, which says what decided the exit code where its format has a place for that.
     pub(crate) fn finish(self, exit: Option<&ProbeExit>) -> Result<(), CliError> {
         match self {

@@ -108,6 +108,12 @@ impl Targets {
             return Err(CliError::usage(what, "put all targets into one of them"));
         }
         let file = if stdin { Some(Path::new("-")) } else { args.targets_file.as_deref() };
+        if args.targets.len() > 1 && args.targets.first().is_some_and(|first| first == "psql") {
+            return Err(CliError::usage(
+                "psql is a command and no target",
+                "leave out psql, and keep the quotes behind it",
+            ));
+        }
         for text in args.targets.iter().filter(|text| *text != "-") {
             named.extend(reading.parse(text).map_err(|why| CliError::usage(why, HINT))?);
         }
@@ -128,6 +134,9 @@ impl Targets {
             named = list.targets;
             zone = Some(list.zone);
         }
+        if file.is_none() {
+            args.route.refuse_unused(&named)?;
+        }
         Ok(Self { named, zone, file, reading })
     }
 
@@ -141,20 +150,61 @@ impl Targets {
         self.reading.poolers.clone()
     }
 
-    /// The targets as they are read. A file is read by a thread of its own: standard input may keep it waiting.
-    pub(super) fn stream(self) -> (impl Stream<Item = ProbeTarget> + Send + 'static, SkippedLines) {
+    /// The targets as they are read, and how many there are. A file is read by a thread of its own: standard input may keep it
+    /// waiting.
+    pub(super) fn stream(self) -> (impl Stream<Item = ProbeTarget> + Send + 'static, SkippedLines, TargetCount) {
         let unread = SkippedLines::default();
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
+        let mut count = TargetCount { named: self.named.len() as u64, file: FileCount::None };
         if let Some(lines) = self.file {
             let (unread, reading) = (unread.clone(), self.reading);
-            // It ends with the file, or when its targets are no longer taken.
-            std::thread::spawn(move || lines.send_all(&reading, &sender, &unread));
+            let is_endless = !lines.is_file;
+            let reader = std::thread::spawn(move || lines.send_all(&reading, &sender, &unread));
+            count.file = if is_endless { FileCount::Unknown } else { FileCount::Reading(reader) };
         }
         let read = stream::unfold(receiver, |mut receiver| async {
             let target = receiver.recv().await?;
             Some((target, receiver))
         });
-        (stream::iter(self.named).chain(read), unread)
+        (stream::iter(self.named).chain(read), unread, count)
+    }
+}
+
+/// How many targets there are.
+pub(super) struct TargetCount {
+    named: u64,
+    file: FileCount,
+}
+
+enum FileCount {
+    None,
+    Reading(std::thread::JoinHandle<u64>),
+    /// Standard input or a pipe: no one knows how much is to come.
+    Unknown,
+}
+
+impl TargetCount {
+    /// How many, where that can be known. Called when no target is taken any more: the rest of a file is counted.
+    fn total(self) -> Option<u64> {
+        match self.file {
+            FileCount::None => Some(self.named),
+            FileCount::Reading(reader) => reader.join().ok().map(|read| self.named + read),
+            FileCount::Unknown => None,
+        }
+    }
+
+    /// How far a probe came that was interrupted.
+    pub(super) fn when_interrupted(self, done: u64) -> String {
+        match self.total() {
+            Some(total) => {
+                let plural = if total == 1 { "" } else { "s" };
+                format!("interrupted: {done} of {total} target{plural} done, {} not probed", total.saturating_sub(done))
+            }
+            None => {
+                let plural = if done == 1 { "" } else { "s" };
+                format!("interrupted: {done} target{plural} done, the rest of the input not probed")
+            }
+        }
     }
 }
 
@@ -202,6 +252,8 @@ impl Reading {
 /// A file of targets, one a line. Empty lines and those that begin with # are none.
 struct Lines {
     place: String,
+    /// It has an end that is there already.
+    is_file: bool,
     reader: Box<dyn BufRead + Send>,
 }
 
@@ -209,17 +261,18 @@ impl Lines {
     fn open(path: &Path) -> Result<Self, CliError> {
         if path.as_os_str() == "-" {
             let place = "standard input".to_owned();
-            return Ok(Self { place, reader: Box::new(BufReader::new(io::stdin())) });
+            return Ok(Self { place, is_file: false, reader: Box::new(BufReader::new(io::stdin())) });
         }
         let unreadable = |error: io::Error| {
             CliError::usage(format!("{}: {error}", path.display()), "--targets takes a file with a target a line, or -")
         };
         let file = File::open(path).map_err(unreadable)?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
+        let kind = file.metadata().map_err(unreadable)?;
+        if kind.is_dir() {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         let reader = utf8(BufReader::new(file)).map_err(|why| unreadable(io::Error::other(why)))?;
-        Ok(Self { place: path.display().to_string(), reader: Box::new(reader) })
+        Ok(Self { place: path.display().to_string(), is_file: kind.is_file(), reader: Box::new(reader) })
     }
 
     /// Whether it begins as JSON does, and no target: an object.
@@ -235,12 +288,18 @@ impl Lines {
             .map_err(|error| CliError::usage(format!("{}: {error}", self.place), hint))
     }
 
-    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<ProbeTarget>, unread: &SkippedLines) {
+    /// Sends every target, and says how many there are. When they are no longer taken, it counts the rest of a file, and ends where
+    /// there may be no end.
+    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<ProbeTarget>, unread: &SkippedLines) -> u64 {
+        let mut count = 0;
         for number in 1.. {
             let line = match self.next_line() {
                 Ok(Some(line)) => line,
-                Ok(None) => return,
-                Err(error) => return unread.report(&self.place, number, &error.to_string()),
+                Ok(None) => break,
+                Err(error) => {
+                    unread.report(&self.place, number, &error.to_string());
+                    break;
+                }
             };
             let targets = match line {
                 Line::TooLong => Err("the line is too long".to_owned()),
@@ -254,14 +313,16 @@ impl Lines {
             match targets {
                 Ok(targets) => {
                     for target in targets {
-                        if sender.blocking_send(target).is_err() {
-                            return;
+                        count += 1;
+                        if sender.blocking_send(target).is_err() && !self.is_file {
+                            return count;
                         }
                     }
                 }
                 Err(why) => unread.report(&self.place, number, &why),
             }
         }
+        count
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -296,10 +357,10 @@ mod tests {
         let long = "x".repeat(20_000);
         let text =
             format!("\u{feff}first\n# a comment\n\n db.example:6432 \n{long}\nhost=/tmp password=hunter2\na,b\nlast");
-        let lines = Lines { place: "list".into(), reader: Box::new(io::Cursor::new(text)) };
+        let lines = Lines { place: "list".into(), is_file: true, reader: Box::new(io::Cursor::new(text)) };
         let (sender, mut receiver) = mpsc::channel(8);
         let unread = SkippedLines::default();
-        lines.send_all(&Reading::default(), &sender, &unread);
+        assert_eq!(lines.send_all(&Reading::default(), &sender, &unread), 5);
         drop(sender);
         let mut targets = Vec::new();
         while let Some(target) = receiver.blocking_recv() {
@@ -308,6 +369,22 @@ mod tests {
         assert_eq!(targets, ["first:5432", "db.example:6432", "a:5432", "b:5432", "last:5432"]);
         assert!(unread.any());
         assert_eq!(unread.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn what_is_left_of_a_file_is_counted_and_of_a_pipe_is_not() {
+        for (is_file, expected) in [(true, 4), (false, 1)] {
+            let reader = Box::new(io::Cursor::new("a\nb,c\n\n# no target\nd"));
+            let (sender, receiver) = mpsc::channel(8);
+            drop(receiver);
+            let lines = Lines { place: "list".into(), is_file, reader };
+            assert_eq!(lines.send_all(&Reading::default(), &sender, &SkippedLines::default()), expected);
+        }
+        let count = |file| TargetCount { named: 300, file }.when_interrupted(3);
+        assert_eq!(count(FileCount::None), "interrupted: 3 of 300 targets done, 297 not probed");
+        assert_eq!(count(FileCount::Unknown), "interrupted: 3 targets done, the rest of the input not probed");
+        let more = FileCount::Reading(std::thread::spawn(|| 100));
+        assert_eq!(count(more), "interrupted: 3 of 400 targets done, 397 not probed");
     }
 
     #[test]
