@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_audit::{Difference, diff};
-use hostssl_model::{AuditReport, Gap, GapScope, Reason, Scope, Unchecked, WireTransport};
+use hostssl_model::{
+    AuditReport, ControlId, Gap, GapScope, Reason, Scope, SslEnforcement, Standing, Unchecked, WireTransport, Word,
+};
 use hostssl_store::{AuditEntry, AuditStore, EvidenceAges, Page, ServerFilter, ServerSort, server_key};
 use hostssl_test_support::audited::{AuditedFleet, SUBSCRIPTIONS};
 use proptest::prelude::*;
@@ -140,6 +142,66 @@ fn an_audit_that_cannot_search_a_place_takes_nothing_away() {
     assert_eq!((counted(&store), incomplete(&store)), (before.0, 3));
     store.save(&listing(6, &["catalog", "Legacy"])).unwrap();
     assert_eq!((counted(&store), incomplete(&store)), (vec!["catalog".into(), "Legacy".into()], 0));
+}
+
+#[test]
+fn of_two_audits_at_the_same_time_neither_says_what_is_gone() {
+    let (_directory, store) = opened();
+    store.save(&listing(1, &["catalog"])).unwrap();
+    // It ends first, and the other may have looked later.
+    store.save(&listing(3, &[])).unwrap();
+    let mut long = listing(2, &["catalog"]);
+    long.run.finished_at = listing(5, &[]).run.finished_at;
+    store.save(&long).unwrap();
+    assert_eq!(counted(&store), ["catalog"]);
+    store.save(&listing(4, &[])).unwrap();
+    assert_eq!(counted(&store), ["catalog"]);
+    store.save(&listing(6, &[])).unwrap();
+    assert_eq!(counted(&store), Vec::<String>::new());
+}
+
+#[test]
+fn a_server_that_was_gone_inherits_nothing_good_from_the_one_before_it() {
+    let wire = hostssl_audit::Profile::find_for("baseline", true).unwrap();
+    for (seen, then) in [
+        (WireTransport::Enforced, Standing::NotProbed),
+        // A list may have left it out by mistake.
+        (WireTransport::Optional, Standing::AcceptsPlaintext),
+    ] {
+        let (_directory, store) = opened();
+        let mut fleet = AuditedFleet::small();
+        fleet.probe("orders", &[(5432, Some(seen))]);
+        let mut probed = fleet.report_by(1, &wire);
+        probed.servers.retain(|server| server.server.name() == "orders");
+        store.save(&probed).unwrap();
+        store.save(&listing(2, &[])).unwrap();
+        store.save(&listing(3, &["orders"])).unwrap();
+        assert_eq!(latest(&store).standings.count(then), 1, "{seen:?} {:?}", latest(&store).standings);
+    }
+    // What an audit of other controls did not read is not known of it.
+    let (_directory, store) = opened();
+    store.save(&listing(1, &["catalog"])).unwrap();
+    store.save(&listing(2, &[])).unwrap();
+    let mut narrow = listing(3, &["catalog"]);
+    narrow.run.asked.only = vec![Word::Known(ControlId::MinimumTlsVersion)];
+    narrow.servers[0].ssl_enforcement = SslEnforcement::Unknown;
+    narrow.servers[0].readings.clear();
+    narrow.servers[0].findings.retain(|one| one.control.as_str() == ControlId::MinimumTlsVersion.as_str());
+    store.save(&narrow).unwrap();
+    assert_eq!(latest(&store).standings.count(Standing::Unknown), 1);
+}
+
+#[test]
+fn a_newer_audit_of_a_part_that_was_not_complete_is_said() {
+    let (_directory, store) = opened();
+    store.save(&listing(1, &["catalog", "orders"])).unwrap();
+    let mut part = listing(2, &["catalog"]);
+    part.run.scope = Scope { servers: vec!["catalog".to_owned()], ..Scope::default() };
+    part.run.complete = false;
+    store.save(&part).unwrap();
+    assert_eq!(incomplete(&store), 1);
+    store.save(&listing(3, &["catalog", "orders"])).unwrap();
+    assert_eq!(incomplete(&store), 0);
 }
 
 #[test]

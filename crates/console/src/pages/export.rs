@@ -66,7 +66,12 @@ async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter
     let turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
     let mut report = shared
         .ask(move |store| match audit_of(store, &run)? {
-            Some(audit) => store.report(&audit, &filter).map(Some),
+            Some(audit) => {
+                let mut report = store.report(&audit, &filter)?;
+                // Of the present, some servers may count as an earlier audit saw them.
+                report.run.complete &= !run.is_empty() || store.out_of_sight(&audit)? == 0;
+                Ok(Some(report))
+            }
             None => Ok(None),
         })
         .await?

@@ -68,6 +68,8 @@ struct Latest {
     headline: Option<Headline>,
     servers: String,
     subscriptions: String,
+    /// Servers that count as an earlier audit saw them, since a later one could not search for them or check everything.
+    out_of_sight: u64,
     ago: Ago,
     figures: Vec<Figure>,
     /// Servers that are declared to enforce and not proven to, in words; empty when there is none.
@@ -217,6 +219,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         headline: before.map(|before| Headline::of(&own, &before, lost)),
         servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
+        out_of_sight: store.out_of_sight(&audit)?,
         ago: Ago::new(audit.started_ms),
         figures: FIGURES.map(figure).into(),
         beside: beside.map(|one| (one.as_str(), format!("{} {}", count(standings.count(one)), one.words()))).collect(),

@@ -42,7 +42,7 @@ pub struct EvidenceAges {
 
 impl AuditStore {
     /// How many servers of the present count with evidence that is not whole: an audit since then could not search for them, or the
-    /// one that listed them last, which is of another scope than this one, could not check everything.
+    /// one that listed them last, which is another than this one, could not check everything.
     ///
     /// # Errors
     ///
@@ -122,13 +122,13 @@ pub(crate) fn count_present(connection: &Connection, audit: &mut AuditEntry) -> 
 }
 
 /// How many servers of the present count with evidence that is not whole: an audit since then could not search for them, or the one
-/// that listed them last, which is of another scope than this one, could not check everything.
+/// that listed them last, which is another than this one, could not check everything.
 pub(crate) fn out_of_sight(connection: &Connection, audit: &AuditEntry) -> Result<u64, StoreError> {
     let sql = format!(
         "SELECT count(*) FROM current o LEFT JOIN audits l ON l.num = o.audit WHERE {PRESENT} AND \
-         (o.server IN (SELECT server FROM unlisted) OR o.at_ms < ?2 AND NOT ifnull(json_extract(l.run, '$.complete'), 1))"
+         (o.server IN (SELECT server FROM unlisted) OR o.audit <> ?1 AND NOT ifnull(json_extract(l.run, '$.complete'), 1))"
     );
-    let count = connection.prepare_cached(&sql)?.query_row([audit.num, audit.started_ms], |row| row.get(0))?;
+    let count = connection.prepare_cached(&sql)?.query_row([audit.num], |row| row.get(0))?;
     Ok(unsigned(count))
 }
 

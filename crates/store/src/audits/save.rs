@@ -165,6 +165,7 @@ fn insert_server(
         by_zones: run.asked.by_zones,
         narrowed: run.asked.is_narrowed().then_some((&seen, &judged)),
     };
+    unlisted::forget_predecessor(transaction, server, started_ms)?;
     let (known, since_ms) = current::fold(transaction, &look)?;
     unlisted::found(transaction, (server, audit))?;
     transaction

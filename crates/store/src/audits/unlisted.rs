@@ -1,14 +1,17 @@
 //! Servers that audits did not list: which of them are gone, and which could not be searched for.
 //!
 //! A server counts with the newest audit that listed it, whatever other audits of other places saw since. It is gone only when an
-//! audit that began later was asked for it, and listed its place whole without it ([`AuditReach::unlisted`]).
+//! audit that began after that one had ended was asked for it, and listed its place whole without it ([`AuditReach::unlisted`]).
+//! Of two audits that ran at the same time, it is not known which looked last.
 
 use super::AuditStore;
+use super::column_codes::Code as _;
 use super::document::{self, ServerFacts};
 use super::entries::audit_by_number;
 use super::report::report_without_servers;
+use super::save::times_of;
 use crate::StoreError;
-use hostssl_model::{AuditReach, AuditReport, NotListed, ResourceId, Server};
+use hostssl_model::{AuditReach, AuditReport, AuditRun, NotListed, ResourceId, Server, Standing};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ struct Candidate {
     server: i64,
     /// The audit that listed it last, where that is kept.
     listed_by: Option<i64>,
+    at_ms: i64,
     id: String,
     name: String,
     resource_group: String,
@@ -26,8 +30,8 @@ struct Candidate {
 }
 
 impl AuditStore {
-    /// Whether a server is gone: an audit that began after it was last listed was asked for it, listed its place whole, and it was
-    /// not there.
+    /// Whether a server is gone: an audit that began after the last one that listed it had ended was asked for it, listed its place
+    /// whole, and it was not there.
     ///
     /// # Errors
     ///
@@ -63,6 +67,23 @@ pub(crate) fn search(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets what is known of a server that was gone and is listed now by an audit that began then: it may be another one of the same
+/// name. That it accepted plaintext stands until it is probed again, since a list may have left it out by mistake.
+pub(crate) fn forget_predecessor(transaction: &Transaction<'_>, server: i64, at_ms: i64) -> Result<(), StoreError> {
+    let sql = "SELECT c.standing FROM current c JOIN unlisted u ON u.server = c.server AND u.gone \
+               WHERE c.server = ?1 AND c.at_ms <= ?2";
+    let standing: Option<i64> =
+        transaction.prepare_cached(sql)?.query_row([server, at_ms], |row| row.get(0)).optional()?;
+    if let Some(standing) = standing {
+        transaction.prepare_cached("DELETE FROM current WHERE server = ?1")?.execute([server])?;
+        if Standing::from_code(standing) != Standing::AcceptsPlaintext {
+            transaction.prepare_cached("DELETE FROM evidence WHERE server = ?1")?.execute([server])?;
+        }
+        transaction.prepare_cached("DELETE FROM unlisted WHERE server = ?1")?.execute([server])?;
+    }
+    Ok(())
+}
+
 /// Notes that an audit listed a server, unless a newer one did.
 pub(crate) fn found(transaction: &Transaction<'_>, (server, audit): (i64, i64)) -> Result<(), StoreError> {
     let delete = "DELETE FROM unlisted WHERE server = (SELECT server FROM current WHERE server = ?1 AND audit = ?2)";
@@ -77,8 +98,15 @@ pub(crate) fn is_gone(connection: &Connection, key: &str) -> Result<bool, StoreE
 }
 
 fn search_by(transaction: &Transaction<'_>, audit: i64) -> Result<(), StoreError> {
-    let Some(by) = report_of(transaction, audit)? else { return Ok(()) };
-    let mut places = Places { connection: transaction, by: by.reach(), reports: HashMap::new(), asked: HashMap::new() };
+    let Some(entry) = audit_by_number(transaction, audit)? else { return Ok(()) };
+    let by = report_without_servers(transaction, &entry)?;
+    let mut places = Places {
+        connection: transaction,
+        by: by.reach(),
+        began_ms: entry.started_ms,
+        reports: HashMap::new(),
+        asked: HashMap::new(),
+    };
     for one in candidates(transaction, audit)? {
         if !by.run.scope.admits_name(&one.resource_group, &one.name) {
             continue;
@@ -99,7 +127,7 @@ fn search_by(transaction: &Transaction<'_>, audit: i64) -> Result<(), StoreError
 /// Servers of the same cloud that were listed before an audit and not since.
 fn candidates(connection: &Connection, audit: i64) -> Result<Vec<Candidate>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT c.server, a.num, s.spelled, s.name, s.resource_group, c.facts, u.gone IS NOT NULL \
+        "SELECT c.server, a.num, c.at_ms, s.spelled, s.name, s.resource_group, c.facts, u.gone IS NOT NULL \
          FROM audits b JOIN current c ON c.at_ms < b.started_ms JOIN servers s ON s.num = c.server \
          LEFT JOIN audits a ON a.num = c.audit LEFT JOIN unlisted u ON u.server = c.server \
          WHERE b.num = ?1 AND u.gone IS NOT 1 AND ifnull(a.cloud, b.cloud) = b.cloud",
@@ -108,14 +136,21 @@ fn candidates(connection: &Connection, audit: i64) -> Result<Vec<Candidate>, Sto
         Ok(Candidate {
             server: row.get(0)?,
             listed_by: row.get(1)?,
-            id: row.get(2)?,
-            name: row.get(3)?,
-            resource_group: row.get(4)?,
-            facts: row.get(5)?,
-            is_hidden: row.get(6)?,
+            at_ms: row.get(2)?,
+            id: row.get(3)?,
+            name: row.get(4)?,
+            resource_group: row.get(5)?,
+            facts: row.get(6)?,
+            is_hidden: row.get(7)?,
         })
     };
     Ok(statement.query_map([audit], candidate)?.collect::<Result<_, _>>()?)
+}
+
+/// How long an audit took, by its own words. Its times may have been dated back since, each by as much.
+fn duration_ms(run: &AuditRun) -> i64 {
+    let times = times_of(run, 0);
+    times.finished_ms.saturating_sub(times.started_ms).max(0)
 }
 
 fn report_of(connection: &Connection, audit: i64) -> Result<Option<Arc<AuditReport>>, StoreError> {
@@ -127,6 +162,7 @@ fn report_of(connection: &Connection, audit: i64) -> Result<Option<Arc<AuditRepo
 struct Places<'a> {
     connection: &'a Connection,
     by: AuditReach<'a>,
+    began_ms: i64,
     /// The audits that listed servers last.
     reports: HashMap<i64, Option<Arc<AuditReport>>>,
     /// Whether it was asked for a subscription that another audit listed.
@@ -136,6 +172,10 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     fn unlisted(&mut self, one: &Candidate) -> Result<NotListed<'a>, StoreError> {
         let report = self.listed_by(one.listed_by)?;
+        let took_ms = report.as_deref().map_or(0, |report| duration_ms(&report.run));
+        if self.began_ms < one.at_ms.saturating_add(took_ms) {
+            return Ok(NotListed::NotAsked);
+        }
         // Where it is not kept which audit that was, this one is taken to be asked for the same.
         let listed_by = report.as_deref().map_or(self.by, AuditReport::reach);
         let id = ResourceId::try_from(one.id.as_str()).map_err(|_| document::corrupt("the id of a server"))?;
