@@ -120,6 +120,34 @@ fn a_run_of_the_server_that_is_missing_within_a_file_is_missed() {
 }
 
 #[test]
+fn a_server_that_has_ended_and_serves_again_has_started_in_between() {
+    use CensusVerdict::{NeedsObservation, Safe};
+    let up = DOWN + HOUR / 2;
+    let point = |words: &str| vec![(up, 27, "LOG", words.to_owned())];
+    // The session of another second is in the log of the run that follows.
+    let whole = |said: &str| start(up, said);
+    // Libraries say something before the server says that it starts.
+    let library = || point("pgaudit extension initialized");
+    for (name, between, expected) in [
+        ("sessions", vec![], NeedsObservation),
+        ("a checkpoint", point("checkpoint starting: time"), NeedsObservation),
+        ("a start", whole(&shut_down(DOWN)), Safe),
+        ("a start with a library", [library(), whole(&shut_down(DOWN))].concat(), Safe),
+        ("a start of an old version", point(&shut_down(DOWN)), Safe),
+        ("two ends", [stop(up - 20), whole(&shut_down(DOWN))].concat(), Safe),
+    ] {
+        let lines = [sessions(0..DOWN), stop(DOWN), between, sessions(up..DAYS)].concat();
+        for (format, text) in [("stderr", stderr(&lines)), ("jsonlog", jsonlog(&lines))] {
+            assert_all(&format!("{name}, {format}"), &[text], expected);
+        }
+    }
+    let [report, _] = reports(&[stderr(&[sessions(0..DOWN), stop(DOWN), sessions(up..DAYS)].concat())]);
+    let expected = "lines are missing from 1970-01-05 00:00 to 1970-01-05 00:30 UTC: the server ended, and served again without a \
+                    line that says that it started";
+    assert_eq!(report.reason, expected);
+}
+
+#[test]
 fn lines_that_are_missing_before_a_start_are_named() {
     let up = DOWN + 2 * HOUR;
     let lines = [sessions(0..DOWN), stop(DOWN), start(up, &shut_down(up - 10)), sessions(up..DAYS)].concat();

@@ -119,6 +119,9 @@ fn lose(source: usize, lost: LostLines, census: &mut Census) {
             shown(time.from),
             shown(time.to)
         ),
+        LostWhy::NoStart => {
+            format!("{lines}: the server ended, and served again without a line that says that it started")
+        }
         LostWhy::HalfCheckpoint => format!("{lines}: a checkpoint has only one of its two lines"),
     };
     // It did not count anyway.

@@ -55,6 +55,8 @@ pub(super) enum LostWhy {
     LastUp(Millis),
     /// The log is never silent for nearly so long otherwise.
     Silence,
+    /// The server had ended, and served again without a line that says that it starts.
+    NoStart,
     /// One of the two lines of a checkpoint is missing.
     HalfCheckpoint,
 }

@@ -58,6 +58,9 @@ impl LogFile {
     /// Takes a line that may be about a checkpoint.
     pub(super) fn checkpoint(&mut self, line: &[u8]) {
         let Some(line) = self.server_line(line) else { return };
+        if [STARTING, COMPLETE].concat().iter().any(|words| line.message.starts_with(words)) {
+            self.restarts.is_up(line.at);
+        }
         if let Some(time) = self.checkpoints.take(line.at, &line.message) {
             self.restarts.lose(LostLines { time, why: LostWhy::HalfCheckpoint });
         }

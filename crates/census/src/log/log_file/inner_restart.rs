@@ -1,16 +1,20 @@
 //! Servers that start within a file, as in what a container writes: whether what they say of their last end is what the file says.
 
-use super::restart::STARTS;
+use super::restart::{STARTS, STOP};
 use super::{LogFile, checkpoints};
 use crate::log::file_facts::{LostLines, LostWhy};
 use crate::observed_time::NEXT_FILE;
 use crate::{Interval, Millis};
 use memchr::{memchr, memmem, memrchr};
 
+/// What a server says of itself when it starts, and when it has ended.
+const SYSTEM: &[u8] = b"database system ";
 /// What every server says of its last end, whichever it was.
 const WORDS: &[u8] = b"database system was ";
 /// What it says once it is up.
 const READY: &[u8] = b"database system is ready ";
+/// What no server says that has ended.
+const AUTHORIZED: &[u8] = b"connection authorized: user=";
 /// The bytes before such a line that are searched for the start of the server.
 const REACH: usize = 8 << 10;
 /// The lines among them.
@@ -28,6 +32,8 @@ pub(super) struct InnerRestarts {
     /// The last bytes that were read.
     recent: Vec<u8>,
     starts: usize,
+    /// When the server ended that has not started again so far.
+    stopped: Option<Millis>,
     /// Times in which the server was down.
     pub(super) down: Vec<Interval>,
     /// Times in which it was up, of which the file has nothing.
@@ -40,6 +46,14 @@ impl InnerRestarts {
         if self.lost.len() < MOST_LOST {
             self.lost.push(lost);
         }
+    }
+
+    /// Takes the time of a line that only a server writes that is up.
+    pub(super) fn is_up(&mut self, at: Millis) {
+        // Lines of the same second may have been written before it ended.
+        let Some(from) = self.stopped.filter(|stopped| at > *stopped + SAME) else { return };
+        self.stopped = None;
+        self.lose(LostLines { time: Interval { from, to: at }, why: LostWhy::NoStart });
     }
 
     fn remember(&mut self, region: &[u8]) {
@@ -74,9 +88,9 @@ struct Before {
 impl LogFile {
     /// Looks for servers that start, and for checkpoints.
     pub(super) fn find_restarts(&mut self, region: &[u8]) {
-        let mut ends = memmem::find_iter(region, WORDS).peekable();
+        let mut ends = memmem::find_iter(region, SYSTEM).peekable();
         let mut points = memmem::find_iter(region, checkpoints::WORDS).peekable();
-        let mut next = 0;
+        let (mut next, mut read) = (0, 0);
         while let Some(hit) = [ends.peek(), points.peek()].into_iter().flatten().min().copied() {
             let is_end = ends.next_if_eq(&hit).is_some();
             points.next_if_eq(&hit);
@@ -86,14 +100,50 @@ impl LogFile {
             }
             let start = region.get(..hit).and_then(|head| memrchr(b'\n', head)).map_or(0, |found| found + 1);
             next = region.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(region.len(), |found| hit + found);
+            self.find_life(region.get(read..start).unwrap_or_default());
+            read = next;
             let line = region.get(start..next).unwrap_or_default();
             if !is_end {
                 self.checkpoint(line);
-            } else if self.restarts.starts < MOST_STARTS {
+                continue;
+            }
+            if self.restarts.starts < MOST_STARTS {
                 self.restart(region.get(..start).unwrap_or_default(), line);
             }
+            self.end_or_start(line);
         }
+        self.find_life(region.get(read..).unwrap_or_default());
         self.restarts.remember(region);
+    }
+
+    /// Notes that the server has ended, or that it starts again.
+    fn end_or_start(&mut self, line: &[u8]) {
+        let Some(line) = self.server_line(line) else { return };
+        if line.message == STOP {
+            self.restarts.stopped = Some(line.at);
+        } else if line.message.starts_with(WORDS) {
+            self.restarts.stopped = None;
+        }
+    }
+
+    /// Looks for what follows the end of a server: its next start, or a session that says that lines are missing.
+    fn find_life(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while self.restarts.stopped.is_some() {
+            let hits = [AUTHORIZED, STARTS[0], STARTS[1]].map(|words| memmem::find(rest, words));
+            let Some(hit) = hits.into_iter().flatten().min() else { return };
+            let start = rest.get(..hit).and_then(|head| memrchr(b'\n', head)).map_or(0, |found| found + 1);
+            let end = rest.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(rest.len(), |found| hit + found);
+            let line = rest.get(start..end).unwrap_or_default();
+            if self.server_line(line).is_some_and(|line| is_start(&line.message)) {
+                self.restarts.stopped = None;
+            } else if memmem::find(line, AUTHORIZED).is_some()
+                && let Some(at) = self.time_of(line)
+            {
+                self.restarts.is_up(at);
+            }
+            rest = rest.get(end..).unwrap_or_default();
+        }
     }
 
     /// Judges what a server says of its last end.

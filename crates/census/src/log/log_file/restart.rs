@@ -26,7 +26,7 @@ const LONGEST: Millis = 24 * TOLERANCE;
 /// The first line of a server that starts, since version 12 and before.
 pub(super) const STARTS: [&[u8]; 2] = [b"starting PostgreSQL ", b"listening on "];
 /// The last line of a server that ends.
-const STOP: &[u8] = b"database system is shut down";
+pub(super) const STOP: &[u8] = b"database system is shut down";
 /// What it tells clients that come too early.
 const TOO_EARLY: [&[u8]; 2] = [b"the database system is starting up", b"the database system is not yet accepting"];
 /// What a session logs that has begun before, and that may say anything of the server.
