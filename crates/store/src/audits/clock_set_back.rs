@@ -2,7 +2,7 @@
 
 use super::server_evidence::ServerEvidence;
 use crate::StoreError;
-use hostssl_model::CurrentState;
+use hostssl_model::{AuditRun, CurrentState};
 use rusqlite::{Connection, Transaction, params};
 
 /// When an audit, a probe or the read-backs of a run began and ended, and when it is kept, in milliseconds since 1970.
@@ -11,6 +11,12 @@ pub(crate) struct AuditTimes {
     pub(crate) started_ms: i64,
     pub(crate) finished_ms: i64,
     pub(crate) now_ms: i64,
+}
+
+/// When an audit ran, by its own words.
+pub(crate) fn times_of(run: &AuditRun, now_ms: i64) -> AuditTimes {
+    let milliseconds = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
+    AuditTimes { started_ms: milliseconds(&run.started_at), finished_ms: milliseconds(&run.finished_at), now_ms }
 }
 
 /// When the newest audit, probe or read-back was, by its own clock.

@@ -2,7 +2,6 @@
 
 use super::column_codes::{Code as _, listed, read_standings, unsigned};
 use super::document::{self, RunDocument, StoredScope};
-use super::present::count_present;
 use super::types::{AuditEntry, EnforcementTally, Page};
 use crate::StoreError;
 use hostssl_model::{AuditAsked, Enforcement, Principal, Standing, Standings, Summary, Word, WorstListener};
@@ -41,19 +40,16 @@ pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Res
     Ok(standings)
 }
 
-/// The newest audit that says something about everything, with the counts of the present.
-pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
+/// The newest audit that says something about everything, with its own counts.
+pub(crate) fn newest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
     let sql = format!(
         "{AUDIT} ORDER BY whole DESC, CASE WHEN whole THEN stopped END, CASE WHEN whole THEN controls <> '' END, \
          started_ms DESC, num DESC LIMIT 1"
     );
-    let Some(mut audit) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
-    audit.present = Some(present_version(connection)?);
-    count_present(connection, &mut audit)?;
-    Ok(Some(audit))
+    Ok(entries(connection, &sql, &[])?.pop())
 }
 
-fn present_version(connection: &Connection) -> Result<i64, StoreError> {
+pub(crate) fn present_version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.prepare_cached("SELECT version FROM present")?.query_row([], |row| row.get(0))?)
 }
 

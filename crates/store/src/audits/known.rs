@@ -1,8 +1,9 @@
 //! What is kept of the servers of a report, before the report itself is kept.
 
 use super::clock_set_back::dated_back;
+use super::clock_set_back::times_of;
 use super::current::{standing_of, take_in};
-use super::save::{is_declared, times_of};
+use super::save::is_declared;
 use super::server_evidence::ServerEvidence;
 use crate::believed::note_disowned;
 use crate::{StoreError, StoreReader};

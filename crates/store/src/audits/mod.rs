@@ -197,7 +197,7 @@ impl AuditStore {
     /// what the audit saw.
     pub fn latest(&self) -> Result<Option<AuditEntry>, StoreError> {
         self.fold_changes()?;
-        self.read(entries::latest)
+        self.read(present::latest)
     }
 
     /// The newest audit before this one that had the same scope and was not stopped.

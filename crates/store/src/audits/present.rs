@@ -2,7 +2,7 @@
 
 use super::AuditStore;
 use super::column_codes::{Code as _, outcome_from, unsigned};
-use super::entries::latest;
+use super::entries::{newest, present_version};
 use super::types::AuditEntry;
 use crate::StoreError;
 use hostssl_model::{Enforcement, Outcome, Standing, Standings};
@@ -84,7 +84,7 @@ impl AuditStore {
 /// Where the servers of an audit stand now. Those of the newest audit are all of its scope in the present, with what was found since
 /// and what an audit of the same scope found that it could not search for.
 pub(crate) fn present_of(connection: &Connection, audit: &AuditEntry) -> Result<PresentFigures, StoreError> {
-    let is_newest = latest(connection)?.is_some_and(|newest| newest.num == audit.num);
+    let is_newest = newest(connection)?.is_some_and(|newest| newest.num == audit.num);
     let of_audit = "o.server IN (SELECT server FROM observations WHERE audit = ?1)";
     let in_scope = if is_newest { PRESENT_IN_SCOPE } else { of_audit };
     let mut statement = connection.prepare_cached(&format!(
@@ -99,8 +99,16 @@ pub(crate) fn present_of(connection: &Connection, audit: &AuditEntry) -> Result<
     Ok(found)
 }
 
+/// The newest audit that says something about everything, with the counts of the present.
+pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
+    let Some(mut audit) = newest(connection)? else { return Ok(None) };
+    audit.present = Some(present_version(connection)?);
+    count_present(connection, &mut audit)?;
+    Ok(Some(audit))
+}
+
 /// The counts of the present, of which every list is a part.
-pub(crate) fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), StoreError> {
+fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT outcome, enforcement, standing, count(*) FROM current o WHERE {PRESENT} GROUP BY 1, 2, 3",
     ))?;

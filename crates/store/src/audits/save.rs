@@ -1,6 +1,6 @@
 //! Keeps an audit: one transaction, all or nothing.
 
-use super::clock_set_back::{AuditTimes, date_back};
+use super::clock_set_back::{date_back, times_of};
 use super::column_codes::{Code as _, outcome_code};
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
@@ -32,12 +32,6 @@ pub(crate) fn save(transaction: &Transaction<'_>, report: &AuditReport, now_ms: 
     unlisted::search(transaction)?;
     forget_work(transaction, &report.run.id)?;
     Ok(report.run.id.clone())
-}
-
-/// When an audit ran, by its own words.
-pub(super) fn times_of(run: &AuditRun, now_ms: i64) -> AuditTimes {
-    let milliseconds = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
-    AuditTimes { started_ms: milliseconds(&run.started_at), finished_ms: milliseconds(&run.finished_at), now_ms }
 }
 
 fn insert_audit(

@@ -5,11 +5,11 @@
 //! Of two audits that ran at the same time, it is not known which looked last.
 
 use super::AuditStore;
+use super::clock_set_back::times_of;
 use super::column_codes::Code as _;
 use super::document::{self, ServerFacts};
 use super::entries::audit_by_number;
 use super::report::report_without_servers;
-use super::save::times_of;
 use crate::StoreError;
 use hostssl_model::{AuditReach, AuditReport, AuditRun, NotListed, ResourceId, Server, Standing};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
