@@ -207,6 +207,10 @@ fn token(rest: &[u8], has_time: bool) -> Option<(PrefixPart, usize)> {
     if let Some((_, length)) = epoch(rest).filter(|_| !has_time) {
         return Some((PrefixPart::Epoch, length));
     }
+    // What passes a log on may write its own time before that of the server. A word has no space, so that no text of a client is part of it.
+    if let Some(length) = passed_on(rest).filter(|length| !has_time && has_stamp(rest.get(*length..))) {
+        return Some((PrefixPart::Word('l'), length));
+    }
     // A session id begins with a time in hexadecimal, which has eight digits until 2106.
     if let Some((_, length)) = SessionKey::parse_prefix(rest)
         && rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count() == 8
@@ -233,6 +237,22 @@ fn token(rest: &[u8], has_time: bool) -> Option<(PrefixPart, usize)> {
         Some([next, ..]) if next.is_ascii_alphabetic() => None,
         _ => Some((PrefixPart::Word('#'), digits)),
     }
+}
+
+/// How long the time of RFC 3339 is with which a text begins, as `docker logs --timestamps` and Kubernetes write it.
+fn passed_on(text: &[u8]) -> Option<usize> {
+    let form = b"dddd-dd-ddTdd:dd:dd";
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'd' { byte.is_ascii_digit() } else { byte == form };
+    let head = text.get(..form.len())?;
+    let is_rest = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'+' | b'-' | b'Z');
+    let rest = text.iter().skip(form.len()).take_while(is_rest).count();
+    let length = form.len() + rest;
+    (head.iter().zip(form).all(fits) && rest > 0 && text.get(length) == Some(&b' ')).then_some(length)
+}
+
+fn has_stamp(text: Option<&[u8]>) -> bool {
+    let text = text.unwrap_or_default();
+    (0..text.len()).any(|at| text.get(at..).is_some_and(|rest| stamp(rest).is_some()))
 }
 
 /// How long the address is with which a text begins, with its port in parentheses; `None` if it begins with none.
