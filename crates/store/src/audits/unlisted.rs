@@ -147,10 +147,10 @@ fn candidates(connection: &Connection, audit: i64) -> Result<Vec<Candidate>, Sto
     Ok(statement.query_map([audit], candidate)?.collect::<Result<_, _>>()?)
 }
 
-/// How long an audit took, by its own words. Its times may have been dated back since, each by as much.
-fn duration_ms(run: &AuditRun) -> i64 {
+/// When an audit ended. One whose clock was ahead is dated back to just before the one that is kept next, which it did not overlap.
+fn end_ms(run: &AuditRun, at_ms: i64) -> i64 {
     let times = times_of(run, 0);
-    times.finished_ms.saturating_sub(times.started_ms).max(0)
+    if times.started_ms == at_ms { times.finished_ms.max(at_ms) } else { at_ms }
 }
 
 fn report_of(connection: &Connection, audit: i64) -> Result<Option<Arc<AuditReport>>, StoreError> {
@@ -172,8 +172,7 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     fn unlisted(&mut self, one: &Candidate) -> Result<NotListed<'a>, StoreError> {
         let report = self.listed_by(one.listed_by)?;
-        let took_ms = report.as_deref().map_or(0, |report| duration_ms(&report.run));
-        if self.began_ms < one.at_ms.saturating_add(took_ms) {
+        if report.as_deref().is_some_and(|report| self.began_ms < end_ms(&report.run, one.at_ms)) {
             return Ok(NotListed::NotAsked);
         }
         // Where it is not kept which audit that was, this one is taken to be asked for the same.
