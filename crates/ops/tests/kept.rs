@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{Backend, Census, Interval, KeptCensus, Millis, SessionTls, Sighting, Source, SourceKind};
-use hostssl_model::{AuditAsked, AuditReport, AuditRun, Kind, Outcome, Overlay, Posture, Scope, Summary};
+use hostssl_model::{
+    AuditAsked, AuditReport, AuditRun, Kind, Outcome, Overlay, Posture, Scope, Subscription, SubscriptionState, Summary,
+};
 use hostssl_ops::{JudgedAgain, Profile, Readiness, judge_again};
 use hostssl_remediation::LeftOutReason;
 use hostssl_store::{AuditEntry, AuditStore, ServerFilter, server_key};
 use hostssl_test_support::fleet::{NOW, PlannerKnowledge, cosmos, flexible, id, in_state, replica, single};
+use std::sync::Arc;
 
 /// The report of an audit of these servers, as the named profile judges them.
 fn report(postures: &[Posture], profile: &'static str) -> AuditReport {
@@ -28,7 +31,10 @@ fn report(postures: &[Posture], profile: &'static str) -> AuditReport {
         tool_version: "0.1.0".into(),
         complete: true,
     };
-    AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps: Vec::new(), overlay: Overlay::default() }
+    let tenant = run.principals[0].tenant.as_deref().unwrap_or_default().into();
+    let subscription = Subscription { id: "s".into(), name: "Shop".into(), tenant, state: SubscriptionState::Enabled };
+    let subscriptions = vec![Arc::new(subscription)];
+    AuditReport { run, summary, subscriptions, servers, gaps: Vec::new(), overlay: Overlay::default() }
 }
 
 fn kept(postures: &[Posture]) -> (tempfile::TempDir, AuditStore, AuditEntry) {
