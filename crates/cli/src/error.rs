@@ -13,22 +13,28 @@ pub(crate) struct CliError {
     exit: Exit,
     message: String,
     hint: Hint,
+    /// What its commands need, where that is not what the command line says.
+    again: Option<Box<Again>>,
 }
 
 impl CliError {
+    fn new(exit: Exit, message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self { exit, message: message.into(), hint: hint.into(), again: None }
+    }
+
     /// The user's mistake.
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self { exit: Exit::Usage, message: message.into(), hint: hint.into() }
+        Self::new(Exit::Usage, message, hint)
     }
 
     /// Something else that keeps the program from its work, where the error does not know what to do.
     pub(crate) fn failed(error: &dyn Error, hint: impl Into<Hint>) -> Self {
-        Self { exit: Exit::Failed, message: chain(error), hint: hint.into() }
+        Self::new(Exit::Failed, chain(error), hint)
     }
 
     /// Nothing was written, and nothing is broken: something stands in the way, or someone said no.
     pub(crate) fn refused(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self { exit: Exit::Failed, message: message.into(), hint: hint.into() }
+        Self::new(Exit::Failed, message, hint)
     }
 
     /// A file that is not a plan, or not one that may be applied.
@@ -49,19 +55,18 @@ impl CliError {
             LeftOutReason::Unknown => Exit::Incomplete,
             _ => Exit::Findings,
         };
-        Self { exit, message, hint: left_out.reason.advice(server.name()) }
+        Self::new(exit, message, left_out.reason.advice(server.name()))
     }
 
     /// The run was stopped before anyone was signed in, so there is nothing to report.
     pub(crate) fn stopped_while_signing_in() -> Self {
         let hint = "check that the sign-in address can be reached, and that --deadline leaves enough time";
-        Self { exit: Exit::Failed, message: "the run was stopped while signing in".to_owned(), hint: hint.into() }
+        Self::new(Exit::Failed, "the run was stopped while signing in", hint)
     }
 
     /// The command was stopped while it waited for an answer.
     pub(crate) fn stopped_at_a_question() -> Self {
-        let message = "stopped at the question, so nothing was done".to_owned();
-        Self { exit: Exit::Interrupted, message, hint: "run it again to answer".into() }
+        Self::new(Exit::Interrupted, "stopped at the question, so nothing was done", "run it again to answer")
     }
 
     /// The same about what stands in a file.
@@ -74,6 +79,11 @@ impl CliError {
         Self { hint: hint.into(), ..self }
     }
 
+    /// The same about a plan or a run: its commands are for the servers of that, and for where it was made.
+    pub(crate) fn about(self, again: &Again) -> Self {
+        Self { again: self.again.or_else(|| Some(Box::new(again.clone()))), ..self }
+    }
+
     /// What happened, and what to do.
     pub(crate) fn parts(&self) -> (String, Hint) {
         (one_line(&self.message), self.hint.clone())
@@ -83,7 +93,7 @@ impl CliError {
     pub(crate) fn report(&self, again: &Again) -> Exit {
         let message = one_line(&self.message);
         stderr!("error: {message}");
-        stderr!("hint: {}", again.hint(self.hint.clone()));
+        stderr!("hint: {}", self.again.as_deref().unwrap_or(again).hint(self.hint.clone()));
         self.exit
     }
 }
@@ -100,7 +110,7 @@ impl<E: Advice> From<E> for CliError {
             Fault::Environment => Exit::Failed,
             Fault::Coverage => Exit::Incomplete,
         };
-        Self { exit, message: chain(&error), hint: error.advice() }
+        Self::new(exit, chain(&error), error.advice())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::state_upgrade::bring_up_to_date;
 use crate::user_directory::users_directory;
 use hostssl_model::Hint;
 use hostssl_ops::ClientEvidence;
-use hostssl_remediation::RunId;
+use hostssl_remediation::{ExecuteError, LoadedRun, RunId};
 use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, StateDirectory, Store, StoreError, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -183,6 +183,46 @@ pub(crate) fn find_change(state: &StateArgs, simulated: bool, store: &Store, tex
     }
 }
 
+/// Finds a run to undo. `latest` is the newest run that has something left to undo, or has not ended.
+pub(crate) fn find_undoable(state: &StateArgs, simulated: bool, store: &Store, text: &str) -> Result<RunId, CliError> {
+    if text != LATEST {
+        return find_change(state, simulated, store, text);
+    }
+    let mut last = None;
+    for run in newest_changes(store.reader())? {
+        let loaded = store.reader().load(&run)?.load().map_err(ExecuteError::Damaged)?;
+        if !is_undone(&loaded) {
+            return Ok(run);
+        }
+        if loaded.state.steps().iter().any(|step| step.apply.touched) {
+            last.get_or_insert(run);
+        }
+    }
+    match last {
+        None => find_change(state, simulated, store, LATEST).and_then(|run| Err(nothing_to_undo(&run))),
+        Some(last) => Err(CliError::usage(
+            format!("nothing is left to undo; the last run that changed servers was {last}"),
+            Hint::with("`hostssl runs show {}` shows it", &[&last]),
+        )),
+    }
+}
+
+/// Refuses a run that has ended and has nothing to restore: its undo would do nothing, and say that something was undone.
+pub(crate) fn refuse_undone(loaded: &LoadedRun) -> Result<(), CliError> {
+    if is_undone(loaded) { Err(nothing_to_undo(&loaded.id)) } else { Ok(()) }
+}
+
+fn is_undone(loaded: &LoadedRun) -> bool {
+    !loaded.state.phase().is_unfinished() && loaded.undoable().next().is_none()
+}
+
+fn nothing_to_undo(run: &RunId) -> CliError {
+    CliError::usage(
+        format!("nothing is left to undo of run {run}"),
+        Hint::with("`hostssl runs show {}` shows it", &[run]),
+    )
+}
+
 /// What a text names among the runs that changed nothing, in words.
 fn kept_otherwise(reader: &StoreReader, text: &str) -> Result<Option<String>, CliError> {
     let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
@@ -197,10 +237,16 @@ fn kept_otherwise(reader: &StoreReader, text: &str) -> Result<Option<String>, Cl
 
 /// The run that changed servers and that a text names.
 fn change_named(reader: &StoreReader, text: &str) -> Result<Option<RunId>, CliError> {
+    let runs = newest_changes(reader)?;
+    let ids: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+    named(&ids, text)?.map(run_id).transpose()
+}
+
+/// The runs that changed servers, the newest first.
+fn newest_changes(reader: &StoreReader) -> Result<Vec<RunId>, CliError> {
     let mut runs = reader.runs()?;
     runs.sort_by(|a, b| (b.started_at_ms, &b.id).cmp(&(a.started_at_ms, &a.id)));
-    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-    named(&ids, text)?.map(run_id).transpose()
+    Ok(runs.into_iter().map(|run| run.id).collect())
 }
 
 /// The run that a text names among those of simulations, and its scenario.
@@ -285,14 +331,21 @@ fn named<'a>(ids: &[&'a str], text: &str) -> Result<Option<&'a str>, CliError> {
     if text == LATEST {
         return Ok(ids.first().copied());
     }
-    let mut found = ids.iter().copied().filter(|id| id.starts_with(text) && text.len() >= SHORTEST_PREFIX);
-    match (ids.iter().find(|id| **id == text), found.next(), found.next()) {
-        (Some(id), ..) => Ok(Some(id)),
-        (None, Some(first), Some(second)) => Err(CliError::usage(
-            format!("several runs begin with {text}: {first}, {second}"),
-            "use more characters of the id; `hostssl runs` lists the runs",
-        )),
-        (None, one, _) => Ok(one),
+    let found = ids.iter().copied().filter(|id| id.starts_with(text) && text.len() >= SHORTEST_PREFIX);
+    let found: Vec<&str> = found.collect();
+    match (ids.iter().find(|id| **id == text), found.as_slice()) {
+        (Some(id), _) => Ok(Some(id)),
+        (None, [first, second, rest @ ..]) => {
+            let several = match rest.len() {
+                0 => format!("{first} and {second}"),
+                more => format!("{first}, {second} and {more} more"),
+            };
+            Err(CliError::usage(
+                format!("several runs begin with {text}: {several}"),
+                "use more characters of the id; `hostssl runs` lists the runs",
+            ))
+        }
+        (None, one) => Ok(one.first().copied()),
     }
 }
 
@@ -313,6 +366,9 @@ mod tests {
         assert_eq!(named(&ids, "20260101-000000-bbbb").unwrap(), Some(ids[1]));
         assert_eq!(named(&ids, "202").unwrap(), None);
         assert_eq!(named(&[], "latest").unwrap(), None);
-        assert!(named(&ids, "20260101").is_err());
+        let several = |ids: &[&str]| named(ids, "20260101").unwrap_err().parts().0;
+        let all = ["20260101-3", "20260101-2", "20260101-1", "20260101-0"];
+        assert_eq!(several(&ids), format!("several runs begin with 20260101: {} and {}", ids[1], ids[2]));
+        assert_eq!(several(&all), "several runs begin with 20260101: 20260101-3, 20260101-2 and 2 more");
     }
 }

@@ -138,7 +138,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// Undoes exactly what a run changed, as it was loaded from this executor's journal, in reverse order, and only
     /// where the value is still what the run left. What an earlier undo could not restore is retried. What a stopped
-    /// run had not begun is not begun. The servers to forget stay as they are.
+    /// run had not begun is not begun. The servers to forget stay as they are. Where nothing is left to undo, no undo is
+    /// recorded.
     ///
     /// # Errors
     ///
@@ -156,13 +157,13 @@ impl<W: ParameterWriter> Executor<'_, W> {
         if !settled && !matches!(phase, RunPhase::Finished | RunPhase::UndoFinished) {
             return Err(ExecuteError::NotEnded(run.clone()));
         }
-        // An undo that is over is not begun again, as its record would say that something was restored once more.
-        if phase == RunPhase::UndoFinished && !recorder.has_undoable() {
-            return recorder.conclude(Ok(()));
-        }
         let walked = async {
             if settled {
                 self.end_waiting(&recorder, NotStarted::NotContinued).await?;
+            }
+            // The record of an undo says that something was restored: where nothing is left to restore, there is none.
+            if !recorder.has_undoable() {
+                return Ok(());
             }
             recorder.record_run(JournalEvent::UndoStarted { reason: reason.map(SafeText::new) }).await?;
             self.end_forgotten(&recorder, Direction::Undo).await?;

@@ -179,6 +179,12 @@ impl Report {
         self.steps.iter().any(|step| step.undoing)
     }
 
+    /// The way that the report is about: back, where an undo had something to restore.
+    #[must_use]
+    pub fn way(&self) -> Direction {
+        if self.is_of_undo() { Direction::Undo } else { Direction::Apply }
+    }
+
     /// How many steps an undo that has ended did not begin: undoing the run again restores them.
     #[must_use]
     pub fn left_to_restore(&self) -> usize {
@@ -216,7 +222,8 @@ impl LoadedRun {
 pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     let mut summary = RunSummary::default();
     let mut outcome = RunOutcome::Done;
-    let undoing = state.phase().direction() == Direction::Undo;
+    // Older versions recorded undos that had nothing to restore: what the run did counts after those.
+    let undoing = state.steps().iter().any(|at| at.undo.is_some());
     let mut steps = Vec::with_capacity(plan.steps().len());
     for (step, at) in plan.steps().iter().zip(state.steps()) {
         let (status, mut reason) = judge(at);

@@ -51,10 +51,10 @@ impl RunEnd {
         }
     }
 
-    /// How the run of a report stands, on its way.
+    /// How the run of a report stands.
     #[must_use]
-    pub fn of(report: &Report, way: Direction) -> Self {
-        match (report.outcome, way) {
+    pub fn of(report: &Report) -> Self {
+        match (report.outcome, report.way()) {
             (RunOutcome::Done, Direction::Apply) => Self::Verified,
             (RunOutcome::Done, Direction::Undo) => Self::Undone,
             (RunOutcome::Incomplete, _) if report.summary.not_read_again > 0 => Self::NotReadAgain,
@@ -74,6 +74,6 @@ impl LoadedRun {
     /// How the run stands.
     #[must_use]
     pub fn end(&self) -> RunEnd {
-        RunEnd::of(&self.report(), self.state.phase().direction())
+        RunEnd::of(&self.report())
     }
 }

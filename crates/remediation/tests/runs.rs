@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use hostssl_model::{Kind, ParameterName as Name, Posture, Stop};
 use hostssl_remediation::{
     Approved, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, JournalEvent,
-    JournalRecord, JournalledRun, Judge, LoadedRun, NewRun, OnResume, ParameterRef, Plan, PlanOptions, Report, RunId,
-    RunOutcome, SafeText, WireCheck,
+    JournalRecord, JournalledRun, Judge, LoadedRun, NewRun, OnResume, ParameterRef, Plan, PlanOptions, Report, RunEnd,
+    RunId, RunOutcome, SafeText, WireCheck,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
@@ -314,6 +314,24 @@ async fn undo_leaves_alone_what_others_have_changed_since() {
     assert_eq!(undone.outcome, RunOutcome::Incomplete);
     assert!(undone.steps[1].reason.as_deref().unwrap().starts_with("not changed"));
     assert_eq!(case.world.value(&b, Name::RequireSecureTransport), "someone-elses");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undo_that_restores_nothing_is_not_recorded_as_one() {
+    let case = Case::new(open_servers(2), &[]);
+    case.world.set(&id(Kind::Flexible, "a"), Name::RequireSecureTransport, "on");
+    case.world.set(&id(Kind::Flexible, "b"), Name::RequireSecureTransport, "on");
+    let already = case.harness().apply(&[]).await;
+    assert_eq!(statuses(&already), ["already", "already"]);
+    assert_eq!(case.harness().undo(&[]).await, already);
+    let run = run_id();
+    let records = case.journal.load(&run).await.unwrap().records;
+    assert!(!records.iter().any(|record| matches!(record.event, JournalEvent::UndoStarted { .. })));
+    // An older version recorded one all the same: the servers are as the run left them.
+    let at_ms = records.last().unwrap().at_ms;
+    let idle = [JournalEvent::UndoStarted { reason: None }, JournalEvent::UndoFinished];
+    case.journal.append(&run, &idle.map(|event| JournalRecord { at_ms, event })).await.unwrap();
+    assert_eq!(LoadedRun::read(&case.journal, &run).await.unwrap().end(), RunEnd::Verified);
 }
 
 #[tokio::test(start_paused = true)]

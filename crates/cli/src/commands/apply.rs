@@ -11,15 +11,18 @@ use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
 use crate::loosening::{Loosening, LooseningArgs};
 use crate::questions::{ask, refuse_without_terminal};
+use crate::route::RouteArgs;
 use crate::run_change::{change, connect_tenant, refuse_idle_forgetting, servers_of, write_report, write_report_with};
 use crate::simulated::scenario_of;
-use crate::state::{find_change, new_run};
+use crate::state::{find_change, find_undoable, new_run, refuse_undone};
 use crate::{names, plan_file, stdout};
 use clap::Args;
-use hostssl_formats::{SubscriptionNames, plan_text, run_text, safe};
+use hostssl_formats::{Shape, SubscriptionNames, plan_text, run_text, safe};
 use hostssl_model::{Hint, ResourceId};
+use hostssl_ops::RemediationError;
 use hostssl_remediation::{
-    ApprovalRule, Approved, Direction, LoadedRun, OnResume, Plan, RunId, StepEffect, StepReport,
+    ApprovalRule, Approved, Clock as _, ContextMismatch, Direction, LoadedRun, NotApproved, OnResume, Plan,
+    PlanContext, RunId, StepEffect, StepReport, SystemClock,
 };
 use hostssl_store::{Store, StoreReader};
 use std::path::PathBuf;
@@ -124,15 +127,29 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     let route = args.judge.route_with(&args.connect, args.leftovers.logs_in())?;
     let leftovers = Leftovers::new(&args.leftovers, &args.connect, args.judge.way())?;
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
-    args.leftovers.refuse_yes_alone(&plan, &args.plan)?;
-    refuse_unsimulated(&plan, &args.connect)?;
-    if plan.is_empty() {
-        stderr!("the plan writes nothing, so there is nothing to apply");
-        return Ok(Exit::AllPass);
-    }
+    let terminal = &terminal.of_plan(&plan);
+    let done = refuse_elsewhere(&plan, args).and_then(|()| {
+        args.leftovers.refuse_yes_alone(&plan, &args.plan)?;
+        if plan.is_empty() {
+            stderr!("the plan writes nothing, so there is nothing to apply");
+            return Ok(Exit::AllPass);
+        }
+        apply_plan(&plan, args, route, leftovers.as_ref(), &shape, terminal)
+    });
+    done.map_err(|error| error.about(&terminal.again))
+}
+
+fn apply_plan(
+    plan: &Plan,
+    args: &ApplyArgs,
+    route: Option<&RouteArgs>,
+    leftovers: Option<&Leftovers<'_>>,
+    shape: &Shape,
+    terminal: &TerminalArgs,
+) -> Result<Exit, CliError> {
     let path = quoted(&args.plan.display().to_string());
     let instead = Hint::with("review it with `hostssl plan show {}`, then add --approve {}", &[&path, &plan.hash()]);
-    let approved = args.approve.as_deref().map(|hash| Approved::new(plan.clone(), hash)).transpose()?;
+    let approved = args.approve.as_deref().map(|hash| approved_by(plan, hash, &path)).transpose()?;
     if approved.is_none() {
         refuse_without_terminal(instead.clone())?;
     }
@@ -143,7 +160,7 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
     let (report, names, sessions) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        refuse_unapproved(args, &plan)?;
+        refuse_unapproved(args, plan)?;
         // Who approves sees first as whom the plan will be applied.
         let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
         let names = names::of_azure(&site.reading).await;
@@ -158,28 +175,38 @@ pub(crate) fn apply(args: &ApplyArgs, terminal: &TerminalArgs) -> Result<Exit, C
             None => {
                 let again =
                     Hint::with("the plan is still valid: run `hostssl apply {}` again when you are ready", &[&path]);
-                approve(&plan, &names, args.loosening.reason.as_deref(), instead, again, terminal)?
+                approve(plan, &names, args.loosening.reason.as_deref(), instead, again, terminal)?
             }
         };
-        if let Some(leftovers) = &leftovers {
-            leftovers.check(&site.reading, &plan).await?;
+        if let Some(leftovers) = leftovers {
+            leftovers.check(&site.reading, plan).await?;
         }
         // Someone may have withdrawn an approval while this one was asked.
-        refuse_unapproved(args, &plan)?;
+        refuse_unapproved(args, plan)?;
         let run = new_run()?;
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
-        let report = change(&site, &store, &args.pace, route, &plan, terminal, work).await?;
-        let sessions = match &leftovers {
-            Some(leftovers) => leftovers.settle(&site, &store, &run, &plan, &report).await,
+        let report = change(&site, &store, &args.pace, route, plan, terminal, work).await?;
+        let sessions = match leftovers {
+            Some(leftovers) => leftovers.settle(&site, &store, &run, plan, &report).await,
             None => Ok(Vec::new()),
         };
         Ok((report, names, sessions))
     })?;
     // Servers were changed: that is reported, whatever happened to the sessions.
-    let (sessions_found, terminal) = (sessions.as_deref().unwrap_or_default(), &terminal.of_plan(&plan));
-    let exit = write_report_with(&report, sessions_found, &names, &args.value, &shape, terminal)?;
+    let sessions_found = sessions.as_deref().unwrap_or_default();
+    let exit = write_report_with(&report, sessions_found, &names, &args.value, shape, terminal)?;
     sessions.map(|_| exit)
+}
+
+/// The plan, approved by a hash. Where that is another plan's, the hint names the file at hand.
+fn approved_by(plan: &Plan, hash: &str, path: &str) -> Result<Approved<Plan>, CliError> {
+    Approved::new(plan.clone(), hash).map_err(|error: NotApproved| {
+        CliError::from(error).with_hint(Hint::with(
+            "review this plan with `hostssl plan show {}`, and approve the hash that it prints",
+            &[&path],
+        ))
+    })
 }
 
 /// Refuses a plan of a console that several people have to approve, while they have not. A plan that the state does not know takes
@@ -215,15 +242,33 @@ fn refuse_unapproved(args: &ApplyArgs, plan: &Plan) -> Result<(), CliError> {
     ))
 }
 
-/// Refuses a plan of a simulation without one, before anyone is asked to approve it.
-fn refuse_unsimulated(plan: &Plan, connect: &ConnectArgs) -> Result<(), CliError> {
+/// Refuses a plan for another cloud, and one that is too old, before anyone is asked to approve it. Both are checked again
+/// before the first write.
+fn refuse_elsewhere(plan: &Plan, args: &ApplyArgs) -> Result<(), CliError> {
+    let simulated = args.connect.simulate.as_deref();
     match scenario_of(plan.cloud()) {
-        Some(scenario) if connect.simulate.is_none() => Err(CliError::usage(
-            format!("the plan is for the simulated Azure `{scenario}`"),
-            Hint::with("add --simulate {}", &[&scenario]),
-        )),
-        _ => Ok(()),
+        Some(scenario) if simulated.is_none() => {
+            return Err(CliError::usage(
+                format!("the plan is for the simulated Azure `{scenario}`"),
+                Hint::with("add --simulate {}", &[&scenario]),
+            ));
+        }
+        Some(scenario) if simulated != Some(scenario) => {
+            return Err(CliError::usage(
+                format!("the plan is for the simulated Azure `{scenario}`, and --simulate names another one"),
+                Hint::with("use --simulate {}", &[&scenario]),
+            ));
+        }
+        _ => {}
     }
+    let here = PlanContext {
+        cloud: &args.connect.cloud_name()?,
+        tenant: None,
+        principal: None,
+        now_ms: SystemClock::new().now_ms(),
+        max_age: args.max_age,
+    };
+    Ok(plan.check_context(&here).map_err(|mismatches: Vec<ContextMismatch>| RemediationError::Mismatch(mismatches))?)
 }
 
 /// Shows a plan on the terminal and asks; for a reason too, where it makes servers less strict. `instead` is what to do without a terminal, `again` what to do after a no.
@@ -255,60 +300,86 @@ pub(crate) fn resume(args: &ResumeArgs, terminal: &TerminalArgs) -> Result<Exit,
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let route = args.judge.route(&args.connect)?;
-    let (report, names, plan) = block_on(async {
-        let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+    block_on(async {
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
+        let run = find_change(&args.state, args.connect.simulate.is_some(), &store, &args.run)?;
+        print_found(&run, &args.run, terminal);
         let loaded = LoadedRun::read(&store, &run).await?;
-        let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
-        let rest = if args.settle_only { OnResume::SettleOnly } else { OnResume::Continue };
-        let forgotten = servers_of(&loaded, &args.forget)?;
-        refuse_idle_forgetting(&loaded, &forgotten)?;
-        let plan = loaded.plan.clone();
-        // A run that was probed is probed to its end.
-        let probes = loaded.state.pace().probes;
-        let route = route.or_else(|| probes.then(|| args.judge.way()));
-        let work =
-            async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
-        let names = names::of_azure(&site.reading).await;
-        Ok((change(&site, &store, &args.pace, route, &plan, terminal, work).await?, names, plan))
-    })?;
-    write_report(&report, &names, &args.value, &shape, &terminal.of_plan(&plan))
+        let terminal = &terminal.of_plan(&loaded.plan);
+        let done = resume_run(loaded, &store, args, route, &shape, terminal).await;
+        done.map_err(|error| error.about(&terminal.again))
+    })
+}
+
+async fn resume_run(
+    loaded: LoadedRun,
+    store: &Store,
+    args: &ResumeArgs,
+    route: Option<&RouteArgs>,
+    shape: &Shape,
+    terminal: &TerminalArgs,
+) -> Result<Exit, CliError> {
+    let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+    let site = connect_tenant(&args.connect, &args.state, &tenant, &args.pace.limits(), terminal).await?;
+    let rest = if args.settle_only { OnResume::SettleOnly } else { OnResume::Continue };
+    let forgotten = servers_of(&loaded, &args.forget)?;
+    refuse_idle_forgetting(&loaded, &forgotten)?;
+    let plan = loaded.plan.clone();
+    // A run that was probed is probed to its end.
+    let probes = loaded.state.pace().probes;
+    let route = route.or_else(|| probes.then(|| args.judge.way()));
+    let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
+    let names = names::of_azure(&site.reading).await;
+    let report = change(&site, store, &args.pace, route, &plan, terminal, work).await?;
+    write_report(&report, &names, &args.value, shape, terminal)
 }
 
 /// `hostssl undo`.
 pub(crate) fn undo(args: &UndoArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
+    block_on(async {
+        let store = args.state.open(args.connect.simulate.is_some())?;
+        let run = find_undoable(&args.state, args.connect.simulate.is_some(), &store, &args.run)?;
+        print_found(&run, &args.run, terminal);
+        let loaded = LoadedRun::read(&store, &run).await?;
+        refuse_undone(&loaded)?;
+        let terminal = &terminal.of_plan(&loaded.plan);
+        let done = undo_run(loaded, &store, args, &shape, terminal).await;
+        done.map_err(|error| error.about(&terminal.again))
+    })
+}
+
+async fn undo_run(
+    loaded: LoadedRun,
+    store: &Store,
+    args: &UndoArgs,
+    shape: &Shape,
+    terminal: &TerminalArgs,
+) -> Result<Exit, CliError> {
     // A failed step does not stop the rest of the undo.
     let pace =
         PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, soak: None, deadline: args.deadline };
-    let (report, names, plan) = block_on(async {
-        let tenant: Vec<String> = args.tenant.iter().cloned().collect();
-        let store = args.state.open(args.connect.simulate.is_some())?;
-        let run = find(args.connect.simulate.is_some(), &args.state, &store, &args.run, terminal)?;
-        let loaded = LoadedRun::read(&store, &run).await?;
-        let forgotten = servers_of(&loaded, &args.forget)?;
-        let restored = || loaded.undoable().filter(|step| !forgotten.contains(&step.server));
-        let loosening = Loosening::of(restored(), Direction::Undo);
-        if let Some(loosening) = &loosening {
-            loosening.refuse(&args.loosening, !args.yes)?;
-        }
-        let asks = !args.yes && restored().next().is_some();
-        if asks {
-            refuse_without_terminal(UNDO_WITHOUT_TERMINAL)?;
-        }
-        // Who approves sees first as whom the values will be restored.
-        let site = connect_tenant(&args.connect, &args.state, &tenant, &pace.limits(), terminal).await?;
-        let names = names::of_azure(&site.reading).await;
-        let reason = decide_undo(&loaded, &forgotten, loosening.as_ref(), args, &names, terminal)?;
-        let plan = loaded.plan.clone();
-        let work = async |remediation: &hostssl_ops::Remediation<'_>| {
-            remediation.undo(loaded, &forgotten, reason.as_deref()).await
-        };
-        Ok((change(&site, &store, &pace, None, &plan, terminal, work).await?, names, plan))
-    })?;
-    write_report(&report, &names, &args.value, &shape, &terminal.of_plan(&plan))
+    let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+    let forgotten = servers_of(&loaded, &args.forget)?;
+    let restored = || loaded.undoable().filter(|step| !forgotten.contains(&step.server));
+    let loosening = Loosening::of(restored(), Direction::Undo);
+    if let Some(loosening) = &loosening {
+        loosening.refuse(&args.loosening, !args.yes)?;
+    }
+    if !args.yes && restored().next().is_some() {
+        refuse_without_terminal(UNDO_WITHOUT_TERMINAL)?;
+    }
+    // Who approves sees first as whom the values will be restored.
+    let site = connect_tenant(&args.connect, &args.state, &tenant, &pace.limits(), terminal).await?;
+    let names = names::of_azure(&site.reading).await;
+    let reason = decide_undo(&loaded, &forgotten, loosening.as_ref(), args, &names, terminal)?;
+    let plan = loaded.plan.clone();
+    let work = async |remediation: &hostssl_ops::Remediation<'_>| {
+        remediation.undo(loaded, &forgotten, reason.as_deref()).await
+    };
+    let report = change(&site, store, &pace, None, &plan, terminal, work).await?;
+    write_report(&report, &names, &args.value, shape, terminal)
 }
 
 /// What a script says in place of the answers.
@@ -327,9 +398,6 @@ fn decide_undo(
     let restored: Vec<u32> =
         loaded.undoable().filter(|step| !forgotten.contains(&step.server)).map(|step| step.id).collect();
     let steps: Vec<&StepReport> = report.steps.iter().filter(|step| restored.contains(&step.id)).collect();
-    if steps.is_empty() && forgotten.is_empty() && !terminal.quiet {
-        stderr!("run {} has nothing left to undo", loaded.id);
-    }
     let asks = !steps.is_empty() && !args.yes;
     if asks {
         stdout::show_for_approval(terminal, |out, text| run_text::write_undo(out, &steps, names, text));
@@ -360,17 +428,9 @@ fn effect_of_undo(loaded: &LoadedRun, terminal: &TerminalArgs) -> String {
     if effects.is_empty() { "no client notices".to_owned() } else { effects.join("; ") }
 }
 
-/// The run that a text names, and says which one where the text is not its id.
-fn find(
-    simulated: bool,
-    state: &StateArgs,
-    store: &Store,
-    text: &str,
-    terminal: &TerminalArgs,
-) -> Result<RunId, CliError> {
-    let run = find_change(state, simulated, store, text)?;
+/// Says which run was found where the text is not its id.
+fn print_found(run: &RunId, text: &str, terminal: &TerminalArgs) {
     if run.as_str() != text && !terminal.quiet {
         stderr!("run {run}");
     }
-    Ok(run)
 }

@@ -353,8 +353,8 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
     let manual_only = report.is_manual_only();
     let manual = report.steps.iter().filter(|step| step.manual).count();
     let manual = u32::try_from(manual).unwrap_or(u32::MAX);
-    let way = phase.direction();
-    let (badge, said, todo) = end_words(RunEnd::of(&report, way));
+    let way = report.way();
+    let (badge, said, todo) = end_words(RunEnd::of(&report));
     let mut steps = step_rows(&loaded.plan, report.steps, receipts);
     let more = steps.len().saturating_sub(SHOWN);
     steps.truncate(SHOWN);

@@ -117,7 +117,7 @@ fn ends_of(reader: &StoreReader, runs: &[KeptRun]) -> HashMap<RunId, runs_json::
 fn ending_of(run: &LoadedRun) -> runs_json::Ending {
     let report = run.report();
     runs_json::Ending {
-        end: RunEnd::of(&report, run.state.phase().direction()),
+        end: RunEnd::of(&report),
         failed: u32::try_from(report.failed()).unwrap_or(u32::MAX),
         open: report.summary.open,
         forgotten: report.summary.forgotten,
