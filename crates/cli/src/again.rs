@@ -37,14 +37,33 @@ const DEFAULT_PROFILE: &str = "baseline";
 /// Servers that are named without an option, and the option that names them elsewhere.
 const POSITIONAL: (&str, &str) = ("names", "server");
 
-/// Options of a run that resuming it needs as well: without them the rest would be changed in another way.
-const PACE: [&str; 4] = ["max_parallel", "max_failures", "soak", "probe"];
+/// Options of a run that resuming or repeating it needs as well: without them the rest would be changed in another way.
+const PACE: [&str; 5] = ["max_parallel", "max_failures", "soak", "probe", "connect_to"];
+
+/// Options that say what of a scope is planned: without them another plan would be made.
+const PLANNING: [&str; 9] = [
+    "discovery",
+    "enable_log_download",
+    "include_waived",
+    "canary_size",
+    "canary",
+    "wave_by",
+    "wave_size",
+    "max_servers",
+    "accept_breakage",
+];
+
+/// Options without which the same command would do something else.
+const SAME: [&str; 7] =
+    ["probe", "connect_to", "max_age", "sessions", "terminate_plaintext_sessions", "user", "deadline"];
 
 /// The options of this command that a command after it needs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Again {
     /// The whole command line, to know which options another command has.
     root: Command,
+    /// The command that was given, without its options.
+    given: Vec<String>,
     options: Vec<(&'static str, Vec<String>)>,
 }
 
@@ -66,9 +85,10 @@ impl Again {
 
     /// The options that were given on the command line.
     pub(crate) fn of(matches: &ArgMatches, root: Command) -> Self {
-        let mut leaf = matches;
-        while let Some((_, inner)) = leaf.subcommand() {
+        let (mut leaf, mut path) = (matches, Vec::new());
+        while let Some((name, inner)) = leaf.subcommand() {
             leaf = inner;
+            path.push(name.to_owned());
         }
         let given = |id: &&str| {
             // Not every command has every option.
@@ -84,8 +104,11 @@ impl Again {
         };
         let (positional, option) = POSITIONAL;
         let servers = given(&positional).then(|| (option, texts(positional)));
-        let options = SCOPE.into_iter().chain(RULES).chain(PACE).chain(CARRIED).filter(given);
-        Self { root, options: servers.into_iter().chain(options.map(|id| (id, named(id)))).collect() }
+        // What several lists have is printed once.
+        let same = SAME.into_iter().filter(|id| !PACE.contains(id));
+        let options =
+            SCOPE.into_iter().chain(RULES).chain(PLANNING).chain(PACE).chain(same).chain(CARRIED).filter(given);
+        Self { root, given: path, options: servers.into_iter().chain(options.map(|id| (id, named(id)))).collect() }
     }
 
     /// The same after something was done with a plan: the plan says which servers are meant, and by which rules.
@@ -123,17 +146,13 @@ impl Again {
         if self.options.is_empty() || command.contains(" --help") {
             return whole;
         }
-        let (mut leaf, mut depth) = (&self.root, 0);
+        let (mut leaf, mut path) = (&self.root, Vec::new());
         for word in command.split_whitespace().skip(1) {
             let Some(next) = leaf.find_subcommand(word) else { break };
-            (leaf, depth) = (next, depth + 1);
+            leaf = next;
+            path.push(next.get_name());
         }
-        // What follows an audit is about the same servers, and what is resumed goes on in the same way.
-        // `hostssl role audit` is about a role.
-        let is_of_scope = depth == 1 && matches!(leaf.get_name(), "audit" | "plan" | "clients");
-        let is_resumed = leaf.get_name() == "resume";
-        let is_of_servers = |id: &str| SCOPE.contains(&id) || RULES.contains(&id);
-        let is_needed = |id: &str| (is_of_scope || !is_of_servers(id)) && (is_resumed || !PACE.contains(&id));
+        let is_needed = self.needed_by(&path);
         for (id, values) in self.options.iter().filter(|(id, _)| is_needed(id)) {
             let Some(option) = option(&self.root, leaf, id) else { continue };
             let Some(long) = option.get_long().filter(|long| !command.contains(&format!("--{long}"))) else { continue };
@@ -151,6 +170,23 @@ impl Again {
             }
         }
         whole
+    }
+
+    /// Which of the options a command needs.
+    fn needed_by(&self, path: &[&str]) -> impl Fn(&str) -> bool {
+        let is_same = path == self.given;
+        // What follows an audit is about the same servers, and what is resumed goes on in the same way.
+        // `hostssl role audit` is about a role.
+        let is_of_scope = matches!(path, ["audit" | "plan" | "enforce" | "clients"]);
+        let makes_plan = matches!(path, ["plan" | "enforce"]);
+        let changes = matches!(path, ["resume" | "apply" | "enforce"]);
+        move |id| {
+            CARRIED.contains(&id)
+                || is_of_scope && (SCOPE.contains(&id) || RULES.contains(&id))
+                || makes_plan && PLANNING.contains(&id)
+                || changes && PACE.contains(&id)
+                || is_same && SAME.contains(&id)
+        }
     }
 
     /// A hint in which every command has what it needs.
@@ -196,6 +232,24 @@ mod tests {
         assert_eq!(again.command("hostssl undo one"), "hostssl undo one --simulate demo");
         let again = after(&["audit", "--probe", "--server", "a b"]);
         assert_eq!(again.command("hostssl plan"), "hostssl plan --server 'a b'");
+        assert_eq!(again.command("hostssl audit -o json"), "hostssl audit -o json --server 'a b' --probe");
+        let again = after(&["apply", "p.json", "--max-age", "2h", "--soak", "1m"]);
+        assert_eq!(again.command("hostssl apply p.json"), "hostssl apply p.json --soak 1m --max-age 2h");
+    }
+
+    #[test]
+    fn a_plan_that_is_made_again_is_the_same_plan() {
+        let asked = "--subscription X --server Y --canary Y --accept-breakage Y=agreed --max-failures 2";
+        let again = after(&[&["enforce", "--simulate"][..], &asked.split(' ').collect::<Vec<_>>()].concat());
+        assert_eq!(
+            again.command("hostssl enforce"),
+            "hostssl enforce --subscription X --server Y --canary Y --accept-breakage Y=agreed --max-failures 2 --simulate demo"
+        );
+        assert_eq!(
+            again.command("hostssl plan"),
+            "hostssl plan --subscription X --server Y --canary Y --accept-breakage Y=agreed --simulate demo"
+        );
+        assert_eq!(again.command("hostssl undo one"), "hostssl undo one --simulate demo");
     }
 
     #[test]
