@@ -122,11 +122,8 @@ pub(crate) async fn change(
 
 /// A write that is not allowed is refused then, and only then.
 pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
-    let why = match &unchecked.missing_permission {
-        Some(permission) => format!("needs {permission}"),
-        None => safe(&unchecked.detail).into_owned(),
-    };
-    stderr!("warning: the permissions of this identity could not be checked: {}: {why}", unchecked.reason);
+    let why = unchecked.why();
+    stderr!("warning: the permissions of this identity could not be checked: {}: {}", unchecked.reason, safe(&why));
 }
 
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.

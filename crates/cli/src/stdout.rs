@@ -158,10 +158,7 @@ pub(crate) fn warn_of_gaps(
 ) -> bool {
     let incomplete_gaps: Vec<&Gap> = gaps.iter().filter(|gap| gap.unchecked.reason.leaves_incomplete()).collect();
     for gap in incomplete_gaps.iter().take(GAPS_TOLD) {
-        let why = match &gap.unchecked.missing_permission {
-            Some(permission) => format!("needs {permission}"),
-            None => shortened(&gap.unchecked.detail),
-        };
+        let why = shortened(&gap.unchecked.why());
         stderr!(
             "warning: could not be checked: {}: {}: {}",
             safe(&place(&gap.scope, names)),

@@ -24,7 +24,7 @@ pub const COLUMNS: &[Heading] = &[
     Heading::new("subscription", Shown::WithRoom(2)),
     Heading::new("parameter", Shown::Always),
     Heading::new("change", Shown::Always),
-    Heading::new("disposition", Shown::WithRoom(1)),
+    Heading::new("disposition", Shown::Always),
     Heading::new("why", Shown::Reason),
 ];
 
@@ -289,4 +289,52 @@ pub(crate) fn write_unplanned(out: &mut dyn Write, plan: &Plan, text: &Text<'_>)
     }
     let audit = (text.command)("hostssl audit");
     writeln!(out, "not looked at for this plan: {}; `{audit}` lists the servers that fail them", others.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Wrapping;
+    use hostssl_model::{Kind, ManagementLock, ParameterName as Name, Reading, Reason, Unchecked};
+    use hostssl_test_support::fleet::{PlannerKnowledge, flexible, server};
+
+    /// What a terminal of this width shows of a plan.
+    fn on_a_terminal(width: usize, plan: &Plan) -> String {
+        let mut out = Vec::new();
+        let mut wrapping = Wrapping::new(&mut out, width);
+        let names = SubscriptionNames::new([("s", "Contoso Production")]);
+        write(&mut wrapping, plan, &names, &Text { width: Some(width), ..Text::plain() }).unwrap();
+        wrapping.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_plan_fits_the_terminal_and_never_hides_what_a_step_does_to_clients() {
+        let mut unread = server(Kind::Flexible, "pg-payroll-prod", &[]);
+        let action = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
+        let said = format!(
+            "Azure answered HTTP 403 AuthorizationFailed: The client does not have authorization to perform action '{action}' over scope '{}'",
+            unread.server.id
+        );
+        let denied = Unchecked { missing_permission: Some(action.into()), ..Unchecked::new(Reason::Permission, said) };
+        for name in [Name::RequireSecureTransport, Name::SslMinProtocolVersion] {
+            unread.readings.push((name, Reading::Unknown(denied.clone())));
+        }
+        let mut known = PlannerKnowledge::new(vec![
+            flexible("pg-catalog-prod-main", "off", "TLSv1.2"),
+            flexible("pg-ledger-prod", "off", "TLSv1.2"),
+            unread,
+        ]);
+        let scope = known.postures[1].server.id.to_string();
+        known.locks = vec![ManagementLock { scope, name: "freeze".into(), read_only: true }];
+        let plan = known.plan();
+        for width in [80, 100, 120, 160] {
+            let shown = on_a_terminal(width, &plan);
+            let too_long: Vec<&str> = shown.lines().filter(|line| line.chars().count() > width).collect();
+            assert!(too_long.is_empty(), "{width}: {too_long:?}");
+            for words in ["DISPOSITION", "lock `freeze` on the server", &format!("needs {action}")] {
+                assert!(shown.contains(words), "{width}: {words}\n{shown}");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What could not be checked, and why.
 
 use crate::{ResourceId, SubscriptionId, coded};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,6 +90,16 @@ impl Unchecked {
     /// A failed observation with a reason and one line of text.
     pub fn new(reason: Reason, detail: impl Into<Arc<str>>) -> Self {
         Self { reason, missing_permission: None, detail: detail.into(), is_of_newer: false }
+    }
+
+    /// Why, for people: the permission that is missing, where that is known, and otherwise what Azure or the network said.
+    /// Azure's own sentence about a permission has ids and little else; JSON has it.
+    #[must_use]
+    pub fn why(&self) -> Cow<'_, str> {
+        match &self.missing_permission {
+            Some(permission) => format!("needs {permission}").into(),
+            None => Cow::Borrowed(&self.detail),
+        }
     }
 
     /// What a newer version of hostssl wrote in words that this one does not know: what they say is unknown here.

@@ -111,9 +111,7 @@ async fn census_of(arm: &Arm, server: &Server) -> Census {
         let unchecked = error.unchecked(READ_LOG_FILES);
         let reason =
             if unchecked.reason == Reason::Permission { MissingReason::Privilege } else { MissingReason::Unreachable };
-        let needs =
-            unchecked.missing_permission.as_deref().map(|action| format!("; it needs {action}")).unwrap_or_default();
-        missing.lacks(reason, format!("the log files could not be listed: {}{needs}", unchecked.detail));
+        missing.lacks(reason, format!("the log files could not be listed: {}", unchecked.why()));
         census.add_source(missing);
     } else {
         note_settings(
@@ -178,7 +176,7 @@ fn note_settings(source: &mut Source, settings: &[(ParameterName, Reading<Parame
             Reading::Unknown(unchecked) if is_empty => {
                 source.lacks(
                     MissingReason::Disabled,
-                    format!("there is no log file, and {name} is not known: {}", unchecked.detail),
+                    format!("there is no log file, and {name} is not known: {}", unchecked.why()),
                 );
             }
             Reading::Unknown(_) => {}

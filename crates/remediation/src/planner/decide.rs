@@ -4,8 +4,8 @@ use super::{PlanInputs, PlanTarget, WaivedFinding};
 use crate::plan::{Disposition, Exposure, LeftOutReason};
 use crate::{ClientImpact, ClientVerdict, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{
-    Floor, MOST_LOG_DAYS, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server,
-    SubscriptionId, Unchecked,
+    Floor, MOST_LOG_DAYS, ManagementLock, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason,
+    ResourceId, Server, SubscriptionId, Unchecked,
 };
 use std::collections::HashMap;
 
@@ -141,9 +141,7 @@ fn unseen(unchecked: &Unchecked) -> Decision {
     if let Some(reason) = by_state {
         return Decision::LeaveOut(reason, unchecked.detail.to_string());
     }
-    let missing =
-        unchecked.missing_permission.as_deref().map(|action| format!(" (missing: {action})")).unwrap_or_default();
-    Decision::LeaveOut(LeftOutReason::Unknown, format!("{}{missing}: {}", unchecked.reason, unchecked.detail))
+    Decision::LeaveOut(LeftOutReason::Unknown, format!("{}: {}", unchecked.reason, unchecked.why()))
 }
 
 /// States that pass by themselves: apply waits for them, up to its patience.
@@ -182,7 +180,20 @@ fn judge_locks(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Decision>
         let scope = lock.scope.trim_end_matches('/').to_ascii_lowercase();
         !scope.is_empty() && id.strip_prefix(&scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })?;
-    Some(Decision::LeaveOut(LeftOutReason::Locked, format!("ReadOnly lock `{}` on {}", lock.name, lock.scope)))
+    Some(Decision::LeaveOut(
+        LeftOutReason::Locked,
+        format!("ReadOnly lock `{}` on {}", lock.name, place_of(lock, server)),
+    ))
+}
+
+/// What a lock is on, as people call it, where it holds for this server.
+fn place_of(lock: &ManagementLock, server: &ResourceId) -> String {
+    let parts = lock.scope.trim_matches('/').split('/').count();
+    match parts {
+        0..=2 => "the subscription".to_owned(),
+        3..=4 => format!("resource group {}", server.resource_group()),
+        _ => "the server".to_owned(),
+    }
 }
 
 /// `None` when the setting is as it should be.
@@ -225,19 +236,21 @@ fn decide_setting(
         clients: None,
         accepted: None,
     };
+    match obstacle(posture, name, wanted) {
+        // hostssl does not write it, so no one consents to a write, and no census holds it up.
+        Some(Obstacle::Manual(text)) => {
+            let exposes = loosens.then(|| format!("; {}", what_it_exposes(wanted, inputs.reason))).unwrap_or_default();
+            let why = format!("{text}{exposes}");
+            return Some(Decision::Manual(SettingChange { disposition: Disposition::Manual, why, ..change }));
+        }
+        Some(Obstacle::Unseen(text)) => return Some(Decision::LeaveOut(LeftOutReason::Unknown, text)),
+        None => {}
+    }
     let change = with_consequences(inputs, posture, change, (parameter.pending_restart, now, wanted));
     let is_gated = change.clients.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
-    Some(match obstacle(posture, name, wanted) {
-        Some(Obstacle::Manual(text)) => Decision::Manual(SettingChange {
-            disposition: Disposition::Manual,
-            why: format!("{}; {text}", change.why),
-            ..change
-        }),
-        Some(Obstacle::Unseen(text)) => Decision::LeaveOut(LeftOutReason::Unknown, text),
-        None if is_gated && change.accepted.is_none() => {
-            Decision::Gate(change.clients.unwrap_or_else(ClientImpact::unobserved))
-        }
-        None => Decision::Write(change),
+    Some(match change.accepted {
+        None if is_gated => Decision::Gate(change.clients.unwrap_or_else(ClientImpact::unobserved)),
+        _ => Decision::Write(change),
     })
 }
 
