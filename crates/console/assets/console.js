@@ -3,12 +3,16 @@
   "use strict";
   const all = (root, selector) => root.querySelectorAll(selector);
   const on = document.addEventListener.bind(document);
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  // A line may break between the day and the hour, and nowhere else.
+  const whole = (text) => text.replace(/\s/g, "\u00a0");
 
   const refine = (root) => {
     for (const time of all(root, "time[datetime]:not([data-keep],[data-done])")) {
       time.dataset.done = "";
-      time.textContent = format.format(new Date(time.dateTime));
+      const at = new Date(time.dateTime);
+      time.textContent = `${whole(day.format(at))} ${whole(hour.format(at))}`;
     }
     for (const button of all(root, "button[data-copy][hidden]")) button.hidden = !navigator.clipboard;
     for (const code of all(root, "code[data-origin]")) {

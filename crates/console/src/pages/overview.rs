@@ -15,7 +15,7 @@ use crate::waivers::WaiverNote;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use headline::{Headline, shift};
+use headline::{Beside, Headline, beside, shift};
 use hostssl_census::CensusVerdict;
 use hostssl_model::{AuditAsked, GapScope, Standing, Standings, Word};
 use hostssl_ops::{OtherServers, Readiness};
@@ -73,7 +73,7 @@ struct Latest {
     ago: Ago,
     figures: Vec<Figure>,
     /// Servers that are declared to enforce and not proven to, in words; empty when there is none.
-    beside: Vec<(&'static str, String)>,
+    beside: Vec<Beside>,
     bar: Bar,
     trend: Trend,
     /// The parts of the fleet, the worst first.
@@ -207,7 +207,6 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         standing,
         definition: definition(standing, &audit.asked),
     };
-    let beside = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|one| standings.count(*one) > 0);
     let past = store.trend(&audit, RUNS)?;
     let since = past.first().map_or(audit.started_ms, |first| first.started_ms);
     let now_ms = jiff::Timestamp::now().as_millisecond();
@@ -222,7 +221,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         out_of_sight: store.out_of_sight(&audit)?,
         ago: Ago::new(audit.started_ms),
         figures: FIGURES.map(figure).into(),
-        beside: beside.map(|one| (one.as_str(), format!("{} {}", count(standings.count(one)), one.words()))).collect(),
+        beside: beside(&standings, before.as_ref()),
         bar: Bar::of(&standings),
         trend: Trend::of(&past, &own, &store.run_marks(since)?, now_ms),
         parts: breakdowns(

@@ -34,7 +34,8 @@ impl When {
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.time();
-        let shown = time.strftime("%-d %b %Y %H:%M UTC");
+        // A line may break between the day and the hour, and nowhere else.
+        let shown = time.strftime("%-d\u{a0}%b\u{a0}%Y %H:%M\u{a0}UTC");
         write!(f, r#"<time datetime="{time:.0}" title="{}">{shown}</time>"#, time.strftime("%Y-%m-%d %H:%M:%S UTC"))
     }
 }
@@ -105,7 +106,8 @@ mod tests {
         let told = When(1_763_974_800_000).to_string();
         assert_eq!(
             told,
-            r#"<time datetime="2025-11-24T09:00:00Z" title="2025-11-24 09:00:00 UTC">24 Nov 2025 09:00 UTC</time>"#
+            r#"<time datetime="2025-11-24T09:00:00Z" title="2025-11-24 09:00:00 UTC">24_Nov_2025 09:00_UTC</time>"#
+                .replace('_', "\u{a0}")
         );
         assert_eq!(
             (ago(5), ago(240), ago(3600), ago(90_000 * 2)),

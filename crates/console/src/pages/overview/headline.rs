@@ -43,12 +43,32 @@ pub(super) fn shift(standing: Standing, now: &Standings, before: &Standings) -> 
     let (servers, then) = (now.count(standing), before.count(standing));
     let class = match (servers.cmp(&then), standing) {
         (Ordering::Equal, _) => return None,
-        (Ordering::Greater, Standing::Proven) => "yes",
+        // A proof of a server that enforced already is good news only while no other stopped enforcing.
+        (Ordering::Greater, Standing::Proven) if now.enforced() >= before.enforced() => "yes",
         (Ordering::Greater, Standing::Unknown) => "unknown",
         (Ordering::Greater, Standing::AcceptsPlaintext | Standing::NotEnforced) => "no",
         _ => "none",
     };
     Some((class, change(servers, then)))
+}
+
+/// Servers that enforce and are not proven to: counted beside the figures, so that the shifts add up.
+pub(super) struct Beside {
+    pub(super) standing: &'static str,
+    pub(super) words: String,
+    pub(super) shift: Option<(&'static str, String)>,
+}
+
+/// What is declared and not proven: as long as this audit or the previous one had any.
+pub(super) fn beside(now: &Standings, before: Option<&Standings>) -> Vec<Beside> {
+    let had = |standing| now.count(standing) + before.map_or(0, |before| before.count(standing)) > 0;
+    let told = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|standing| had(*standing));
+    let of = |standing: Standing| Beside {
+        standing: standing.as_str(),
+        words: format!("{} {}", count(now.count(standing)), standing.words()),
+        shift: before.and_then(|before| shift(standing, now, before)),
+    };
+    told.map(of).collect()
 }
 
 #[cfg(test)]
@@ -87,5 +107,15 @@ mod tests {
         assert_eq!(of(Standing::Unknown), Some(("unknown", "+1".into())));
         assert_eq!(of(Standing::NotEnforced), Some(("none", "\u{2212}1".into())));
         assert_eq!(of(Standing::AcceptsPlaintext), None);
+        let before = Standings { not_probed: 4, ..before };
+        let now = Standings { not_probed: 1, ..standings(6, 1, 12) };
+        assert_eq!(shift(Standing::Proven, &now, &before), Some(("none", "+2".into())), "fewer enforce than before");
+        // What got none is told as long as the previous audit had some.
+        let told = |now: Standings| -> Vec<(String, Option<String>)> {
+            let of = |one: Beside| (one.words, one.shift.map(|(_, words)| words));
+            beside(&now, Some(&before)).into_iter().map(of).collect()
+        };
+        assert_eq!(told(now), [("1 enforced, not probed".to_owned(), Some("\u{2212}3".to_owned()))]);
+        assert_eq!(told(standings(6, 1, 12))[0].0, "0 enforced, not probed");
     }
 }
