@@ -98,30 +98,6 @@ pub fn entry(server: &Value, cloud: &str) -> Entry {
     Entry { word, lines: vec![line] }
 }
 
-/// The same document for people: a value that waits for a restart says so.
-#[must_use]
-pub fn for_people(document: &Value) -> Value {
-    let mut told = document.clone();
-    match &mut told {
-        Value::Array(documents) => documents.iter_mut().for_each(|one| *one = for_people(one)),
-        Value::Object(members) => {
-            let waiting = waiting_of(document);
-            let waits = |which: fn(ParameterName) -> bool| waiting.iter().copied().any(which);
-            let marks = [
-                ("sslEnforcement", waits(ParameterName::is_switch)),
-                ("minimalTlsVersion", waits(ParameterName::is_floor)),
-            ];
-            for (name, waits) in marks {
-                if let Some(Value::String(value)) = members.get_mut(name) {
-                    *value = after_restart(value, waits);
-                }
-            }
-        }
-        _ => {}
-    }
-    told
-}
-
 /// The settings of a document that wait for a restart.
 fn waiting_of(document: &Value) -> Vec<ParameterName> {
     let names = document["waitingForRestart"].as_array().into_iter().flatten();
@@ -218,13 +194,7 @@ mod tests {
         let Entry { word, lines } = entry(&document, "AzureCloud");
         assert_eq!(word, "disabled");
         assert!(format!("{lines:?}").contains("Enabled after restart"), "{lines:?}");
-        let told = for_people(&json!([document]));
-        assert_eq!(
-            (&told[0]["sslEnforcement"], &document["sslEnforcement"]),
-            (&json!("Enabled after restart"), &json!("Enabled"))
-        );
         let settled = server_document(&json!({"name": "n"}), SslEnforcement::Enabled, None, &[]);
-        assert_eq!(for_people(&settled), settled);
         assert_eq!((entry(&settled, "AzureCloud").word, settled.get("waitingForRestart")), ("enabled", None));
     }
 

@@ -13,16 +13,15 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{names, stdout};
 use clap::{Args, Subcommand};
+use hostssl_formats::SubscriptionNames;
 use hostssl_formats::output::Format;
-use hostssl_formats::server_document;
 pub(crate) use hostssl_formats::server_document::COLUMNS;
-use hostssl_formats::{Section, SubscriptionNames, write_list};
 use hostssl_model::{Gap, Scope};
-use hostssl_ops::{list_server_documents, show_server_document};
+use hostssl_ops::{Tenant, list_server_documents, show_server_document};
 use serde_json::Value;
 use server_history::ServerHistoryArgs;
 use update::ServerUpdateArgs;
-use value::{one_or_all, shape, shown};
+use value::{shape, write_named, write_table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerCommand {
@@ -100,25 +99,27 @@ fn list(args: &ServerListArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
         let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, terminal).await?;
         let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
         let names = names::of_gaps(&tenants, &found.gaps).await;
-        let cloud = tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default();
-        Ok((found.documents, found.gaps, names, cloud))
+        Ok((found.documents, found.gaps, names, cloud_of(&tenants)))
     })?;
     let servers: Vec<Value> = documents.iter().map(self::shape).collect();
     let palette = stdout::palette(terminal);
     if is_table {
-        let entries = servers.iter().map(|server| server_document::entry(server, &cloud)).collect();
-        let section = Section { title: None, entries };
-        stdout::write_text(terminal, &shape, |out, text| write_list(out, COLUMNS, vec![section], text))?;
+        write_table(&servers, &cloud, &shape, terminal)?;
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
     Ok(print_gaps(&gaps, &names, terminal))
 }
 
+/// The cloud of the portal that names lead to.
+fn cloud_of(tenants: &[Tenant]) -> String {
+    tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default()
+}
+
 fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let servers = args.server.servers()?;
-    let (documents, gaps, names) = block_on(async {
+    let (documents, gaps, names, cloud) = block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.tenant, &args.limits, terminal).await?;
         let (mut documents, mut gaps) = (Vec::new(), Vec::new());
         for server in &servers {
@@ -129,12 +130,9 @@ fn show(args: &ServerShowArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
             gaps.extend(found.gaps);
         }
         let names = names::of_gaps(&tenants, &gaps).await;
-        Ok((documents, gaps, names))
+        Ok((documents, gaps, names, cloud_of(&tenants)))
     })?;
-    let document = one_or_all(documents);
-    let format = Format::from(args.value.output);
-    let document = shown(document, query.is_some(), format);
-    stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
+    write_named(documents, &cloud, &args.value, query.as_ref(), terminal)?;
     Ok(print_gaps(&gaps, &names, terminal))
 }
 

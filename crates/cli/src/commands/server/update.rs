@@ -1,6 +1,6 @@
 //! `hostssl server update`: one server, planned, applied and verified like any other change.
 
-use super::value::{one_or_all, shape, shown};
+use super::value::{shape, write_named};
 use crate::args::{
     ConnectArgs, JudgeArgs, LimitArgs, PaceArgs, ServerName, ServerNameArgs, StateArgs, TerminalArgs, ValueArgs, name,
 };
@@ -15,7 +15,6 @@ use crate::state_patience::StatePatience;
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
-use hostssl_formats::output::Format;
 use hostssl_formats::plan_text::client_text;
 use hostssl_formats::run_text::restart_command;
 use hostssl_formats::safe;
@@ -93,9 +92,8 @@ pub(crate) fn run(args: &ServerUpdateArgs, terminal: &TerminalArgs) -> Result<Ex
         }
     }
     if !documents.is_empty() {
-        let format = Format::from(args.value.output);
-        let document = shown(one_or_all(documents), query.is_some(), format);
-        stdout::write_value(&document, query.as_ref(), format, stdout::palette(terminal))?;
+        let cloud = args.connect.cloud_name()?;
+        write_named(documents, &cloud, &args.value, query.as_ref(), terminal)?;
     }
     Ok(exit)
 }

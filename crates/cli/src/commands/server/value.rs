@@ -1,7 +1,11 @@
 //! Servers as `az postgres server` printed them.
 
+use crate::args::{TerminalArgs, ValueArgs, ValueFormat};
+use crate::error::CliError;
+use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::server_document::{for_people, server_document};
+use hostssl_formats::server_document::{COLUMNS, entry, server_document};
+use hostssl_formats::{Query, Section, Shape, write_list};
 use hostssl_ops::Document;
 use serde_json::Value;
 
@@ -10,9 +14,32 @@ pub(crate) fn one_or_all(mut documents: Vec<Value>) -> Value {
     if documents.len() > 1 { Value::Array(documents) } else { documents.pop().unwrap_or_default() }
 }
 
-/// The document as this format has it: in a table, a value that waits for a restart says so.
-pub(crate) fn shown(document: Value, is_queried: bool, format: Format) -> Value {
-    if !is_queried && format == Format::Table { for_people(&document) } else { document }
+/// Writes servers that were named: as hostssl's own table, as `server list` does, or for programs.
+pub(crate) fn write_named(
+    documents: Vec<Value>,
+    cloud: &str,
+    value: &ValueArgs,
+    query: Option<&Query>,
+    terminal: &TerminalArgs,
+) -> Result<(), CliError> {
+    let format = Format::from(value.output);
+    if query.is_none() && format == Format::Table {
+        let shape = Shape { wide: value.output == ValueFormat::Wide, ..Shape::AS_IS };
+        return write_table(&documents, cloud, &shape, terminal);
+    }
+    stdout::write_value(&one_or_all(documents), query, format, stdout::palette(terminal))
+}
+
+/// Writes hostssl's own table of servers.
+pub(crate) fn write_table(
+    servers: &[Value],
+    cloud: &str,
+    shape: &Shape,
+    terminal: &TerminalArgs,
+) -> Result<(), CliError> {
+    let entries = servers.iter().map(|server| entry(server, cloud)).collect();
+    let section = Section { title: None, entries };
+    stdout::write_text(terminal, shape, |out, text| write_list(out, COLUMNS, vec![section], text))
 }
 
 /// A document in the shape that `az postgres server` printed.
