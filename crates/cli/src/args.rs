@@ -19,6 +19,8 @@ pub(crate) use suggested::*;
 use crate::again::Again;
 use clap::{Args, ValueEnum};
 use hostssl_azure::RequestLimits;
+use hostssl_formats::safe;
+use hostssl_model::Hint;
 use hostssl_model::untrusted::is_harmful;
 use hostssl_remediation::Plan;
 use std::net::SocketAddr;
@@ -50,6 +52,13 @@ impl TerminalArgs {
     /// The same after something was done with a plan.
     pub(crate) fn of_plan(&self, plan: &Plan) -> Self {
         Self { again: self.again.clone().of_plan(plan), ..self.clone() }
+    }
+
+    /// Prints what to do about a warning. With --quiet, the warning is all.
+    pub(crate) fn hint(&self, hint: &Hint) {
+        if !self.quiet {
+            stderr!("hint: {}", safe(&self.again.hint(hint.clone()).to_string()));
+        }
     }
 }
 

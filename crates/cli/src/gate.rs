@@ -1,6 +1,6 @@
 //! `--fail-on`, `--baseline` and `--waivers`: what makes an audit fail a pipeline.
 
-use crate::args::StateArgs;
+use crate::args::{StateArgs, Suggested, latest};
 use crate::commands::waivers;
 use crate::error::CliError;
 use crate::state::{LATEST, find_audit};
@@ -22,7 +22,7 @@ pub(crate) struct GateArgs {
     fail_on: Vec<FailOnWord>,
     /// The audit to compare with: a kept run, latest (the newest one kept), or a file that -o json=FILE wrote. If its scope or
     /// profile differs, a warning says so, and the audit does not end with 0.
-    #[arg(long, value_name = "RUN|FILE")]
+    #[arg(long, value_name = "RUN|FILE", value_parser = Suggested(latest), hide_possible_values = true)]
     baseline: Option<String>,
     /// A file of waivers: failures that were accepted for a time. They are reported, and do not count. See `hostssl
     /// waivers --help`.

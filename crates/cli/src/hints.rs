@@ -98,7 +98,14 @@ fn connection_errors() -> Vec<Said> {
 }
 
 fn no_match(selector: Selector) -> ScopeError {
-    ScopeError::NoMatch(Box::new(NoMatch { selector, value: "x".into(), alone: false, nearest: None, unseen: 1 }))
+    ScopeError::NoMatch(Box::new(NoMatch {
+        selector,
+        value: "x".into(),
+        alone: false,
+        nearest: None,
+        known: vec!["mg-a".into()],
+        unseen: 1,
+    }))
 }
 
 fn reading_errors() -> Vec<Said> {

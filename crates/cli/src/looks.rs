@@ -160,7 +160,7 @@ impl VantageArgs {
 fn warn_of_state(what: &str, error: &CliError, terminal: &TerminalArgs) {
     let (why, hint) = error.parts();
     stderr!("warning: {what}: {}", safe(&why));
-    stderr!("hint: {}", safe(&terminal.again.hint(hint).to_string()));
+    terminal.hint(&hint);
 }
 
 /// Says what the state counts no more since an audit was kept.

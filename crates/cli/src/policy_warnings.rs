@@ -50,8 +50,7 @@ pub(crate) async fn warn_of_policies(
         stderr!("warning: and for {more} more {servers}");
     }
     if !found.is_empty() {
-        let command = terminal.again.command("hostssl clients -o markdown");
-        stderr!("hint: `{command}` lists what each client has to change before that");
+        terminal.hint(&"`hostssl clients -o markdown` lists what each client has to change before that".into());
     }
     let names = SubscriptionNames::new(report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)));
     stdout::warn_of_gaps(&gaps, &names, None, terminal);

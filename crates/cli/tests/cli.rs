@@ -552,6 +552,11 @@ fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
     assert_eq!(offered(&["trend", "--simulate", ""]), (0, audits.len()));
     assert_eq!(offered(&["audit", "--simulate", "--baseline", ""]), (0, audits.len()));
     assert_eq!(offered(&["plan", "check", plan, "--simulate", "--audit", ""]), (0, audits.len()));
+    for words in
+        [&["undo", ""][..], &["diff", ""], &["audit", "--baseline", ""], &["plan", "check", plan, "--audit", ""]]
+    {
+        assert!(completed(state, words).contains(&"latest".to_owned()), "{words:?}");
+    }
     assert_eq!(offered(&["iac", "check", "f", "--baseline", ""]), (0, 0), "that is a file");
     let all: Vec<String> = applies.iter().chain(&audits).cloned().collect();
     let cases: [(&[&str], &[String]); 7] = [

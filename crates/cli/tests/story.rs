@@ -100,6 +100,69 @@ fn what_is_applied_is_there_until_it_is_undone_or_reset() {
     assert_eq!(site.enforces("pg-keycloak").0, "Disabled");
 }
 
+#[test]
+fn undo_takes_the_newest_run_with_something_left_to_undo() {
+    let site = Site::new();
+    let hash = site.plan("plan.json", "pg-catalog-prod");
+    let before = site.enforces("pg-catalog-prod");
+    let [first, second] = [(), ()].map(|()| {
+        let done = site.run(&["apply", "plan.json", "--approve", &hash, "-o", "json"]);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        json(&done)["run"].as_str().unwrap().to_owned()
+    });
+    let refused = |run: &str, why: &str| {
+        let done = site.run(&["undo", run, "--yes", "--reason", "a test"]);
+        assert!(done.code == 2 && done.stderr.contains(why), "{run}: {} {}", done.code, done.stderr);
+    };
+    // The second found everything as it should be.
+    refused(&second, &format!("nothing is left to undo of run {second}"));
+    let undone = site.run(&["undo", "latest", "--yes", "--reason", "a test", "-o", "json"]);
+    assert_eq!((undone.code, json(&undone)["run"].as_str()), (0, Some(&*first)), "{}", undone.stderr);
+    assert_eq!(site.enforces("pg-catalog-prod"), before);
+    refused("latest", &format!("nothing is left to undo; the last run that changed servers was {first}"));
+    refused(&first, &format!("nothing is left to undo of run {first}"));
+    let ends = site.run(&["runs", "-o", "json", "--query", "[?kind=='apply'].[run, phase]"]);
+    assert_eq!(json(&ends), serde_json::json!([[second, "finished"], [first, "undo-finished"]]));
+}
+
+#[test]
+fn what_is_printed_about_a_plan_leads_to_where_and_what_it_is_for() {
+    let site = Site::new();
+    let hash = site.plan("plan.json", "pg-catalog-prod");
+    let shown = site.raw(&["plan", "show", "plan.json"]);
+    assert!(shown.stdout.contains("`hostssl audit --server pg-catalog-prod --simulate demo`"), "{}", shown.stdout);
+    assert_eq!(site.run(&["plan", "show", "plan.json"]).code, 0, "it takes the options of the other commands");
+    // Nobody is asked, and nobody signs in, for a plan that cannot be applied here.
+    let refused = |arguments: &[&str], why: &str, hint: &str| {
+        let done = site.raw(&[&["apply", "plan.json", "--state", &site.state(), "--approve"], arguments].concat());
+        assert!(done.code == 2 && done.stderr.contains(why) && done.stderr.contains(hint), "{}", done.stderr);
+        assert!(!done.stderr.contains("signed in"), "{}", done.stderr);
+    };
+    refused(&[&hash, "--simulate", "enforced"], "the plan is for the simulated Azure `demo`", "use --simulate demo");
+    refused(&[&"0".repeat(64), "--simulate"], "the approval is for plan", "`hostssl plan show plan.json");
+    let aged = jiff::Timestamp::now() + std::time::Duration::from_secs(2);
+    while jiff::Timestamp::now() < aged {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let again = "`hostssl plan --server pg-catalog-prod --simulate demo";
+    refused(&[&hash, "--simulate", "--max-age", "1s"], "the servers were checked", again);
+}
+
+#[test]
+fn a_quiet_plan_prints_what_could_not_be_checked_and_no_hint() {
+    let site = Site::new();
+    let done = site.run(&["plan", "-q", "-o", "none"]);
+    assert!(done.stderr.contains("warning: ") && !done.stderr.contains("hint: "), "{}", done.stderr);
+    // The permission that is missing is the reason, in the words of every command.
+    let planned = site.run(&["plan", "--out", "whole.json"]).stdout;
+    let shown = site.raw(&["plan", "show", "whole.json"]).stdout;
+    let found = site.run(&["clients"]).stdout;
+    let needs = "needs Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
+    for text in [planned, shown, found] {
+        assert!(text.contains(needs) && !text.contains("AuthorizationFailed"), "{text}");
+    }
+}
+
 /// What makes a server less strict is a decision with a reason, whichever command does it.
 #[test]
 fn a_server_becomes_less_strict_only_for_a_reason_that_is_kept() {

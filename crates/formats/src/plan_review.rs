@@ -29,6 +29,8 @@ pub struct PlanReview<'a> {
     pub now_ms: i64,
     /// The audit that the plan is compared with, if there is one.
     pub audit: Option<&'a AuditReport>,
+    /// Whether there is an audit that it could be compared with.
+    pub audit_is_kept: bool,
 }
 
 /// Writes what the plan is.
@@ -167,10 +169,12 @@ fn not_read(review: &PlanReview<'_>, text: &Text<'_>) -> String {
         count => format!("{} (above); ", plural(count, "server")),
     };
     let Some(audit) = review.audit else {
+        let lists = format!("{of_plan}lists that could not be read are not in a plan");
+        if !review.audit_is_kept {
+            return format!("{lists}, and no audit is kept: `{}` reports them", (text.command)("hostssl audit"));
+        }
         let command = (text.command)(&format!("hostssl plan check {} --audit latest", review.file));
-        return format!(
-            "{of_plan}lists that could not be read are not in a plan: `{command}` adds those of the newest audit"
-        );
+        return format!("{lists}: `{command}` adds those of the newest audit");
     };
     // A server of which the plan says it already is not counted twice.
     let is_said = |scope: &GapScope| matches!(scope, GapScope::Server(id) if unknown.contains(id));
@@ -256,8 +260,9 @@ mod tests {
     fn reviewed(known: &PlannerKnowledge, audit: Option<&AuditReport>) -> String {
         let plan = known.plan();
         let names = SubscriptionNames::new([("s", "Payments")]);
+        let now_ms = NOW_MS + 3 * 3_600_000;
         let review =
-            PlanReview { plan: &plan, file: "plan.json", names: &names, now_ms: NOW_MS + 3 * 3_600_000, audit };
+            PlanReview { plan: &plan, file: "plan.json", names: &names, now_ms, audit, audit_is_kept: audit.is_some() };
         let mut out = Vec::new();
         write(&mut out, &review, &Text::plain()).unwrap();
         String::from_utf8(out).unwrap()
@@ -296,7 +301,7 @@ mod tests {
             "left out   1 stopped: c",
             "compliant  1 server",
             "clients    3 clients of servers that it changes would be refused, or might be: b (3)",
-            "`hostssl plan check plan.json --audit latest` adds those of the newest audit",
+            "are not in a plan, and no audit is kept: `hostssl audit` reports them",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -146,7 +146,8 @@ fn gather(mut audits: Vec<(usize, SubscriptionAudit)>, gaps: &mut Vec<Gap>) -> (
     }
     // One note for each kind: a note for each subscription would bury the gaps that matter.
     gaps.extend(not_offered.into_iter().map(|(plural, count)| {
-        let detail = format!("the provider of {plural} is not registered in {count} of {looked_at} subscriptions");
+        let noun = if looked_at == 1 { "subscription" } else { "subscriptions" };
+        let detail = format!("the provider of {plural} is not registered in {count} of {looked_at} {noun}");
         Gap { scope: GapScope::AllSubscriptions, unchecked: Unchecked::new(Reason::NotOffered, detail) }
     }));
     let mut summary = Summary::default();

@@ -3,6 +3,7 @@
 use crate::selection::{NoMatch, Selector, unseen, was_stopped};
 use futures::future::join_all;
 use hostssl_azure::{Arm, list_management_groups, list_subscriptions, permissions, subscriptions_of_management_group};
+use hostssl_model::untrusted::one_line;
 use hostssl_model::{
     Advice, Fault, Gap, GapScope, Hint, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked,
     matches_pattern, nearest,
@@ -44,7 +45,7 @@ impl From<NoMatch> for ScopeError {
 
 impl ScopeError {
     pub(crate) fn no_match(selector: Selector, value: &str, nearest: Option<String>, unseen: usize) -> Self {
-        NoMatch { selector, value: value.to_owned(), alone: false, nearest, unseen }.into()
+        NoMatch { selector, value: value.to_owned(), alone: false, nearest, known: Vec::new(), unseen }.into()
     }
 }
 
@@ -52,7 +53,7 @@ impl Advice for ScopeError {
     fn advice(&self) -> Hint {
         let Self::NoMatch(no_match) = self;
         match no_match.selector {
-            Selector::ManagementGroup => "`az account management-group list -o table` shows them",
+            Selector::ManagementGroup => return known_groups(&no_match.known),
             Selector::Subscription => "give an id, a display name or a pattern; `hostssl server list --query '[].id'` shows the ids of those with servers",
             Selector::ResourceGroup
             | Selector::Server
@@ -68,6 +69,18 @@ impl Advice for ScopeError {
     fn fault(&self) -> Fault {
         Fault::Request
     }
+}
+
+/// The management groups that could be named.
+fn known_groups(known: &[String]) -> Hint {
+    const TOLD: usize = 10;
+    if known.is_empty() {
+        return "the identity can read no management group; without --management-group, every subscription is in scope"
+            .into();
+    }
+    let told: Vec<_> = known.iter().take(TOLD).map(|name| one_line(name)).collect();
+    let more = if known.len() > TOLD { ", …" } else { "" };
+    Hint::with("the identity can read these management groups: {}{}", &[&told.join(", "), &more])
 }
 
 /// Finds the subscriptions in scope.
@@ -165,7 +178,15 @@ async fn members_of_groups(
             let names = join_all(tenants.iter().map(|tenant| list_management_groups(&tenant.arm))).await;
             let names: Vec<String> = names.into_iter().flat_map(|listing| listing.items).collect();
             let nearest = nearest(group, names.iter().map(String::as_str)).map(ToOwned::to_owned);
-            return Err(ScopeError::no_match(Selector::ManagementGroup, group, nearest, unseen(gaps)));
+            let no_match = NoMatch {
+                selector: Selector::ManagementGroup,
+                value: group.clone(),
+                alone: false,
+                nearest,
+                known: names,
+                unseen: unseen(gaps),
+            };
+            return Err(no_match.into());
         }
         let scope = GapScope::ManagementGroup(group.as_str().into());
         gaps.extend(failures.into_iter().map(|unchecked| Gap { scope: scope.clone(), unchecked }));

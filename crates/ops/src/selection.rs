@@ -72,6 +72,8 @@ pub struct NoMatch {
     pub alone: bool,
     /// The name that was probably meant.
     pub nearest: Option<String>,
+    /// Names that it could be, where those are few enough to be listed: of management groups.
+    pub known: Vec<String>,
     /// Parts of the scope that could not be checked.
     pub unseen: usize,
 }
@@ -154,7 +156,7 @@ fn no_match(servers: &[Server], scope: &Scope, missing: (Selector, String), unse
     let alone = everywhere.is_none();
     let (selector, value) = everywhere.unwrap_or(missing);
     let nearest = if alone { None } else { nearest_among(servers.iter(), selector, &value) };
-    NoMatch { selector, value, alone, nearest, unseen }
+    NoMatch { selector, value, alone, nearest, known: Vec::new(), unseen }
 }
 
 /// The name that was probably meant, among these servers: a resource group, a tag, or a server.
@@ -298,6 +300,7 @@ mod tests {
             selector: Selector::Except,
             value: "pg-keycloack".into(),
             nearest: Some("pg-keycloak".into()),
+            known: Vec::new(),
             unseen: 0,
         };
         assert_eq!(

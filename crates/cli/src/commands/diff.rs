@@ -1,6 +1,8 @@
 //! `hostssl diff`.
 
-use crate::args::{ConnectArgs, DiffList, LimitArgs, ListArgs, StateArgs, TerminalArgs, ValueFormat, name};
+use crate::args::{
+    ConnectArgs, DiffList, LimitArgs, ListArgs, StateArgs, Suggested, TerminalArgs, ValueFormat, latest, name,
+};
 use crate::changed_by;
 use crate::commands::waivers;
 use crate::connect::{block_on, connect};
@@ -32,10 +34,10 @@ pub(crate) const HELP: &str = "Exit codes:
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The earlier audit: its id or the beginning of it. Otherwise the audit of the same scope before the later one.
-    #[arg(value_name = "BEFORE")]
+    #[arg(value_name = "BEFORE", value_parser = Suggested(latest), hide_possible_values = true)]
     before: Option<String>,
     /// The later audit. Otherwise the newest.
-    #[arg(value_name = "AFTER")]
+    #[arg(value_name = "AFTER", value_parser = Suggested(latest), hide_possible_values = true)]
     after: Option<String>,
     /// Output format.
     #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]

@@ -6,7 +6,8 @@ use crate::exit::Exit;
 use crate::stdout;
 use clap::Args;
 use hostssl_explain::{Cause, Explanation, explain, explain_all};
-use hostssl_formats::{explain_json, explain_text};
+use hostssl_formats::output::Format;
+use hostssl_formats::{Shape, explain_json, explain_text};
 use std::io::{self, IsTerminal, Read};
 
 #[derive(Debug, Args)]
@@ -40,13 +41,14 @@ pub(crate) fn run(args: &ExplainArgs, terminal: &TerminalArgs) -> Result<Exit, C
     if found.is_empty() {
         found.push(explain(&text));
     }
-    let palette = stdout::palette(terminal);
-    if args.output != ValueFormat::Table {
+    let format = Format::from(args.output);
+    if format != Format::Table {
         let all = explain_json::value(&found).map_err(|error| CliError::defect(&error))?;
-        stdout::write_value(&all, None, args.output.into(), palette)?;
+        stdout::write_value(&all, None, format, stdout::palette(terminal))?;
         return Ok(exit(&found));
     }
-    stdout::write(|out| explain_text::write(out, &found, palette))?;
+    let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
+    stdout::write_text(terminal, &shape, |out, text| explain_text::write(out, &found, text.palette))?;
     Ok(exit(&found))
 }
 

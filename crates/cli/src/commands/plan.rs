@@ -42,7 +42,9 @@ pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliE
         Some(PlanCommand::Show(args)) => {
             let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
             let plan = plan_file::read(&args.plan)?;
-            let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some()).with_plan(&plan);
+            let terminal = &of_cloud(terminal, plan.cloud()).of_plan(&plan);
+            let simulated = args.of.simulated() || scenario_of(plan.cloud()).is_some();
+            let names = names::kept(&args.state, simulated).with_plan(&plan);
             write(&plan, &names, &args.value, &shape, terminal)?;
             Ok(Exit::AllPass)
         }
@@ -157,8 +159,7 @@ fn print_affected_clients(plan: &Plan, terminal: &TerminalArgs) {
     let (breaks, unobserved) = (count(LeftOutReason::BreaksClients), count(LeftOutReason::NeedsObservation));
     if breaks > 0 {
         stderr!("warning: {} left out because clients would be refused", servers(breaks));
-        let sheet = terminal.again.command("hostssl clients -o markdown");
-        stderr!("hint: `{sheet}` lists what each client has to change");
+        terminal.hint(&"`hostssl clients -o markdown` lists what each client has to change".into());
     }
     if unobserved > 0 {
         stderr!("warning: {} left out because too little was observed of the clients", servers(unobserved));
@@ -166,12 +167,11 @@ fn print_affected_clients(plan: &Plan, terminal: &TerminalArgs) {
         let unseen = ClientImpact::unobserved();
         let never = |one: &&LeftOut| one.clients.as_ref().is_none_or(|impact| impact.reason == unseen.reason);
         if plan.left_out().iter().filter(|one| one.reason == LeftOutReason::NeedsObservation).any(|one| never(&one)) {
-            let look = terminal.again.command("hostssl clients");
-            stderr!("hint: `{look}` finds the clients and keeps the result");
+            terminal.hint(&"`hostssl clients` finds the clients and keeps the result".into());
         }
     }
     if breaks + unobserved > 0 {
-        stderr!("hint: --accept-breakage 'SERVER=REASON' plans for them anyway");
+        terminal.hint(&"--accept-breakage 'SERVER=REASON' plans for them anyway".into());
     }
 }
 
@@ -207,7 +207,7 @@ pub(crate) fn print_failed_earlier(
                 "`hostssl runs show {}` says why; fix that first, or leave the server out with --except {}",
                 &[&run, &name],
             );
-            stderr!("hint: {}", terminal.again.hint(hint));
+            terminal.hint(&hint);
         } else if !terminal.quiet {
             stderr!("note: {name} did not succeed in run {run}, so it goes last; --canary {name} tries it first");
         }
@@ -225,7 +225,7 @@ pub(crate) fn print_canary(planned: &Planned, order: &WaveOrder, terminal: &Term
         stderr!("warning: the canary {name} is a production server: the plan has no other that can go first");
         let hint =
             Hint::with("--canary NAME chooses the server that goes first; `hostssl plan` lists what is left out", &[]);
-        stderr!("hint: {}", terminal.again.hint(hint));
+        terminal.hint(&hint);
     }
     let first: BTreeSet<&ResourceId> =
         plan.waves().next().unwrap_or_default().iter().map(|step| &step.server).collect();
@@ -377,12 +377,14 @@ fn check(args: &PlanCheckArgs, terminal: &TerminalArgs) -> Result<Exit, CliError
     );
     let names = names::kept(&args.state, scenario_of(plan.cloud()).is_some()).with_plan(&plan);
     let file = quoted(&args.plan.display().to_string());
+    let kept = args.state.read_if_any(scenario_of(plan.cloud()).is_some()).ok().flatten();
     let review = PlanReview {
         plan: &plan,
         file: &file,
         names: &names,
         now_ms: SystemClock::new().now_ms(),
         audit: audit.as_ref(),
+        audit_is_kept: kept.is_some_and(|reader| reader.newest_audit().is_ok_and(|newest| newest.is_some())),
     };
     write_complaints(&review, &complaints, &args.value, terminal)?;
     let bad = complaints.iter().any(|one| !one.code.is_warning() && !args.allow.contains(&one.code));

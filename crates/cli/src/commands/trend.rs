@@ -122,7 +122,7 @@ fn warn_of_narrowed(reader: &StoreReader, last: &AuditEntry, terminal: &Terminal
             if one.summary.fail == 1 { "1 server fails" } else { &format!("{} servers fail", one.summary.fail) };
         stderr!("warning: {servers} in the newer audit {run} of {when}, which checked only {only} and is not shown");
         let hint = Hint::with("`hostssl runs show {}` shows it; `hostssl audit` checks everything again", &[&run]);
-        stderr!("hint: {}", terminal.again.hint(hint));
+        terminal.hint(&hint);
     }
     Ok(())
 }

@@ -253,7 +253,9 @@ fn check(args: &CheckZonesArgs, terminal: &TerminalArgs) -> Result<Exit, CliErro
             safe(&zones_table::condition(rule))
         );
     }
-    if let [first, ..] = uncovered.as_slice() {
+    if let [first, ..] = uncovered.as_slice()
+        && !terminal.quiet
+    {
         stderr!("hint: {}", add_hint(first, terminal));
     }
     Ok(match idle.count() + uncovered.len() {

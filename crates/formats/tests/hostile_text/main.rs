@@ -233,7 +233,8 @@ fn of_changes(all: &mut Outputs) {
     all.add_value("the plan itself", &serde_json::from_str(&plan.to_json()).unwrap());
     let audited = audit();
     for audit in [None, Some(&audited)] {
-        let review = PlanReview { plan: &plan, file: "plan.json", names: &names, now_ms: 0, audit };
+        let review =
+            PlanReview { plan: &plan, file: "plan.json", names: &names, now_ms: 0, audit, audit_is_kept: true };
         all.add("plan_review", |out| plan_review::write(out, &review, &text));
     }
     all.add("lint_text", |out| lint_text::write(out, &plan, &objections, &text));

@@ -2,7 +2,7 @@
 
 use crate::args::{
     ConnectArgs, DiscoveryArg, LimitArgs, ListArgs, PlanList, ScopeArgs, SelectArgs, SimulatedArgs, StateArgs,
-    Suggested, SuggestedAs, TableArgs, clouds, duration, fixable_controls, name, profiles,
+    Suggested, SuggestedAs, TableArgs, clouds, duration, fixable_controls, latest, name, profiles,
 };
 use crate::error::CliError;
 use clap::{Args, Subcommand};
@@ -151,6 +151,8 @@ pub(crate) struct PlanShowArgs {
     pub(crate) list: ListArgs<PlanList>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) of: SimulatedArgs,
 }
 
 #[derive(Debug, Args)]
@@ -172,7 +174,7 @@ pub(crate) struct PlanCheckArgs {
     pub(crate) cloud: Option<String>,
     /// Compare it with this kept audit, by its id, the beginning of it, or latest: object to steps that no failed finding asks
     /// for, and to servers of another tenant.
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
     pub(crate) audit: Option<String>,
     #[command(flatten)]
     pub(crate) state: StateArgs,

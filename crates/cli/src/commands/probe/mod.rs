@@ -64,8 +64,7 @@ fn print_no_poolers(count: u64, terminal: &TerminalArgs) {
     if count > 0 {
         let plural = if count == 1 { "server refuses" } else { "servers refuse" };
         stderr!("note: {count} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
-        let audit = terminal.again.command("hostssl audit --probe");
-        stderr!("hint: `{audit}` asks Azure whether there is one");
+        terminal.hint(&"`hostssl audit --probe` asks Azure whether there is one".into());
     }
 }
 
