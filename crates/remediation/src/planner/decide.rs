@@ -239,8 +239,7 @@ fn decide_setting(
     match obstacle(posture, name, wanted) {
         // hostssl does not write it, so no one consents to a write, and no census holds it up.
         Some(Obstacle::Manual(text)) => {
-            let exposes = loosens.then(|| format!("; {}", what_it_exposes(wanted, inputs.reason))).unwrap_or_default();
-            let why = format!("{text}{exposes}");
+            let why = if loosens { format!("{text}; {}", what_it_exposes(wanted, inputs.reason)) } else { text };
             return Some(Decision::Manual(SettingChange { disposition: Disposition::Manual, why, ..change }));
         }
         Some(Obstacle::Unseen(text)) => return Some(Decision::LeaveOut(LeftOutReason::Unknown, text)),
