@@ -272,7 +272,7 @@ mod tests {
         let servers = [server("orders", Some(("environment", "staging")))];
         let (selector, value) = (Selector::AcceptBreakage, "env=staging".to_owned());
         let nearest = nearest_among(servers.iter(), selector, &value);
-        let said = NoMatch { selector, value, alone: false, nearest, unseen: 0 }.to_string();
+        let said = NoMatch { known: Vec::new(), selector, value, alone: false, nearest, unseen: 0 }.to_string();
         let expected =
             "--accept-breakage tag:env=staging matches no server in scope (did you mean tag:environment=staging?)";
         assert_eq!(said, expected);
