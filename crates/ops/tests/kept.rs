@@ -32,7 +32,12 @@ fn report(postures: &[Posture], profile: &'static str) -> AuditReport {
         complete: true,
     };
     let tenant = run.principals[0].tenant.as_deref().unwrap_or_default().into();
-    let subscription = Subscription { id: "s".into(), name: "Shop".into(), tenant, state: SubscriptionState::Enabled };
+    let subscription = Subscription {
+        id: id(Kind::Flexible, "s").subscription(),
+        name: "Shop".into(),
+        tenant,
+        state: SubscriptionState::Enabled,
+    };
     let subscriptions = vec![Arc::new(subscription)];
     AuditReport { run, summary, subscriptions, servers, gaps: Vec::new(), overlay: Overlay::default() }
 }
