@@ -24,7 +24,7 @@ from manifests import pod_of
 
 PROGRAM, FOLDER = sys.argv[1], Path(sys.argv[2])
 # Where the image has nothing, and Kubernetes mounts something.
-PLACES = ("etc/hostssl", "var/run/secrets/azure", "azure")
+PLACES = ("etc/hostssl", "etc/hostssl-prober-key", "var/run/secrets/azure", "azure")
 ZONES = '[[rule]]\nzone = "hub-weu"\nvirtual-network = "vnet-data"\n'
 
 
@@ -216,12 +216,25 @@ def end(serving: subprocess.Popen, log: str) -> None:
     assert serving.wait(60) == 0, (FOLDER / log).read_text()
 
 
+def prober_key() -> Path:
+    """The key that the guide makes, as the kubelet mounts a secret for an fsGroup: of root, and open to the group."""
+    folder = FOLDER / "prober-key"
+    folder.mkdir()
+    key = folder / "key.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key], check=True, capture_output=True)
+    os.chown(key, 0, 65532)
+    key.chmod(0o440)
+    return folder
+
+
 def behind_a_proxy(image: tuple[Path, dict[str, str]], mounts: dict[str, Path], identity: dict[str, str], places: dict) -> None:
-    """What the guide adds for a proxy that signs people in: who comes from it is believed, and no one else."""
+    """What the guide adds for a second console, the key for probers, and for a proxy that signs people in: who comes from it is
+    believed, and no one else."""
+    key = prober_key()
     proxy = "10.30.1.10"
     subprocess.run(["ip", "address", "add", f"{proxy}/32", "dev", "lo"], check=True)
-    console = Container(image, list(yaml.safe_load_all((FOLDER / "proxy").read_text())), "hostssl-console", mounts, identity)
-    console.mounts = places
+    console = Container(image, list(yaml.safe_load_all((FOLDER / "proxy").read_text())), "hostssl-console", mounts | {"prober-key": key}, identity)
+    console.mounts = places | {"/etc/hostssl-prober-key": (key, True)}
     serving = console.starts("proxy.log")
     until("the console is ready, or has ended", lambda: answers("/readyz") == 200 or serving.poll() is not None)
     assert serving.poll() is None, (FOLDER / "proxy.log").read_text()
