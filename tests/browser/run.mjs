@@ -80,7 +80,7 @@ test("what an audit saw is told where it is pointed at, and to the keyboard, wit
   const columns = await page.$$(".area > a");
   assert.equal(columns.length, 17, "14 audits, 2 runs, and the undo of one");
   await columns[3].hover();
-  assert.match((await shown()).join("|"), /^[A-Z][a-z]{2} [0-9]{1,2}, [^|]*14not enforced−1[^|]*6enforced, not probed\+1$/);
+  assert.match((await shown()).join("|"), /^[A-Z][a-z]{2}\s[0-9]{1,2},\s[^|]*14not enforced−1[^|]*6enforced, not probed\+1$/);
   const [tip, plot] = await page.$$eval(".area > a:nth-of-type(4) .tip > div, .plot", (nodes) => nodes.map((node) => node.getBoundingClientRect()).map(({ left, right }) => ({ left, right })).sort((a, b) => a.right - a.left - b.right + b.left));
   assert.ok(tip.left >= plot.left && tip.right <= plot.right, JSON.stringify([tip, plot]));
   await page.mouse.move(5, 5);

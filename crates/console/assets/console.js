@@ -5,8 +5,9 @@
   const on = document.addEventListener.bind(document);
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-  // A line may break between the day and the hour, and nowhere else.
-  const whole = (text) => text.replace(/\s/g, "\u00a0");
+  // A line may break between the day and the hour, and elsewhere only where the screen is too narrow for a table of them.
+  const breaks = matchMedia("(max-width: 359px)").matches;
+  const whole = (text) => (breaks ? text : text.replace(/\s/g, "\u00a0"));
 
   const refine = (root) => {
     for (const time of all(root, "time[datetime]:not([data-keep],[data-done])")) {
