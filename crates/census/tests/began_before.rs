@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusReport, CensusVerdict, Doubt, KeptCensus, LogEnd, LogReader, Millis, Requirements,
-    SessionTls, SourceKind,
-};
+mod common;
+
+use common::census_of_unnamed;
+use hostssl_census::{Census, CensusReport, CensusVerdict, Doubt, KeptCensus, Millis, Requirements, SessionTls};
 use serde_json::json;
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
@@ -68,13 +68,7 @@ fn tls(format: &str, range: std::ops::Range<u64>, name: &str) -> String {
 }
 
 fn census(files: &[&str]) -> Census {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (number, file) in files.iter().enumerate() {
-        reader.begin(SourceKind::LogFile, format!("file {number}"));
-        reader.feed(file.as_bytes());
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish()
+    census_of_unnamed(files)
 }
 
 /// The reports of files at once, kept, and of each kept by itself in this order.

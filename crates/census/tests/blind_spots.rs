@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod common;
+
+use common::census_of_unnamed;
 use hostssl_census::{Census, CensusLimits, CensusReport, CensusVerdict, LogEnd, LogReader, Requirements, SourceKind};
 use serde_json::json;
 
@@ -30,13 +33,7 @@ fn hours(range: std::ops::Range<u64>) -> String {
 }
 
 fn read(files: &[&[u8]]) -> CensusReport {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (index, file) in files.iter().enumerate() {
-        reader.begin(SourceKind::LogFile, format!("file {index}"));
-        reader.feed(file);
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish().finish(Requirements::default())
+    census_of_unnamed(files).finish(Requirements::default())
 }
 
 fn verdict(files: &[&str]) -> (CensusVerdict, String) {

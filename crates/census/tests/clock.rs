@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusVerdict, KeptCensus, LogEnd, LogReader, Millis, Requirements, Restriction, SourceKind,
-};
+mod common;
+
+use common::census_of_unnamed;
+use hostssl_census::{CensusVerdict, KeptCensus, Millis, Requirements, Restriction};
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 const HOUR: u64 = 3_600;
@@ -24,11 +25,7 @@ fn week() -> String {
 }
 
 fn look(log: &str) -> KeptCensus {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    reader.begin(SourceKind::LogFile, "log");
-    reader.feed(log.as_bytes());
-    reader.end(LogEnd::Whole);
-    reader.finish().keep(Millis::try_from(NOW).unwrap() * 1_000)
+    census_of_unnamed([log]).keep(Millis::try_from(NOW).unwrap() * 1_000)
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusReport, CensusVerdict, LogEnd, LogReader, MissingReason, Requirements, SessionTls,
-    SourceKind,
-};
+mod common;
+
+use common::census_of_unnamed;
+use hostssl_census::{CensusReport, CensusVerdict, MissingReason, Requirements, SessionTls};
 
 use serde_json::json;
 
@@ -51,11 +51,7 @@ fn date(at: u64) -> String {
 }
 
 fn read(log: &str) -> CensusReport {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    reader.begin(SourceKind::LogFile, "log");
-    reader.feed(log.as_bytes());
-    reader.end(LogEnd::Whole);
-    reader.finish().finish(Requirements::default())
+    census_of_unnamed([log]).finish(Requirements::default())
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusReport, CensusVerdict, KeptCensus, LogEnd, LogReader, Requirements, SourceKind,
-};
+mod common;
+
+use common::census_of_unnamed;
+use hostssl_census::{CensusReport, CensusVerdict, KeptCensus, Requirements};
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 const MINUTE: u64 = 60;
@@ -64,11 +65,7 @@ fn csvlog(lines: &[Line]) -> String {
 
 /// The reports of a log that is read at once, and that is kept twice.
 fn reports(text: &str) -> [CensusReport; 2] {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    reader.begin(SourceKind::LogFile, "log");
-    reader.feed(text.as_bytes());
-    reader.end(LogEnd::Whole);
-    let census = reader.finish();
+    let census = census_of_unnamed([text]);
     let mut kept = census.keep(1);
     kept.merge(census.keep(2));
     let kept = KeptCensus::from_json(&kept.to_json()).unwrap();

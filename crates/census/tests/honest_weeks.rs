@@ -8,9 +8,10 @@
     reason = "milliseconds of days"
 )]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusReport, CensusVerdict, KeptCensus, LogEnd, LogReader, Requirements, SourceKind,
-};
+mod common;
+
+use common::census_of;
+use hostssl_census::{Census, CensusReport, CensusVerdict, KeptCensus, Requirements};
 use std::fmt::Write as _;
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
@@ -201,13 +202,7 @@ impl Usage {
 }
 
 fn read(files: &[(&str, &[u8])]) -> Census {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (name, text) in files {
-        reader.begin(SourceKind::LogFile, *name);
-        reader.feed(text);
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish()
+    census_of(files.iter().copied())
 }
 
 /// The reports of files that are read at once, and that are kept twice.

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusVerdict, KeptCensus, LogEnd, LogReader, Millis, Requirements, SourceKind,
-};
+mod common;
+
+use common::census_of_unnamed;
+use hostssl_census::{Census, CensusVerdict, KeptCensus, Millis, Requirements};
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 const MINUTE: u64 = 60;
@@ -40,13 +41,7 @@ fn files(step: u64, lines: impl Iterator<Item = (u64, String)>) -> Vec<String> {
 }
 
 fn census<'a>(files: impl Iterator<Item = &'a [u8]>) -> Census {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (number, file) in files.enumerate() {
-        reader.begin(SourceKind::LogFile, format!("file {number}"));
-        reader.feed(file);
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish()
+    census_of_unnamed(files)
 }
 
 /// The verdict of files that are read at once, that are kept, that were read in another order before, and each by itself.

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{
-    Census, CensusLimits, CensusReport, CensusVerdict, LogEnd, LogReader, MissingReason, Requirements, SourceKind,
-};
+mod common;
+
+use common::census_of;
+use hostssl_census::{CensusReport, CensusVerdict, MissingReason, Requirements};
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 const MINUTE: u64 = 60;
@@ -42,13 +43,7 @@ fn rotated(times: &[u64]) -> Vec<(String, String)> {
 }
 
 fn read(files: &[(String, String)]) -> CensusReport {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (name, text) in files {
-        reader.begin(SourceKind::LogFile, name.clone());
-        reader.feed(text.as_bytes());
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish().finish(Requirements::default())
+    census_of(files.iter().cloned()).finish(Requirements::default())
 }
 
 #[test]

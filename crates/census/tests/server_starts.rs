@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{Census, CensusLimits, CensusReport, CensusVerdict, LogEnd, LogReader, Requirements, SourceKind};
+mod common;
+
+use common::census_of_unnamed;
+use hostssl_census::{CensusReport, CensusVerdict, Requirements};
 
 const TLS: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 const MINUTE: u64 = 60;
@@ -34,13 +37,7 @@ fn sessions_every(step: u64, range: std::ops::Range<u64>) -> String {
 }
 
 fn read(files: &[String]) -> CensusReport {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (number, file) in files.iter().enumerate() {
-        reader.begin(SourceKind::LogFile, format!("file {number}"));
-        reader.feed(file.as_bytes());
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish().finish(Requirements::default())
+    census_of_unnamed(files).finish(Requirements::default())
 }
 
 /// What a server writes that starts, and was shut down before.

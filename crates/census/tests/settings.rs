@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod common;
+
+use common::census_of;
 use hostssl_census::{
     Census, CensusLimits, CensusReport, CensusVerdict, KeptCensus, LogEnd, LogReader, Millis, MissingReason,
     Requirements, SourceKind,
@@ -131,13 +134,7 @@ fn log_with_hole(hole: std::ops::Range<u64>, other: &(u64, String)) -> String {
 }
 
 fn read(files: &[(&str, &str)]) -> CensusReport {
-    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
-    for (name, text) in files {
-        reader.begin(SourceKind::LogFile, *name);
-        reader.feed(text.as_bytes());
-        reader.end(LogEnd::Whole);
-    }
-    reader.finish().finish(Requirements::default())
+    census_of(files.iter().copied()).finish(Requirements::default())
 }
 
 #[test]
