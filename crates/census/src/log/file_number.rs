@@ -3,15 +3,14 @@
 
 use super::file_facts::FileFacts;
 use super::file_row::{FileGap, FileLink};
-use crate::{Interval, Millis};
+use super::log_file::SAME;
+use crate::Interval;
 use std::collections::BTreeMap;
 
 /// What compressed files end with.
 const PACKED: [&str; 6] = [".gz", ".xz", ".zst", ".bz2", ".lz4", ".z"];
 /// Higher numbers are days or versions.
 const HIGHEST: u32 = 9_999;
-/// Files that follow each other within so much time have none between them: times may be of whole seconds.
-const AT_ONCE: Millis = 1_000;
 
 /// The name of a log and the number of a file of it; the file that is being written has 0.
 pub(super) fn numbered(name: &str) -> (String, u32) {
@@ -46,7 +45,8 @@ fn holes_of(numbers: &BTreeMap<u32, &FileFacts>) -> Vec<FileGap> {
     }
     let is_missing = |newer: u32, older: u32| numbers.range(newer..older).count() < (older - newer) as usize;
     let hole = |((newer, next, after), (older, one, before)): (&(u32, Interval, usize), &(u32, Interval, usize))| {
-        let is_apart = next.from - one.to > AT_ONCE;
+        // Files that follow each other at once have none between them.
+        let is_apart = next.from - one.to > SAME;
         (is_apart && is_missing(*newer, *older)).then_some(FileGap {
             before: *before,
             after: *after,

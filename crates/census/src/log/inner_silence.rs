@@ -1,11 +1,10 @@
 //! The silence between the lines of one file.
 
+use super::log_file::STARTS;
 use super::short::find;
 use crate::observed_time::TOLERANCE;
 use crate::{Interval, Millis};
 
-/// The first line of a server that starts: there was none to write before it, if that is what it says.
-const START: &[u8] = b"starting PostgreSQL ";
 /// Starts that are held. A silence before more of them is judged as any other.
 const MOST_STARTS: usize = 64;
 
@@ -76,7 +75,7 @@ impl InnerSilence {
             return;
         }
         let silence = Interval { from: last, to: at };
-        if self.starts.len() < MOST_STARTS && is_start(line) {
+        if self.starts.len() < MOST_STARTS && begins_with_start(line) {
             self.starts.push(silence);
         } else {
             self.all.take(silence);
@@ -93,7 +92,8 @@ impl InnerSilence {
     }
 }
 
-fn is_start(line: &[u8]) -> bool {
+/// Whether a server starts with this line: there was none to write before it, if that is what it says.
+fn begins_with_start(line: &[u8]) -> bool {
     let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
-    line.get(..end).is_some_and(|line| find(line, START).is_some())
+    line.get(..end).is_some_and(|line| find(line, STARTS[0]).is_some())
 }

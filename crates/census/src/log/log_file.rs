@@ -35,6 +35,7 @@ use inner_restart::InnerRestarts;
 pub(super) use inner_restart::SAME;
 use jsonlog::each_escaped;
 use memchr::{memchr, memrchr};
+pub(super) use restart::STARTS;
 use restart::ServerStart;
 
 /// Bytes by which the format is found out.

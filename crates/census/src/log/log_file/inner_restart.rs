@@ -1,6 +1,6 @@
 //! Servers that start within a file, as in what a container writes: whether what they say of their last end is what the file says.
 
-use super::restart::{STARTS, STOP};
+use super::restart::{STARTS, STOP, is_start};
 use super::{LogFile, checkpoints};
 use crate::log::file_facts::{LostLines, LostWhy};
 use crate::observed_time::NEXT_FILE;
@@ -190,10 +190,6 @@ impl LogFile {
         let until = times.map(|(at, _)| at).take(8).fold(last, Millis::max);
         (until <= said.at).then(|| Before { until, is_end: self.is_stop(line), is_of_server })
     }
-}
-
-fn is_start(message: &[u8]) -> bool {
-    STARTS.iter().any(|words| message.starts_with(words))
 }
 
 impl super::restart::LastUp {

@@ -24,7 +24,7 @@ const KILLED: [&[u8]; 2] = [
 /// For how long that is believed.
 const LONGEST: Millis = 24 * TOLERANCE;
 /// The first line of a server that starts, since version 12 and before.
-pub(super) const STARTS: [&[u8]; 2] = [b"starting PostgreSQL ", b"listening on "];
+pub(in crate::log) const STARTS: [&[u8]; 2] = [b"starting PostgreSQL ", b"listening on "];
 /// The last line of a server that ends.
 pub(super) const STOP: &[u8] = b"database system is shut down";
 /// What it tells clients that come too early.
@@ -69,8 +69,7 @@ impl LogFile {
     pub(super) fn start_of(&self, sample: &[u8]) -> Option<ServerStart> {
         let lines = sample.split(|byte| *byte == b'\n').take(FIRST_LINES).filter(|line| !line.is_empty());
         let mut lines = lines.take_while(|line| find(line, CONNECTION).is_none());
-        let begins = |line: &ServerLine| STARTS.iter().any(|words| line.message.starts_with(words));
-        let first = lines.find_map(|line| self.server_line(line).filter(begins))?;
+        let first = lines.find_map(|line| self.server_line(line).filter(|line| is_start(&line.message)))?;
         let mut start = None;
         for line in lines {
             if self.is_too_early(line) {
@@ -156,6 +155,11 @@ impl LogFile {
             LogFormat::Sampling | LogFormat::None => None,
         }
     }
+}
+
+/// Whether it is the first line of a server that starts.
+pub(super) fn is_start(message: &[u8]) -> bool {
+    STARTS.iter().any(|words| message.starts_with(words))
 }
 
 /// Until when a server was up, as it says when it starts.
