@@ -9,10 +9,10 @@ use crate::state::instant;
 use crate::state_patience::StatePatience;
 use crate::state_upgrade::bring_up_to_date;
 use clap::Args;
+use hostssl_formats::earlier_plaintext;
 use hostssl_formats::probe_json::{self, ProbeAsked};
 use hostssl_formats::probe_text::outcome;
-use hostssl_formats::safe;
-use hostssl_model::{AuditReport, ServerReport, Standing};
+use hostssl_model::AuditReport;
 use hostssl_ops::observation;
 use hostssl_probe::report::EndpointReport;
 use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, SharedError, StateDirectory, StoreError, StoreReader};
@@ -149,28 +149,16 @@ fn earlier_probe(report: &AuditReport) -> Option<i64> {
     unseen.filter_map(|server| server.known?.probed_ms).max()
 }
 
-/// That earlier probes found plaintext accepted where an audit did not look; nothing if they did not.
+/// That earlier probes found plaintext accepted, of an audit that did not probe; nothing if they did not.
 pub(crate) fn probed_plaintext(report: &AuditReport) -> Option<String> {
-    let accepts = |server: &&ServerReport| {
-        server.wire.is_empty() && server.known.is_some_and(|known| known.standing == Standing::AcceptsPlaintext)
-    };
-    let mut open: Vec<&str> = report.servers.iter().filter(accepts).map(|server| server.server.name()).collect();
-    open.sort_unstable();
-    let at = earlier_probe(report).map(|probed_ms| format!(" (the last from {})", instant(probed_ms)));
-    let more = open.len().saturating_sub(NAMED);
-    let names = open.iter().take(NAMED).map(|name| safe(name).into_owned()).collect::<Vec<_>>().join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!open.is_empty()).then(|| {
-        format!(
-            "this audit did not probe, but the newest kept probes{} found plaintext accepted although Azure declares otherwise: \
-             {names}{more}",
-            at.unwrap_or_default()
-        )
-    })
+    let names = earlier_plaintext(report)?;
+    let at = report.earlier_plaintext().filter_map(|server| server.known?.probed_ms).max();
+    let at = at.map(|probed_ms| format!(" (the last from {})", instant(probed_ms)));
+    Some(format!(
+        "this audit did not probe, but the newest kept probes{} found plaintext accepted although Azure declares otherwise: {names}",
+        at.unwrap_or_default()
+    ))
 }
-
-/// Servers that are named.
-const NAMED: usize = 5;
 
 /// Endpoints that are kept at once, or those of a second: a commit waits for the disk.
 const BATCH: usize = 256;

@@ -69,12 +69,21 @@ pub(crate) fn why_worse(server: &ServerReport, started_at: &str) -> Option<Strin
 /// The servers that an earlier probe connected to without TLS, although they are declared to enforce it: for the line that says
 /// how much was covered.
 pub(crate) fn plaintext(report: &AuditReport) -> Option<String> {
-    let names: Vec<_> = report.earlier_plaintext().map(|server| safe(server.server.name())).collect();
+    let probes = if report.earlier_plaintext().count() == 1 { "an earlier probe" } else { "earlier probes" };
+    Some(format!("{probes} connected without TLS to {}", earlier_plaintext(report)?))
+}
+
+/// The names of the servers that an earlier probe connected to without TLS although they are declared to enforce it: the first by
+/// name, and how many more there are. Nothing if there are none.
+#[must_use]
+pub fn earlier_plaintext(report: &AuditReport) -> Option<String> {
+    let mut names: Vec<&str> = report.earlier_plaintext().map(|server| server.server.name()).collect();
+    names.sort_unstable();
     let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let named = names.iter().map(|name| safe(name)).collect::<Vec<_>>().join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named = names.get(..NAMED.min(names.len())).unwrap_or_default().join(", ");
-    let probes = if names.len() == 1 { "an earlier probe" } else { "earlier probes" };
-    (!names.is_empty()).then(|| format!("{probes} connected without TLS to {named}{more}"))
+    (!names.is_empty()).then(|| format!("{named}{more}"))
 }
 
 /// Servers that are named.

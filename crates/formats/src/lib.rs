@@ -96,6 +96,7 @@ pub mod zones_json;
 pub mod zones_text;
 
 pub use columns::{Column, write_columns};
+pub use earlier_look::earlier_plaintext;
 pub use headline::headline;
 pub use hostssl_model::untrusted::visible as safe;
 pub use json_text::{write_json, write_json_line};

@@ -21,7 +21,9 @@ use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::plan_review::{self, PlanReview};
-use hostssl_formats::{Shape, SubscriptionNames, lint_json, lint_text, plan_text, safe, waiver_text};
+use hostssl_formats::{
+    Shape, SubscriptionNames, earlier_plaintext, lint_json, lint_text, plan_text, safe, waiver_text,
+};
 use hostssl_model::{AuditReport, Hint, ResourceId};
 use hostssl_ops::{
     FailedBefore, PlanRequest, PlanWaivers, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan,
@@ -33,9 +35,6 @@ use hostssl_remediation::{
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Servers that a warning names.
-const NAMED: usize = 5;
 
 pub(crate) fn run(args: &PlanArgs, terminal: &TerminalArgs) -> Result<Exit, CliError> {
     match &args.command {
@@ -137,16 +136,11 @@ pub(crate) fn print_unchecked(planned: &Planned, terminal: &TerminalArgs) -> Exi
 /// Names the servers that an earlier probe connected to without TLS although the switch is on, and whether there are any: no
 /// plan can change that.
 fn warn_of_plaintext(audit: &AuditReport, terminal: &TerminalArgs) -> bool {
-    let names: Vec<_> = audit.earlier_plaintext().map(|report| safe(report.server.name())).collect();
-    let Some(first) = names.first() else { return false };
-    let more = names.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named = names.get(..NAMED.min(names.len())).unwrap_or_default().join(", ");
+    let Some(named) = earlier_plaintext(audit) else { return false };
     stderr!(
-        "warning: earlier probes connected without TLS although Azure declares it enforced, which no plan changes: {named}{more}"
+        "warning: earlier probes connected without TLS although Azure declares it enforced, which no plan changes: {named}"
     );
-    let hint = Hint::with("`hostssl audit --probe --server {}` probes again and says which listener it is", &[first]);
-    stderr!("hint: {}", terminal.again.hint(hint));
+    terminal.hint(&"`hostssl audit --probe` probes again and says which listener it is".into());
     true
 }
 
