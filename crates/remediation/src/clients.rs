@@ -52,6 +52,12 @@ impl ClientImpact {
         let reason = SafeText::new("no client data is available");
         Self { verdict: ClientVerdict::NeedsObservation, reason, clients: Vec::new(), more: 0 }
     }
+
+    /// Whether the census says that no client is refused.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        self.verdict == ClientVerdict::Safe
+    }
 }
 
 /// A client that a step may refuse.

@@ -1,7 +1,7 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
 use super::{InvalidPlanHash, Plan, PlanHash};
-use crate::{ApprovalRule, ClientVerdict, SafeText, Step};
+use crate::{ApprovalRule, SafeText, Step};
 use hostssl_model::{Advice, Fault, Hint};
 
 /// Something that was approved, and why, where a reason was given.
@@ -103,6 +103,5 @@ impl Approved<Plan> {
 }
 
 fn may_refuse_unasked(step: &Step) -> bool {
-    let is_safe = step.clients.as_ref().is_none_or(|impact| impact.verdict == ClientVerdict::Safe);
-    step.is_executable() && !is_safe && step.accepted.is_none()
+    step.is_executable() && step.clients.as_ref().is_some_and(|impact| !impact.is_safe()) && step.accepted.is_none()
 }

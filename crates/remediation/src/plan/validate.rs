@@ -2,7 +2,7 @@
 
 use super::context::unix_ms;
 use super::{Disposition, Draft, Step};
-use crate::{ClientVerdict, Goal};
+use crate::Goal;
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{ParameterName, ResourceId, Scope, same_value};
 use std::collections::{HashMap, HashSet};
@@ -142,8 +142,7 @@ fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
 
 /// What the census says and what the step does to clients are one thing.
 fn check_clients(step: &Step) -> Result<(), &'static str> {
-    let is_safe = step.clients.as_ref().is_none_or(|impact| impact.verdict == ClientVerdict::Safe);
-    if step.disposition == Disposition::OnlineSafe && !is_safe {
+    if step.disposition == Disposition::OnlineSafe && step.clients.as_ref().is_some_and(|impact| !impact.is_safe()) {
         return Err("it is online-safe, but its clients are not");
     }
     Ok(())

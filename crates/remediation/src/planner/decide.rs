@@ -246,7 +246,7 @@ fn decide_setting(
         None => {}
     }
     let change = with_consequences(inputs, posture, change, (parameter.pending_restart, now, wanted));
-    let is_gated = change.clients.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
+    let is_gated = change.clients.as_ref().is_some_and(|impact| !impact.is_safe());
     Some(match change.accepted {
         None if is_gated => Decision::Gate(change.clients.unwrap_or_else(ClientImpact::unobserved)),
         _ => Decision::Write(change),
@@ -271,7 +271,7 @@ fn with_consequences(
         }
         None => (Disposition::OnlineSafe, what_it_exposes(wanted, inputs.reason)),
     };
-    let is_gated = impact.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
+    let is_gated = impact.as_ref().is_some_and(|impact| !impact.is_safe());
     let accepted = if is_gated { acceptance(inputs, &posture.server.id) } else { None };
     if is_busy(&posture.server) {
         why.push_str("; it was busy when it was checked: it comes last, and apply waits for it");
