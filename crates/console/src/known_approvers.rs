@@ -30,9 +30,7 @@ pub(crate) fn keep_known_approvers(store: &AuditStore, options: &ConsoleOptions)
             may_approve: role >= Role::Approver,
         })
     };
-    let mut roles: Vec<ListedRole> = listed.names().filter_map(role).collect();
-    roles.sort_by_key(|one| plain_name(&one.person));
-    roles.dedup_by_key(|one| plain_name(&one.person));
+    let roles: Vec<ListedRole> = listed.names().filter_map(role).collect();
     store.keep_listed_roles(&roles, options.proxies.is_some())
 }
 

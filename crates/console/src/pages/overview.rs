@@ -221,7 +221,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         out_of_sight: store.out_of_sight(&audit)?,
         ago: Ago::new(audit.started_ms),
         figures: FIGURES.map(figure).into(),
-        beside: beside(&standings, before.as_ref()),
+        beside: beside(&standings, &own, before.as_ref()),
         bar: Bar::of(&standings),
         trend: Trend::of(&past, &own, &store.run_marks(since)?, now_ms),
         parts: breakdowns(

@@ -59,14 +59,15 @@ pub(super) struct Beside {
     pub(super) shift: Option<(&'static str, String)>,
 }
 
-/// What is declared and not proven: as long as this audit or the previous one had any.
-pub(super) fn beside(now: &Standings, before: Option<&Standings>) -> Vec<Beside> {
+/// What is declared and not proven: as long as the present or the previous audit had any. The previous audit is compared with what is
+/// of its scope.
+pub(super) fn beside(now: &Standings, of_scope: &Standings, before: Option<&Standings>) -> Vec<Beside> {
     let had = |standing| now.count(standing) + before.map_or(0, |before| before.count(standing)) > 0;
     let told = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|standing| had(*standing));
     let of = |standing: Standing| Beside {
         standing: standing.as_str(),
         words: format!("{} {}", count(now.count(standing)), standing.words()),
-        shift: before.and_then(|before| shift(standing, now, before)),
+        shift: before.and_then(|before| shift(standing, of_scope, before)),
     };
     told.map(of).collect()
 }
@@ -113,7 +114,7 @@ mod tests {
         // What got none is told as long as the previous audit had some.
         let told = |now: Standings| -> Vec<(String, Option<String>)> {
             let of = |one: Beside| (one.words, one.shift.map(|(_, words)| words));
-            beside(&now, Some(&before)).into_iter().map(of).collect()
+            beside(&now, &now, Some(&before)).into_iter().map(of).collect()
         };
         assert_eq!(told(now), [("1 enforced, not probed".to_owned(), Some("\u{2212}3".to_owned()))]);
         assert_eq!(told(standings(6, 1, 12))[0].0, "0 enforced, not probed");
