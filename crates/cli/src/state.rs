@@ -8,7 +8,7 @@ use crate::state_patience::StatePatience;
 use crate::state_upgrade::bring_up_to_date;
 use crate::user_directory::users_directory;
 use hostssl_model::Hint;
-use hostssl_ops::ClientEvidence;
+use hostssl_ops::KeptEvidence;
 use hostssl_remediation::{ExecuteError, LoadedRun, RunId};
 use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, StateDirectory, Store, StoreError, StoreReader};
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ impl StateArgs {
 
     /// The kept censuses of clients; none where nothing is kept yet, or what is kept cannot be read, which is reported:
     /// then it is unknown who would be refused.
-    pub(crate) fn censuses(&self, simulated: bool, patience: StatePatience) -> Option<Arc<dyn ClientEvidence>> {
+    pub(crate) fn censuses(&self, simulated: bool, patience: StatePatience) -> Option<Arc<dyn KeptEvidence>> {
         self.read_censuses(simulated, patience).unwrap_or_else(|error| {
             stderr!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
             None
@@ -53,7 +53,7 @@ impl StateArgs {
         &self,
         simulated: bool,
         patience: StatePatience,
-    ) -> Result<Option<Arc<dyn ClientEvidence>>, CliError> {
+    ) -> Result<Option<Arc<dyn KeptEvidence>>, CliError> {
         let directory = self.directory(simulated)?;
         match StoreReader::open(&directory) {
             Ok(reader) => Ok(Some(Arc::new(reader))),

@@ -35,7 +35,7 @@ pub use log_analytics::LogAnalyticsSource;
 pub use policies_over_plaintext::{PolicyOverPlaintext, policies_over_plaintext};
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
-    AcceptBreakage, ClientEvidence, ClientsSeen, FailedBefore, NotPermitted, PlanError, PlanRequest, PlanWaivers,
+    AcceptBreakage, ClientsSeen, FailedBefore, KeptEvidence, NotPermitted, PlanError, PlanRequest, PlanWaivers,
     Planned, Remediation, RemediationError, WireJudge, failed_before, failed_last_time, make_plan, worth_observing,
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};

@@ -1,7 +1,7 @@
 //! Azure Policy that would turn enforcement on over clients in plaintext: its next remediation refuses them, and
 //! asks no plan of hostssl.
 
-use crate::{ClientEvidence, SubscriptionOf, Tenant};
+use crate::{KeptEvidence, SubscriptionOf, Tenant};
 use futures::StreamExt as _;
 use futures::stream;
 use hostssl_azure::{EnforcingPolicy, list_enforcing_policies, permissions};
@@ -35,7 +35,7 @@ pub struct PolicyOverPlaintext {
 pub async fn policies_over_plaintext(
     tenants: &[Tenant],
     audit: &AuditReport,
-    evidence: Option<&dyn ClientEvidence>,
+    evidence: Option<&dyn KeptEvidence>,
     requirements: Requirements,
 ) -> (Vec<PolicyOverPlaintext>, Vec<Gap>) {
     let Some(evidence) = evidence else { return (Vec::new(), Vec::new()) };
@@ -79,7 +79,7 @@ fn census_gap(server: &Server, error: &StoreError) -> Gap {
 
 /// The clients in plaintext of a server that is the one of the census: one that was made again has others.
 fn clients_in_plaintext(
-    evidence: &dyn ClientEvidence,
+    evidence: &dyn KeptEvidence,
     server: &Server,
     requirements: Requirements,
 ) -> Result<u64, StoreError> {

@@ -9,7 +9,7 @@ use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Kind, Operation, Server, S
 use hostssl_census::{Backend, Census, Interval, KeptCensus, Requirements, SessionTls, Sighting, Source, SourceKind};
 use hostssl_model::{AuditReport, Gap, Reason, ResourceId, Scope};
 use hostssl_ops::{
-    AuditRequest, ClientEvidence, Discovery, PolicyOverPlaintext, RunContext, Tenant, audit, policies_over_plaintext,
+    AuditRequest, Discovery, KeptEvidence, PolicyOverPlaintext, RunContext, Tenant, audit, policies_over_plaintext,
 };
 use hostssl_store::StoreError;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 struct OneClient(SessionTls);
 
-impl ClientEvidence for OneClient {
+impl KeptEvidence for OneClient {
     fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
         let now = Timestamp::now().as_millisecond();
         let mut census = Census::default();
@@ -48,7 +48,7 @@ impl ClientEvidence for OneClient {
 #[derive(Debug)]
 struct Damaged;
 
-impl ClientEvidence for Damaged {
+impl KeptEvidence for Damaged {
     fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
         Err(StoreError::NoState("/kept".into()))
     }

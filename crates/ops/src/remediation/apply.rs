@@ -1,6 +1,6 @@
 //! Apply, resume and undo: what stands between an approved plan and the executor.
 
-use super::census_gate::{ClientEvidence, ClientsSeen, seen_since};
+use super::census_gate::{ClientsSeen, KeptEvidence, seen_since};
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
@@ -20,7 +20,7 @@ pub struct Remediation<'a> {
     /// Keeps the run.
     pub journal: &'a dyn Journal,
     /// Where the kept censuses are: an apply refuses no client that the census has found since its plan was made.
-    pub clients: Option<&'a dyn ClientEvidence>,
+    pub clients: Option<&'a dyn KeptEvidence>,
     /// Gives the time.
     pub clock: &'a dyn Clock,
     /// Probes listeners, if requested.

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Where the kept censuses are.
-pub trait ClientEvidence: fmt::Debug + Send + Sync {
+/// What is kept of servers, by which a plan is judged: censuses of their clients, and what earlier probes saw.
+pub trait KeptEvidence: fmt::Debug + Send + Sync {
     /// What is stored of the clients of a server; `None` when they were not observed.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ pub trait ClientEvidence: fmt::Debug + Send + Sync {
     }
 }
 
-impl ClientEvidence for StoreReader {
+impl KeptEvidence for StoreReader {
     fn census(&self, server: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
         Self::census(self, &server_key(server))
     }
@@ -42,7 +42,7 @@ impl ClientEvidence for StoreReader {
     }
 }
 
-impl ClientEvidence for AuditStore {
+impl KeptEvidence for AuditStore {
     fn census(&self, server: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
         Self::census(self, &server_key(server))
     }
@@ -66,7 +66,7 @@ pub struct AcceptBreakage {
 /// What the census says of each control that the goal concerns, of each server that would be changed. `now` is in RFC
 /// 3339.
 pub(super) fn impacts(
-    evidence: Option<&dyn ClientEvidence>,
+    evidence: Option<&dyn KeptEvidence>,
     audit: &AuditReport,
     goal: &Goal,
     profile: &Profile,
@@ -105,7 +105,7 @@ pub(super) fn impacts(
 
 /// How many clients the census has of each server with an impact. One whose census cannot be read is left out.
 pub(super) fn client_counts(
-    evidence: Option<&dyn ClientEvidence>,
+    evidence: Option<&dyn KeptEvidence>,
     impacts: &BTreeMap<(ResourceId, FixableControl), ClientImpact>,
 ) -> BTreeMap<ResourceId, u64> {
     let Some(evidence) = evidence else { return BTreeMap::new() };
@@ -126,7 +126,7 @@ pub struct ClientsSeen {
 
 /// The servers of which the census has found clients since a plan was made that it would refuse. They may have connected before:
 /// a log that was read since tells of last week. A plan that sets what it was told to is not held up by clients.
-pub(super) fn seen_since(evidence: &dyn ClientEvidence, plan: &Plan) -> Vec<ClientsSeen> {
+pub(super) fn seen_since(evidence: &dyn KeptEvidence, plan: &Plan) -> Vec<ClientsSeen> {
     let Some(made) = millis(plan.observed_at()).filter(|_| matches!(plan.goal(), Goal::Fix { .. })) else {
         return Vec::new();
     };
@@ -151,7 +151,7 @@ const FRESH: Millis = 24 * 60 * 60 * 1_000;
 /// to plan the fix, and no census was taken within a day. `now_ms` is in milliseconds since 1970-01-01T00:00:00Z.
 #[must_use]
 pub fn worth_observing(
-    evidence: Option<&dyn ClientEvidence>,
+    evidence: Option<&dyn KeptEvidence>,
     audit: &AuditReport,
     observation_days: u32,
     now_ms: i64,
@@ -279,7 +279,7 @@ mod tests {
     #[derive(Debug)]
     struct Eight;
 
-    impl ClientEvidence for Eight {
+    impl KeptEvidence for Eight {
         fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
             let mut census = Census::default();
             let source = census.add_source(Source::new(SourceKind::ArmLogFile, "log"));
@@ -295,7 +295,7 @@ mod tests {
     #[derive(Debug)]
     struct PlaintextAt(Millis, Millis);
 
-    impl ClientEvidence for PlaintextAt {
+    impl KeptEvidence for PlaintextAt {
         fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
             let mut census = Census::default();
             let source = census.add_source(Source::new(SourceKind::ArmLogFile, "log"));

@@ -10,7 +10,7 @@ mod writer;
 
 pub use apply::{Remediation, RemediationError};
 pub(crate) use census_gate::verdict_of;
-pub use census_gate::{AcceptBreakage, ClientEvidence, ClientsSeen, worth_observing};
+pub use census_gate::{AcceptBreakage, ClientsSeen, KeptEvidence, worth_observing};
 pub use earlier_runs::{FailedBefore, failed_before, failed_last_time};
 pub use judge::WireJudge;
 pub use plan::{PlanError, PlanRequest, PlanWaivers, Planned, make_plan};

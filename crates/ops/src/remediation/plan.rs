@@ -1,6 +1,6 @@
 //! From an audit to a plan. Nothing here writes.
 
-use super::census_gate::{AcceptBreakage, ClientEvidence, accepted, client_counts, impacts};
+use super::census_gate::{AcceptBreakage, KeptEvidence, accepted, client_counts, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, nearest_among, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;
@@ -43,7 +43,7 @@ pub struct PlanRequest {
     /// How to find servers.
     pub discovery: Discovery,
     /// Where the kept censuses of clients are; without it, none is available.
-    pub clients: Option<Arc<dyn ClientEvidence>>,
+    pub clients: Option<Arc<dyn KeptEvidence>>,
     /// Whose clients may be refused.
     pub accepted: Vec<AcceptBreakage>,
 }
