@@ -116,32 +116,19 @@ const ODBC: &str = "batchsize boolsaschar byteaaslongvarbinary cancelasfreestmt 
     usedeclarefetch useserversideprepare xaopt";
 
 /// Keywords that other clients have in the same URLs, none of which says where a server is: Prisma, node-postgres, pgx,
-/// lib/pq, SQLx, Rails and Django, as their documentation lists them.
-const OF_CLIENTS: &str = "adapter binary_parameters checkout_timeout conn_health_checks conn_max_age connection_limit \
+/// lib/pq, SQLx, Rails, Django and Doctrine, as their documentation lists them.
+const OF_CLIENTS: &str = "adapter binary_parameters charset checkout_timeout conn_health_checks conn_max_age connection_limit \
     default_query_exec_mode description_cache_capacity encoding idle_in_transaction_session_timeout lock_timeout \
-    min_read_buffer_size pgbouncer pool pool_health_check_period pool_max_conn_idle_time pool_max_conn_lifetime \
+    min_read_buffer_size persistent pgbouncer pool pool_health_check_period pool_max_conn_idle_time pool_max_conn_lifetime \
     pool_max_conn_lifetime_jitter pool_max_conns pool_min_conns pool_timeout prepared_statements query_timeout \
-    reaping_frequency schema schema_search_path search_path single_use_connections socket_timeout sslaccept sslidentity \
+    reaping_frequency schema schema_search_path search_path serverversion single_use_connections socket_timeout sslaccept sslidentity \
     sslinline statement-cache-capacity statement_cache_capacity statement_cache_size statement_timeout timezone \
     uselibpqcompat";
 
 /// Refuses a keyword that neither libpq nor another client of the same URLs has.
 pub(super) fn check_url(keyword: &str) -> Result<(), TargetError> {
     let is_of_a_client = OF_CLIENTS.split_whitespace().any(|known| known.eq_ignore_ascii_case(keyword));
-    if is_of_a_client {
-        return Ok(());
-    }
-    check_libpq(keyword).map_err(|error| match error {
-        TargetError::Keyword(None) if is_word(keyword) => TargetError::NamedKeyword(keyword.to_owned()),
-        error => error,
-    })
-}
-
-/// The longest keyword that is named.
-const LONGEST_WORD: usize = 40;
-
-fn is_word(keyword: &str) -> bool {
-    keyword.len() <= LONGEST_WORD && keyword.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+    if is_of_a_client { Ok(()) } else { check_libpq(keyword) }
 }
 
 /// Refuses a keyword that libpq does not have.
