@@ -133,8 +133,8 @@ fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), 
 /// that listed them last, which is another than this one, could not check everything.
 pub(crate) fn out_of_sight(connection: &Connection, audit: &AuditEntry) -> Result<u64, StoreError> {
     let sql = format!(
-        "SELECT count(*) FROM current o LEFT JOIN audits l ON l.num = o.audit WHERE {PRESENT} AND \
-         (o.server IN (SELECT server FROM unlisted) OR o.audit <> ?1 AND NOT ifnull(json_extract(l.run, '$.complete'), 1))"
+        "SELECT count(*) FROM current o WHERE {PRESENT} AND (o.server IN (SELECT server FROM unlisted) OR o.audit IN \
+         (SELECT num FROM audits WHERE num <> ?1 AND NOT json_extract(run, '$.complete')))"
     );
     let count = connection.prepare_cached(&sql)?.query_row([audit.num], |row| row.get(0))?;
     Ok(unsigned(count))
