@@ -3,17 +3,15 @@
   "use strict";
   const all = (root, selector) => root.querySelectorAll(selector);
   const on = document.addEventListener.bind(document);
-  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-  // A line may break between the day and the hour, and elsewhere only where the screen is too narrow for a table of them.
-  const breaks = matchMedia("(max-width: 359px)").matches;
-  const whole = (text) => (breaks ? text : text.replace(/\s/g, "\u00a0"));
+  const parts = [{ dateStyle: "medium" }, { timeStyle: "short" }].map((style) => new Intl.DateTimeFormat(undefined, style));
+  // A line breaks between day and hour alone, unless the screen is too narrow.
+  const space = matchMedia("(max-width: 359px)").matches ? " " : "\u00a0";
 
   const refine = (root) => {
     for (const time of all(root, "time[datetime]:not([data-keep],[data-done])")) {
       time.dataset.done = "";
       const at = new Date(time.dateTime);
-      time.textContent = `${whole(day.format(at))} ${whole(hour.format(at))}`;
+      time.textContent = parts.map((part) => part.format(at).replace(/\s/g, space)).join(" ");
     }
     for (const button of all(root, "button[data-copy][hidden]")) button.hidden = !navigator.clipboard;
     for (const code of all(root, "code[data-origin]")) {
